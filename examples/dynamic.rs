@@ -98,7 +98,7 @@ impl Actor for Shelf {
 async fn partitions(system: &System) -> Result<(), Box<dyn Error>> {
     let max = NonZeroUsize::new(8).ok_or("eight is not zero")?;
     let shelves = PartitionSupervisor::new("shelves", max, |number| Child::new::<Shelf>("shelf", number));
-    let partitions = shelves.partitions();
+    let partitions = shelves.handle();
     let app = shelves.start(system).await?;
 
     for size in [8, 3, 5] {

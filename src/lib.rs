@@ -18,13 +18,14 @@ pub use perennial_registry::{
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,
-    ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState,
-    DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness, LivenessFailure, OpenError,
-    PartitionKey, PartitionSupervisor, Partitions, Probe, ProbePolicy, ReportKind, ResizeError, Restart,
-    RunOutcome, Shutdown, ShutdownReport, SpecError, StartChildError, StartChildErrorKind, StartError,
-    StartOnceError, StopSignal, StopSignals, Strategy, Supervised, SupervisionStats, Supervisor,
-    SupervisorHandle, SupervisorReport, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle,
-    WeakPartitions, WeakSupervisorHandle,
+    ChildGroup, ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildRef, ChildSpec,
+    ChildStart, ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
+    LivenessFailure, OpenError, PartitionKey, PartitionSupervisor, Partitioned, Partitions, Probe,
+    ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport, SpecError,
+    StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopSignal, StopSignals,
+    Strategy, Supervised, SupervisionStats, Supervisor, SupervisorBuilder, SupervisorHandle,
+    SupervisorReport, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle, WeakPartitions,
+    WeakSupervisorHandle,
 };
 
 #[cfg(doctest)]

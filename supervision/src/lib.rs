@@ -66,9 +66,11 @@
 //! - **Describe children**: [`Child`], [`ChildOnce`], [`ChildSpec`], [`TaskContext`]; how they
 //!   restart and stop: [`Restart`], [`Shutdown`], [`Backoff`], [`Liveness`].
 //! - **Build a tree**: [`Supervisor`] for a fixed list of children, [`DynamicSupervisor`] for
-//!   children that come and go, [`PartitionSupervisor`] for work that keys divide.
+//!   children that come and go, [`PartitionSupervisor`] for work that keys divide. Each is a
+//!   [`SupervisorBuilder`], which has the settings of all of them.
 //! - **Run and stop it**: [`App`], [`ShutdownReport`], [`StopSignals`].
-//! - **Change it while it runs**: [`SupervisorHandle`], [`DynamicHandle`], [`Partitions`].
+//! - **Change it while it runs**: [`SupervisorHandle`]; [`DynamicHandle`] and [`Partitions`] add
+//!   methods to it.
 //! - **Observe it**: [`Tree`], [`ChildInfo`], [`SupervisorReport`], [`SupervisionStats`].
 //! - **Give jobs to workers**: the module [`pool`]; [`TaskScope`] for tasks that end together.
 //! - **Mix it with ractor**: the module [`ractor`](mod@ractor).
@@ -118,9 +120,10 @@ pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
 pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
-    App, ChildFactory, DynamicHandle, DynamicSupervisor, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, RunOutcome, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor,
-    SupervisorHandle, WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
+    App, ChildFactory, ChildGroup, ChildRef, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
+    PartitionSupervisor, Partitioned, Partitions, ResizeError, RunOutcome, ShutdownReport, Static,
+    StopSignal, StopSignals, Supervised, Supervisor, SupervisorBuilder, SupervisorHandle, WeakDynamicHandle,
+    WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Tree, UnstoppedChild};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{CallError, ExitReason, System};
 use perennial_supervision::{
     App, ChildError, PartitionKey, PartitionSupervisor, Partitions, ResizeError, Restart, SpecError,
-    Strategy, SupervisionStats, SupervisorHandle,
+    Strategy, SupervisionStats,
 };
 use worker::{
     HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start,
@@ -27,9 +27,9 @@ fn partitioned(max: usize) -> PartitionSupervisor<Msg> {
     PartitionSupervisor::new("parts", several(max), child).intensity(1_000_000, SECOND)
 }
 
-async fn running(max: usize) -> (System, App<SupervisorHandle>, Partitions<Msg>) {
+async fn running(max: usize) -> (System, App<Partitions<Msg>>, Partitions<Msg>) {
     let (system, supervisor) = (System::new(), partitioned(max));
-    let partitions = supervisor.partitions();
+    let partitions = supervisor.handle();
     let app = supervisor.start(&system).await.expect("it starts");
     (system, app, partitions)
 }
@@ -40,7 +40,7 @@ async fn leads_to(partitions: &Partitions<Msg>, key: &(impl PartitionKey + ?Size
     address.call(Msg::Id).await.expect("it answers").parse().expect("it is a number")
 }
 
-async fn listed(app: &App<SupervisorHandle>) -> Vec<String> {
+async fn listed(app: &App<Partitions<Msg>>) -> Vec<String> {
     shown(&app.supervisor().which_children().await.expect("it lives"))
 }
 
@@ -92,12 +92,12 @@ async fn c168_a_resize_changes_how_many_run_and_where_keys_lead_and_not_how_many
 async fn there_are_as_many_partitions_after_a_restart_of_their_supervisor() {
     for (strategy, size) in [(Strategy::OneForOne, 2), (Strategy::OneForAll, 2), (Strategy::OneForOne, 0)] {
         let supervisor = partitioned(4).strategy(strategy);
-        let partitions = supervisor.partitions();
+        let partitions = supervisor.handle();
         let (_, app) = start(tolerant("app").child(supervisor)).await;
         partitions.resize(size).await.expect("it does");
-        partitions.supervisor().handle().kill().expect("it lives");
+        partitions.handle().kill().expect("it lives");
         quiet().await;
-        let counts = partitions.supervisor().count_children().await.expect("it lives");
+        let counts = partitions.count_children().await.expect("it lives");
         assert_eq!((counts.specs, counts.active), (4, size), "{strategy:?}");
         for key in 0..size {
             assert_eq!(leads_to(&partitions, &key).await, key);
@@ -108,7 +108,7 @@ async fn there_are_as_many_partitions_after_a_restart_of_their_supervisor() {
             end(first, ExitReason::Killed).await;
             quiet().await;
         }
-        assert_eq!(partitions.supervisor().count_children().await.expect("it lives").active, size);
+        assert_eq!(partitions.count_children().await.expect("it lives").active, size);
         partitions.resize(4).await.expect("it does");
         assert_eq!(leads_to(&partitions, &3_u8).await, 3);
         assert!(app.shutdown().await.is_clean());
@@ -127,7 +127,7 @@ async fn a_partition_that_does_not_start_is_told_of_and_no_key_leads_to_it() {
         Script::new(number.to_string(), &log).with_init(init).child()
     };
     let supervisor = PartitionSupervisor::new("parts", several(4), child);
-    let (system, partitions) = (System::new(), supervisor.partitions());
+    let (system, partitions) = (System::new(), supervisor.handle());
     let app = supervisor.start(&system).await.expect("it starts");
     partitions.resize(1).await.expect("it does");
     fails.store(true, Ordering::Relaxed);
@@ -227,7 +227,7 @@ async fn two_that_resize_at_once_do_so_one_after_the_other() {
 #[tokio::test(start_paused = true)]
 async fn partitions_are_children_like_others_and_their_supervisor_too() {
     let supervisor = partitioned(2).restart(Restart::Transient).intensity(0, HOUR);
-    let partitions = supervisor.partitions();
+    let partitions = supervisor.handle();
     assert!(supervisor.check().is_ok());
     let first = partitions.address(&0_u8).expect("there are partitions").clone();
     assert!(first.cast(crash()).is_err(), "no incarnation is due yet");
@@ -236,10 +236,7 @@ async fn partitions_are_children_like_others_and_their_supervisor_too() {
     end(&first, ExitReason::failed("on purpose")).await;
     quiet().await;
     assert!(first.cast(crash()).is_err(), "it gave up, and is transient");
-    assert_eq!(
-        refused(partitions.supervisor().which_children().await),
-        "the supervisor has ended or is shutting down"
-    );
+    assert_eq!(refused(partitions.which_children().await), "the supervisor has ended or is shutting down");
     let wrong = partitioned(2).intensity(1, std::time::Duration::ZERO);
     assert!(matches!(wrong.check(), Err(SpecError::ZeroPeriod { .. })));
     let significant = PartitionSupervisor::new("parts", several(1), |_| {

@@ -12,7 +12,6 @@ use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError};
 use perennial_supervision::{
     App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisionStats,
-    SupervisorHandle,
 };
 use worker::{
     InitStep, Log, Msg, SECOND, Script, StopStep, end, incarnation, quiet, shown, soon, start, tolerant,
@@ -51,15 +50,15 @@ fn partitioned(switch: &Switch) -> PartitionSupervisor<Msg> {
     PartitionSupervisor::new("parts", NonZeroUsize::new(4).expect("it is not zero"), child)
 }
 
-async fn running(switch: &Switch) -> (System, App<SupervisorHandle>, Partitions<Msg>) {
+async fn running(switch: &Switch) -> (System, App<Partitions<Msg>>, Partitions<Msg>) {
     let (system, supervisor) = (System::new(), partitioned(switch).intensity(10, SECOND));
-    let partitions = supervisor.partitions();
+    let partitions = supervisor.handle();
     let app = supervisor.start(&system).await.expect("it starts");
     (system, app, partitions)
 }
 
 async fn listed(partitions: &Partitions<Msg>) -> Vec<String> {
-    let mut children = partitions.supervisor().which_children().await.expect("it lives");
+    let mut children = partitions.which_children().await.expect("it lives");
     children.reverse();
     shown(&children)
 }
@@ -81,7 +80,7 @@ async fn resize_that_meets_a_partition_on_its_way_out_starts_it_again() {
 #[tokio::test(start_paused = true)]
 async fn resize_meets_a_partition_that_another_request_is_stopping() {
     let (_, app, partitions) = running(&Switch::default()).await;
-    let stops = partitions.supervisor().terminate_child("2");
+    let stops = partitions.terminate_child("2");
     let (stopped, resized) = tokio::join!(stops, partitions.resize(4));
     stopped.expect("it is stopped");
     resized.expect("it does");
@@ -96,7 +95,7 @@ async fn resize_that_is_given_up_is_carried_through() {
         assert!(tokio::time::timeout(Duration::ZERO, partitions.resize(size)).await.is_err());
         tokio::time::sleep(10 * SECOND).await;
         assert_eq!(partitions.addresses().len(), size);
-        let counts = partitions.supervisor().count_children().await.expect("it lives");
+        let counts = partitions.count_children().await.expect("it lives");
         assert_eq!(counts.active, size);
     }
     assert!(app.shutdown().await.is_clean());
@@ -107,7 +106,7 @@ async fn resize_that_fails_leaves_as_many_as_before_also_after_restarts() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll] {
         let switch = Switch::default();
         let supervisor = partitioned(&switch).strategy(strategy).intensity(10, SECOND);
-        let partitions = supervisor.partitions();
+        let partitions = supervisor.handle();
         let (system, app) = start(tolerant("app").child(supervisor)).await;
         partitions.resize(1).await.expect("it does");
         switch.set(FAILS);
@@ -118,10 +117,10 @@ async fn resize_that_fails_leaves_as_many_as_before_also_after_restarts() {
         // None of the others is wanted, whatever is restarted.
         end(&partitions.addresses()[0], ExitReason::failed("on purpose")).await;
         incarnation(&partitions.addresses()[0]).await;
-        partitions.supervisor().handle().kill().expect("it lives");
+        partitions.handle().kill().expect("it lives");
         tokio::time::sleep(2 * SECOND).await;
         assert_eq!(incarnation(&partitions.addresses()[0]).await, 3, "{strategy:?}");
-        let counts = partitions.supervisor().count_children().await.expect("it lives");
+        let counts = partitions.count_children().await.expect("it lives");
         assert_eq!((counts.active, SupervisionStats::of(&system).escalations), (1, 0), "{strategy:?}");
         switch.set(UP);
         partitions.resize(4).await.expect("it does");

@@ -202,7 +202,7 @@ async fn partitions_tolerate_as_many_crashes_as_dynamic_children() {
     let system = System::new();
     let forty = NonZeroUsize::new(40).expect("it is not zero");
     let supervisor = PartitionSupervisor::new("partitions", forty, |_| session("partition"));
-    let partitions = supervisor.partitions();
+    let partitions = supervisor.handle();
     let app = supervisor.start(&system).await.expect("it starts");
     for address in &partitions.addresses()[..4] {
         end(address, Msg::Crash).await;
@@ -231,7 +231,7 @@ async fn monitors_of_an_app_and_of_its_handles_tell_the_end_of_the_supervisor() 
     let system = System::new();
     let three = NonZeroUsize::new(3).expect("it is not zero");
     let supervisor = PartitionSupervisor::new("partitions", three, |_| session("partition"));
-    let partitions = supervisor.partitions();
+    let partitions = supervisor.handle();
     let fixed = supervisor.start(&system).await.expect("it starts");
     let dynamic = DynamicSupervisor::new("dynamic").start(&system).await.expect("it starts");
     let downs = [

@@ -171,7 +171,7 @@ async fn the_supervisor_of_a_child_may_be_one_of_partitions() {
             Child::new::<Part>(number.to_string(), (kept.clone(), token.clone()))
         })
     };
-    kept.set(tree.partitions().downgrade()).expect("it is empty");
+    kept.set(tree.handle().downgrade()).expect("it is empty");
     let app = tree.start(&System::new()).await.expect("it starts");
     let partitions: Partitions<_> = kept.get().and_then(WeakPartitions::upgrade).expect("it is there");
     let address = partitions.address(&1_u32).expect("there are three").clone();

@@ -3,11 +3,11 @@
 use perennial_actors::System;
 use ractor::ActorCell;
 
-use crate::driver::{Root, SupervisorNode, start_tied};
+use crate::driver::start_tied;
 use crate::error::StartError;
-use crate::supervisor::{App, DynamicHandle, DynamicSupervisor, Supervisor, SupervisorHandle};
+use crate::supervisor::{App, ChildGroup, SupervisorBuilder, SupervisorHandle};
 
-impl Supervisor {
+impl<G: ChildGroup> SupervisorBuilder<G> {
     /// Starts the tree below a ractor actor. Resolves once all children have started, in order.
     ///
     /// From then on `parent` receives the events that ractor sends for any linked actor. The end of
@@ -53,60 +53,12 @@ impl Supervisor {
         self,
         system: &System,
         parent: impl Into<ActorCell>,
-    ) -> Result<App<SupervisorHandle>, StartError> {
+    ) -> Result<App<SupervisorHandle<G>>, StartError> {
+        let parent = parent.into();
         let (node, handle) = self.into_root();
-        Ok(App::new(start(node, system, parent.into()).await?, handle))
+        // The link is made after the start, as ractor does for its own actors. A parent that
+        // receives the end of an actor that never started would, by ractor's default, end too.
+        let root = start_tied(node, system, move |link| link.link_to(&parent)).await?;
+        Ok(App::new(root, handle))
     }
-}
-
-impl DynamicSupervisor {
-    /// Starts it below a ractor actor: see [`Supervisor::start_under`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`start`](Self::start); also if `parent` has ended.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use perennial_actors::System;
-    /// # use perennial_supervision::{Child, DynamicSupervisor};
-    /// # use ractor::{Actor, ActorProcessingErr, ActorRef};
-    /// # struct Root;
-    /// # impl Actor for Root {
-    /// #     type Msg = ();
-    /// #     type State = ();
-    /// #     type Arguments = ();
-    /// #     async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
-    /// #         Ok(())
-    /// #     }
-    /// # }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (root, _) = Actor::spawn(None, Root, ()).await?;
-    /// let app = DynamicSupervisor::new("app").start_under(&System::new(), root.clone()).await?;
-    /// assert_eq!(app.supervisor().count_children().await?.specs, 0);
-    /// assert!(app.shutdown().await.is_clean());
-    /// # root.stop(None);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn start_under(
-        self,
-        system: &System,
-        parent: impl Into<ActorCell>,
-    ) -> Result<App<DynamicHandle>, StartError> {
-        let (node, handle) = self.into_root();
-        Ok(App::new(start(node, system, parent.into()).await?, handle))
-    }
-}
-
-async fn start(
-    node: SupervisorNode,
-    system: &System,
-    parent: ActorCell,
-) -> Result<std::sync::Arc<Root>, StartError> {
-    // The link is made after the start, as ractor does for its own actors. A parent that receives
-    // the end of an actor that never started would, by ractor's default, end too.
-    start_tied(node, system, move |link| link.link_to(&parent)).await
 }

@@ -33,15 +33,14 @@
 
 mod actor_node;
 mod child;
-mod children;
 mod error;
 mod once;
 mod probe;
 mod supervisor;
 
 pub use child::{Child, ChildSpec};
-pub use children::IntoChildren;
 pub use error::SpecError;
 pub use once::ChildOnce;
 pub use probe::Probe;
+pub use supervisor::IntoChildren;
 pub(crate) use supervisor::SupervisorSpec;

@@ -1,7 +1,7 @@
 //! Changing the spec of a running supervisor.
 
-use super::builder::Supervisor;
 use super::handle::SupervisorHandle;
+use super::ordered::Supervisor;
 use super::requests::change;
 use crate::error::ChangeError;
 
@@ -30,6 +30,6 @@ assert_eq!(supervisor.count_children().await?.active, 2);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
-        change(&self.0, supervisor.into_spec()).await
+        change(&self.node, supervisor.spec).await
     }
 }

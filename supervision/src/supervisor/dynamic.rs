@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use perennial_actors::System;
+use perennial_actors::Address;
 
-use super::app::App;
-use super::builder::supervisor_policy;
-use super::dynamic_handle::DynamicHandle;
-use crate::driver::{SupervisorNode, start};
-use crate::error::StartError;
-use crate::policy::{Backoff, ChildPolicy, Intensity, Restart, RestartLimit, SupervisorKind};
-use crate::spec::{ChildSpec, SupervisorSpec};
+use super::builder::SupervisorBuilder;
+use super::group::Dynamic;
+use super::handle::{SupervisorHandle, WeakSupervisorHandle};
+use crate::error::StartChildError;
+use crate::policy::SupervisorKind;
+use crate::spec::{Child, SupervisorSpec};
+use crate::tree::ChildStart;
 
 /// The spec of a supervisor that has no children at first and gets them at run time: Elixir's
 /// `DynamicSupervisor`, OTP's `simple_one_for_one`.
@@ -93,12 +92,23 @@ use crate::spec::{ChildSpec, SupervisorSpec};
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a supervisor does nothing until it is started"]
-pub struct DynamicSupervisor {
-    node: SupervisorNode,
-    spec: SupervisorSpec,
-    child_policy: ChildPolicy,
+pub type DynamicSupervisor = SupervisorBuilder<Dynamic>;
+
+/// The handle of a dynamic supervisor. Its requests identify a child by its pid.
+///
+#[doc = supervision_example!(
+    r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+if let ChildStart::Started(pid) = app.supervisor().start_child(clock("session")).await? {
+    assert_eq!(app.supervisor().get_childspec(pid).await?.restart, Restart::Transient);
+    app.supervisor().terminate_child(pid).await?;
 }
+assert_eq!(app.supervisor().count_children().await?.specs, 0);
+# assert!(app.shutdown().await.is_clean());"#
+)]
+pub type DynamicHandle = SupervisorHandle<Dynamic>;
+
+/// A handle that does not keep a dynamic supervisor alive.
+pub type WeakDynamicHandle = WeakSupervisorHandle<Dynamic>;
 
 impl DynamicSupervisor {
     /// Creates a supervisor without children and without a limit on their number.
@@ -109,11 +119,7 @@ app.supervisor().start_child(clock("session")).await?;
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self {
-            node: SupervisorNode::new(id.into()),
-            spec: SupervisorSpec::dynamic(),
-            child_policy: supervisor_policy(),
-        }
+        Self::with(id.into(), SupervisorSpec::dynamic(), Dynamic)
     }
 
     /// Sets the maximum number of children. Children that are being restarted count.
@@ -129,124 +135,67 @@ assert!(matches!(refused, Err(error) if error.kind == StartChildErrorKind::MaxCh
         self.spec.kind = SupervisorKind::Dynamic { max_children };
         self
     }
+}
 
-    /// Sets how many restarts within `period` are tolerated, of all children together. By default
-    /// the number [grows with the children](Self#choosing-restart-types-and-intensity).
+impl DynamicHandle {
+    /// Returns a factory of children that differ only in their arguments. A restart uses the
+    /// arguments of the start again.
     ///
     #[doc = supervision_example!(
-        r#"let sessions = DynamicSupervisor::new("sessions").intensity(100, Duration::from_secs(1));
-let app = sessions.start(&System::new()).await?;
+        r#"let app = DynamicSupervisor::new("clocks").start(&System::new()).await?;
+let clocks = app.supervisor().template(|id: &'static str| clock(id));
+clocks.start_child("utc").await?;
+assert!(app.tree().at(["utc"]).is_some());
 # assert!(app.shutdown().await.is_clean());"#
     )]
-    pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.spec.intensity = RestartLimit::Fixed(Intensity { restarts, period });
-        self
+    pub fn template<T, M: Send + 'static>(
+        &self,
+        child: impl Fn(T) -> Child<M> + Send + Sync + 'static,
+    ) -> ChildFactory<T, M> {
+        ChildFactory { supervisor: self.clone(), child: Arc::new(child) }
     }
+}
 
-    /// Sets which of its own exits cause a restart when it is a child.
-    ///
-    #[doc = supervision_example!(
-        r#"let sessions = DynamicSupervisor::new("sessions").restart(Restart::Transient);
-let app = Supervisor::new("app").child(sessions).start(&System::new()).await?;
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub const fn restart(mut self, restart: Restart) -> Self {
-        self.child_policy.restart = restart;
-        self
-    }
+/// Starts children of one kind, each with its own arguments. See [`DynamicHandle::template`].
+pub struct ChildFactory<T, M: Send + 'static> {
+    supervisor: DynamicHandle,
+    child: Arc<dyn Fn(T) -> Child<M> + Send + Sync>,
+}
 
-    /// Makes its own exit count for the automatic shutdown of its supervisor. A permanent child
-    /// cannot be significant.
-    ///
-    #[doc = supervision_example!(
-        r#"let sessions = DynamicSupervisor::new("sessions").restart(Restart::Transient).significant();
-let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(sessions);
-assert!(tree.check().is_ok());"#
-    )]
-    pub const fn significant(mut self) -> Self {
-        self.child_policy.significant = true;
-        self
-    }
-
-    /// Sets the delay before its own restarts when it is a child. The delay grows with each
-    /// restart.
-    ///
-    #[doc = supervision_example!(
-        r#"let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
-let sessions = DynamicSupervisor::new("sessions").backoff(backoff);
-let app = Supervisor::new("app").child(sessions).start(&System::new()).await?;
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.child_policy.backoff = Some(Arc::new(backoff));
-        self
-    }
-
-    /// Sets how long a killed child may take to end before it is abandoned: its mailbox is then
-    /// taken away from it. The default is 5 seconds.
-    ///
-    #[doc = supervision_example!(
-        r#"let sessions = DynamicSupervisor::new("sessions").abandon_after(Duration::from_secs(1));
-let app = sessions.start(&System::new()).await?;
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub const fn abandon_after(mut self, kill_grace: Duration) -> Self {
-        self.spec.kill_grace = kill_grace;
-        self
-    }
-
-    /// Returns the handle that starts and manages the children. It is valid before the start and
-    /// through every restart.
-    ///
-    #[doc = supervision_example!(
-        r#"let supervisor = DynamicSupervisor::new("sessions");
-let sessions = supervisor.handle();
-let app = Supervisor::new("app").child(supervisor).start(&System::new()).await?;
-sessions.start_child(clock("session")).await?;
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    #[must_use]
-    pub fn handle(&self) -> DynamicHandle {
-        DynamicHandle::new(self.node.clone())
-    }
-
-    /// Starts it as the root of a tree.
+impl<T, M: Send + 'static> ChildFactory<T, M> {
+    /// Starts a child with these arguments. Returns its address once it has started. If its `init`
+    /// returned [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore), that address is
+    /// closed.
     ///
     /// # Errors
     ///
-    /// An invalid spec, or no tokio runtime with timers.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the spec back, with
+    /// the arguments in it.
     ///
     #[doc = supervision_example!(
-        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
-assert!(app.shutdown().await.is_clean());"#
+        r#"let app = DynamicSupervisor::new("clocks").start(&System::new()).await?;
+let clocks = app.supervisor().template(|id: &'static str| clock(id));
+let utc = clocks.start_child("utc").await?;
+assert!(utc.pid().is_some());
+# assert!(app.shutdown().await.is_clean());"#
     )]
-    pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
-        let (node, handle) = self.into_root();
-        Ok(App::new(start(node, system).await?, handle))
-    }
-
-    /// Returns the node for a tree with this root, and its handle.
-    pub(crate) fn into_root(self) -> (SupervisorNode, DynamicHandle) {
-        let handle = self.handle();
-        self.node.set_spec(self.spec);
-        (self.node, handle)
+    pub async fn start_child(&self, args: T) -> Result<Address<M>, StartChildError> {
+        let child = (self.child)(args);
+        let address = child.address();
+        match self.supervisor.start_child(child).await? {
+            ChildStart::Started(_) | ChildStart::Ignored => Ok(address),
+        }
     }
 }
 
-impl From<DynamicSupervisor> for ChildSpec {
-    fn from(supervisor: DynamicSupervisor) -> Self {
-        let node = supervisor.node;
-        let error = supervisor.spec.check(node.id()).err();
-        node.set_spec(supervisor.spec);
-        Self::of_supervisor(node.id().clone(), supervisor.child_policy, node, error)
+impl<T, M: Send + 'static> Clone for ChildFactory<T, M> {
+    fn clone(&self) -> Self {
+        Self { supervisor: self.supervisor.clone(), child: self.child.clone() }
     }
 }
 
-impl fmt::Debug for DynamicSupervisor {
+impl<T, M: Send + 'static> fmt::Debug for ChildFactory<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamicSupervisor")
-            .field("id", self.node.id())
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("ChildFactory").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }
 }

@@ -1,13 +1,12 @@
-//! Managing a supervisor by child ids: OTP's management API.
+//! Inspecting a supervisor and managing its children: OTP's management API.
 
 use std::fmt;
-use std::sync::Arc;
 
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
-use super::requests::{delete_child, query, restart_child, start_child, start_once, terminate_child};
+use super::group::{ChildGroup, ChildRef, Static};
+use super::requests::{query, start_child, start_once, terminate_child};
 use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
-use crate::engine::Target;
 use crate::error::{ChildError, StartChildError, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
@@ -16,6 +15,10 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The handle of a supervisor, which inspects it and manages its children. It reaches the current
 /// incarnation. Clones refer to the same supervisor.
+///
+/// `G` is the kind of its children: [`Static`] unless it is named.
+/// [`DynamicHandle`](crate::DynamicHandle) and [`Partitions`](crate::Partitions) are the handles of
+/// the other kinds. They add methods of their own.
 ///
 /// Management requests do not count for the restart intensity. Queries are answered at once. While
 /// the supervisor itself is being restarted, requests and queries wait for its next incarnation.
@@ -41,7 +44,10 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// If the future of a request is dropped after its first poll, the request is executed all the
 /// same.
 #[derive(Clone)]
-pub struct SupervisorHandle(pub(super) SupervisorNode);
+pub struct SupervisorHandle<G = Static> {
+    pub(super) node: SupervisorNode,
+    pub(super) group: G,
+}
 
 /// A handle that does not keep the supervisor alive. The supervisor is dropped once its tree has
 /// ended and no [`SupervisorHandle`] is left.
@@ -50,9 +56,12 @@ pub struct SupervisorHandle(pub(super) SupervisorNode);
 /// supervisor, and so the `Args`, for ever. A weak handle does not. A child needs neither: see
 /// [`Supervised`](crate::Supervised).
 #[derive(Clone)]
-pub struct WeakSupervisorHandle(WeakSupervisorNode);
+pub struct WeakSupervisorHandle<G = Static> {
+    node: WeakSupervisorNode,
+    group: G,
+}
 
-impl WeakSupervisorHandle {
+impl<G: ChildGroup> WeakSupervisorHandle<G> {
     /// Returns the handle, or `None` if the supervisor was dropped.
     ///
     #[doc = supervision_example!(
@@ -63,27 +72,26 @@ assert!(weak.upgrade().is_some());
 # assert!(app.shutdown().await.is_clean());"#
     )]
     #[must_use]
-    pub fn upgrade(&self) -> Option<SupervisorHandle> {
-        self.0.upgrade().map(SupervisorHandle)
+    pub fn upgrade(&self) -> Option<SupervisorHandle<G>> {
+        let node = self.node.upgrade()?;
+        Some(SupervisorHandle::new(node, self.group.clone()))
     }
 }
 
-impl SupervisorHandle {
-    /// Adds to the number of jobs that pools in the tree of this supervisor have dropped.
-    pub(crate) fn count_dropped_jobs(&self, jobs: usize) {
-        self.0.drop_counters().add_jobs(jobs as u64);
-    }
-}
-
-impl fmt::Debug for WeakSupervisorHandle {
+impl<G: ChildGroup> fmt::Debug for WeakSupervisorHandle<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WeakSupervisorHandle").field(&self.upgrade()).finish()
     }
 }
 
-impl SupervisorHandle {
-    pub(super) const fn new(node: SupervisorNode) -> Self {
-        Self(node)
+impl<G: ChildGroup> SupervisorHandle<G> {
+    pub(super) const fn new(node: SupervisorNode, group: G) -> Self {
+        Self { node, group }
+    }
+
+    /// Adds to the number of jobs that pools in the tree of this supervisor have dropped.
+    pub(crate) fn count_dropped_jobs(&self, jobs: usize) {
+        self.node.drop_counters().add_jobs(jobs as u64);
     }
 
     /// Returns a handle that does not keep the supervisor alive.
@@ -95,8 +103,8 @@ drop(tree);
 assert!(weak.upgrade().is_none());"#
     )]
     #[must_use]
-    pub fn downgrade(&self) -> WeakSupervisorHandle {
-        WeakSupervisorHandle(self.0.downgrade())
+    pub fn downgrade(&self) -> WeakSupervisorHandle<G> {
+        WeakSupervisorHandle { node: self.node.downgrade(), group: self.group.clone() }
     }
 
     /// Returns a snapshot of the tree below this supervisor.
@@ -111,7 +119,7 @@ assert_eq!(app.supervisor().tree().children.len(), 1);
     )]
     #[must_use]
     pub fn tree(&self) -> Tree {
-        self.0.tree()
+        self.node.tree()
     }
 
     /// Returns the handle of the supervisor as an actor: for stopping, killing and monitoring it.
@@ -123,42 +131,7 @@ assert!(matches!(app.join().await, ExitReason::Killed));"#
     )]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
-        self.0.handle()
-    }
-
-    /// Returns the handle of the child with this id as an actor, whether it runs or not. It is read
-    /// without a request, like [`tree`](Self::tree).
-    ///
-    /// The handle gives the [address](ActorHandle::address) of the child.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use perennial_actors::{Actor, Context, ExitReason, System};
-    /// # use perennial_supervision::{Child, Supervisor};
-    /// # struct ResultSink;
-    /// # impl Actor for ResultSink {
-    /// #     type Msg = u64;
-    /// #     type Args = ();
-    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(
-    /// #         &mut self, _: u64, _: &mut Context<Self>,
-    /// #     ) -> Result<(), ExitReason> { Ok(()) }
-    /// # }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let system = System::new();
-    /// let sink = Child::new::<ResultSink>("sink", ());
-    /// let app = Supervisor::new("app").child(sink).start(&system).await?;
-    /// let sink = app.supervisor().child("sink").and_then(|child| child.address::<u64>());
-    /// sink.ok_or("it takes other messages")?.cast(1)?;
-    /// # let _ = app.shutdown().await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn child(&self, id: &str) -> Option<ActorHandle> {
-        self.0.child(id)
+        self.node.handle()
     }
 
     /// Returns a future that resolves to the exit reason of the current incarnation of the
@@ -174,11 +147,17 @@ assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));"#
         self.handle().monitor()
     }
 
-    /// Adds a child at the end of the start order and starts it. Resolves once it has started.
-    /// OTP's `start_child`.
+    /// Adds a child and starts it. Resolves once it has started. OTP's `start_child`.
     ///
     /// The child belongs to this incarnation of the supervisor. The next incarnation starts only
     /// the children of its spec.
+    ///
+    /// In a dynamic supervisor the id is informative and need not be unique. In every other
+    /// supervisor the child is added at the end of the start order.
+    ///
+    /// If the maximum number of children is reached and some of them are being started or stopped,
+    /// the request waits until these starts and stops are done, and for none that begins later.
+    /// Waiting requests are executed in order of arrival.
     ///
     /// # Errors
     ///
@@ -192,7 +171,7 @@ assert!(app.tree().at(["clock"]).is_some());
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
-        start_child(&self.0, child.into()).await
+        start_child(&self.node, child.into()).await
     }
 
     /// Adds a child that is [started once](Child::once) and starts it. Returns its address once it
@@ -235,12 +214,19 @@ assert!(app.tree().at(["clock"]).is_some());
         &self,
         child: Child<M, OwnedArgs<T>>,
     ) -> Result<Address<M>, StartOnceError<T>> {
-        start_once(&self.0, child).await
+        start_once(&self.node, child).await
     }
 
-    /// Stops a child and closes its mailbox. Its spec stays, unless the child is temporary: that is
-    /// removed. If the child waits for a restart, that restart is cancelled. A running `init` is
-    /// cancelled. If the child is already stopped, this has no effect. OTP's `terminate_child`.
+    /// Stops a child and closes its mailbox. A running `init` is cancelled, and so is a restart for
+    /// which the child waits. OTP's `terminate_child`.
+    ///
+    /// A child is identified by its id, and in a dynamic supervisor by its pid. The pid may be that
+    /// of any incarnation of the child, also of an ended one. The pid that
+    /// [`start_child`](Self::start_child) returned therefore identifies the child for as long as it
+    /// exists.
+    ///
+    /// A child of a dynamic supervisor and a temporary child are removed. The spec of any other
+    /// child stays. If that child is already stopped, this has no effect.
     ///
     /// # Errors
     ///
@@ -252,51 +238,8 @@ app.supervisor().terminate_child("clock").await?;
 assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
-    pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
-        terminate_child(&self.0, Target::Id(id.into())).await
-    }
-
-    /// Starts a stopped child. The same mailbox opens again. A failed start is not retried. OTP's
-    /// `restart_child`.
-    ///
-    /// # Errors
-    ///
-    /// There is no such child, it is not stopped, it did not start, or the supervisor is gone or
-    /// shutting down.
-    ///
-    #[doc = supervision_example!(
-        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
-app.supervisor().terminate_child("clock").await?;
-app.supervisor().restart_child("clock").await?;
-assert_eq!(app.supervisor().count_children().await?.active, 1);
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
-        restart_child(&self.0, id.into()).await
-    }
-
-    /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
-    ///
-    /// The returned spec is the only one of the child. From now on no action of this supervisor
-    /// affects the child, wherever it is started. A child of the supervisor's own spec is started
-    /// again by the supervisor's next incarnation, as in OTP, unless its spec is still held
-    /// elsewhere. So drop the returned spec if it is not needed.
-    ///
-    /// # Errors
-    ///
-    /// There is no such child, it is not stopped, or the supervisor is gone or shutting down.
-    ///
-    #[doc = supervision_example!(
-        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
-let supervisor = app.supervisor();
-supervisor.terminate_child("clock").await?;
-let spec = supervisor.delete_child("clock").await?;
-assert_eq!(supervisor.count_children().await?.specs, 0);
-supervisor.start_child(spec).await?;
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
-        delete_child(&self.0, id.into()).await
+    pub async fn terminate_child(&self, child: impl Into<G::ChildId>) -> Result<(), ChildError> {
+        terminate_child(&self.node, ChildRef::target(child.into())).await
     }
 
     /// Returns the children, newest first. OTP's `which_children`.
@@ -312,23 +255,7 @@ assert_eq!(&*children[0].id, "b");
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        query(&self.0, Query::WhichChildren).await
-    }
-
-    /// Returns one child. OTP's `which_child`.
-    ///
-    /// # Errors
-    ///
-    /// There is no such child, or the supervisor is gone.
-    ///
-    #[doc = supervision_example!(
-        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
-assert_eq!(app.supervisor().which_child("clock").await?.state, ChildState::Running);
-# assert!(app.shutdown().await.is_clean());"#
-    )]
-    pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
-        let id = id.into();
-        query(&self.0, |reply| Query::WhichChild(id, reply)).await?.ok_or(ChildError::NotFound)
+        query(&self.node, Query::WhichChildren).await
     }
 
     /// Returns the numbers of children. OTP's `count_children`.
@@ -343,10 +270,11 @@ assert_eq!(app.supervisor().count_children().await?.workers, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        query(&self.0, Query::CountChildren).await
+        query(&self.node, Query::CountChildren).await
     }
 
-    /// Returns the policy of a child, including all defaults. OTP's `get_childspec`.
+    /// Returns the policy of a child, including all defaults. The child is identified as in
+    /// [`terminate_child`](Self::terminate_child). OTP's `get_childspec`.
     ///
     /// # Errors
     ///
@@ -357,14 +285,17 @@ assert_eq!(app.supervisor().count_children().await?.workers, 1);
 assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Permanent);
 # assert!(app.shutdown().await.is_clean());"#
     )]
-    pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
-        let id = id.into();
-        query(&self.0, |reply| Query::Policy(Target::Id(id), reply)).await?.ok_or(ChildError::NotFound)
+    pub async fn get_childspec(&self, child: impl Into<G::ChildId>) -> Result<ChildPolicy, ChildError> {
+        let child = ChildRef::target(child.into());
+        query(&self.node, |reply| Query::Policy(child, reply)).await?.ok_or(ChildError::NotFound)
     }
 }
 
-impl fmt::Debug for SupervisorHandle {
+impl<G: fmt::Debug> fmt::Debug for SupervisorHandle<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SupervisorHandle").field("id", self.0.id()).finish_non_exhaustive()
+        f.debug_struct("SupervisorHandle")
+            .field("id", self.node.id())
+            .field("group", &self.group)
+            .finish_non_exhaustive()
     }
 }

@@ -2,22 +2,25 @@
 //!
 //! | supervisor | children | identified by | stop order |
 //! |---|---|---|---|
-//! | [`Supervisor`] | a fixed list in start order | id | reverse start order |
-//! | [`DynamicSupervisor`] | started at run time | pid | all at once |
-//! | [`PartitionSupervisor`] | copies of one child | key | reverse start order |
+//! | [`Supervisor`] | [`Static`]: a fixed list in start order | id | reverse start order |
+//! | [`DynamicSupervisor`] | [`Dynamic`]: started at run time | pid | all at once |
+//! | [`PartitionSupervisor`] | [`Partitioned`]: copies of one child | key | reverse start order |
 //!
 //! Each is the root of a tree or a child of another supervisor. Each has a handle, which its
 //! builder gives out before the start. The handle reaches the current incarnation.
+//!
+//! All of them are one [`SupervisorBuilder`] and one [`SupervisorHandle`] with the kind of their
+//! children as a type parameter. A setting or a request that every supervisor has is in
+//! `builder` and `handle`. What children with ids add is in `ordered`.
 
 mod app;
 mod builder;
 mod change;
 mod dynamic;
-mod dynamic_handle;
+mod group;
 mod handle;
+mod ordered;
 mod partition;
-mod partition_key;
-mod partitions;
 mod requests;
 mod signal;
 mod stop_signals;
@@ -26,13 +29,14 @@ mod supervised;
 mod tests;
 
 pub use app::{App, ShutdownReport};
-pub use builder::Supervisor;
-pub use dynamic::DynamicSupervisor;
-pub use dynamic_handle::{ChildFactory, DynamicHandle, WeakDynamicHandle};
+pub use builder::SupervisorBuilder;
+pub use dynamic::{ChildFactory, DynamicHandle, DynamicSupervisor, WeakDynamicHandle};
+pub use group::{ChildGroup, ChildRef, Dynamic, Static};
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
-pub use partition::PartitionSupervisor;
-pub use partition_key::PartitionKey;
-pub use partitions::{Partitions, ResizeError, WeakPartitions};
+pub use ordered::Supervisor;
+pub use partition::{
+    PartitionKey, PartitionSupervisor, Partitioned, Partitions, ResizeError, WeakPartitions,
+};
 pub(crate) use requests::run_to_completion;
 pub use signal::RunOutcome;
 pub use stop_signals::{StopSignal, StopSignals};

@@ -130,12 +130,7 @@ impl<H> App<H> {
     /// }
     /// ```
     pub async fn run_until_signal_from(&self, signals: &mut StopSignals) -> RunOutcome {
-        let first = tokio::select! {
-            reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
-            signal = signals.recv() => signal,
-        };
-        log::stop_signal_received(self.system(), first);
-        self.stop_by(first, signals).await
+        self.run_until_signal_with(signals, Duration::ZERO, async |_| {}).await
     }
 
     /// Runs the tree as [`run_until_signal_from`](Self::run_until_signal_from) does, and runs a
@@ -189,9 +184,11 @@ impl<H> App<H> {
             }
         };
         tokio::select! {
+            // A signal that follows a complete hook is a second one, which kills.
+            biased;
             reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
-            _ = signals.recv() => {}
             () = hook => {}
+            _ = signals.recv() => {}
         }
         self.stop_by(first, signals).await
     }

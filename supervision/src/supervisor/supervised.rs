@@ -3,7 +3,8 @@
 use perennial_actors::host::{Parent, parent_of};
 use perennial_actors::{Actor, Context};
 
-use super::dynamic_handle::DynamicHandle;
+use super::dynamic::DynamicHandle;
+use super::group::{Dynamic, Static};
 use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, supervisor_of};
 use crate::task::TaskContext;
@@ -65,28 +66,30 @@ pub trait Supervised {
 
 impl<A: Actor> Supervised for Context<A> {
     fn supervisor(&self) -> Option<SupervisorHandle> {
-        supervisor_with_ids(parent_of(self).map(AsRef::as_ref)).map(SupervisorHandle::new)
+        static_supervisor(parent_of(self).map(AsRef::as_ref))
     }
 
     fn dynamic_supervisor(&self) -> Option<DynamicHandle> {
-        supervisor_with_pids(parent_of(self).map(AsRef::as_ref)).map(DynamicHandle::new)
+        dynamic_supervisor(parent_of(self).map(AsRef::as_ref))
     }
 }
 
 impl Supervised for TaskContext {
     fn supervisor(&self) -> Option<SupervisorHandle> {
-        supervisor_with_ids(self.parent()).map(SupervisorHandle::new)
+        static_supervisor(self.parent())
     }
 
     fn dynamic_supervisor(&self) -> Option<DynamicHandle> {
-        supervisor_with_pids(self.parent()).map(DynamicHandle::new)
+        dynamic_supervisor(self.parent())
     }
 }
 
-fn supervisor_with_ids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
-    supervisor_of(parent?).filter(|node| !node.is_dynamic())
+fn static_supervisor(parent: Option<&dyn Parent>) -> Option<SupervisorHandle> {
+    let node = supervisor_of(parent?).filter(|node| !node.is_dynamic())?;
+    Some(SupervisorHandle::new(node, Static))
 }
 
-fn supervisor_with_pids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
-    supervisor_of(parent?).filter(SupervisorNode::is_dynamic)
+fn dynamic_supervisor(parent: Option<&dyn Parent>) -> Option<DynamicHandle> {
+    let node = supervisor_of(parent?).filter(SupervisorNode::is_dynamic)?;
+    Some(SupervisorHandle::new(node, Dynamic))
 }
