@@ -89,6 +89,24 @@ fn foreign_code_is_called_in_one_place() {
     }
 }
 
+/// A lock or an atomic that loom does not know is invisible to the models. A poisoned lock would
+/// have to be handled at each use.
+#[test]
+fn locks_and_atomics_come_from_one_module() {
+    let door = root().join("actors/src/sync.rs");
+    let words = ["atomic", "Mutex", "Condvar", "RwLock", "OnceLock", "LazyLock"];
+    for name in RANKS {
+        let files: Vec<Source> = library(name).into_iter().filter(|source| source.path != door).collect();
+        assert_none(
+            "actors/src/sync.rs is the one door to locks and atomics",
+            &offenders(&files, |line| {
+                line.contains("std::sync::") && words.iter().any(|word| line.contains(word))
+            }),
+        );
+        assert_none("no lock is poisoned", &offenders(&files, |line| line.contains("PoisonError")));
+    }
+}
+
 /// A function that recurses into the children of a node uses stack for each level of a tree.
 #[test]
 fn trees_are_walked_with_lists_and_not_by_recursion() {

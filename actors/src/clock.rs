@@ -40,5 +40,11 @@ pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// Returns the time `after` from now, at most [`FAR`] ahead so that the addition cannot overflow.
 pub(crate) fn deadline_after(after: Duration) -> Instant {
-    Instant::now() + after.min(FAR)
+    add_time(Instant::now(), after)
+}
+
+/// Returns `base` plus a time of at most [`FAR`], so that the addition cannot overflow.
+#[must_use]
+pub fn add_time(base: Instant, time: Duration) -> Instant {
+    base + time.min(FAR)
 }

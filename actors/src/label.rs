@@ -1,7 +1,9 @@
 //! Labels: the path of an actor in its tree, or its type.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+use crate::sync::OnceLock;
 
 /// The longest path whose text is cached by [`Label::to_shared`], in bytes.
 const KEPT: usize = 1024;

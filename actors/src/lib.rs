@@ -106,6 +106,7 @@ mod exit;
 mod foreign;
 mod guard;
 mod incarnation;
+mod jitter;
 mod label;
 mod log;
 mod mailbox;
@@ -148,11 +149,12 @@ pub mod host {
     pub use crate::any_process::Suspensions;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
-    pub use crate::clock::require_timers;
+    pub use crate::clock::{add_time, require_timers};
     pub use crate::foreign::{
-        Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, wake_each,
-        wake_safely,
+        Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, register_waker,
+        wake_each, wake_safely,
     };
+    pub use crate::jitter::{jitter_sample, mix};
     pub use crate::label::Label;
     pub use crate::process::{
         AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
@@ -160,4 +162,12 @@ pub mod host {
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
     pub use crate::type_names::ShortTypeName;
+
+    /// The one door to locks and atomics, for every crate.
+    pub mod sync {
+        pub use crate::sync::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, IdGen, Mutex, MutexGuard,
+            OnceLock, Ordering,
+        };
+    }
 }

@@ -75,7 +75,6 @@ mod name;
 mod name_key;
 mod owners;
 mod registry;
-mod sync;
 mod table;
 #[cfg(test)]
 mod tests;

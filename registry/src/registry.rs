@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::Guarded;
+use perennial_actors::host::sync::IdGen;
 use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent};
 
 use crate::binding::{Binding, Metadata, dispose_metadata};
@@ -14,7 +15,6 @@ use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, GroupHandle, Groups};
 use crate::name::{Name, NameInfo};
 use crate::name_key::NameKey;
-use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 use crate::topics::{Topic, TopicHandle, Topics};
 use crate::waiters::Waiters;

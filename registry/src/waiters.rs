@@ -3,10 +3,10 @@
 use std::mem;
 use std::task::Waker;
 
+use perennial_actors::host::sync::IdGen;
 use perennial_actors::host::{SeqMap, ignore_panic};
 
 use crate::name_key::NameKey;
-use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 
 /// The tasks that wait for names. A binding wakes the tasks that wait for its name and no others.

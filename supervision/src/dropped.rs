@@ -1,6 +1,6 @@
 //! Counters of the messages and jobs that a tree drops when it stops.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use perennial_actors::host::sync::{AtomicU64, Ordering};
 
 /// The number of messages and jobs that one tree has dropped. All supervisors of the tree share it.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{ExitReason, Pid};
 
+use crate::engine::RequestError;
 use crate::node::OpenError;
 use crate::spec::{ChildSpec, SpecError};
 
@@ -145,6 +146,18 @@ pub enum ChildError {
     ShuttingDown,
 }
 
+impl From<RequestError> for ChildError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Running(_) | RequestError::AlreadyStarted(_) => Self::Running,
+            RequestError::Restarting | RequestError::AlreadyPresent => Self::Restarting,
+            RequestError::StartFailed(reason) => Self::StartFailed(reason),
+            RequestError::ShuttingDown => Self::ShuttingDown,
+            RequestError::NotFound | RequestError::MaxChildren => Self::NotFound,
+        }
+    }
+}
+
 /// The error of a child that was not started. It gives the spec back; the supervisor has not kept
 /// it.
 ///
@@ -182,6 +195,26 @@ pub enum StartChildErrorKind {
     /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
+}
+
+impl StartChildErrorKind {
+    /// Converts an error of a supervisor, with the latest incarnation of a child that exists.
+    pub(crate) fn new(error: RequestError, pid: Option<Pid>) -> Self {
+        match error {
+            RequestError::StartFailed(reason) => {
+                match reason.error().and_then(|error| error.downcast_ref::<OpenError>()) {
+                    Some(error) => Self::Open(error.clone()),
+                    None => Self::Failed(reason),
+                }
+            }
+            RequestError::MaxChildren => Self::MaxChildren,
+            RequestError::ShuttingDown | RequestError::NotFound => Self::ShuttingDown,
+            RequestError::Running(_)
+            | RequestError::AlreadyStarted(_)
+            | RequestError::AlreadyPresent
+            | RequestError::Restarting => pid.map_or(Self::AlreadyPresent, Self::AlreadyStarted),
+        }
+    }
 }
 
 impl fmt::Display for StartChildError {

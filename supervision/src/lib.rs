@@ -106,7 +106,7 @@ mod supervisor;
 mod task;
 mod tree;
 
-pub use driver::{ChildRef, SupervisionStats};
+pub use driver::SupervisionStats;
 pub use error::{
     ChangeError, ChildError, ChildFailedError, ChildNotStarted, StartChildError, StartChildErrorKind,
     StartError, StartOnceError,

@@ -37,13 +37,15 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, Pid, System};
+use perennial_actors::{ExitReason, Pid, SpawnError, System};
 use tracing::Level;
+use tracing::field::{debug, display};
 use tracing::level_filters::LevelFilter;
+
+use crate::node::OpenError;
+use crate::report::{ReportKind, SupervisorReport};
 
 /// The target of the lines of supervisors.
 const TARGET: &str = "perennial::supervision";
@@ -58,166 +60,94 @@ macro_rules! line {
     };
 }
 
-/// Writes a line about a child, with its fields first.
-macro_rules! child_line {
-    ($level:ident, $child:expr, $($line:tt)+) => {{
-        let Child { supervisor, pid, .. } = $child;
-        let (actor, incarnation) = ($child.path(), pid.map(Pid::incarnation));
-        let (actor, pid) = (actor.as_str(), pid.map(tracing::field::display));
-        line!($level, TARGET, %supervisor, actor, pid, incarnation, $($line)+);
-    }};
-}
-
-/// The fields of a child in a log line.
-pub(crate) struct Child {
-    pub(crate) supervisor: Pid,
-    /// The label of the supervisor.
-    pub(crate) label: Label,
-    pub(crate) id: Arc<str>,
-    /// The latest incarnation.
-    pub(crate) pid: Option<Pid>,
-}
-
-impl Child {
-    fn path(&self) -> String {
-        format!("{}/{}", self.label.to_shared(), self.id)
-    }
-}
-
-/// Queues a line. Neither `child` nor `line` is called unless a subscriber may want the level.
-fn of_child(
-    system: &System,
-    level: Level,
-    child: impl FnOnce() -> Child,
-    line: impl FnOnce(&Child) + Send + 'static,
-) {
+/// Logs a report. Calls `report` only if a subscriber may want the line.
+pub(crate) fn report(system: &System, kind: &ReportKind, report: impl FnOnce() -> SupervisorReport) {
+    let level = level_of(kind);
     if level <= LevelFilter::current() {
-        let child = child();
-        system.log_later(level, move || line(&child));
+        let report = report();
+        system.log_later(level, move || write_report(level, &report));
     }
 }
 
-/// Logs that a child has started.
-pub(crate) fn child_started(system: &System, child: impl FnOnce() -> Child) {
-    of_child(system, Level::DEBUG, child, |child| child_line!(DEBUG, child, "child started"));
-}
-
-/// Logs that a child ended by itself. If it crashed, the actor has logged that already.
-pub(crate) fn child_ended(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
-    let (reason, is_logged) = (reason.clone(), reason.is_crash());
-    let level = if is_logged { Level::DEBUG } else { Level::INFO };
-    of_child(system, level, child, move |child| {
-        let reason = format!("{reason:#}");
-        if is_logged {
-            child_line!(DEBUG, child, %reason, "child ended");
-        } else {
-            child_line!(INFO, child, %reason, "child ended");
+/// Returns the level of the line of a report. An end that the actor itself has logged has the level
+/// debug.
+fn level_of(kind: &ReportKind) -> Level {
+    match kind {
+        ReportKind::Started | ReportKind::Restarting { .. } | ReportKind::Abandoned => Level::DEBUG,
+        ReportKind::Terminated { reason } | ReportKind::ShutdownError { reason } => {
+            if reason.is_crash() {
+                Level::DEBUG
+            } else {
+                Level::INFO
+            }
         }
-    });
-}
-
-/// Logs that a start of a child failed. If an incarnation crashed, the actor has logged that
-/// already.
-pub(crate) fn child_did_not_start(
-    system: &System,
-    child: impl FnOnce() -> Child,
-    reason: &ExitReason,
-    is_logged: bool,
-) {
-    let reason = reason.clone();
-    let level = if is_logged { Level::DEBUG } else { Level::WARN };
-    of_child(system, level, child, move |child| {
-        let reason = format!("{reason:#}");
-        if is_logged {
-            child_line!(DEBUG, child, %reason, "child did not start");
-        } else {
-            child_line!(WARN, child, %reason, "child did not start");
-        }
-    });
-}
-
-/// Logs that a child is restarted.
-pub(crate) fn child_restarts(
-    system: &System,
-    child: impl FnOnce() -> Child,
-    reason: &ExitReason,
-    restarts_left: u32,
-    delay: Duration,
-) {
-    let reason = reason.clone();
-    of_child(system, Level::DEBUG, child, move |child| {
-        let reason = format!("{reason:#}");
-        child_line!(DEBUG, child, %reason, restarts_left, ?delay, "child is restarted");
-    });
-}
-
-/// Logs that a stopped child ended with another reason. If it crashed, the actor has logged that
-/// already.
-pub(crate) fn child_ended_with_another_reason(
-    system: &System,
-    child: impl FnOnce() -> Child,
-    reason: &ExitReason,
-) {
-    let (reason, is_logged) = (reason.clone(), reason.is_crash());
-    let level = if is_logged { Level::DEBUG } else { Level::INFO };
-    of_child(system, level, child, move |child| {
-        let reason = format!("{reason:#}");
-        if is_logged {
-            child_line!(DEBUG, child, %reason, "child was stopped and ended with another reason");
-        } else {
-            child_line!(INFO, child, %reason, "child was stopped and ended with another reason");
-        }
-    });
-}
-
-/// Logs that a child is stopped because it is unresponsive.
-pub(crate) fn child_is_unresponsive(
-    system: &System,
-    child: impl FnOnce() -> Child,
-    cause: impl fmt::Display + Send + 'static,
-) {
-    of_child(system, Level::WARN, child, move |child| {
-        child_line!(WARN, child, %cause, "child is unresponsive");
-    });
-}
-
-/// Logs that a child did not stop in time and is killed, or that a killed child is abandoned. In
-/// the latter case the actor has logged that already.
-pub(crate) fn child_stop_timed_out(system: &System, child: impl FnOnce() -> Child, abandoned: bool) {
-    if abandoned {
-        of_child(system, Level::DEBUG, child, |child| {
-            child_line!(DEBUG, child, "child did not end when it was killed: abandoned");
-        });
-    } else {
-        of_child(system, Level::WARN, child, |child| {
-            child_line!(WARN, child, "child did not stop in time: killed");
-        });
+        ReportKind::StartFailed { reason } if is_logged_by_incarnation(reason) => Level::DEBUG,
+        ReportKind::StartFailed { .. } | ReportKind::Unresponsive { .. } | ReportKind::Killed => Level::WARN,
+        ReportKind::GaveUp { .. } => Level::ERROR,
     }
 }
 
-/// Logs that a child of a killed supervisor was killed and is abandoned. The actor has logged that
-/// already.
-pub(crate) fn orphan_abandoned(system: &System, supervisor: Pid, path: &Arc<str>, pid: Pid) {
-    let path = path.clone();
-    system.log_later(Level::DEBUG, move || {
-        let (actor, incarnation) = (&*path, pid.incarnation());
-        line!(
-            DEBUG, TARGET, %supervisor, actor, %pid, incarnation,
-            "child did not end when it was killed: abandoned"
-        );
-    });
+/// Returns `true` if the log line of the incarnation itself reports this start failure. There is no
+/// such line without an incarnation, because the child could not be opened.
+fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
+    let Some(error) = reason.error() else { return reason.is_crash() };
+    let could_not_begin =
+        matches!(error.downcast_ref(), Some(SpawnError::NoRuntime | SpawnError::NotOpen(_)));
+    !could_not_begin && !error.is::<OpenError>()
 }
 
-/// Logs that the restart intensity of a supervisor was exceeded.
-pub(crate) fn supervisor_gives_up(system: &System, supervisor: Pid, path: &Arc<str>, child: &Arc<str>) {
-    let (path, child) = (path.clone(), child.clone());
-    system.log_later(Level::ERROR, move || {
-        let (actor, incarnation, child) = (&*path, supervisor.incarnation(), &*child);
-        line!(
-            ERROR, TARGET, actor, pid = %supervisor, incarnation, child,
-            "supervisor gave up: restart intensity exceeded"
-        );
-    });
+/// Writes the line of a report. A field that the report does not have is `None` and is left out.
+fn write_report(level: Level, report: &SupervisorReport) {
+    let (message, reason) = match &report.kind {
+        ReportKind::Started => ("child started", None),
+        ReportKind::Terminated { reason } => ("child ended", Some(reason)),
+        ReportKind::StartFailed { reason } => ("child did not start", Some(reason)),
+        ReportKind::Restarting { reason, .. } => ("child is restarted", Some(reason)),
+        ReportKind::ShutdownError { reason } => {
+            ("child was stopped and ended with another reason", Some(reason))
+        }
+        ReportKind::Unresponsive { .. } => ("child is unresponsive", None),
+        ReportKind::Killed => ("child did not stop in time: killed", None),
+        ReportKind::Abandoned => ("child did not end when it was killed: abandoned", None),
+        ReportKind::GaveUp { .. } => ("supervisor gave up: restart intensity exceeded", None),
+    };
+    let reason = reason.map(|reason| display(format!("{reason:#}")));
+    let (mut restarts_left, mut delay, mut cause, mut child) = (None, None, None, None);
+    match &report.kind {
+        ReportKind::Restarting { restarts_left: left, delay: time, .. } => {
+            (restarts_left, delay) = (Some(*left), Some(debug(time)));
+        }
+        ReportKind::Unresponsive { sign } => cause = Some(display(sign)),
+        ReportKind::GaveUp { child: id } => child = Some(&**id),
+        _ => {}
+    }
+    let supervisor = child.is_none().then(|| display(report.supervisor));
+    let (actor, incarnation) = (&*report.path, report.pid.map(Pid::incarnation));
+    let pid = report.pid.map(display);
+    macro_rules! at {
+        ($level:ident) => {
+            line!(
+                $level,
+                TARGET,
+                supervisor,
+                actor,
+                pid,
+                incarnation,
+                reason,
+                restarts_left,
+                delay,
+                cause,
+                child,
+                "{message}"
+            )
+        };
+    }
+    match level {
+        Level::ERROR => at!(ERROR),
+        Level::WARN => at!(WARN),
+        Level::INFO => at!(INFO),
+        _ => at!(DEBUG),
+    }
 }
 
 /// Logs that ractor did not start a supervisor.

@@ -6,9 +6,9 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use perennial_actors::host::{Identity, Label, MailboxConsumer, Parent};
 use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use perennial_registry::BindError;
@@ -149,67 +149,60 @@ pub(crate) struct Claims(AtomicUsize);
 /// A node and a claim to it: the right to open, start, stop and close it.
 ///
 /// All claims to a node belong to one owner: a supervisor, or the holder of a spec. An owner that
-/// transfers its node keeps a [`TransferredNode`], which gives no access.
-pub(crate) struct OwnedNode(Arc<dyn ChildNode>);
-
-/// A node that belongs to another owner. It can be reclaimed when no claim to it is left.
-pub(crate) struct TransferredNode(Arc<dyn ChildNode>);
+/// transfers its node keeps the node without a claim, and does nothing with it until it can
+/// [reclaim](Self::reclaim) it.
+pub(crate) struct OwnedNode {
+    node: Arc<dyn ChildNode>,
+    is_claimed: bool,
+}
 
 impl OwnedNode {
     /// Creates the first claim to a new node.
     pub(crate) fn new(node: impl ChildNode + 'static) -> Self {
-        node.claims().0.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(node))
+        Self { node: Arc::new(node), is_claimed: false }.share()
     }
 
     /// Creates another claim of the same owner.
     pub(crate) fn share(&self) -> Self {
-        self.0.claims().0.fetch_add(1, Ordering::Relaxed);
-        Self(self.0.clone())
+        self.node.claims().0.fetch_add(1, Ordering::Relaxed);
+        Self { node: self.node.clone(), is_claimed: true }
     }
 
     /// Drops this claim, because the node belongs to another owner now.
-    pub(crate) fn transfer(self) -> TransferredNode {
-        TransferredNode(self.0.clone())
+    pub(crate) fn transfer(&mut self) {
+        if std::mem::take(&mut self.is_claimed) {
+            self.node.claims().0.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Claims a transferred node again. Returns `false` if another owner has a claim.
+    pub(crate) fn reclaim(&mut self) -> bool {
+        // Synchronizes with the drop of the last claim.
+        let claims = &self.node.claims().0;
+        self.is_claimed = claims.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        self.is_claimed
     }
 
     /// Drops this claim. Returns the node, possibly as its last reference.
     pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
-        self.0.clone()
+        self.node.clone()
     }
 
     /// Returns the node without a claim, for operations that its owner has begun and for read
     /// access.
     pub(crate) const fn node(&self) -> &Arc<dyn ChildNode> {
-        &self.0
+        &self.node
     }
 
-    /// Returns `true` if both are claims to the same node.
+    /// Returns `true` if both refer to the same node.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl TransferredNode {
-    /// Returns the node, possibly as its last reference.
-    pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
-        self.0
-    }
-
-    /// Creates a claim to the node, if there is none.
-    pub(crate) fn reclaim(&self) -> Option<OwnedNode> {
-        let claims = &self.0.claims().0;
-        // Synchronizes with the drop of the last claim.
-        claims
-            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed)
-            .ok()
-            .map(|_| OwnedNode(self.0.clone()))
+        Arc::ptr_eq(&self.node, &other.node)
     }
 }
 
 impl Drop for OwnedNode {
     fn drop(&mut self) {
-        self.0.claims().0.fetch_sub(1, Ordering::Release);
+        self.transfer();
     }
 }
 
@@ -217,7 +210,7 @@ impl Deref for OwnedNode {
     type Target = dyn ChildNode;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        &*self.node
     }
 }
 

@@ -18,8 +18,9 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use perennial_actors::host::sync::Mutex;
 use perennial_actors::host::{Each, Guarded, catch_panics, ignore_panic};
 use perennial_actors::{ExitReason, Monitor, System};
 use tokio::sync::oneshot;
@@ -155,7 +156,7 @@ where
 {
     let task_and_sender = Mutex::new(Some((task, sender)));
     let child = Child::task(id, move |ctx| {
-        let task_and_sender = task_and_sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task_and_sender = task_and_sender.lock().take();
         async move {
             let Some((task, sender)) = task_and_sender else { return Ok(()) };
             let result = Guarded::new(catch_panics(Some(ctx.system().clone()), task).await);

@@ -30,9 +30,9 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use perennial_actors::host::sync::{AtomicBool, Ordering};
 use perennial_actors::host::{
     Foreign, Guarded, MailboxConsumer, MailboxEvent, Parent, catch_panic, ignore_panic, wake_safely,
 };

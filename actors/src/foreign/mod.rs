@@ -20,4 +20,5 @@ pub(crate) use guards::{Caught, catch, resume};
 pub use guards::{drop_each, ignore_panic, wake_each};
 pub(crate) use values::run_elsewhere;
 pub use values::{Each, Foreign, Guarded, InPlace, dispose, dispose_each};
-pub use waking::wake_safely;
+pub(crate) use waking::guarded;
+pub use waking::{register_waker, wake_safely};

@@ -2,7 +2,7 @@
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::label::Label;
 use crate::log::LogQueue;
 use crate::mailbox::{ExitCallback, ExitHook, Mailbox, MailboxConfig};
 use crate::pid::Pid;
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
 use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
 
 /// One actor with all its incarnations: its mailbox, and its registration in a system.

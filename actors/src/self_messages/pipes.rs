@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinSet, unconstrained};
@@ -12,6 +11,7 @@ use tokio::task::{AbortHandle, JoinSet, unconstrained};
 use crate::caught::catch_panic;
 use crate::exit::ExitReason;
 use crate::foreign::{Guarded, InPlace};
+use crate::sync::{AtomicBool, Ordering};
 use crate::system::System;
 
 /// A handle by which a piped future or piped blocking work can be aborted.

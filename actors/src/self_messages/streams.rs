@@ -12,7 +12,7 @@ use tokio::task::unconstrained;
 
 use crate::caught::catch_panic;
 use crate::exit::ExitReason;
-use crate::foreign::{Guarded, wake_each};
+use crate::foreign::{Guarded, register_waker, wake_each};
 use crate::sync::Mutex;
 use crate::system::System;
 
@@ -45,12 +45,7 @@ ctx.pipe_to_self(async { 42 }, Msg::Done);
 
     /// Returns `true` if the stream must be dropped. If not, `waker` is woken when it must.
     fn poll_aborted(&self, waker: &Waker) -> bool {
-        let mut abort = self.0.lock();
-        match &mut abort.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        abort.is_aborted
+        !register_waker(&self.0, waker, |abort| (!abort.is_aborted).then_some(&mut abort.waker))
     }
 }
 

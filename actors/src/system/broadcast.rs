@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::foreign::{drop_each, wake_each};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, OnceLock};
 
 /// The number of values that a subscriber may fall behind before it misses the oldest one.
 const RING: usize = 4096;

@@ -3,7 +3,8 @@
 
 use std::any::{Any, TypeId};
 use std::iter;
-use std::sync::OnceLock;
+
+use crate::sync::OnceLock;
 
 /// A list that only grows. There are few extensions and each is looked up on hot paths, so a walk
 /// over a few links without locks is faster than a map.

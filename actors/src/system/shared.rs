@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// A set of actors, supervisors and names that belong together. A cheap handle; clones are the same
 /// system.

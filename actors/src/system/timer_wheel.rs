@@ -22,7 +22,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::wheel::{Key, Tick, Wheel};
 use crate::clock::{FAR, NoTimers, sleep_until};
-use crate::foreign::ignore_panic;
+use crate::foreign::{guarded, register_waker};
 use crate::sync::{Mutex, MutexGuard};
 
 /// The shortest timeout that uses the wheel. Its half is many times longer than a tick, and than
@@ -51,7 +51,7 @@ struct State {
 /// The owner of a timeout.
 enum Timeout {
     /// The wheel: the deadline, and the waker of the latest poll.
-    Waiting(Instant, Waker),
+    Waiting(Instant, Option<Waker>),
     /// A timer of tokio that wakes the waiter; `None` if there is no such timer yet, or never will
     /// be.
     HandedOver(Option<Pin<Box<Sleep>>>),
@@ -175,7 +175,7 @@ impl TimerWheel {
             drop(state);
             return None;
         };
-        let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, waker));
+        let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, Some(waker)));
         let brought_forward =
             ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
         drop(state);
@@ -194,17 +194,11 @@ impl TimerWheel {
         if Instant::now() >= id.deadline {
             return TimeoutState::Elapsed;
         }
-        match self.lock().wheel.get_mut(id.key) {
-            Some(Timeout::Waiting(_, kept)) if kept.will_wake(waker) => return TimeoutState::Pending,
-            Some(Timeout::Waiting(..)) => {}
-            _ => return TimeoutState::Detached,
-        }
-        let mut newest = waker.clone();
-        match self.lock().wheel.get_mut(id.key) {
-            Some(Timeout::Waiting(_, kept)) => mem::swap(kept, &mut newest),
-            _ => return TimeoutState::Detached,
-        }
-        TimeoutState::Pending
+        let is_pending = register_waker(&self.0, waker, |state| match state.wheel.get_mut(id.key) {
+            Some(Timeout::Waiting(_, kept)) => Some(kept),
+            _ => None,
+        });
+        if is_pending { TimeoutState::Pending } else { TimeoutState::Detached }
     }
 
     /// Cancels a timeout: its waker is dropped and not woken any more.
@@ -260,7 +254,7 @@ struct Due {
 impl Due {
     fn take(key: Key, timeout: &mut Timeout) -> Option<Self> {
         match mem::replace(timeout, Timeout::HandedOver(None)) {
-            Timeout::Waiting(deadline, waker) => Some(Self { key, deadline, waker }),
+            Timeout::Waiting(deadline, waker) => waker.map(|waker| Self { key, deadline, waker }),
             Timeout::HandedOver(_) => None,
         }
     }
@@ -275,28 +269,6 @@ impl Due {
         } else {
             drop(wheel.hand_over(self.key, timer));
         }
-    }
-}
-
-/// A waiter's waker that never panics when it is cloned, woken or dropped.
-struct GuardedWaker(Option<Waker>);
-
-fn guarded(waker: Waker) -> Waker {
-    Waker::from(Arc::new(GuardedWaker(Some(waker))))
-}
-
-impl Wake for GuardedWaker {
-    fn wake(self: Arc<Self>) {
-        if let Some(waker) = &self.0 {
-            ignore_panic(|| waker.wake_by_ref());
-        }
-    }
-}
-
-impl Drop for GuardedWaker {
-    fn drop(&mut self) {
-        let waker = self.0.take();
-        ignore_panic(|| drop(waker));
     }
 }
 

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use perennial_actors::host::sync::IdGen;
 use perennial_actors::{ActorHandle, Address, Pid, Subscription};
 
 use super::entry::{Entry, Member};
@@ -14,7 +15,6 @@ use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
 use crate::changes::{Changes, PendingWakes};
 use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
-use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 
 /// The groups of a system.
@@ -268,7 +268,7 @@ assert!(monitor.next().await.is_some_and(|change| change.joined));")]
         let (members, version) = self.groups.groups.read_entry(self.key.clone(), |entry| {
             let members = entry.into_iter().flat_map(Entry::members);
             let members = members.filter_map(Member::address).collect();
-            (members, self.groups.versions.newest())
+            (members, self.groups.versions.latest())
         });
         GroupMonitor::new(members, changes, self.key.clone(), version)
     }

@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use perennial_actors::host::sync::{AtomicU64, IdGen, Ordering};
 use perennial_actors::host::{Each, Guarded, SeqMap, dispose};
 use perennial_actors::{Actor, Context, Pid};
 
@@ -13,7 +14,6 @@ use super::entry::{KeyChange, KeyEntry, RegisterError};
 use super::slots::{Entry, Shared, Slot, Slots, StoredEntry};
 use crate::changes::{Changes, PendingWakes};
 use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
-use crate::sync::{AtomicU64, IdGen, Ordering};
 use crate::table::{Retain, Table};
 
 /// The largest number of entries of a key that are scanned for those of one incarnation. With more,

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::sync::Mutex;
+use perennial_actors::host::sync::Mutex;
 
 /// A concurrent map.
 pub(crate) struct Table<K, V>(Mutex<HashMap<K, V>>);

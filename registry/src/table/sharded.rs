@@ -17,11 +17,11 @@
 
 use std::borrow::Borrow;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[expect(clippy::disallowed_types, reason = "only this file may use dashmap, and it names no guard")]
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 
 /// A concurrent map.
 ///

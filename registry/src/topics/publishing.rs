@@ -8,12 +8,12 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
+use perennial_actors::host::sync::IdGen;
 use perennial_actors::{ActorHandle, Address, CloseHook};
 
 use super::subscriber::{Delivery, Outcome, SlowSubscriberPolicy, Subscriber};
 use super::topic::Topic;
 use crate::log;
-use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 
 /// The outcome of one [`publish`](TopicHandle::publish): the number of subscribers per result.

@@ -1,53 +1,56 @@
 //! The operations of a driver on the children of its supervisor, by key.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use perennial_actors::host::{AttachError as Shut, Label, Parent};
-use perennial_actors::{ExitReason, Pid, SpawnError, System};
+use perennial_actors::host::{AttachError, Label};
+use perennial_actors::{ExitReason, Pid, SpawnError};
 
-use super::inbox::{DriverMsg, Inbox, LivenessInbox, pack};
-use super::node::SupervisorNode;
-use super::stats::Stats;
-use crate::engine::{ChildKey, Engine, Event, StartId};
-use crate::link::RactorLink;
+use super::inbox::{DriverMsg, pack};
+use super::reports::Stats;
+use super::run::Driver;
+use crate::engine::{ChildKey, Event, StartId};
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
 
-/// Starts, checks and stops the children of one supervisor.
-pub(super) struct Children {
-    node: SupervisorNode,
-    system: System,
-    label: Label,
-    inbox: Arc<Inbox>,
-    watched: Arc<LivenessInbox>,
-    any_watched: bool,
-    link: RactorLink,
-    /// The child whose start all other stopped children wait for.
-    awaited: Option<ChildKey>,
-}
-
-impl Children {
-    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: RactorLink) -> Self {
-        let label = node.label();
-        let watched = Arc::new(LivenessInbox(inbox.clone()));
-        let any_watched = node.state().plan.children.iter().any(|child| child.policy.liveness.is_some());
-        node.handle().set_awaited_child(None);
-        Self { node, system, label, inbox, watched, any_watched, link, awaited: None }
-    }
-
+impl Driver {
     /// Starts a child. Returns the event of a start that failed at once.
-    pub(super) fn start(&mut self, key: ChildKey, run: StartId) -> Option<Event> {
-        let child = self.get(key)?;
-        self.any_watched |= self.is_watched(key);
-        let parent: Arc<dyn Parent> =
-            if self.any_watched { self.watched.clone() } else { self.inbox.clone() };
-        match self.begin(key, run, &*child, &parent) {
+    pub(super) fn start(&self, key: ChildKey, run: StartId) -> Option<Event> {
+        let (child, is_watched) = {
+            let state = self.node.state();
+            (state.node_of(key)?, state.is_watched(key))
+        };
+        if is_watched {
+            self.inbox.set_watched();
+        }
+        match self.start_incarnation(key, run, &*child) {
             Ok(pid) => {
                 self.node.state().began(key, pid);
                 None
             }
-            Err(reason) => Some(Event::StartFailed { key, run, reason }),
+            Err(SpawnError::Failed(reason)) => Some(Event::StartFailed { key, run, reason }),
+            Err(error) => Some(Event::StartFailed { key, run, reason: ExitReason::failed(error) }),
+        }
+    }
+
+    fn start_incarnation(
+        &self,
+        key: ChildKey,
+        run: StartId,
+        child: &dyn ChildNode,
+    ) -> Result<Pid, SpawnError> {
+        let start = || {
+            let (parent, link) = (self.inbox.clone(), Some(self.link.clone()));
+            child.start(StartParams { parent, run: pack(key, run), link })
+        };
+        match start() {
+            // The child was closed, or is new.
+            Err(SpawnError::NotOpen(AttachError::Closed)) => {
+                nesting::adopt(child, &self.node.handle(), &self.node.drop_counters());
+                let opened = nesting::open(child, &self.system, &self.path(key));
+                opened.map_err(|error| SpawnError::Failed(ExitReason::failed(error)))?;
+                start()
+            }
+            started => started,
         }
     }
 
@@ -55,57 +58,20 @@ impl Children {
     /// If a child has exited, wakes the awaited child. Changes nothing if the awaited child has not
     /// been added yet.
     pub(super) fn await_start(&mut self, awaited: Option<ChildKey>, has_ended: bool) {
-        let supervisor = || self.node.handle();
         if self.awaited != awaited {
-            let child = awaited.and_then(|key| self.get(key)).map(|child| child.handle());
+            let child = awaited.and_then(|key| self.child(key)).map(|child| child.handle());
             if awaited.is_some() && child.is_none() {
                 return;
             }
-            supervisor().set_awaited_child(child.as_ref());
+            self.node.handle().set_awaited_child(child.as_ref());
             self.awaited = awaited;
         } else if has_ended && awaited.is_some() {
-            supervisor().wake_awaited_child();
+            self.node.handle().wake_awaited_child();
         }
     }
 
-    fn is_watched(&self, key: ChildKey) -> bool {
-        let state = self.node.state();
-        let child = state.engine.as_ref().and_then(|engine| engine.view(key));
-        child.is_some_and(|child| child.policy.liveness.is_some())
-    }
-
-    /// Returns `true` if any child has or had liveness checks.
-    pub(super) const fn has_watched(&self) -> bool {
-        self.any_watched
-    }
-
-    fn begin(
-        &self,
-        key: ChildKey,
-        run: StartId,
-        child: &dyn ChildNode,
-        parent: &Arc<dyn Parent>,
-    ) -> Result<Pid, ExitReason> {
-        let params =
-            || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
-        let start = || child.start(params());
-        let started = match start() {
-            // The child was closed, or is new.
-            Err(SpawnError::NotOpen(Shut::Closed)) => {
-                nesting::adopt(child, &self.node.handle(), &self.node.drop_counters());
-                nesting::open(child, &self.system, &self.path(key)).map_err(ExitReason::failed)?;
-                start()
-            }
-            other => other,
-        };
-        started.map_err(|error| match error {
-            SpawnError::Failed(reason) => reason,
-            error => ExitReason::failed(error),
-        })
-    }
-
-    pub(super) fn stop(&self, key: ChildKey, reason: ExitReason, drains: bool) {
-        let Some(child) = self.get(key) else { return };
+    pub(super) fn stop_child(&self, key: ChildKey, reason: ExitReason, drains: bool) {
+        let Some(child) = self.child(key) else { return };
         self.notify_stop(key, &*child, drains);
         if drains {
             child.drain(reason);
@@ -115,43 +81,40 @@ impl Children {
         }
     }
 
-    /// Counts the messages that were dropped with an incarnation of a child, if the supervisor is
-    /// stopping.
-    pub(super) fn count_dropped(&self, key: ChildKey, messages: u64) {
-        let is_stopping = || self.node.state().engine.as_ref().is_some_and(Engine::is_stopping_or_ended);
-        if messages > 0 && is_stopping() && self.get(key).is_some_and(|child| child.counts_dropped()) {
-            self.node.drop_counters().add_messages(messages);
-        }
+    pub(super) fn kill(&self, key: ChildKey) {
+        let Some(child) = self.child(key) else { return };
+        self.notify_stop(key, &*child, false);
+        let _ = child.handle().kill();
     }
 
     /// Runs the stop hook of a child that is about to be stopped in order.
     fn notify_stop(&self, key: ChildKey, child: &dyn ChildNode, drains: bool) {
-        if child.has_stop_hook() {
-            let is_stopped_in_order =
-                self.node.state().engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key));
-            if is_stopped_in_order {
-                child.notify_stop(drains);
-            }
-        }
-    }
-
-    pub(super) fn kill(&self, key: ChildKey) {
-        if let Some(child) = self.get(key) {
-            self.notify_stop(key, &*child, false);
-            let _ = child.handle().kill();
+        if child.has_stop_hook() && self.node.state().is_stopped_in_order(key) {
+            child.notify_stop(drains);
         }
     }
 
     pub(super) fn abandon(&self, key: ChildKey) {
-        let Some(child) = self.get(key) else { return };
+        let Some(child) = self.child(key) else { return };
         if child.handle().pid().is_some_and(|pid| child.abandon(pid)) {
             Stats::of(&self.system).abandoned();
         }
     }
 
+    /// Counts the messages that were dropped with an incarnation of a child, if the supervisor is
+    /// stopping.
+    pub(super) fn count_dropped(&self, key: ChildKey, messages: u64) {
+        if messages > 0
+            && self.node.state().is_stopping()
+            && self.child(key).is_some_and(|child| child.counts_dropped())
+        {
+            self.node.drop_counters().add_messages(messages);
+        }
+    }
+
     /// Returns how long the current handler of the child has been running, and its suspensions.
     pub(super) fn check_busy(&self, key: ChildKey, run: StartId) -> Option<Event> {
-        let (child, pid) = (self.get(key)?, self.node.state().pid_of(key)?);
+        let (child, pid) = (self.child(key)?, self.node.state().pid_of(key)?);
         let handle = child.handle();
         let busy = handle.busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
         Some(Event::BusyChecked { key, run, busy, suspensions: handle.suspensions() })
@@ -160,21 +123,14 @@ impl Children {
     /// Probes a child in a task of its own. The outcome arrives through the inbox. A suspended
     /// child is not probed: the probes would pile up in its mailbox.
     pub(super) fn probe(&self, key: ChildKey, run: StartId, probe_id: u32) {
-        let active = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
+        let active = self.child(key).filter(|child| !child.handle().suspensions().is_suspended);
         let Some(answer) = active.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
         tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, probe_id, answer.await)) });
     }
 
-    /// Sets why the child is not running, and in how long its next incarnation starts.
-    pub(super) fn set_pending_restart(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
-        if let Some(child) = self.get(key) {
-            child.set_pending_restart(reason, retry_in);
-        }
-    }
-
     pub(super) fn close(&self, key: ChildKey, reason: &ExitReason) {
-        if let Some(child) = self.get(key) {
+        if let Some(child) = self.child(key) {
             self.node.drop_counters().add_messages(nesting::close(&*child, reason));
         }
     }
@@ -195,11 +151,7 @@ impl Children {
         self.label.child(self.id_of(key))
     }
 
-    pub(super) const fn label(&self) -> &Label {
-        &self.label
-    }
-
-    fn get(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {
+    pub(super) fn child(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {
         self.node.state().node_of(key)
     }
 }

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::MailboxConsumer;
-use perennial_actors::{ExitReason, Monitor, Pid, System};
+use perennial_actors::{ExitReason, Monitor, Pid};
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
 use super::inbox::DriverMsg;
-use super::node::SupervisorNode;
-use super::requests::UnansweredRequests;
-use super::stats::Stats;
+use super::reports::{Stats, publish};
+use super::run::Driver;
 use crate::engine::ChildKey;
-use crate::log;
 use crate::nesting;
 use crate::node::ChildNode;
-use crate::report::{ReportKind, SupervisorReport, topic};
+use crate::report::{ReportKind, SupervisorReport};
 
 /// A child that is being killed.
 struct Orphan {
@@ -28,45 +26,53 @@ struct Orphan {
     kill_grace: Option<Duration>,
 }
 
-/// Kills the children of a killed supervisor, waits for their exits, and only then reports the exit
-/// of the supervisor. Children that are supervisors stop their own children in order, as in OTP.
-/// All children are killed at once. Returns the task that does this.
-///
-/// No pending request fails before that is complete: a caller that gets its spec back may start it
-/// elsewhere, and the cleanup must not touch it then.
-pub(super) fn kill_orphans(
-    node: &SupervisorNode,
-    mut attachment: MailboxConsumer<DriverMsg>,
-    unanswered: UnansweredRequests,
-) -> Option<JoinHandle<()>> {
-    attachment.handled();
-    let (engine, nodes, runtime_children): (_, Vec<_>, _) = {
-        let mut state = node.state();
-        let engine = state.end_incarnation();
-        let runtime_children = CloseOnDrop(state.runtime_children());
-        (engine, state.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), runtime_children)
-    };
-    // It holds exit reasons. Their `Drop` may inspect the tree, which takes the lock.
-    drop(engine);
-    let kill_grace = node.kill_grace();
-    let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
-    let orphans: Vec<Orphan> =
-        nodes.into_iter().map(|(key, node)| orphan_of(key, node, kill_grace)).collect();
-    let ending = async move {
-        for orphan in orphans {
-            let key = orphan.key;
-            if let Some((path, pid)) = wait_for(orphan).await {
-                node.state().record_unstopped(key, path.clone(), true);
-                report_abandoned(&system, supervisor, path, pid);
+impl Driver {
+    /// Kills the children of a killed supervisor, waits for their exits, and only then reports the
+    /// exit of the supervisor. Children that are supervisors stop their own children in order, as in
+    /// OTP. All children are killed at once. Returns the task that does this.
+    ///
+    /// No pending request fails before that is complete: a caller that gets its spec back may start
+    /// it elsewhere, and the cleanup must not touch it then.
+    pub(super) fn kill_orphans(
+        &mut self,
+        mut attachment: MailboxConsumer<DriverMsg>,
+    ) -> Option<JoinHandle<()>> {
+        attachment.handled();
+        let (engine, nodes, runtime_children, kill_grace) = {
+            let mut state = self.node.state();
+            let engine = state.end_incarnation();
+            let runtime_children = CloseOnDrop(state.runtime_children());
+            let nodes: Vec<_> = state.nodes().rev().map(|(key, node)| (key, node.clone())).collect();
+            (engine, nodes, runtime_children, state.plan.kill_grace)
+        };
+        // It holds exit reasons. Their `Drop` may inspect the tree, which takes the lock.
+        drop(engine);
+        let (node, system, supervisor) = (self.node.clone(), self.system.clone(), self.pid);
+        let unanswered = std::mem::take(&mut self.pending);
+        let orphans: Vec<Orphan> =
+            nodes.into_iter().map(|(key, node)| orphan_of(key, node, kill_grace)).collect();
+        let ending = async move {
+            for orphan in orphans {
+                let key = orphan.key;
+                if let Some((path, pid)) = wait_for(orphan).await {
+                    node.state().record_unstopped(key, path.clone(), true);
+                    Stats::of(&system).abandoned();
+                    publish(&system, ReportKind::Abandoned, |kind| SupervisorReport {
+                        supervisor,
+                        path: path.clone(),
+                        pid: Some(pid),
+                        kind,
+                    });
+                }
             }
-        }
-        drop(runtime_children);
-        drop(unanswered);
-        attachment.end(ExitReason::Killed);
-    };
-    // Without a runtime no task runs that could be awaited. Dropping the attachment ends the
-    // incarnation.
-    runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
+            drop(runtime_children);
+            drop(unanswered);
+            attachment.end(ExitReason::Killed);
+        };
+        // Without a runtime no task runs that could be awaited. Dropping the attachment ends the
+        // incarnation.
+        runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
+    }
 }
 
 /// The children that the next incarnation does not start again. Dropping this closes them, also
@@ -105,10 +111,4 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
     let timed_out = tokio::time::timeout(kill_grace, orphan.monitor).await.is_err();
     let abandoned = timed_out && orphan.node.abandon(pid);
     abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
-}
-
-fn report_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
-    log::orphan_abandoned(system, supervisor, &path, pid);
-    Stats::of(system).abandoned();
-    topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });
 }

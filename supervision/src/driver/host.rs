@@ -1,10 +1,11 @@
 //! The ractor actor that runs a supervisor, and its doorbell.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::sync::Mutex;
 use perennial_actors::host::{Guarded, MailboxConsumer};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
@@ -34,11 +35,11 @@ struct DriverSlot(Arc<Mutex<Option<Driver>>>);
 
 impl DriverSlot {
     fn take(&self) -> Option<Driver> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 
     fn put(&self, driver: Driver) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+        *self.0.lock() = Some(driver);
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use perennial_actors::Address;
 use perennial_actors::host::{IncarnationExit, Parent};
-use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
-use super::state::SupervisorState;
-use crate::engine::{ChildKey, Event, StartId};
-use crate::error::{ChangeError, ChildError, StartChildErrorKind};
-use crate::spec::{ChildSpec, SupervisorSpec};
-use crate::tree::ChildStart;
+use super::inspect::Query;
+use super::requests::ManagementRequest;
+use crate::engine::{ChildKey, StartId};
 
 /// A message for the driver of a supervisor.
 pub(crate) enum DriverMsg {
@@ -29,46 +28,8 @@ pub(crate) enum DriverMsg {
     Tick,
     /// A management request.
     Request(Box<ManagementRequest>),
-}
-
-/// A management request and the channel for its answer.
-pub(crate) enum ManagementRequest {
-    /// Add a child and start it.
-    Start(ChildSpec, Reply<Result<ChildStart, StartChildErrorKind>>),
-    /// Stop a child, and keep it stopped.
-    Terminate(ChildRef, Reply<Result<(), ChildError>>),
-    /// Start a stopped child.
-    Restart(Arc<str>, Reply<Result<ChildStart, ChildError>>),
-    /// Remove a stopped child and return its spec.
-    Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
-    /// Apply a changed spec.
-    Change(SupervisorSpec, Reply<Result<(), ChangeError>>),
-    /// Read the supervisor's state, and answer after its lock is released.
-    Query(Box<Query>),
-}
-
-/// Reads the state of a supervisor. Returns the closure that sends the answer.
-pub(crate) type Query = dyn FnOnce(&SupervisorState) -> Box<dyn FnOnce()> + Send;
-
-/// The child that a request concerns.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ChildRef {
-    /// The child with this id.
-    Id(Arc<str>),
-    /// The child with this incarnation.
-    Pid(Pid),
-}
-
-impl From<Arc<str>> for ChildRef {
-    fn from(id: Arc<str>) -> Self {
-        Self::Id(id)
-    }
-}
-
-impl From<Pid> for ChildRef {
-    fn from(pid: Pid) -> Self {
-        Self::Pid(pid)
-    }
+    /// A query of the management API.
+    Query(Query),
 }
 
 /// The channel on which children report to their supervisor. It is the supervisor's address, which
@@ -77,13 +38,29 @@ pub(super) struct Inbox {
     address: Address<DriverMsg>,
     /// The supervisor, for its children.
     supervisor: Box<dyn Any + Send + Sync>,
+    /// `true` if any child has or had liveness checks.
+    has_watched: AtomicBool,
 }
 
 impl Inbox {
     /// Creates an inbox at this address. Children get `supervisor` from it, which must not hold a
     /// strong reference to their owner.
-    pub(super) fn new(address: Address<DriverMsg>, supervisor: impl Any + Send + Sync) -> Self {
-        Self { address, supervisor: Box::new(supervisor) }
+    pub(super) fn new(
+        address: Address<DriverMsg>,
+        supervisor: impl Any + Send + Sync,
+        has_watched: bool,
+    ) -> Self {
+        Self { address, supervisor: Box::new(supervisor), has_watched: AtomicBool::new(has_watched) }
+    }
+
+    /// Records that a child has liveness checks.
+    pub(super) fn set_watched(&self) {
+        self.has_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if any child has or had liveness checks.
+    pub(super) fn has_watched(&self) -> bool {
+        self.has_watched.load(Ordering::Relaxed)
     }
 
     /// Sends `ContinueShutdown` after other tasks have run. The driver handles all messages that
@@ -114,9 +91,19 @@ const fn unpack(number: u64) -> (ChildKey, StartId) {
 }
 
 impl Parent for Inbox {
+    /// Tokio reserves the task that a thread woke last for that thread, and no other thread may run
+    /// it (tokio issue 4941). A child wakes its supervisor when its start is complete. If the child
+    /// then handles a queued message in the same poll and never awaits, a supervisor with liveness
+    /// checks would wait for the very thread whose block it has to detect. Waking another task
+    /// releases the supervisor's task.
     fn started(&self, number: u64) {
         let (key, run) = unpack(number);
         self.put(DriverMsg::Started(key, run));
+        if self.has_watched() {
+            if let Ok(runtime) = runtime::Handle::try_current() {
+                drop(runtime.spawn(async {}));
+            }
+        }
     }
 
     fn ended(&self, number: u64, end: IncarnationExit) {
@@ -126,48 +113,5 @@ impl Parent for Inbox {
 
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         Some(&*self.supervisor)
-    }
-}
-
-/// The inbox for the children of a supervisor with liveness checks.
-///
-/// Tokio reserves the task that a thread woke last for that thread, and no other thread may run it
-/// (tokio issue 4941). A child wakes its supervisor when its start is complete. If the child then
-/// handles a queued message in the same poll and never awaits, the supervisor would wait for the
-/// very thread whose block it has to detect. Waking another task releases the supervisor's task.
-pub(super) struct LivenessInbox(pub(super) Arc<Inbox>);
-
-impl Parent for LivenessInbox {
-    fn started(&self, number: u64) {
-        self.0.started(number);
-        if let Ok(runtime) = runtime::Handle::try_current() {
-            drop(runtime.spawn(async {}));
-        }
-    }
-
-    fn ended(&self, number: u64, end: IncarnationExit) {
-        self.0.ended(number, end);
-    }
-
-    fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.0.as_any()
-    }
-}
-
-impl DriverMsg {
-    /// Converts the message to an event for the engine, or returns its management request.
-    pub(super) fn into_event(self) -> Result<Event, Box<ManagementRequest>> {
-        Ok(match self {
-            Self::Started(key, run) => Event::Started { key, run },
-            Self::Ended(key, run, IncarnationExit { reason, started: true, .. }) => {
-                Event::Ended { key, run, reason }
-            }
-            Self::Ended(key, run, IncarnationExit { reason, .. }) => Event::StartFailed { key, run, reason },
-            Self::Retry { key, generation } => Event::Retry { key, generation },
-            Self::ContinueShutdown => Event::ContinueShutdown,
-            Self::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
-            Self::Tick => Event::Tick,
-            Self::Request(request) => return Err(request),
-        })
     }
 }

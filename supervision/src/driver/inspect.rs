@@ -1,17 +1,55 @@
 //! Read access to a supervisor: tree snapshots that do not involve it, and the queries of OTP's
 //! management API.
 
-use perennial_actors::{ActorHandle, Pid, ProcessState};
+use std::sync::Arc;
+
+use perennial_actors::{ActorHandle, ProcessState, Reply};
 
 use super::node::SupervisorNode;
 use super::state::SupervisorState;
-use crate::engine::ChildView;
+use crate::engine::{ChildView, Target};
 use crate::node::{Group, ListedChild};
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
+/// A query of OTP's management API, and the channel for its answer.
+pub(crate) enum Query {
+    /// `which_children`.
+    WhichChildren(Reply<Vec<ChildInfo>>),
+    /// `which_child`.
+    WhichChild(Arc<str>, Reply<Option<ChildInfo>>),
+    /// `count_children`.
+    CountChildren(Reply<ChildCounts>),
+    /// `get_childspec`.
+    Policy(Target, Reply<Option<ChildPolicy>>),
+}
+
 impl SupervisorNode {
+    /// Answers a query. The lock is released before the caller is answered.
+    pub(super) fn answer_query(&self, query: Query) {
+        match query {
+            Query::WhichChildren(reply) => {
+                let children = self.state().which_children();
+                reply.send(children);
+            }
+            Query::WhichChild(id, reply) => {
+                let state = self.state();
+                let info = state.view_of(&Target::Id(id)).map(|view| state.info(view));
+                drop(state);
+                reply.send(info);
+            }
+            Query::CountChildren(reply) => {
+                let counts = self.state().count_children();
+                reply.send(counts);
+            }
+            Query::Policy(child, reply) => {
+                let policy = self.state().view_of(&child).map(|view| view.policy.clone());
+                reply.send(policy);
+            }
+        }
+    }
+
     /// Returns the child with this id, running or not.
     pub(crate) fn child(&self, id: &str) -> Option<ActorHandle> {
         let children = self.state().list_children();
@@ -75,28 +113,12 @@ impl SupervisorState {
     }
 
     /// Returns all children, the latest first. OTP's `which_children`.
-    pub(crate) fn which_children(&self) -> Vec<ChildInfo> {
+    fn which_children(&self) -> Vec<ChildInfo> {
         self.engine.iter().flat_map(|engine| engine.views().rev().map(|view| self.info(view))).collect()
     }
 
-    /// Returns the child with this id. OTP's `which_child`.
-    pub(crate) fn which_child(&self, id: &str) -> Option<ChildInfo> {
-        Some(self.info(self.view_of(id)?))
-    }
-
-    /// Returns the settings of the child with this id. OTP's `get_childspec`.
-    pub(crate) fn policy_of(&self, id: &str) -> Option<ChildPolicy> {
-        Some(self.view_of(id)?.policy.clone())
-    }
-
-    /// Returns the settings of the child with this incarnation, in a dynamic supervisor. OTP's
-    /// `get_childspec`.
-    pub(crate) fn policy_at(&self, pid: Pid) -> Option<ChildPolicy> {
-        Some(self.engine.as_ref()?.view(self.key_of(pid)?)?.policy.clone())
-    }
-
     /// Counts the children. OTP's `count_children`.
-    pub(crate) fn count_children(&self) -> ChildCounts {
+    fn count_children(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
         for view in self.engine.iter().flat_map(|engine| engine.views()) {
             counts.specs += 1;
@@ -109,9 +131,13 @@ impl SupervisorState {
         counts
     }
 
-    fn view_of(&self, id: &str) -> Option<ChildView<'_>> {
+    fn view_of(&self, child: &Target) -> Option<ChildView<'_>> {
         let engine = self.engine.as_ref()?;
-        engine.view(engine.find(id)?)
+        engine.view(match child {
+            Target::Id(id) => engine.find(id)?,
+            Target::Key(key) => *key,
+            Target::Pid(pid) => self.key_of(*pid)?,
+        })
     }
 
     fn info(&self, view: ChildView<'_>) -> ChildInfo {

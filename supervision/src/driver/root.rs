@@ -1,8 +1,9 @@
 //! The parent of a root supervisor. It never restarts the root, and closes the tree when the root
 //! exits.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use perennial_actors::host::sync::OnceLock;
 use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, SpawnError, System};
 use tokio::runtime;

@@ -5,35 +5,40 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use perennial_actors::ExitReason;
-use perennial_actors::host::{MailboxConsumer, MailboxEvent, catch_panic};
+use perennial_actors::host::{IncarnationExit, Label, MailboxConsumer, MailboxEvent, catch_panic};
+use perennial_actors::{ExitReason, Pid, System};
 use tokio::task::JoinHandle;
 
-use super::children::Children;
-use super::cleanup;
 use super::clock::Clock;
 use super::inbox::{DriverMsg, Inbox};
 use super::node::SupervisorNode;
-use super::reporter::Reporter;
 use super::requests::PendingRequests;
-use crate::engine::{Action, Engine, EngineReport, Event, SupervisorExit};
+use crate::engine::{Action, ChildKey, Engine, Event, SupervisorExit, Time};
 use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
 
-/// Performs the decisions of one incarnation of a supervisor.
+/// Performs the decisions of one incarnation of a supervisor. Its other fields are for its task
+/// alone; handles read the state behind `node`.
 pub(super) struct Driver {
-    node: SupervisorNode,
+    pub(super) node: SupervisorNode,
+    pub(super) system: System,
+    pub(super) pid: Pid,
+    pub(super) label: Label,
+    /// The ractor actor that runs it.
+    pub(super) link: RactorLink,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) pending: PendingRequests,
+    /// The child whose start all other stopped children wait for.
+    pub(super) awaited: Option<ChildKey>,
     /// Held until the supervisor ends.
     attachment: Option<MailboxConsumer<DriverMsg>>,
     waker: Waker,
     clock: Clock,
-    inbox: Arc<Inbox>,
-    children: Children,
-    reporter: Reporter,
-    requests: PendingRequests,
+    /// When the engine is due for a tick.
+    deadline: Option<Time>,
     /// Runs when all children have started.
-    tie: Option<(Tie, RactorLink)>,
+    tie: Option<Tie>,
     began: bool,
     /// How it ended, once it has.
     exit: Option<DriverExit>,
@@ -61,19 +66,22 @@ impl Driver {
         attachment.set_host_logs_end();
         let past = node.state().clear();
         drop(past);
-        node.state().begin();
-        let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
-        let system = attachment.system().clone();
+        let has_watched = node.state().begin();
+        node.handle().set_awaited_child(None);
         Self {
-            tie: tie.map(|tie| (tie, link.clone())),
-            children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
-            reporter: Reporter::new(node.clone(), system, attachment.pid()),
-            requests: PendingRequests::new(node.clone()),
+            system: attachment.system().clone(),
+            pid: attachment.pid(),
+            label: node.label(),
+            link,
+            inbox: Arc::new(Inbox::new(node.address(), node.downgrade(), has_watched)),
+            pending: PendingRequests::default(),
+            awaited: None,
             node,
             attachment: Some(attachment),
             waker,
             clock: Clock::start(),
-            inbox,
+            deadline: None,
+            tie,
             began: false,
             exit: None,
         }
@@ -121,12 +129,10 @@ impl Driver {
                 Poll::Ready(MailboxEvent::Killed | MailboxEvent::Detached) => return self.on_killed(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
-                    if self.children.has_watched() {
-                        self.clock.enable_watchdog(attachment.system());
+                    if self.inbox.has_watched() {
+                        self.clock.enable_watchdog(&self.system);
                     }
-                    let deadline =
-                        self.node.state().engine.as_ref().and_then(|engine| engine.next_deadline());
-                    self.clock.set(deadline, &self.inbox);
+                    self.clock.set(self.deadline, &self.inbox);
                     return ControlFlow::Continue(());
                 }
             }
@@ -135,68 +141,78 @@ impl Driver {
     }
 
     fn handle(&mut self, msg: DriverMsg) -> ControlFlow<()> {
-        if matches!(msg, DriverMsg::Tick) {
-            self.clock.disarm();
-        }
-        if let DriverMsg::Ended(key, _, end) = &msg {
-            self.children.count_dropped(*key, end.dropped);
-        }
-        match msg.into_event() {
-            Ok(event) => self.step(event),
-            Err(request) => match self.requests.take(*request) {
-                Some(event) => self.step(event),
-                None => ControlFlow::Continue(()),
+        let event = match msg {
+            DriverMsg::Started(key, run) => Event::Started { key, run },
+            DriverMsg::Ended(key, run, IncarnationExit { reason, started, dropped, .. }) => {
+                self.count_dropped(key, dropped);
+                if started {
+                    Event::Ended { key, run, reason }
+                } else {
+                    Event::StartFailed { key, run, reason }
+                }
+            }
+            DriverMsg::Retry { key, generation } => Event::Retry { key, generation },
+            DriverMsg::ContinueShutdown => Event::ContinueShutdown,
+            DriverMsg::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
+            DriverMsg::Tick => {
+                self.clock.disarm();
+                Event::Tick
+            }
+            DriverMsg::Request(request) => match self.take_request(*request) {
+                Some(event) => event,
+                None => return ControlFlow::Continue(()),
             },
-        }
+            DriverMsg::Query(query) => {
+                self.node.answer_query(query);
+                return ControlFlow::Continue(());
+            }
+        };
+        self.step(event)
     }
 
     /// Steps the engine with an event, and with the events that follow from its actions at once.
     fn step(&mut self, event: Event) -> ControlFlow<()> {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        let (mut next, mut later) = (Some(event), VecDeque::new());
+        while let Some(event) = next {
             let now = self.clock.now();
             let has_ended = matches!(event, Event::Ended { .. });
-            let step = |engine: &mut Engine| (engine.step(event, now), engine.awaited());
-            let (actions, awaited) = self.node.state().engine.as_mut().map(step).unwrap_or_default();
-            self.children.await_start(awaited, has_ended);
+            let step =
+                |engine: &mut Engine| (engine.step(event, now), engine.awaited(), engine.next_deadline());
+            let (actions, awaited, deadline) =
+                self.node.state().engine.as_mut().map(step).unwrap_or_default();
+            self.deadline = deadline;
+            self.await_start(awaited, has_ended);
             for action in actions {
                 let is_addition = matches!(action, Action::AddChild { .. });
-                events.extend(self.perform(action)?);
+                later.extend(self.perform(action)?);
                 if is_addition {
                     // The node of the child is known only now, and its start follows.
-                    self.children.await_start(awaited, false);
+                    self.await_start(awaited, false);
                 }
             }
+            next = later.pop_front();
         }
         ControlFlow::Continue(())
     }
 
-    fn report(&self, report: EngineReport) {
-        if let EngineReport::Restarting { key, ref reason, delay, .. } = report {
-            self.children.set_pending_restart(key, reason.clone(), delay);
-        }
-        self.reporter.report(report, &self.children);
-    }
-
+    /// Performs an action. Returns the event that follows from it at once.
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
-            Action::AddChild { key, ticket } => self.requests.add_child(key, ticket),
-            Action::Start { key, run } => return ControlFlow::Continue(self.children.start(key, run)),
-            Action::Stop { key, reason, drains } => self.children.stop(key, reason, drains),
-            Action::Kill { key } => self.children.kill(key),
-            Action::Abandon { key } => self.children.abandon(key),
-            Action::CheckBusy { key, run } => {
-                return ControlFlow::Continue(self.children.check_busy(key, run));
-            }
-            Action::Probe { key, run, probe_id } => self.children.probe(key, run, probe_id),
+            Action::AddChild { key, ticket } => self.add_child(key, ticket),
+            Action::Start { key, run } => return ControlFlow::Continue(self.start(key, run)),
+            Action::Stop { key, reason, drains } => self.stop_child(key, reason, drains),
+            Action::Kill { key } => self.kill(key),
+            Action::Abandon { key } => self.abandon(key),
+            Action::CheckBusy { key, run } => return ControlFlow::Continue(self.check_busy(key, run)),
+            Action::Probe { key, run, probe_id } => self.probe(key, run, probe_id),
             Action::Retry { key, generation } => self.inbox.put(DriverMsg::Retry { key, generation }),
             Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
-            Action::Close { key, reason } => self.children.close(key, &reason),
-            Action::Forget { key, reason } => self.children.forget(key, &reason),
-            Action::Report(report) => self.report(report),
+            Action::Close { key, reason } => self.close(key, &reason),
+            Action::Forget { key, reason } => self.forget(key, &reason),
+            Action::Report { key, kind } => self.report(key, kind),
             Action::Started => self.report_started(),
             Action::BeginShutdown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
-            Action::Answer { ticket, result } => self.requests.answer(ticket, result),
+            Action::Answer { ticket, result } => self.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
                 return ControlFlow::Break(());
@@ -208,8 +224,8 @@ impl Driver {
     /// Reports that all children have started. If the supervisor is to be tied to something that
     /// has ended, it stops instead and counts as not started.
     fn report_started(&mut self) {
-        let system = self.attachment.as_ref().map(MailboxConsumer::system);
-        let tied = |(tie, link): (Tie, RactorLink)| catch_panic(system, || tie(link)).unwrap_or(false);
+        let (system, link) = (&self.system, self.link.clone());
+        let tied = |tie: Tie| catch_panic(Some(system), || tie(link)).unwrap_or(false);
         if self.tie.take().is_none_or(tied) {
             self.attachment.iter_mut().for_each(MailboxConsumer::started);
         } else {
@@ -222,7 +238,7 @@ impl Driver {
         let reason = match ending {
             SupervisorExit::Reason(reason) => reason,
             SupervisorExit::StartFailed { key, reason } => {
-                ExitReason::failed(ChildFailedError::new(self.children.id_of(key), reason))
+                ExitReason::failed(ChildFailedError::new(self.id_of(key), reason))
             }
         };
         if let Some(mut attachment) = self.attachment.take() {
@@ -235,11 +251,7 @@ impl Driver {
     /// Starts the cleanup after a kill. The parent is notified when that is complete.
     fn on_killed(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.exit = Some(DriverExit::Killed(cleanup::kill_orphans(
-                &self.node,
-                attachment,
-                self.requests.close(),
-            )));
+            self.exit = Some(DriverExit::Killed(self.kill_orphans(attachment)));
         }
         ControlFlow::Break(())
     }

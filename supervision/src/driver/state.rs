@@ -8,9 +8,9 @@ use perennial_actors::Pid;
 
 use crate::chunk_map::ChunkMap;
 use crate::engine::{ChildKey, Engine, Policy, StartId};
-use crate::node::{ChildNode, DropQueue, OwnedNode, TransferredNode};
-use crate::policy::{ChildPolicy, Restart, SupervisorKind};
-use crate::spec::{ChildSpec, SpecError, SupervisorSpec};
+use crate::node::{ChildNode, DropQueue, OwnedNode};
+use crate::policy::SupervisorKind;
+use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::UnstoppedChild;
 
 /// The state of a supervisor across its incarnations.
@@ -18,7 +18,7 @@ pub(crate) struct SupervisorState {
     /// The spec with which every incarnation starts.
     pub(crate) plan: SupervisorSpec,
     /// The children of the spec that were transferred, by their index in the original spec.
-    transferred: BTreeMap<usize, TransferredChild>,
+    transferred: BTreeMap<usize, ChildSpec>,
     /// `None` before the first incarnation and after a kill.
     pub(crate) engine: Option<Engine>,
     /// The children of the current or last incarnation.
@@ -33,30 +33,6 @@ pub(crate) struct SupervisorState {
     unstopped: BTreeMap<ChildKey, UnstoppedChild>,
     /// `true` if it shuts down or has ended because it exceeded its intensity.
     pub(crate) gave_up: bool,
-}
-
-/// A child of the spec that belongs to another owner now.
-struct TransferredChild {
-    id: Arc<str>,
-    policy: ChildPolicy,
-    restart_if_dynamic: Restart,
-    error: Option<Box<SpecError>>,
-    node: TransferredNode,
-}
-
-/// The values of an ended incarnation, to be dropped after the lock is released.
-#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
-pub(super) struct PastIncarnation {
-    _engine: Option<Engine>,
-    _children: ChunkMap<ChildRecord>,
-}
-
-/// The values that another spec replaced, to be dropped after the lock is released.
-#[must_use = "specs are users' values, to be dropped under no lock"]
-pub(super) struct ReplacedSpec {
-    _plan: SupervisorSpec,
-    _nodes: Vec<OwnedNode>,
-    _transferred: BTreeMap<usize, TransferredChild>,
 }
 
 /// A child of an incarnation.
@@ -84,14 +60,14 @@ impl Default for SupervisorState {
 impl SupervisorState {
     /// Removes the children of the previous incarnation, including those added at runtime. Returns
     /// its values, to be dropped under no lock before the next incarnation [begins](Self::begin).
-    pub(super) fn clear(&mut self) -> PastIncarnation {
-        let engine = self.end_incarnation();
+    #[must_use = "specs and reasons are users' values, to be dropped under no lock"]
+    pub(super) fn clear(&mut self) -> impl Sized + use<> {
         self.keys_by_identity.clear();
-        PastIncarnation { _engine: engine, _children: std::mem::take(&mut self.children) }
+        (self.end_incarnation(), std::mem::take(&mut self.children))
     }
 
-    /// Initializes the state for a new incarnation.
-    pub(super) fn begin(&mut self) {
+    /// Initializes the state for a new incarnation. Returns `true` if a child has liveness checks.
+    pub(super) fn begin(&mut self) -> bool {
         self.unstopped.clear();
         self.gave_up = false;
         self.reclaim();
@@ -100,6 +76,7 @@ impl SupervisorState {
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
+        self.plan.children.iter().any(|child| child.policy.liveness.is_some())
     }
 
     /// Ends the incarnation. Returns its engine, which holds exit reasons, to be dropped under no
@@ -112,7 +89,8 @@ impl SupervisorState {
 
     /// Replaces the spec. All children of the new spec have been added. They keep their nodes, and
     /// so everything that runs. Returns the replaced values, to be dropped under no lock.
-    pub(super) fn adopt_plan(&mut self, mut plan: SupervisorSpec) -> ReplacedSpec {
+    #[must_use = "specs are users' values, to be dropped under no lock"]
+    pub(super) fn adopt_plan(&mut self, mut plan: SupervisorSpec) -> impl Sized + use<> {
         let mut nodes = Vec::new();
         let specs = self.children.values().map(|record| &record.spec);
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
@@ -123,24 +101,19 @@ impl SupervisorState {
                 child.policy = policy.of_existing(&spec.policy);
             }
         }
-        let plan = std::mem::replace(&mut self.plan, plan);
-        ReplacedSpec { _plan: plan, _nodes: nodes, _transferred: std::mem::take(&mut self.transferred) }
+        (std::mem::replace(&mut self.plan, plan), nodes, std::mem::take(&mut self.transferred))
     }
 
     /// Takes back the transferred children of the spec to which no other owner has a claim any
     /// more.
     pub(super) fn reclaim(&mut self) {
-        let reclaim_child = |(index, transferred): (&usize, &TransferredChild)| {
-            let TransferredChild { id, policy, restart_if_dynamic, error, node } = transferred;
-            let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
-            let restart_if_dynamic = *restart_if_dynamic;
-            Some((*index, ChildSpec { id, policy, restart_if_dynamic, node: node.reclaim()?, error }))
-        };
-        let back: Vec<(usize, ChildSpec)> = self.transferred.iter().filter_map(reclaim_child).collect();
-        for (index, child) in back {
-            self.transferred.remove(&index);
-            let missing = self.transferred.range(..index).count();
-            self.plan.children.insert(index - missing, child);
+        for (index, mut child) in std::mem::take(&mut self.transferred) {
+            if child.node.reclaim() {
+                let missing = self.transferred.len();
+                self.plan.children.insert(index - missing, child);
+            } else {
+                self.transferred.insert(index, child);
+            }
         }
     }
 
@@ -149,15 +122,12 @@ impl SupervisorState {
     pub(super) fn transfer(&mut self, key: ChildKey) -> Option<ChildSpec> {
         let child = self.remove(key)?;
         if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {
-            let ChildSpec { id, policy, restart_if_dynamic, node, error } = self.plan.children.remove(at);
+            let mut planned = self.plan.children.remove(at);
+            planned.node.transfer();
             // The index in the original spec: each child that was transferred before it adds one.
-            let index = self
-                .transferred
-                .keys()
-                .fold(at, |index, transferred| index + usize::from(*transferred <= index));
-            let node = node.transfer();
-            let transferred = TransferredChild { id, policy, restart_if_dynamic, error, node };
-            self.transferred.insert(index, transferred);
+            let transferred = self.transferred.keys();
+            let index = transferred.fold(at, |index, before| index + usize::from(*before <= index));
+            self.transferred.insert(index, planned);
         }
         Some(child)
     }
@@ -181,7 +151,7 @@ impl SupervisorState {
     /// an abandoned child is recorded, because it still runs. A child that was killed and replaced
     /// is not.
     pub(super) fn record_unstopped(&mut self, key: ChildKey, path: Arc<str>, abandoned: bool) {
-        if abandoned || self.engine.as_ref().is_none_or(Engine::is_stopping_or_ended) {
+        if abandoned || self.engine.is_none() || self.is_stopping() {
             let unstopped_child = self.unstopped.entry(key).or_insert(UnstoppedChild { path, abandoned });
             unstopped_child.abandoned |= abandoned;
         }
@@ -190,6 +160,22 @@ impl SupervisorState {
     /// Returns the children that did not stop in time, in start order.
     pub(super) fn unstopped(&self) -> impl Iterator<Item = &UnstoppedChild> {
         self.unstopped.values()
+    }
+
+    /// Returns `true` if the supervisor shuts down or has ended.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.engine.as_ref().is_some_and(Engine::is_stopping_or_ended)
+    }
+
+    /// Returns `true` if the child is being stopped, unless that is because it is unresponsive.
+    pub(super) fn is_stopped_in_order(&self, key: ChildKey) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key))
+    }
+
+    /// Returns `true` if the child has liveness checks.
+    pub(super) fn is_watched(&self, key: ChildKey) -> bool {
+        let child = self.engine.as_ref().and_then(|engine| engine.view(key));
+        child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
     /// Records a new incarnation of a child.
@@ -220,7 +206,7 @@ impl SupervisorState {
     /// Moves all nodes to `queue`, and drops the rest.
     pub(super) fn dismantle(self, queue: &mut DropQueue) {
         let Self { plan, transferred, engine, children, .. } = self;
-        queue.add(transferred.into_values().map(|transferred| transferred.node.into_node()));
+        queue.add(transferred.into_values().map(|child| child.node.into_node()));
         queue.add(plan.children.into_iter().map(|child| child.node.into_node()));
         queue.add(children.into_values().map(|record| record.spec.node.into_node()));
         drop(engine);

@@ -8,12 +8,12 @@
 //! its runtime. That wakes a thread, which drives the timers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use perennial_actors::System;
+use perennial_actors::host::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::log;
@@ -117,7 +117,7 @@ impl Drop for WatchdogGuard {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Deadlines> {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.deadlines.lock()
     }
 
     /// Wakes the runtimes of passed deadlines until there is no deadline left.
@@ -128,8 +128,7 @@ impl Shared {
             let Some(next) = deadlines.next_check else { return };
             let now = Instant::now();
             if next > now {
-                let woken = self.changed.wait_timeout(deadlines, next - now);
-                deadlines = woken.unwrap_or_else(PoisonError::into_inner).0;
+                deadlines = self.changed.wait_timeout(deadlines, next - now);
                 continue;
             }
             let overdue: Vec<_> =

@@ -6,8 +6,9 @@ use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::stop::is_error;
 use super::transition::{Transition, TransitionKind};
-use super::types::{Action, ChildKey, EngineReport, Event, RequestError, StartCause, State, SupervisorExit};
+use super::types::{Action, ChildKey, Event, RequestError, StartCause, State, SupervisorExit};
 use crate::policy::Restart;
+use crate::report::ReportKind;
 
 /// The number of children that a dynamic supervisor stops in one batch. There may be very many:
 /// without batches, the first would have exited long before the last one was asked to stop, and the
@@ -119,17 +120,18 @@ impl Engine {
     /// restart keeps all but the temporary ones.
     pub(super) fn skip_stopped(&mut self, key: ChildKey) {
         let Some(entry) = self.children.get(key) else { return };
-        if let State::Ended { reason } = &entry.state {
-            if is_error(&entry.policy, reason) {
-                self.actions
-                    .push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
-            }
-        }
         let is_kept = if self.is_shutting_down() {
             !entry.added_at_runtime
         } else {
             entry.policy.restart != Restart::Temporary
         };
+        match &entry.state {
+            State::Ended { reason } if is_error(&entry.policy, reason) => {
+                let reason = reason.clone();
+                self.report(key, ReportKind::ShutdownError { reason });
+            }
+            _ => {}
+        }
         if self.is_dynamic() || !is_kept {
             self.forget(key, &ExitReason::shutdown());
         } else {

@@ -10,10 +10,10 @@ use super::intensity::RestartWindow;
 use super::liveness_timers::LivenessTimers;
 use super::transition::Transition;
 use super::types::{
-    Action, ChildKey, EngineReport, Event, Policy, RequestError, RequestId, RequestOk, StartCause, StartId,
-    State, Time,
+    Action, ChildKey, Event, Policy, RequestError, RequestId, RequestOk, StartCause, StartId, State, Time,
 };
 use crate::policy::{ChildPolicy, Restart, SupervisorKind};
+use crate::report::ReportKind;
 
 /// The mode of the supervisor as a whole.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Engine {
         let due = timers.as_ref().and_then(LivenessTimers::next);
         let state = State::Running { run, since: self.now, timers: timers.map(Box::new) };
         self.children.set(key, state, due);
-        self.actions.push(Action::Report(EngineReport::Started { key }));
+        self.report(key, ReportKind::Started);
         match cause {
             StartCause::Transition => self.advance(),
             StartCause::Restart => {}
@@ -163,7 +163,7 @@ impl Engine {
     }
 
     pub(super) fn start_failed(&mut self, key: ChildKey, cause: StartCause, reason: ExitReason) {
-        self.actions.push(Action::Report(EngineReport::StartFailed { key, reason: reason.clone() }));
+        self.report(key, ReportKind::StartFailed { reason: reason.clone() });
         match cause {
             StartCause::Transition if self.is_initial_start() => self.fail_initial_start(key, reason),
             StartCause::Transition => {
@@ -236,5 +236,9 @@ impl Engine {
 
     pub(super) fn answer(&mut self, ticket: RequestId, result: Result<RequestOk, RequestError>) {
         self.actions.push(Action::Answer { ticket, result });
+    }
+
+    pub(super) fn report(&mut self, key: ChildKey, kind: ReportKind) {
+        self.actions.push(Action::Report { key, kind });
     }
 }

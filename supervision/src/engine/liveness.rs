@@ -7,8 +7,9 @@ use perennial_actors::host::Suspensions;
 
 use super::core::{Engine, Mode};
 use super::liveness_timers::LivenessTimers;
-use super::types::{Action, ChildKey, EngineReport, StartId, State, Stopping, UnresponsiveCause};
+use super::types::{Action, ChildKey, StartId, State, Stopping};
 use crate::policy::{Liveness, Shutdown};
+use crate::report::{LivenessFailure, ReportKind};
 
 /// The time that an unresponsive child has to stop if its spec sets no limit.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,7 +78,7 @@ impl Engine {
         timers.missed_probes += 1;
         let misses = timers.missed_probes;
         if misses >= policy.failure_threshold {
-            self.stop_unresponsive(key, run, UnresponsiveCause::Probe(misses));
+            self.stop_unresponsive(key, run, LivenessFailure::Probe(misses));
             return true;
         }
         timers.probe_at = Some(now.saturating_add(policy.period));
@@ -92,7 +93,7 @@ impl Engine {
         let Some(timers) = self.timers_mut(key, run) else { return };
         match busy {
             Some(busy) if busy >= deadline => {
-                self.stop_unresponsive(key, run, UnresponsiveCause::Handler(busy))
+                self.stop_unresponsive(key, run, LivenessFailure::Handler(busy))
             }
             busy => {
                 let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
@@ -124,12 +125,12 @@ impl Engine {
 
     /// Stops an unresponsive child: asks it to stop, then kills it, then abandons it. Then it
     /// restarts (rule 7).
-    fn stop_unresponsive(&mut self, key: ChildKey, run: StartId, cause: UnresponsiveCause) {
+    fn stop_unresponsive(&mut self, key: ChildKey, run: StartId, sign: LivenessFailure) {
         self.reset_backoff_if_healthy(key);
-        let Some(entry) = self.children.get(key) else { return };
-        self.actions.push(Action::Report(EngineReport::Unresponsive { key, cause }));
+        let Some(shutdown) = self.children.get(key).map(|entry| entry.policy.shutdown) else { return };
+        self.report(key, ReportKind::Unresponsive { sign });
         let stopping = Stopping { unresponsive: true, ..Stopping::new(run) };
-        let grace = match entry.policy.shutdown {
+        let grace = match shutdown {
             Shutdown::BrutalKill => return self.kill(key, stopping),
             Shutdown::Timeout(time) | Shutdown::Drain(time) => time,
             Shutdown::Infinity => STOP_TIMEOUT,
@@ -224,7 +225,9 @@ mod tests {
     }
 
     fn is_unresponsive(actions: &[Action]) -> bool {
-        actions.iter().any(|action| matches!(action, Action::Report(EngineReport::Unresponsive { .. })))
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Report { kind: ReportKind::Unresponsive { .. }, .. }))
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) use core::Engine;
 #[cfg(test)]
 pub(crate) use types::State;
 pub(crate) use types::{
-    Action, ChildKey, EngineReport, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
-    SupervisorExit, Target, Time, UnresponsiveCause,
+    Action, ChildKey, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId, SupervisorExit,
+    Target, Time,
 };
 pub(crate) use view::ChildView;

@@ -62,6 +62,7 @@ impl Engine {
         match target {
             Target::Id(id) => self.children.find(id),
             Target::Key(key) => self.children.get(*key).map(|_| *key),
+            Target::Pid(_) => None,
         }
     }
 

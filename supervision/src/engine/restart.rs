@@ -2,29 +2,32 @@
 
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
+use perennial_actors::{ExitReason, host};
 
 use super::core::{Engine, Mode};
 use super::transition::Transition;
-use super::types::{Action, ChildKey, EngineReport, Event, StartCause, State, SupervisorExit};
-use crate::policy::{AutoShutdown, Strategy, SupervisorKind};
+use super::types::{Action, ChildKey, Event, StartCause, State, SupervisorExit};
+use crate::policy::{AutoShutdown, ChildPolicy, Strategy, SupervisorKind};
+use crate::report::ReportKind;
 
 impl Engine {
     /// Handles the exit of a child that was not asked to stop (rule 1).
     pub(super) fn on_child_exit(&mut self, key: ChildKey, reason: ExitReason) {
-        let Some(entry) = self.children.get(key) else { return };
-        let (should_restart, significant) =
-            (entry.policy.restart.should_restart(&reason), entry.policy.significant);
-        if should_restart && entry.policy.renews && !reason.is_abnormal() {
+        let Some(ChildPolicy { restart, significant, renews, .. }) =
+            self.children.get(key).map(|entry| &entry.policy)
+        else {
+            return;
+        };
+        let (should_restart, significant, renews) = (restart.should_restart(&reason), *significant, *renews);
+        if should_restart && renews && !reason.is_abnormal() {
             return self.renew(key, reason);
         }
         if should_restart || reason.is_abnormal() {
-            self.actions.push(Action::Report(EngineReport::Terminated { key, reason: reason.clone() }));
+            self.report(key, ReportKind::Terminated { reason: reason.clone() });
         }
         if should_restart {
-            let counts = !entry.policy.renews;
             self.children.set(key, State::Restarting { reason, counted: false }, None);
-            return self.restart(key, counts);
+            return self.restart(key, !renews);
         }
         self.mark_stopped(key, &reason);
         if significant && self.triggers_auto_shutdown() {
@@ -66,8 +69,7 @@ impl Engine {
             .map_or(Duration::ZERO, |backoff| backoff.delay(entry.failures, sample));
         entry.restarts += 1;
         entry.failures = entry.failures.saturating_add(1);
-        let report = EngineReport::Restarting { key, reason: reason.clone(), restarts_left, delay };
-        self.actions.push(Action::Report(report));
+        self.report(key, ReportKind::Restarting { reason: reason.clone(), restarts_left, delay });
         if delay.is_zero() {
             self.begin_restart(key);
         } else {
@@ -140,7 +142,8 @@ impl Engine {
     }
 
     fn exceed_intensity(&mut self, key: ChildKey) {
-        self.actions.push(Action::Report(EngineReport::GaveUp { key }));
+        let child = self.children.get(key).map_or_else(|| "".into(), |entry| entry.id.clone());
+        self.report(key, ReportKind::GaveUp { child });
         self.children.set(key, State::Stopped, None);
         let reason = ExitReason::shutdown_with("reached the maximum restart intensity");
         self.begin_shutdown(SupervisorExit::Reason(reason));
@@ -152,19 +155,6 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return 0.0 };
         let Some(backoff) = &entry.policy.backoff else { return 0.0 };
         let index = key.0 << 32 | u64::from(entry.failures);
-        to_unit_interval(mix(backoff.seed_or(self.policy.seed).wrapping_add(mix(index))))
+        host::jitter_sample(backoff.seed_or(self.policy.seed).wrapping_add(host::mix(index)))
     }
-}
-
-/// The finalizer of SplitMix64: each bit of the input affects all bits of the output.
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
-
-/// Maps the upper half of the bits to a number from 0 to 1, excluding 1.
-fn to_unit_interval(number: u64) -> f64 {
-    f64::from((number >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }

@@ -4,10 +4,9 @@
 use perennial_actors::ExitReason;
 
 use super::core::{Engine, Mode};
-use super::types::{
-    Action, ChildKey, EngineReport, RequestError, RequestOk, StartCause, State, Stopping, Time,
-};
+use super::types::{Action, ChildKey, RequestError, RequestOk, StartCause, State, Stopping, Time};
 use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
+use crate::report::ReportKind;
 
 impl Engine {
     /// Stops a child as its spec says. Does nothing if it has no incarnation or is being stopped.
@@ -83,7 +82,7 @@ impl Engine {
             (std::mem::take(&mut stopping.stop_waiters), stopping.start_waiter);
         let (unresponsive, restarting) = (stopping.unresponsive, stopping.restarting);
         if !unresponsive && (abandoned || is_error(&entry.policy, reason)) {
-            self.actions.push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
+            self.report(key, ReportKind::ShutdownError { reason: reason.clone() });
         }
         if let Some(ticket) = start_waiter {
             self.children.remove(key);
@@ -133,7 +132,7 @@ impl Engine {
                 State::Stopping(stopping) => {
                     let stopping =
                         Stopping { stop_waiters: std::mem::take(&mut stopping.stop_waiters), ..**stopping };
-                    self.actions.push(Action::Report(EngineReport::StopTimedOut { key, abandoned: false }));
+                    self.report(key, ReportKind::Killed);
                     self.kill(key, stopping);
                 }
                 State::Running { run, .. } => {
@@ -153,7 +152,7 @@ impl Engine {
 
     fn abandon(&mut self, key: ChildKey) {
         self.actions.push(Action::Abandon { key });
-        self.actions.push(Action::Report(EngineReport::StopTimedOut { key, abandoned: true }));
+        self.report(key, ReportKind::Abandoned);
     }
 }
 

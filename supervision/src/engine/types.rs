@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
+use perennial_actors::{ExitReason, Pid};
 
 use super::liveness_timers::LivenessTimers;
 use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
+use crate::report::ReportKind;
 
 /// The time since the start of the supervisor.
 pub(crate) type Time = Duration;
@@ -85,6 +86,9 @@ pub(crate) enum Request {
 pub(crate) enum Target {
     Id(Arc<str>),
     Key(ChildKey),
+    /// The child of a dynamic supervisor with this incarnation. The driver, which knows it, replaces
+    /// it by the key.
+    Pid(Pid),
 }
 
 /// An output of the engine, for the driver to perform.
@@ -123,8 +127,8 @@ pub(crate) enum Action {
     BeginShutdown,
     /// Answer a request.
     Answer { ticket: RequestId, result: Result<RequestOk, RequestError> },
-    /// Publish a report.
-    Report(EngineReport),
+    /// Publish a report about a child, or about the supervisor if it gives up because of the child.
+    Report { key: ChildKey, kind: ReportKind },
     /// End the supervisor.
     Exit { ending: SupervisorExit },
 }
@@ -172,37 +176,6 @@ pub(crate) enum RequestError {
     ShuttingDown,
     /// There is no such child.
     NotFound,
-}
-
-/// A report of the engine.
-#[derive(Clone, Debug)]
-pub(crate) enum EngineReport {
-    /// A child has started.
-    Started { key: ChildKey },
-    /// A child exited without being asked to, abnormally or although it is permanent.
-    Terminated { key: ChildKey, reason: ExitReason },
-    /// A child restarts after `delay`. `restarts_left` restarts more are tolerated now.
-    Restarting { key: ChildKey, reason: ExitReason, restarts_left: u32, delay: Duration },
-    /// A child did not start.
-    StartFailed { key: ChildKey, reason: ExitReason },
-    /// A child was asked to stop, and exited for another reason.
-    ShutdownError { key: ChildKey, reason: ExitReason },
-    /// A child is unresponsive and is stopped for that.
-    Unresponsive { key: ChildKey, cause: UnresponsiveCause },
-    /// A child did not stop in time and is killed, or did not exit after a kill either and is
-    /// abandoned.
-    StopTimedOut { key: ChildKey, abandoned: bool },
-    /// The restart of this child exceeded the intensity.
-    GaveUp { key: ChildKey },
-}
-
-/// Which liveness check a child failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum UnresponsiveCause {
-    /// A handler has been running for this long.
-    Handler(Duration),
-    /// It missed this many answers in a row.
-    Probe(u32),
 }
 
 /// The state of a child.

@@ -1,10 +1,10 @@
 //! The events of a pool's jobs.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use perennial_actors::host::Broadcast;
+use perennial_actors::host::sync::Mutex;
 use perennial_actors::{Pid, Subscription};
 
 use super::job::JobId;
@@ -57,7 +57,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             pending: Mutex::new(VecDeque::new()),
             publishing: Mutex::new(()),
@@ -72,7 +72,7 @@ impl Events {
             if self.has_subscribers() {
                 self.publish_pending();
             } else {
-                lock(&self.pending).clear();
+                self.pending.lock().clear();
             }
             self.topic.subscribe()
         });
@@ -83,13 +83,13 @@ impl Events {
     /// caller is a waker that this thread called while it publishes.
     fn exclusively<T>(&self, publish: impl FnOnce() -> T) -> Option<T> {
         let this = thread::current().id();
-        if *lock(&self.publisher) == Some(this) {
+        if *self.publisher.lock() == Some(this) {
             return None;
         }
-        let publishing = lock(&self.publishing);
-        *lock(&self.publisher) = Some(this);
+        let publishing = self.publishing.lock();
+        *self.publisher.lock() = Some(this);
         let result = publish();
-        *lock(&self.publisher) = None;
+        *self.publisher.lock() = None;
         drop(publishing);
         Some(result)
     }
@@ -102,7 +102,7 @@ impl Events {
     /// Records an event. The caller holds the lock of the queue.
     pub(super) fn record(&self, event: JobEvent) {
         if self.has_subscribers() {
-            lock(&self.pending).push_back(event);
+            self.pending.lock().push_back(event);
         }
     }
 
@@ -117,13 +117,9 @@ impl Events {
 
     fn publish_pending(&self) {
         loop {
-            let event = lock(&self.pending).pop_front();
+            let event = self.pending.lock().pop_front();
             let Some(event) = event else { break };
             self.topic.send(|| event);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,11 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::{Each, Guarded, catch_panic, wake_each};
+use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
 use super::job::{AttemptError, Failures, JobError, JobId};
@@ -165,13 +164,7 @@ impl<J, T, E> JobState<J, T, E> {
     /// Returns `true` if the outcome is decided already, so that the worker need not continue.
     /// Otherwise registers the worker to be woken when that changes.
     pub(super) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
-        let known = self.delivery().worker.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
-        if !known {
-            // Cloned and dropped under no lock, because a waker may run any code.
-            let waker = cx.waker().clone();
-            let before = self.delivery().worker.replace(waker);
-            drop(before);
-        }
+        register_waker(&self.delivery, cx.waker(), |delivery| Some(&mut delivery.worker));
         // Read after the waker is stored; `is_complete` is set before the waker is taken. So no
         // change is missed.
         self.is_complete()
@@ -201,12 +194,11 @@ impl<J, T, E> JobState<J, T, E> {
     /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
     /// that failed together are not retried together.
     fn jitter_sample(&self, failures: u32) -> f64 {
-        let mixed = (self.id.0 ^ u64::from(failures) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        f64::from((mixed >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
+        jitter_sample(self.id.0 ^ u64::from(failures) << 48)
     }
 
     fn delivery(&self) -> MutexGuard<'_, Delivery<T, E>> {
-        self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
+        self.delivery.lock()
     }
 }
 
@@ -214,10 +206,6 @@ impl<J, T, E> AsRef<J> for JobState<J, T, E> {
     fn as_ref(&self) -> &J {
         &self.job
     }
-}
-
-fn ready<T, E>(place: &mut Option<GuardedOutcome<T, E>>) -> Poll<Outcome<T, E>> {
-    place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
 }
 
 /// Sends a result to its batch. Returns it if the batch is gone.
@@ -242,23 +230,19 @@ pub(super) trait JobResult<T, E>: Send + Sync {
 
 impl<J: Send + Sync, T: Send, E: Send + Sync> JobResult<T, E> for JobState<J, T, E> {
     fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>> {
-        let known =
-            |waiting: &Option<Waker>| waiting.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
-        match &mut self.delivery().sink {
-            ResultSink::Single(place, _) if place.is_some() => return ready(place),
-            ResultSink::Single(_, waiting) if !known(waiting) => {}
-            _ => return Poll::Pending,
+        let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
+            ResultSink::Single(None, waiting) => Some(waiting),
+            _ => None,
+        });
+        if is_waiting {
+            return Poll::Pending;
         }
-        // Cloned and dropped under no lock, because a waker may run any code. A result may arrive
-        // meanwhile.
-        let waker = cx.waker().clone();
-        let unused = match &mut self.delivery().sink {
-            ResultSink::Single(place, _) if place.is_some() => return ready(place),
-            ResultSink::Single(_, waiting) => waiting.replace(waker),
-            _ => Some(waker),
-        };
-        drop(unused);
-        Poll::Pending
+        match &mut self.delivery().sink {
+            ResultSink::Single(place, _) => {
+                place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
+            }
+            _ => Poll::Pending,
+        }
     }
 
     fn cancel(&self) -> bool {

@@ -2,9 +2,9 @@
 //! number of workers.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use perennial_actors::host::sync::Ordering;
 use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::handle::PoolHandle;

@@ -103,7 +103,6 @@ mod stop;
 mod submit;
 mod submit_buffer;
 mod submitting;
-mod sync;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use perennial_actors::host::sync::MutexGuard;
 use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
 use super::deferred_drop::DeferredDrop;
@@ -14,7 +15,6 @@ use super::priority_queue::{Placement, QueuedJob, Target};
 use super::scheduler::{EXPIRED_AT_ONCE, Phase, Time};
 use super::shared::{Shared, State};
 use super::stats::PoolStats;
-use super::sync::MutexGuard;
 
 /// The locked state of a pool, and the effects that follow when it is unlocked: waking workers and
 /// tasks, delivering results, and dropping users' values, whose destructors may do anything.

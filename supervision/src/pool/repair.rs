@@ -6,9 +6,9 @@
 //! starts them after a delay, which grows with each failure.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use perennial_actors::host::sync::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 

@@ -1,11 +1,12 @@
 //! The state that the handles, the workers and the manager of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::add_time;
+use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,7 +17,6 @@ use super::job_state::{JobOptions, JobState};
 use super::scheduler::{Phase, Scheduler, Time};
 use super::stats::{Counters, is_sampled};
 use super::submit_buffer::SubmitBuffer;
-use super::sync::{Mutex, MutexGuard};
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
 use crate::supervisor::WeakSupervisorHandle;
@@ -149,7 +149,7 @@ impl<J, T, E> Shared<J, T, E> {
 
     /// Locks the queue. The jobs in the submit buffer stay there.
     pub(super) fn lock_state(&self) -> MutexGuard<'_, State<J, T, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Changes the default options of a job.
@@ -168,9 +168,7 @@ impl<J, T, E> Shared<J, T, E> {
 
     /// Converts a time since the pool was made.
     pub(super) fn instant(&self, time: Time) -> Instant {
-        // So far in the future that it is equivalent to never.
-        const FAR: Time = Time::from_secs(86_400 * 365 * 30);
-        self.began + time.min(FAR)
+        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.

@@ -1,5 +1,7 @@
 //! The slots of a pool: the running workers, the due workers, and the slot that a job maps to.
 
+use perennial_actors::host::mix;
+
 use super::priority_queue::QueuedJob;
 
 /// The number of an incarnation of the worker in a slot.
@@ -95,10 +97,7 @@ impl<I> Slots<I> {
     }
 }
 
-/// Returns how well a slot fits a key: the bits of both, mixed as in SplitMix64.
+/// Returns how well a slot fits a key: the mixed bits of both.
 pub(super) const fn fit(key: u64, slot: usize) -> u64 {
-    let mixed = key ^ (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mix(key ^ (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }

@@ -16,11 +16,12 @@
 //! Lock order: the queue, the submit buffer.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+
+use perennial_actors::host::sync::{Mutex, MutexGuard};
 
 use super::job_state::JobState;
 use super::priority_queue::QueuedJob;
-use super::sync::{Mutex, MutexGuard};
 
 /// A job in the scheduler or in the submit buffer.
 pub(super) type Queued<J, T, E> = QueuedJob<Arc<JobState<J, T, E>>>;
@@ -44,7 +45,7 @@ impl<J, T, E> SubmitBuffer<J, T, E> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner<J, T, E>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -8,8 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+use perennial_actors::host::sync::{Mutex, MutexGuard};
 
 use super::new_job::{AdmittedJob, NewJob};
 
@@ -30,7 +32,7 @@ pub(super) struct AdmissionCell<J, T, E>(Mutex<Admission<J, T, E>>);
 
 impl<J, T, E> AdmissionCell<J, T, E> {
     fn lock(&self) -> MutexGuard<'_, Admission<J, T, E>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Sets the state. Returns the waker of the submitter, to be woken under no lock.

@@ -1,9 +1,9 @@
 //! The exits of the incarnations in one slot: which one was stopped by its supervisor, and how many
 //! ended without a job.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use perennial_actors::host::sync::{AtomicBool, AtomicU32, Ordering};
 use perennial_actors::{ExitReason, Pid};
 
 use crate::policy::Backoff;

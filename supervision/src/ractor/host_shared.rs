@@ -1,10 +1,11 @@
 //! The state that a host shares with its ractor actor.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use perennial_actors::host::sync::{Mutex, MutexGuard};
 use perennial_actors::host::{
-    Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, wake_each,
+    Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, register_waker, wake_each,
 };
 use perennial_actors::{ExitReason, System};
 use ractor::{Actor, ActorCell};
@@ -77,15 +78,9 @@ impl<A: Actor> HostShared<A> {
         wanted: bool,
         cx: &mut Context<'_>,
     ) -> Poll<MailboxEvent<()>> {
-        let access = {
-            let mut state = self.lock();
-            // Before the access is read: a change after that wakes the host.
-            match &mut state.waker {
-                Some(known) => known.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-            state.access
-        };
+        // Before the access is read: a change after that wakes the host.
+        register_waker(&self.host_state, cx.waker(), |state| Some(&mut state.waker));
+        let access = self.lock().access;
         match access {
             MessageAccess::Host if wanted => attachment.poll_waiting(cx),
             _ => attachment.poll_order(cx),
@@ -144,11 +139,11 @@ impl<A: Actor> HostShared<A> {
     }
 
     pub(super) fn take_state(&self) -> Option<State<A>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.state.lock().take()
     }
 
     pub(super) fn store_state(&self, state: State<A>) {
-        let before = self.state.lock().unwrap_or_else(PoisonError::into_inner).replace(state);
+        let before = self.state.lock().replace(state);
         drop(before);
     }
 
@@ -196,6 +191,6 @@ impl<A: Actor> HostShared<A> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HostState> {
-        self.host_state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.host_state.lock()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::sync::OnceLock;
 use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, Capacity, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;

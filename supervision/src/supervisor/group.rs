@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_actors::Pid;
 
-use crate::driver::ChildRef;
+use crate::engine::Target;
 
 /// The kind of the children of a supervisor: [`Static`], [`Dynamic`] or
 /// [`Partitioned`](crate::Partitioned).
@@ -13,9 +13,23 @@ use crate::driver::ChildRef;
 /// It is the type parameter of a [`SupervisorBuilder`](crate::SupervisorBuilder) and of a
 /// [`SupervisorHandle`](crate::SupervisorHandle). It decides how a request identifies a child, and
 /// which methods there are besides those of every supervisor.
+// A request is the library's own.
+#[allow(private_bounds)]
 pub trait ChildGroup: Clone + fmt::Debug + Send + Sync + 'static {
     /// The identification of a child in requests: its id or its pid.
-    type ChildId: Into<ChildRef>;
+    type ChildId: Into<Target>;
+}
+
+impl From<Arc<str>> for Target {
+    fn from(id: Arc<str>) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<Pid> for Target {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
 }
 
 /// The children of a [`Supervisor`](crate::Supervisor): a fixed list in start order, each with a

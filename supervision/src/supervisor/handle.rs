@@ -5,8 +5,8 @@ use std::fmt;
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
 use super::group::{ChildGroup, Static};
-use super::requests::{ask, query, start_child, start_once};
-use crate::driver::{ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode};
+use super::requests::{query, start_child, start_once, terminate_child};
+use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
 use crate::error::{ChildError, StartChildError, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
@@ -239,10 +239,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn terminate_child(&self, child: impl Into<G::ChildId>) -> Result<(), ChildError> {
-        let child = child.into().into();
-        ask(&self.node, |reply| ManagementRequest::Terminate(child, reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        terminate_child(&self.node, child.into().into()).await
     }
 
     /// Returns the children, newest first. OTP's `which_children`.
@@ -258,7 +255,7 @@ assert_eq!(&*children[0].id, "b");
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        query(&self.node, SupervisorState::which_children).await
+        query(&self.node, Query::WhichChildren).await
     }
 
     /// Returns the numbers of children. OTP's `count_children`.
@@ -273,7 +270,7 @@ assert_eq!(app.supervisor().count_children().await?.workers, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        query(&self.node, SupervisorState::count_children).await
+        query(&self.node, Query::CountChildren).await
     }
 
     /// Returns the policy of a child, including all defaults. The child is identified as in
@@ -290,12 +287,7 @@ assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Perm
     )]
     pub async fn get_childspec(&self, child: impl Into<G::ChildId>) -> Result<ChildPolicy, ChildError> {
         let child = child.into().into();
-        query(&self.node, move |state| match child {
-            ChildRef::Id(id) => state.policy_of(&id),
-            ChildRef::Pid(pid) => state.policy_at(pid),
-        })
-        .await?
-        .ok_or(ChildError::NotFound)
+        query(&self.node, |reply| Query::Policy(child, reply)).await?.ok_or(ChildError::NotFound)
     }
 }
 

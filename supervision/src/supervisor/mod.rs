@@ -15,7 +15,6 @@
 
 mod app;
 mod builder;
-mod change;
 mod dynamic;
 mod group;
 mod handle;

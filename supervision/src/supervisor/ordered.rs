@@ -7,9 +7,9 @@ use perennial_actors::ActorHandle;
 use super::builder::SupervisorBuilder;
 use super::group::{ChildGroup, Static};
 use super::handle::SupervisorHandle;
-use super::requests::{ask, query};
-use crate::driver::ManagementRequest;
-use crate::error::ChildError;
+use super::requests::{change, delete_child, query, restart_child};
+use crate::driver::Query;
+use crate::error::{ChangeError, ChildError};
 use crate::policy::{AutoShutdown, Strategy, SupervisorKind};
 use crate::spec::{ChildSpec, IntoChildren, SupervisorSpec};
 use crate::tree::{ChildInfo, ChildStart};
@@ -106,6 +106,35 @@ let app = tree.child(clock("a")).child(clock("b")).start(&System::new()).await?;
     }
 }
 
+impl SupervisorHandle {
+    /// Replaces the spec of the supervisor, for this incarnation and the following ones: OTP's
+    /// `code_change`.
+    ///
+    /// - The settings of the supervisor apply at once.
+    /// - A child whose id exists in both specs keeps running, with its mailbox. The policy of the
+    ///   new spec applies to it from now on. Its code does not change: for that, delete it and
+    ///   start it anew.
+    /// - A child that is new is added and not started: see [`restart_child`](Self::restart_child).
+    /// - A child that the new spec does not contain stays until the supervisor is restarted.
+    /// - The id of the supervisor and its own policy as a child do not change.
+    ///
+    /// # Errors
+    ///
+    /// An invalid spec, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("a")).start(&System::new()).await?;
+let supervisor = app.supervisor();
+supervisor.change(Supervisor::new("app").child(clock("a")).child(clock("b"))).await?;
+supervisor.restart_child("b").await?;
+assert_eq!(supervisor.count_children().await?.active, 2);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
+        change(&self.node, supervisor.spec).await
+    }
+}
+
 impl<G: ChildGroup<ChildId = Arc<str>>> SupervisorHandle<G> {
     /// Returns the handle of the child with this id as an actor, whether it runs or not. It is read
     /// without a request, like [`tree`](Self::tree).
@@ -158,10 +187,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
-        let id = id.into();
-        ask(&self.node, |reply| ManagementRequest::Restart(id, reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        restart_child(&self.node, id.into()).await
     }
 
     /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
@@ -185,10 +211,7 @@ supervisor.start_child(spec).await?;
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
-        let id = id.into();
-        ask(&self.node, |reply| ManagementRequest::Delete(id, reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        delete_child(&self.node, id.into()).await
     }
 
     /// Returns one child. OTP's `which_child`.
@@ -204,6 +227,6 @@ assert_eq!(app.supervisor().which_child("clock").await?.state, ChildState::Runni
     )]
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
-        query(&self.node, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
+        query(&self.node, |reply| Query::WhichChild(id, reply)).await?.ok_or(ChildError::NotFound)
     }
 }

@@ -7,13 +7,14 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
 use crate::engine::{
-    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
-    StartId, State, Target, UnresponsiveCause,
+    Action, ChildKey, ChildView, Engine, Event, Policy, Request, RequestError, RequestId, StartId, State,
+    Target,
 };
 use crate::policy::{
     AutoShutdown, Backoff, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
     SupervisorKind,
 };
+use crate::report::{LivenessFailure, ReportKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -343,7 +344,7 @@ fn durations_of_any_length_are_accepted() {
     let hangs = |action: &Action| {
         matches!(
             action,
-            Action::Report(EngineReport::Unresponsive { cause: UnresponsiveCause::Handler(_), .. })
+            Action::Report { kind: ReportKind::Unresponsive { sign: LivenessFailure::Handler(_) }, .. }
         )
     };
     assert!(actions.iter().any(hangs), "{actions:?}");

@@ -7,10 +7,11 @@ use perennial_actors::ExitReason;
 
 use super::model::{Ask, Flags};
 use crate::engine::{
-    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
-    RequestOk, StartId, State, SupervisorExit, Target,
+    Action, ChildKey, ChildView, Engine, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
+    State, SupervisorExit, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
+use crate::report::ReportKind;
 
 /// A child that starts and stops at once.
 #[derive(Debug)]
@@ -183,11 +184,11 @@ impl ImmediateSim {
             Action::Close { key, .. } | Action::Forget { key, .. } => {
                 assert!(self.child(key).run.is_none(), "closed while an incarnation runs");
             }
-            Action::Report(EngineReport::Restarting { key, delay, .. }) => {
+            Action::Report { key, kind: ReportKind::Restarting { delay, .. } } => {
                 let id = self.child(key).id;
                 self.log.push(("restart", id, delay));
             }
-            Action::Report(EngineReport::GaveUp { .. }) => self.gave_up = true,
+            Action::Report { kind: ReportKind::GaveUp { .. }, .. } => self.gave_up = true,
             Action::Answer { result, .. } => {
                 assert!(self.answer.replace(otp_word(&result)).is_none(), "answered twice");
             }
@@ -198,7 +199,7 @@ impl ImmediateSim {
             | Action::ContinueShutdown => {
                 panic!("unexpected action {action:?}")
             }
-            Action::Started | Action::BeginShutdown | Action::Report(_) => {}
+            Action::Started | Action::BeginShutdown | Action::Report { .. } => {}
         }
         None
     }

@@ -12,10 +12,11 @@ use super::tasks::{Outcome, Task};
 use crate::engine::core::Mode;
 use crate::engine::types::StartCause;
 use crate::engine::{
-    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
-    RequestOk, StartId, State, Target,
+    Action, ChildKey, ChildView, Engine, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
+    State, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, RestartLimit};
+use crate::report::ReportKind;
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,17 +124,19 @@ impl RandomSim {
                 self.open.remove(&key);
             }
             Action::Forget { key, .. } => self.remove_child(key),
-            Action::Report(EngineReport::Started { key }) => {
+            Action::Report { key, kind: ReportKind::Started } => {
                 let current = self.live[&key];
                 assert!(current.up && !self.stops.contains(&(key, current.run)), "it is to stop");
             }
-            Action::Report(EngineReport::Restarting { restarts_left, .. }) => self.on_restart(restarts_left),
+            Action::Report { kind: ReportKind::Restarting { restarts_left, .. }, .. } => {
+                self.on_restart(restarts_left)
+            }
             Action::Exit { .. } => {
                 assert!(self.live.is_empty(), "it ends before its children");
                 assert!(self.pending.is_empty(), "a request is never answered");
                 self.exits += 1;
             }
-            Action::Started | Action::BeginShutdown | Action::Report(_) => {}
+            Action::Started | Action::BeginShutdown | Action::Report { .. } => {}
         }
     }
 

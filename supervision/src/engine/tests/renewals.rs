@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, ChildKey, Engine, EngineReport, Event, Policy, StartId};
+use crate::engine::{Action, ChildKey, Engine, Event, Policy, StartId};
 use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, Strategy, SupervisorKind};
+use crate::report::ReportKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 const CHILD: ChildKey = ChildKey(0);
@@ -54,13 +55,12 @@ fn crash_of_a_renewing_child_that_has_started_counts_no_restart_and_waits_for_th
     for run in 0..1_000 {
         let actions =
             engine.step(Event::Ended { key: CHILD, run: StartId(run), reason: ExitReason::Killed }, now);
-        let [Action::Report(EngineReport::Terminated { .. }), Action::Report(report)] = &actions[..] else {
+        let [Action::Report { kind: ReportKind::Terminated { .. }, .. }, Action::Report { kind, .. }] =
+            &actions[..]
+        else {
             panic!("{actions:?}");
         };
-        assert!(
-            matches!(report, EngineReport::Restarting { restarts_left: 0, delay: SECOND, .. }),
-            "{report:?}"
-        );
+        assert!(matches!(kind, ReportKind::Restarting { restarts_left: 0, delay: SECOND, .. }), "{kind:?}");
         now += SECOND;
         delay_passed(&mut engine, now);
         engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, now);
@@ -90,6 +90,8 @@ fn start_fails_and_counts(engine: &mut Engine) {
     let [.., Action::Retry { key, generation }] = actions[..] else { panic!("{actions:?}") };
     let actions = engine.step(Event::Retry { key, generation }, SECOND);
     assert!(
-        actions.iter().any(|action| matches!(action, Action::Report(EngineReport::GaveUp { key: CHILD })))
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Report { key: CHILD, kind: ReportKind::GaveUp { .. } }))
     );
 }

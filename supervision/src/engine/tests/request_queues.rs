@@ -35,6 +35,7 @@ fn child_of(request: &Request) -> Option<String> {
             Some(match target {
                 Target::Id(id) => id.to_string(),
                 Target::Key(key) => format!("{key:?}"),
+                Target::Pid(pid) => pid.to_string(),
             })
         }
         Request::Change { .. } => None,
