@@ -18,8 +18,8 @@ pub use perennial_registry::{
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,
-    ChildGroup, ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildRef, ChildSpec,
-    ChildStart, ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
+    ChildGroup, ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart,
+    ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
     LivenessFailure, OpenError, PartitionKey, PartitionSupervisor, Partitioned, Partitions, Probe,
     ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport, SpecError,
     StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopSignal, StopSignals,

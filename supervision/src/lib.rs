@@ -120,7 +120,7 @@ pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
 pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
-    App, ChildFactory, ChildGroup, ChildRef, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
+    App, ChildFactory, ChildGroup, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
     PartitionSupervisor, Partitioned, Partitions, ResizeError, RunOutcome, ShutdownReport, Static,
     StopSignal, StopSignals, Supervised, Supervisor, SupervisorBuilder, SupervisorHandle, WeakDynamicHandle,
     WeakPartitions, WeakSupervisorHandle,

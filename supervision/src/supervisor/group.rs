@@ -13,37 +13,20 @@ use crate::engine::Target;
 /// It is the type parameter of a [`SupervisorBuilder`](crate::SupervisorBuilder) and of a
 /// [`SupervisorHandle`](crate::SupervisorHandle). It decides how a request identifies a child, and
 /// which methods there are besides those of every supervisor.
+// A request is the library's own.
+#[allow(private_bounds)]
 pub trait ChildGroup: Clone + fmt::Debug + Send + Sync + 'static {
     /// The identification of a child in requests: its id or its pid.
-    type ChildId: Into<ChildRef>;
+    type ChildId: Into<Target>;
 }
 
-/// The child that a request concerns.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ChildRef {
-    /// The child with this id.
-    Id(Arc<str>),
-    /// The child with this incarnation.
-    Pid(Pid),
-}
-
-impl ChildRef {
-    /// Returns the child as the engine names it.
-    pub(super) fn target(child: impl Into<Self>) -> Target {
-        match child.into() {
-            Self::Id(id) => Target::Id(id),
-            Self::Pid(pid) => Target::Pid(pid),
-        }
-    }
-}
-
-impl From<Arc<str>> for ChildRef {
+impl From<Arc<str>> for Target {
     fn from(id: Arc<str>) -> Self {
         Self::Id(id)
     }
 }
 
-impl From<Pid> for ChildRef {
+impl From<Pid> for Target {
     fn from(pid: Pid) -> Self {
         Self::Pid(pid)
     }

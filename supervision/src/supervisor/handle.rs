@@ -4,7 +4,7 @@ use std::fmt;
 
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
-use super::group::{ChildGroup, ChildRef, Static};
+use super::group::{ChildGroup, Static};
 use super::requests::{query, start_child, start_once, terminate_child};
 use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
 use crate::error::{ChildError, StartChildError, StartOnceError};
@@ -239,7 +239,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn terminate_child(&self, child: impl Into<G::ChildId>) -> Result<(), ChildError> {
-        terminate_child(&self.node, ChildRef::target(child.into())).await
+        terminate_child(&self.node, child.into().into()).await
     }
 
     /// Returns the children, newest first. OTP's `which_children`.
@@ -286,7 +286,7 @@ assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Perm
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn get_childspec(&self, child: impl Into<G::ChildId>) -> Result<ChildPolicy, ChildError> {
-        let child = ChildRef::target(child.into());
+        let child = child.into().into();
         query(&self.node, |reply| Query::Policy(child, reply)).await?.ok_or(ChildError::NotFound)
     }
 }

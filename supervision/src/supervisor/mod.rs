@@ -15,7 +15,6 @@
 
 mod app;
 mod builder;
-mod change;
 mod dynamic;
 mod group;
 mod handle;
@@ -31,7 +30,7 @@ mod tests;
 pub use app::{App, ShutdownReport};
 pub use builder::SupervisorBuilder;
 pub use dynamic::{ChildFactory, DynamicHandle, DynamicSupervisor, WeakDynamicHandle};
-pub use group::{ChildGroup, ChildRef, Dynamic, Static};
+pub use group::{ChildGroup, Dynamic, Static};
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
 pub use ordered::Supervisor;
 pub use partition::{

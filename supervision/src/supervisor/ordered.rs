@@ -7,9 +7,9 @@ use perennial_actors::ActorHandle;
 use super::builder::SupervisorBuilder;
 use super::group::{ChildGroup, Static};
 use super::handle::SupervisorHandle;
-use super::requests::{delete_child, query, restart_child};
+use super::requests::{change, delete_child, query, restart_child};
 use crate::driver::Query;
-use crate::error::ChildError;
+use crate::error::{ChangeError, ChildError};
 use crate::policy::{AutoShutdown, Strategy, SupervisorKind};
 use crate::spec::{ChildSpec, IntoChildren, SupervisorSpec};
 use crate::tree::{ChildInfo, ChildStart};
@@ -103,6 +103,35 @@ let app = tree.child(clock("a")).child(clock("b")).start(&System::new()).await?;
             *strategy = value;
         }
         self
+    }
+}
+
+impl SupervisorHandle {
+    /// Replaces the spec of the supervisor, for this incarnation and the following ones: OTP's
+    /// `code_change`.
+    ///
+    /// - The settings of the supervisor apply at once.
+    /// - A child whose id exists in both specs keeps running, with its mailbox. The policy of the
+    ///   new spec applies to it from now on. Its code does not change: for that, delete it and
+    ///   start it anew.
+    /// - A child that is new is added and not started: see [`restart_child`](Self::restart_child).
+    /// - A child that the new spec does not contain stays until the supervisor is restarted.
+    /// - The id of the supervisor and its own policy as a child do not change.
+    ///
+    /// # Errors
+    ///
+    /// An invalid spec, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("a")).start(&System::new()).await?;
+let supervisor = app.supervisor();
+supervisor.change(Supervisor::new("app").child(clock("a")).child(clock("b"))).await?;
+supervisor.restart_child("b").await?;
+assert_eq!(supervisor.count_children().await?.active, 2);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
+        change(&self.node, supervisor.spec).await
     }
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::Address;
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use tokio::sync::Mutex;
 
 use super::builder::SupervisorBuilder;
