@@ -2,16 +2,12 @@
 
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
+use super::worker::Work;
 use crate::error::ChildError;
 use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
 
-impl<J, T, E> PoolHandle<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> PoolHandle<W> {
     /// Changes the number of workers. Resolves when the new workers have started and the surplus
     /// workers have ended. A surplus worker finishes its current job, if that does not exceed the
     /// shutdown time. No job is lost.

@@ -5,16 +5,12 @@ use std::time::Duration;
 use perennial_actors::Capacity;
 
 use super::builder::Pool;
-use super::rate::Rate;
-use super::shared::Routing;
+use super::runtime::Routing;
+use super::scheduler::Rate;
+use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
-impl<J, T, E> Pool<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> Pool<W> {
     /// Sets the capacity of the queue in jobs; 1,024 by default. A submission to a full queue waits
     /// for room.
     ///

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::handle::PoolHandle;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
+use super::worker::Work;
 use crate::supervisor::run_to_completion;
 
 /// How a pool stops. In each mode it accepts no more jobs.
@@ -36,12 +37,7 @@ pub struct PoolStopReport {
     pub unstopped: usize,
 }
 
-impl<J, T, E> PoolHandle<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> PoolHandle<W> {
     /// Stops the pool. Resolves when no job is queued or runs and all workers have ended. The
     /// workers are not started again. The supervisor of the pool keeps running until its tree stops
     /// it.
