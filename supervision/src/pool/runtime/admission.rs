@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deferred_drop::DeferredDrop;
-use super::job_state::{JobOptions, JobState, ResultSink};
+use super::job_state::{JobOptions, JobState, NewJob};
 use super::queue::QueueGuard;
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
@@ -13,14 +13,6 @@ use crate::pool::scheduler::{Placement, QueuedJob, Target};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
-/// A job that is not admitted yet.
-pub(crate) struct NewJob<W: Work + 'static> {
-    /// The options, if they differ from those of the pool.
-    pub(crate) options: Option<Box<JobOptions>>,
-    pub(crate) job: W::Job,
-    pub(crate) sink: ResultSink<W>,
-}
-
 /// The reason why a job was not admitted.
 pub(crate) enum AdmitError<W: Work + 'static> {
     /// The queue is full.
@@ -28,9 +20,6 @@ pub(crate) enum AdmitError<W: Work + 'static> {
     /// The pool accepts no more jobs.
     Closed(W::Job),
 }
-
-/// The outcome of a submission: the admitted job, or the refused one.
-pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
 
 impl<W: Work + 'static> Shared<W> {
     /// Admits a job. There is no room while other submitters wait for room.

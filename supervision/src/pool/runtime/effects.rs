@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::admission::Admitted;
 use super::deferred_drop::DeferredDrop;
-use super::job_state::{JobState, Outcome};
+use super::job_state::{Admitted, JobState, Outcome};
 use crate::pool::worker::Work;
 
 /// The effects to perform when the queue is unlocked.

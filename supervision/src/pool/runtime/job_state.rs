@@ -2,7 +2,7 @@
 //! its worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobError, JobId};
+use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
 /// The outcome of a job.
@@ -72,6 +73,17 @@ impl<W: Work + 'static> ResultSink<W> {
         Self::Single(None, None)
     }
 }
+
+/// A job that is not admitted yet.
+pub(crate) struct NewJob<W: Work + 'static> {
+    /// The options, if they differ from those of the pool.
+    pub(crate) options: Option<Box<JobOptions>>,
+    pub(crate) job: W::Job,
+    pub(crate) sink: ResultSink<W>,
+}
+
+/// The outcome of a submission: the admitted job, or the refused one.
+pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
 
 /// The state of a submitted job.
 pub(crate) struct JobState<W: Work + 'static> {

@@ -24,10 +24,10 @@ mod wait_queue;
 mod worker_actor;
 mod worker_exit;
 
-pub(crate) use admission::{AdmitError, NewJob};
+pub(crate) use admission::AdmitError;
 pub(crate) use drainer::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
-pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, ResultSink};
+pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
 pub(crate) use manager::PoolManager;
 pub use shared::Routing;
 pub(crate) use shared::{Shared, WorkerMsg};

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use perennial_actors::host::{Each, dispose_each, ignore_panic};
 use tokio::sync::oneshot;
 
-use super::admission::Admitted;
 use super::deferred_drop::DeferredDrop;
 use super::effects::Effects;
-use super::job_state::{AfterFailure, JobState};
+use super::job_state::{Admitted, AfterFailure, JobState};
 use super::shared::{Shared, State};
 use super::sync::MutexGuard;
 use crate::pool::event::JobEvent;

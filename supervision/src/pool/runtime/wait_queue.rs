@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use super::admission::{Admitted, NewJob};
+use super::job_state::{Admitted, NewJob};
 use crate::pool::worker::Work;
 
 /// A waiting job, and the way to answer its submitter.
@@ -18,7 +18,7 @@ pub(crate) struct Waiter<W: Work + 'static> {
 }
 
 /// The place of a submitter in the wait queue.
-pub(crate) struct Ticket<W: Work + 'static> {
+pub(crate) struct PendingAdmission<W: Work + 'static> {
     number: u64,
     pub(crate) answer: oneshot::Receiver<Admitted<W>>,
 }
@@ -39,20 +39,20 @@ impl<W: Work + 'static> WaitQueue<W> {
     }
 
     /// Adds a job at the end.
-    pub(crate) fn push(&mut self, new_job: NewJob<W>) -> Ticket<W> {
+    pub(crate) fn push(&mut self, new_job: NewJob<W>) -> PendingAdmission<W> {
         let (submitter, answer) = oneshot::channel();
         let number = self.next_number;
         self.next_number += 1;
         self.entries.insert(number, Waiter { new_job, submitter });
-        Ticket { number, answer }
+        PendingAdmission { number, answer }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Waiter<W>> {
         self.entries.pop_first().map(|(_, first)| first)
     }
 
-    /// Removes the job with this ticket, if it still waits.
-    pub(crate) fn remove(&mut self, ticket: &Ticket<W>) -> Option<Waiter<W>> {
-        self.entries.remove(&ticket.number)
+    /// Removes the job with this pending, if it still waits.
+    pub(crate) fn remove(&mut self, pending: &PendingAdmission<W>) -> Option<Waiter<W>> {
+        self.entries.remove(&pending.number)
     }
 }

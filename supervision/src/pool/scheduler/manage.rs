@@ -3,7 +3,7 @@
 
 use super::rate::Rate;
 use super::slots::Slot;
-use super::{Phase, Scheduler};
+use super::state::{Phase, Scheduler};
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {

@@ -16,8 +16,8 @@ use loom::thread;
 use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{ExitReason, MailboxConfig, System};
 
-use crate::pool::runtime::admission::{AdmitError, NewJob};
-use crate::pool::runtime::job_state::ResultSink;
+use crate::pool::runtime::admission::AdmitError;
+use crate::pool::runtime::job_state::{NewJob, ResultSink};
 use crate::pool::runtime::lease::{AttemptOutcome, AttemptResult, WorkerId};
 use crate::pool::runtime::shared::Shared;
 use crate::pool::scheduler::{Phase, Scheduler};

@@ -1,5 +1,5 @@
-//! Tests of the parts of a running pool without tasks and clocks, and the protocol of submitters and
-//! workers under loom.
+//! Tests of the parts of a running pool without tasks and clocks, and the protocol of submitters
+//! and workers under loom.
 
 #[cfg(not(model))]
 mod counters;
