@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Foreign, dispose_each};
+use perennial_actors::host::Foreign;
 use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
@@ -182,8 +182,7 @@ impl<W: Work + 'static> Pool<W> {
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared =
-            Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
+        let shared = Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
@@ -280,7 +279,7 @@ assert!(other.shutdown().await.is_clean());"#
     }
 
     fn into_supervisor(mut self) -> Supervisor {
-        let shared = self.handle.shared().clone();
+        let shared = self.handle.shared.clone();
         self.close_on_drop.0 = None;
         let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
         if let Some(time) = drain_time {
@@ -305,7 +304,7 @@ assert!(other.shutdown().await.is_clean());"#
     }
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {
-        let shared = self.handle.shared().clone();
+        let shared = self.handle.shared.clone();
         let mut child =
             (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {

@@ -20,7 +20,7 @@ use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 /// A handle that submits jobs to a pool and manages it, whichever incarnations of its workers run.
 /// Clones refer to the same pool.
 pub struct PoolHandle<W: Work + 'static> {
-    shared: Arc<Shared<W>>,
+    pub(super) shared: Arc<Shared<W>>,
     supervisor: SupervisorHandle,
     /// Shared by all handles of a pool that closes when the last of them is dropped.
     on_last_drop: Option<Arc<OnLastDrop>>,
@@ -112,10 +112,6 @@ assert!(now.is_err(), "the pool runs");"#
         }
     }
 
-    pub(super) const fn shared(&self) -> &Arc<Shared<W>> {
-        &self.shared
-    }
-
     /// Prepares the submission of a job. Await it to submit the job when there is room, or use
     /// [`try_submit`](Submission::try_submit) to submit it only if there is room now. Set the
     /// options of the job first.
@@ -186,7 +182,7 @@ assert_eq!(squares.stats().queued, 1);
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn pause(&self) {
-        self.shared.change(|state| state.scheduler.pause(true));
+        self.shared.reschedule(|scheduler| scheduler.pause(true));
     }
 
     /// Resumes a paused pool: jobs start again.
@@ -196,7 +192,7 @@ let job = squares.submit(7).await?;
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn resume(&self) {
-        self.shared.change(|state| state.scheduler.pause(false));
+        self.shared.reschedule(|scheduler| scheduler.pause(false));
     }
 
     /// Waits until no job is queued and none runs. Jobs that are submitted meanwhile are waited for
@@ -221,10 +217,7 @@ let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
-        let mut guard = self.shared.lock_synced();
-        let count = guard.clear();
-        guard.end();
-        count
+        self.shared.with_queue(|queue| queue.clear())
     }
 
     /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
@@ -233,7 +226,7 @@ assert!(matches!(job.await, Err(JobError::Dropped)));")]
     #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
     #[must_use]
     pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
-        self.shared.drain_dead_jobs()
+        self.shared.lock_state().dead.drain(..).collect()
     }
 
     /// Returns the statistics of the pool.

@@ -83,7 +83,6 @@ mod settings;
 mod stats;
 mod stop;
 mod submission;
-mod submit_future;
 mod worker;
 
 pub use batch::Batch;
@@ -96,6 +95,5 @@ pub use runtime::Routing;
 pub use scheduler::PoolSize;
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
-pub use submission::{Submission, SubmitError};
-pub use submit_future::SubmitFuture;
+pub use submission::{Submission, SubmitError, SubmitFuture};
 pub use worker::{Work, Worker, WorkerContext};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::deferred_drop::DeferredDrop;
 use super::job_state::{JobOptions, JobState, NewJob};
-use super::queue::QueueGuard;
+use super::queue::Queue;
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
 use crate::pool::event::JobEvent;
@@ -36,24 +35,23 @@ impl<W: Work + 'static> Shared<W> {
         submit_buffer.credit = credit;
         let number = submit_buffer.next_number();
         let since = self.is_timed(number).then(|| self.now());
-        let task = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
-        let item = task.clone();
+        let job = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
+        let item = job.clone();
         submit_buffer.jobs.push_back(QueuedJob { item, number, placement: Placement::default(), since });
-        Ok(task)
+        Ok(job)
     }
 
     /// Admits a job under the lock of the queue, and wakes an idle worker for it.
     fn admit_locked(&self, new_job: NewJob<W>) -> Result<Arc<JobState<W>>, AdmitError<W>> {
-        let mut guard = self.lock_synced();
-        let admitted = if !guard.state.is_open() {
-            Err(AdmitError::Closed(new_job.job))
-        } else if guard.state.has_room() {
-            Ok(guard.insert(new_job))
-        } else {
-            Err(AdmitError::Full(new_job))
-        };
-        guard.end();
-        admitted
+        self.with_queue(|queue| {
+            if !queue.state.is_open() {
+                return Err(AdmitError::Closed(new_job.job));
+            }
+            if !queue.state.has_room() {
+                return Err(AdmitError::Full(new_job));
+            }
+            Ok(queue.insert(new_job))
+        })
     }
 
     /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
@@ -63,18 +61,17 @@ impl<W: Work + 'static> Shared<W> {
             return false;
         }
         drop(job.deliver(Err(JobError::Cancelled)));
-        let mut guard = self.lock_synced();
-        guard.record(JobEvent::Cancelled(job.id));
-        if let Some(task) = guard.state.scheduler.cancel(job.id.0) {
-            guard.state.stats.dropped += 1;
-            guard.defer_drop(DeferredDrop::Task(task));
-        }
-        guard.end();
+        self.with_queue(|queue| {
+            queue.record(JobEvent::Cancelled(job.id));
+            if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
+                queue.drop_cancelled(job);
+            }
+        });
         true
     }
 }
 
-impl<W: Work + 'static> QueueGuard<'_, W> {
+impl<W: Work + 'static> Queue<'_, W> {
     /// Adds a job to the scheduler, which has room for it. All jobs that were submitted before are
     /// there already.
     fn insert(&mut self, new_job: NewJob<W>) -> Arc<JobState<W>> {
@@ -84,21 +81,11 @@ impl<W: Work + 'static> QueueGuard<'_, W> {
         let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
         let placement = Placement { priority: resolved.priority, target, expires };
         let number = self.pool.submit_buffer.lock().next_number();
-        let task = Arc::new(JobState::new(JobId(number), job, options, sink));
+        let job = Arc::new(JobState::new(JobId(number), job, options, sink));
         let since = self.pool.is_timed(number).then(|| self.now());
-        let waiting = QueuedJob { item: task.clone(), number, placement, since };
-        if let Some(delay) = delay {
-            let until = self.now().saturating_add(delay);
-            self.state.scheduler.delay(waiting, until);
-        } else {
-            let to_wake = self.state.scheduler.enqueue(waiting);
-            self.wake_workers(to_wake);
-        }
-        if delay.is_some() || expires.is_some() {
-            self.schedule_tick();
-        }
-        self.record(JobEvent::Submitted(task.id));
-        task
+        self.enqueue(QueuedJob { item: job.clone(), number, placement, since }, delay);
+        self.record(JobEvent::Submitted(job.id));
+        job
     }
 
     /// Admits the first waiting submitters while there is room, or returns all their jobs if the
@@ -112,14 +99,6 @@ impl<W: Work + 'static> QueueGuard<'_, W> {
             let admitted =
                 if is_open { Ok(self.insert(new_job)) } else { Err(SubmitError::Closed(new_job.job)) };
             self.answer(submitter, admitted);
-        }
-    }
-
-    /// Drops the jobs that were pinned to a worker that is no longer due.
-    pub(crate) fn drop_orphaned(&mut self) {
-        while let Some(task) = self.state.scheduler.pop_orphaned() {
-            let event = JobEvent::Dropped(task.id);
-            self.drop_job(task, JobError::Dropped, event);
         }
     }
 }

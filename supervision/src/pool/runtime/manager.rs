@@ -41,28 +41,23 @@ impl<W: Work + 'static> Actor for PoolManager<W> {
     }
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let mut guard = self.pool.lock_synced();
-        // Read before the rate allows more starts: while it does not, more workers are of no use.
-        let queued = guard.state.scheduler.runnable();
-        let (next, is_partial) = guard.tick();
-        let now = guard.now();
-        let scheduler = &guard.state.scheduler;
-        let waited = scheduler.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        let load = Load { queued, waited, idle: scheduler.idle() };
-        let scaling_check = self
-            .scale
-            .as_ref()
-            .filter(|scale| !scale.is_idle_at_min(self.pool.wanted(), load))
-            .map(|_| CHECK_PERIOD);
-        guard.state.scaling_idle = self.scale.is_some() && scaling_check.is_none();
-        let handles_dropped = guard.state.handles_dropped;
-        let needs_repair = guard.state.needs_repair(self.pool.wanted(), self.pool.workers().len());
-        guard.state.is_checking_workers = needs_repair;
-        guard.end();
-        if handles_dropped {
+        let (now, (next, is_partial), load, scaling_idle) = self.pool.with_queue(|queue| {
+            // Read before the rate allows more starts: while it does not, more workers are of no use.
+            let queued = queue.state.scheduler.runnable();
+            let (due, now) = (queue.tick(), queue.now());
+            let scheduler = &queue.state.scheduler;
+            let waited = scheduler.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+            let load = Load { queued, waited, idle: scheduler.idle() };
+            let scale = self.scale.as_ref();
+            let scaling_idle = scale.is_some_and(|scale| scale.is_idle_at_min(self.pool.wanted(), load));
+            queue.state.scaling_idle = scaling_idle;
+            (now, due, load, scaling_idle)
+        });
+        let scaling_check = (self.scale.is_some() && !scaling_idle).then_some(CHECK_PERIOD);
+        if self.pool.lock_state().handles_dropped {
             self.end_pool();
         }
-        let repair_check = self.reconcile(needs_repair, now);
+        let repair_check = self.reconcile(now);
         self.resize(load, now, ctx.system());
         if is_partial {
             ctx.continue_with(Tick);
@@ -91,7 +86,8 @@ impl<W: Work + 'static> PoolManager<W> {
 
     /// Starts missing workers and stops surplus ones, in a task of its own. Returns when to check
     /// again.
-    fn reconcile(&mut self, needs_repair: bool, now: Duration) -> Option<Duration> {
+    fn reconcile(&mut self, now: Duration) -> Option<Duration> {
+        let needs_repair = self.pool.needs_repair();
         if self.pool.is_repairing.load(Ordering::Acquire) {
             // The manager is notified when the repair is over.
             return None;

@@ -3,14 +3,12 @@
 
 mod admission;
 mod counters;
-mod deferred_drop;
 mod drain;
-mod drainer;
-mod effects;
 mod fn_worker;
 mod job_state;
 mod lease;
 mod manager;
+mod outcomes;
 mod queue;
 mod repair;
 mod shared;
@@ -25,7 +23,7 @@ mod worker_actor;
 mod worker_exit;
 
 pub(crate) use admission::AdmitError;
-pub(crate) use drainer::Drainer;
+pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
 pub(crate) use manager::PoolManager;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::shared::{Shared, State};
+use super::shared::Shared;
 use crate::policy::Backoff;
 use crate::pool::handle::PoolHandle;
 use crate::pool::scheduler::{Phase, Time};
@@ -65,11 +65,15 @@ impl Repair {
     }
 }
 
-impl<W: Work + 'static> State<W> {
-    /// Returns `true` if the running workers differ from the wanted ones.
-    pub(crate) fn needs_repair(&self, wanted: usize, slots: usize) -> bool {
-        let is_wrong = |slot: usize| self.scheduler.is_present(slot) != (slot < wanted);
-        self.scheduler.phase() != Phase::Closed && (0..slots).any(is_wrong)
+impl<W: Work + 'static> Shared<W> {
+    /// Returns `true` if the running workers differ from the wanted ones. As long as they do, the
+    /// manager checks them without being notified.
+    pub(crate) fn needs_repair(&self) -> bool {
+        let mut state = self.lock_state();
+        let is_wrong = |slot: usize| state.scheduler.is_present(slot) != (slot < self.wanted());
+        let is_open = state.scheduler.phase() != Phase::Closed;
+        state.is_checking_workers = is_open && (0..self.workers().len()).any(is_wrong);
+        state.is_checking_workers
     }
 }
 
@@ -94,7 +98,7 @@ impl<W: Work + 'static> Drop for Repairing<W> {
 impl<W: Work + 'static> PoolHandle<W> {
     /// Starts all missing workers concurrently, and stops surplus ones.
     pub(crate) async fn repair(&self, _repairing: Repairing<W>) {
-        let (shared, mut starting) = (self.shared(), JoinSet::new());
+        let (shared, mut starting) = (&self.shared, JoinSet::new());
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.
         let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
@@ -111,7 +115,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         if change.is_some() {
             for slot in shared.wanted()..shared.workers().len() {
                 if shared.lock_state().scheduler.is_present(slot) {
-                    shared.change(|state| state.scheduler.set_open(slot, false));
+                    shared.reschedule(|scheduler| scheduler.set_open(slot, false));
                     let _ = self.stop_worker(slot).await;
                 }
             }

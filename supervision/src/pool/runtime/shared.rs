@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::dispose_each;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::counters::{Counters, is_sampled};
-use super::deferred_drop::{DeferredDrop, DropValues};
 use super::job_state::{JobOptions, JobState};
 use super::submit_buffer::SubmitBuffer;
 use super::sync::{Mutex, MutexGuard};
@@ -66,7 +66,6 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(in crate::pool) events: Events,
     /// The target number of workers.
     wanted: AtomicUsize,
-    drop_values: DropValues<W>,
     /// The threads of blocking workers, and how long a stop waits for them.
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
     /// `true` while the workers are reconciled.
@@ -75,9 +74,12 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
 
+/// The scheduler of the jobs of a pool.
+pub(crate) type Jobs<W> = Scheduler<Arc<JobState<W>>>;
+
 /// The state behind the lock of the queue.
 pub(crate) struct State<W: Work + 'static> {
-    pub(crate) scheduler: Scheduler<Arc<JobState<W>>>,
+    pub(crate) scheduler: Jobs<W>,
     pub(crate) stats: Counters,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
@@ -106,12 +108,11 @@ pub(crate) struct State<W: Work + 'static> {
 
 impl<W: Work + 'static> Shared<W> {
     pub(crate) fn new(
-        scheduler: Scheduler<Arc<JobState<W>>>,
+        scheduler: Jobs<W>,
         wanted: usize,
         times_all_jobs: bool,
         max_dead: usize,
         supervisor: WeakSupervisorHandle,
-        drop_values: DropValues<W>,
     ) -> Self {
         let state = State {
             scheduler,
@@ -141,7 +142,6 @@ impl<W: Work + 'static> Shared<W> {
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
-            drop_values,
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::const_new(()),
@@ -260,15 +260,16 @@ impl<W: Work + 'static> Drop for Shared<W> {
     /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
     fn drop(&mut self) {
         let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
-        let (waiting, dead) = {
+        let (queued, dead) = {
             let mut state = self.lock_state();
             (state.scheduler.clear(), std::mem::take(&mut state.dead))
         };
-        let tasks = waiting.into_iter().chain(submitted).map(|task| {
-            let undelivered = if task.try_complete() { task.deliver(Err(JobError::Dropped)) } else { None };
-            DeferredDrop::Delivered(task, undelivered)
-        });
-        // On another thread: a supervisor may drop the last reference.
-        (self.drop_values)(tasks.chain(dead.into_iter().map(DeferredDrop::Dead)).collect());
+        let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
+        let undelivered = jobs.iter().filter(|job| job.try_complete());
+        let undelivered: Vec<_> = undelivered.map(|job| job.deliver(Err(JobError::Dropped))).collect();
+        // In other tasks: a supervisor may drop the last reference.
+        dispose_each(undelivered);
+        dispose_each(jobs);
+        dispose_each(dead.into());
     }
 }

@@ -76,10 +76,7 @@ impl<W: Work + 'static> Shared<W> {
     /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the answer
     /// is available at once.
     fn wait_for_room(&self, new_job: NewJob<W>) -> PendingAdmission<W> {
-        let mut guard = self.lock_synced();
-        let pending = guard.state.waiters.push(new_job);
-        guard.end();
-        pending
+        self.with_queue(|queue| queue.state.waiters.push(new_job))
     }
 
     /// Answers a submitter that waited for room.

@@ -46,11 +46,8 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
         self.exits.record_exit(worker_id.pid, reason);
         // An incarnation that panics or fails while it stops has used an attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
-        if is_interrupted && self.exits.is_dismissed(worker_id.pid) {
-            self.pool.worker_dismissed(worker_id, reason);
-        } else {
-            self.pool.worker_exited(worker_id, reason);
-        }
+        let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
+        self.pool.worker_exited(worker_id, reason, is_dismissed);
     }
 }
 

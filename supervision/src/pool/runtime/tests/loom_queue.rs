@@ -51,8 +51,7 @@ impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool =
-            Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
+        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak));
         let (system, mut worker_ids, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(MailboxConfig::default());
@@ -96,9 +95,8 @@ fn run_until_idle(pool: &Pool, worker_id: WorkerId) -> Vec<u32> {
 /// Checks that no worker is idle beside a queued job without having been woken. Then the woken
 /// workers run: all jobs are done, after those that were done before.
 fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
-    let guard = model.pool.lock_synced();
-    let (waiting, idle) = (guard.state.scheduler.waiting(), guard.state.scheduler.idle());
-    guard.end();
+    let (waiting, idle) =
+        model.pool.with_queue(|queue| (queue.state.scheduler.waiting(), queue.state.scheduler.idle()));
     assert!(waiting == 0 || idle < model.worker_ids.len(), "{waiting} jobs wait, and no worker was woken");
     if waiting > 0 {
         done.extend(model.worker_ids.iter().flat_map(|worker_id| run_until_idle(&model.pool, *worker_id)));
@@ -170,10 +168,10 @@ fn a_job_submitted_while_the_pool_closes_is_dropped_or_returned() {
         assert!(submit(&model.pool, 1));
         let pool = model.pool.clone();
         let submitter = thread::spawn(move || u64::from(submit(&pool, 2)) + u64::from(submit(&pool, 3)));
-        let mut guard = model.pool.lock_synced();
-        guard.state.scheduler.advance_to(Phase::Closed);
-        let dropped = guard.clear() as u64;
-        guard.end();
+        let dropped = model.pool.with_queue(|queue| {
+            queue.state.scheduler.advance_to(Phase::Closed);
+            queue.clear() as u64
+        });
         let taken = submitter.join().expect("it is done");
         assert_eq!(dropped, 1 + taken);
         assert!(!submit(&model.pool, 4));
@@ -190,7 +188,7 @@ fn a_job_submitted_while_its_worker_ends_runs_on_the_next_incarnation() {
         let worker = thread::spawn(move || {
             // The worker ends during the job, or before it looks for one.
             let leased = pool.complete_and_lease(worker_id, None).is_some();
-            pool.worker_exited(worker_id, &ExitReason::Killed);
+            pool.worker_exited(worker_id, &ExitReason::Killed, false);
             leased
         });
         assert!(submit(&model.pool, 2));
