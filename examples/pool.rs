@@ -50,7 +50,7 @@ impl Worker for Counter {
 async fn main() -> Result<(), Box<dyn Error>> {
     // The panics are on purpose, and reported below.
     std::panic::set_hook(Box::new(|_| {}));
-    let pool = Pool::new::<Counter>("counters", 4, ())
+    let pool = Pool::<Counter>::new("counters", 4, ())
         .attempts(3)
         .retry_after(Backoff::new(Duration::from_millis(1), Duration::from_millis(10)).jitter(0.5));
     let counters = pool.handle();

@@ -156,8 +156,9 @@ fn the_registry_runs_no_foreign_code_under_a_lock_or_without_a_guard() {
 }
 
 #[test]
-fn the_engine_is_pure() {
-    let files = sources("supervision/src/engine");
+fn the_engine_and_the_scheduler_are_pure() {
+    let mut files = sources("supervision/src/engine");
+    files.extend(sources("supervision/src/pool/scheduler"));
     let impure = [
         "tokio",
         "ractor",
@@ -175,7 +176,7 @@ fn the_engine_is_pure() {
     let library: Vec<Source> = files.into_iter().filter(|source| !is_test(&source.path)).collect();
     assert!(!library.is_empty());
     assert_none(
-        "no clock, task, lock, log or random number in the engine",
+        "no clock, task, lock, log or random number in the engine and the scheduler",
         &offenders(&library, |line| impure.iter().any(|word| line.contains(word))),
     );
 }

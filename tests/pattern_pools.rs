@@ -47,11 +47,11 @@ impl Worker for Squarer {
     }
 }
 
-type Squarers = Pool<u64, u64, String>;
+type Squarers = Pool<Squarer>;
 
 fn squarers(workers: usize) -> (Squarers, Notes) {
     let notes = Notes::default();
-    (Pool::new::<Squarer>("squarers", workers, notes.clone()), notes)
+    (Pool::<Squarer>::new("squarers", workers, notes.clone()), notes)
 }
 
 async fn start(pool: Squarers) -> (System, App<SupervisorHandle>) {
@@ -260,7 +260,7 @@ trait HandleAndPool: Sized {
 }
 
 impl HandleAndPool for Squarers {
-    type Handle = perennial::pool::PoolHandle<u64, u64, String>;
+    type Handle = perennial::pool::PoolHandle<Squarer>;
 
     fn handle_and_pool(self) -> (Self::Handle, Self) {
         (self.handle(), self)

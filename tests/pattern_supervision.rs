@@ -92,14 +92,14 @@ impl IntoNever for Infallible {
     }
 }
 
-type ScriptedPool = Pool<Job, u32, &'static str>;
+type ScriptedPool = Pool<ScriptedWorker>;
 
 fn scripted_pool(workers: usize) -> (ScriptedPool, Begun) {
     let begun = Begun::default();
-    (Pool::new::<ScriptedWorker>("scripted_pool", workers, begun.clone()), begun)
+    (Pool::<ScriptedWorker>::new("scripted_pool", workers, begun.clone()), begun)
 }
 
-async fn start(pool: ScriptedPool) -> (System, App<SupervisorHandle>, PoolHandle<Job, u32, &'static str>) {
+async fn start(pool: ScriptedPool) -> (System, App<SupervisorHandle>, PoolHandle<ScriptedWorker>) {
     let (system, handle) = (System::new(), pool.handle());
     let app = pool.start(&system).await.expect("the tree starts");
     (system, app, handle)

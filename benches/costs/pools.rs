@@ -8,13 +8,13 @@ use perennial::prelude::*;
 
 use crate::ran;
 
-type Handle = PoolHandle<u32, (), Infallible>;
+type Work = fn(u32) -> Result<(), Infallible>;
 
 /// A delay longer than any run of this bench.
 const LATER: Duration = Duration::from_secs(86_400);
 
 /// Returns a pool that is never started, so that its jobs stay queued.
-fn pool() -> Pool<u32, (), Infallible> {
+fn pool() -> Pool<Work> {
     Pool::from_fn("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
 }
 
@@ -22,7 +22,7 @@ fn pool() -> Pool<u32, (), Infallible> {
 fn cancelled(
     pools: usize,
     jobs: usize,
-    submit: impl Fn(&Handle, u32) -> JobHandle<(), Infallible>,
+    submit: impl Fn(&PoolHandle<Work>, u32) -> JobHandle<Work>,
 ) -> Duration {
     let pools: Vec<_> = (0..pools).map(|_| pool()).collect();
     let handles: Vec<Vec<_>> =

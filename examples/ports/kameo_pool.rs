@@ -40,7 +40,7 @@ impl Worker for Printer {
     }
 }
 
-type Printers = PoolHandle<Job, Pid, Infallible>;
+type Printers = PoolHandle<Printer>;
 
 async fn print_ids(pool: &Printers) -> Result<BTreeSet<Pid>, Box<dyn Error>> {
     let batch = pool.submit_many(vec![Job::PrintId; 5]).await?;
@@ -49,7 +49,7 @@ async fn print_ids(pool: &Printers) -> Result<BTreeSet<Pid>, Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let pool = Pool::new::<Printer>("printers", 5, ()).routing(Routing::RoundRobin);
+    let pool = Pool::<Printer>::new("printers", 5, ()).routing(Routing::RoundRobin);
     let printers = pool.handle();
     let system = System::new();
     let app = pool.start(&system).await?;

@@ -194,10 +194,12 @@ async fn task_that_is_set_to_drain_is_stopped_as_with_a_timeout() {
     assert!(report.is_clean(), "{report}");
 }
 
-type Jobs = PoolHandle<u32, u32, String>;
+type Sleep = fn(u32) -> Result<u32, String>;
+
+type Jobs = PoolHandle<Sleep>;
 
 /// A pool of two workers that take a second for each job.
-fn pool(shutdown: Shutdown) -> (Pool<u32, u32, String>, Jobs) {
+fn pool(shutdown: Shutdown) -> (Pool<Sleep>, Jobs) {
     let pool = Pool::from_fn("pool", 2, |job: &u32| {
         let job = *job;
         async move {

@@ -12,11 +12,11 @@ use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool};
 use support::{
-    Job, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs,
-    soon, start, started,
+    ScriptedWorker, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet,
+    scripted_pool, secs, soon, start, started,
 };
 
-type Dead = DeadJob<Job, &'static str>;
+type Dead = DeadJob<ScriptedWorker>;
 
 #[tokio::test(start_paused = true)]
 async fn a_job_has_three_attempts_by_default_without_delay() {

@@ -26,8 +26,9 @@ struct Gate {
     is_open: AtomicBool,
 }
 
-type Blocked = Pool<u64, u64, &'static str>;
-type Handle = PoolHandle<u64, u64, &'static str>;
+type Call = fn(u64) -> Result<u64, &'static str>;
+type Blocked = Pool<Call>;
+type Handle = PoolHandle<Call>;
 
 impl Gate {
     /// Returns a gate, and a guard that opens it when it is dropped.

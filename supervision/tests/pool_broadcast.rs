@@ -62,16 +62,13 @@ impl Worker for Noter {
 
 struct Running {
     app: App<SupervisorHandle>,
-    pool: PoolHandle<Job, usize, Infallible>,
+    pool: PoolHandle<Noter>,
     notes: Notes,
 }
 
-async fn start(
-    workers: usize,
-    set: impl FnOnce(Pool<Job, usize, Infallible>) -> Pool<Job, usize, Infallible>,
-) -> Running {
+async fn start(workers: usize, set: impl FnOnce(Pool<Noter>) -> Pool<Noter>) -> Running {
     let notes = Notes::default();
-    let pool = set(Pool::new::<Noter>("noters", workers, notes.clone()));
+    let pool = set(Pool::<Noter>::new("noters", workers, notes.clone()));
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     Running { app, pool: handle, notes }

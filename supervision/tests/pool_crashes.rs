@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial_actors::{ActorHandle, ExitReason, System};
-use perennial_supervision::pool::{AttemptError, JobError, Pool, Worker, WorkerContext};
+use perennial_supervision::pool::{AttemptError, JobError, Pool, Work, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Step, assert_accounts, job, ms, now, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs,
@@ -42,7 +42,7 @@ fn done(job: u32) -> u32 {
 }
 
 /// Submits 400 jobs with default options. Half of them panic.
-async fn half_of_the_jobs_panic<E: Debug + Send + Sync + 'static>(pool: Pool<u32, u32, E>) {
+async fn half_of_the_jobs_panic(pool: Pool<impl Work<Job = u32, Output = u32, Error: Debug> + 'static>) {
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let results = soon(soon(handle.submit_many(0..400)).await.expect("it takes them").join_all()).await;
@@ -89,7 +89,7 @@ async fn jobs_that_crash_workers_never_end_a_blocking_pool() {
 
 #[tokio::test(start_paused = true)]
 async fn jobs_that_crash_workers_never_end_a_pool_of_worker_actors() {
-    half_of_the_jobs_panic(Pool::new::<Odd>("actors", 3, ())).await;
+    half_of_the_jobs_panic(Pool::<Odd>::new("actors", 3, ())).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +198,7 @@ impl Worker for FailsAfterStart {
 /// Returns how many incarnations start within a minute if none has a job.
 async fn starts_in_a_minute(start_timeout: Duration) -> Result<u32, StartError> {
     let starts = Arc::new(AtomicU32::new(0));
-    let pool = Pool::new::<FailsAfterStart>("doomed", 1, starts.clone()).start_timeout(start_timeout);
+    let pool = Pool::<FailsAfterStart>::new("doomed", 1, starts.clone()).start_timeout(start_timeout);
     let app = pool.start(&System::new()).await?;
     let began = Instant::now();
     while began.elapsed() < secs(60) {

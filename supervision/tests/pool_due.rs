@@ -43,15 +43,15 @@ impl Worker for MayDecline {
     }
 }
 
-type Handle = PoolHandle<bool, usize, &'static str>;
+type Handle = PoolHandle<MayDecline>;
 
-type Choice = JobHandle<usize, &'static str>;
+type Choice = JobHandle<MayDecline>;
 
 fn may_decline(
     workers: usize,
     declines: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
-) -> Pool<bool, usize, &'static str> {
-    Pool::new::<MayDecline>("may_decline", workers, Box::new(declines))
+) -> Pool<MayDecline> {
+    Pool::<MayDecline>::new("may_decline", workers, Box::new(declines))
 }
 
 fn submit(pool: &Handle, key: Option<u64>) -> Choice {
@@ -225,7 +225,7 @@ impl Worker for HangsInInit {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_routed_only_to_workers_that_have_finished_their_init() {
     for routing in [Routing::RoundRobin, Routing::LeastQueued] {
-        let pool = Pool::new::<HangsInInit>("late", 2, ()).routing(routing);
+        let pool = Pool::<HangsInInit>::new("late", 2, ()).routing(routing);
         let handle = pool.handle();
         let app = pool.start(&System::new()).await.expect("it starts");
         app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");

@@ -17,7 +17,7 @@ use std::time::Duration;
 use bombs::{Alarm, Bomb, Fragile, Slow, idler};
 use perennial_actors::host::ignore_panic;
 use perennial_actors::{ExitReason, PanicLocations, System};
-use perennial_supervision::pool::{AttemptError, JobError, JobEvent, Pool, PoolHandle, PoolShutdown};
+use perennial_supervision::pool::{AttemptError, JobError, JobEvent, Pool, PoolHandle, PoolShutdown, Work};
 use perennial_supervision::{App, Child, Shutdown, Supervisor, SupervisorHandle};
 
 /// A bomb that is never dropped itself. Its clones count how many of them were dropped.
@@ -27,12 +27,7 @@ fn bomb() -> (ManuallyDrop<Bomb>, Arc<AtomicU32>) {
     (bomb, dropped)
 }
 
-async fn start<J, T, E>(pool: Pool<J, T, E>) -> (PoolHandle<J, T, E>, App<SupervisorHandle>)
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+async fn start<W: Work + 'static>(pool: Pool<W>) -> (PoolHandle<W>, App<SupervisorHandle>) {
     let jobs = pool.handle();
     (jobs, pool.start(&System::new()).await.expect("it starts"))
 }
@@ -270,7 +265,7 @@ async fn a_waker_that_panics_changes_nothing_of_the_end_of_a_task() {
 }
 
 /// A waker that submits another job and subscribes to events.
-struct Submits(PoolHandle<u32, u32, ()>, AtomicU32);
+struct Submits(PoolHandle<fn(u32) -> Result<u32, ()>>, AtomicU32);
 
 impl Wake for Submits {
     fn wake(self: Arc<Self>) {
@@ -372,7 +367,7 @@ async fn a_stop_at_once_drops_bombs_of_all_kinds() {
 #[tokio::test]
 async fn a_panic_in_a_blocking_job_reports_its_location() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
-    let pool: Pool<(), (), ()> = Pool::from_blocking_fn("pool", 1, |()| panic!("a bug"));
+    let pool: Pool<fn(()) -> Result<(), ()>> = Pool::from_blocking_fn("pool", 1, |()| panic!("a bug"));
     let jobs = pool.handle();
     let app = pool.attempts(1).start(&system).await.expect("it starts");
     let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {

@@ -180,7 +180,7 @@ impl Worker for ReportsContext {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_knows_its_slot_its_incarnation_and_its_system() {
-    let pool = Pool::new::<ReportsContext>("reporters", 3, "args");
+    let pool = Pool::<ReportsContext>::new("reporters", 3, "args");
     let (reporters, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     let batch = soon(reporters.submit_many([(), (), ()])).await.expect("they are accepted");

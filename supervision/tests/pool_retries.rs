@@ -43,7 +43,7 @@ impl Worker for Uneven {
     }
 }
 
-async fn submit_each(pool: &PoolHandle<u64, usize, &'static str>, jobs: u64) {
+async fn submit_each(pool: &PoolHandle<Uneven>, jobs: u64) {
     let mut handles = Vec::new();
     for job in 0..jobs {
         handles.push(pool.submit(job).await.expect("it is accepted"));
@@ -58,7 +58,7 @@ async fn submit_each(pool: &PoolHandle<u64, usize, &'static str>, jobs: u64) {
 async fn a_fast_failing_worker_costs_each_job_at_most_one_attempt() {
     for routing in [Routing::Shared, Routing::RoundRobin, Routing::LeastQueued] {
         let attempts = Attempts::default();
-        let pool = Pool::new::<Uneven>("uneven", 4, attempts.clone())
+        let pool = Pool::<Uneven>::new("uneven", 4, attempts.clone())
             .attempts(2)
             .retry_errors(true)
             .routing(routing);

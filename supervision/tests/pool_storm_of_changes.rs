@@ -93,7 +93,7 @@ async fn poll_often<F: Future>(future: F, polls: u64) {
     }
 }
 
-type StormPool = PoolHandle<usize, usize, &'static str>;
+type StormPool = PoolHandle<StormWorker>;
 
 /// Makes a random change, and does not always wait for it.
 async fn change(storm_state: &StormState, pool: &StormPool, app: &App<SupervisorHandle>) {
@@ -115,7 +115,7 @@ async fn change(storm_state: &StormState, pool: &StormPool, app: &App<Supervisor
 
 async fn storm(seed: u64) {
     let storm_state = Arc::new(StormState { draws: seed.into(), is_calm: true.into() });
-    let pool = Pool::new::<StormWorker>("storm_pool", SLOTS, storm_state.clone())
+    let pool = Pool::<StormWorker>::new("storm_pool", SLOTS, storm_state.clone())
         .attempts(1_000)
         .retry_errors(true)
         .start_timeout(ms(100))

@@ -24,12 +24,14 @@ const CAPACITY: u64 = 8;
 /// admitted.
 type Observed = Arc<Mutex<Vec<(u64, usize, bool)>>>;
 
-type SyncHandle = PoolHandle<u64, (), Infallible>;
+type Sync = fn(u64) -> Result<(), Infallible>;
+
+type SyncHandle = PoolHandle<Sync>;
 
 /// A pool with one worker whose jobs never await. Each job tries to submit another.
-fn sync_pool() -> (Pool<u64, (), Infallible>, Observed) {
+fn sync_pool() -> (Pool<Sync>, Observed) {
     let seen = Observed::default();
-    let own: Arc<OnceLock<WeakPoolHandle<u64, (), Infallible>>> = Arc::default();
+    let own: Arc<OnceLock<WeakPoolHandle<Sync>>> = Arc::default();
     let (notes, weak) = (seen.clone(), own.clone());
     let pool = Pool::from_fn("sync", 1, move |number: &u64| {
         let pool: SyncHandle = weak.get().and_then(WeakPoolHandle::upgrade).expect("it runs");
@@ -164,12 +166,12 @@ impl Wake for Wakes {
     }
 }
 
-type Job = JobHandle<(), Infallible>;
+type Job = JobHandle<Sync>;
 
 /// A submission that was polled once and waits for room.
 struct Submitter {
     number: u64,
-    future: SubmitFuture<u64, (), Infallible>,
+    future: SubmitFuture<Sync>,
     wakes: Arc<Wakes>,
 }
 
@@ -271,8 +273,7 @@ impl Model {
 fn the_first_waiting_submitter_always_gets_the_next_room_and_is_woken_at_once() {
     for seed in 0..200_u64 {
         let capacity = 1 + seed as usize % 5;
-        let pool: Pool<u64, (), Infallible> =
-            Pool::from_fn("waiting", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
+        let pool: Pool<Sync> = Pool::from_fn("waiting", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
         let (queued, admitted) = (Vec::new(), Vec::new());
         let (pool, waiting) = (pool.handle(), VecDeque::new());
         let mut model = Model { pool, capacity, queued, admitted, waiting, next: 0 };

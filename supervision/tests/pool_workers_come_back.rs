@@ -123,7 +123,7 @@ impl Worker for InitByIncarnation {
 async fn a_worker_that_declined_to_start_is_started_again() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() < 3 { Init::Declines } else { Init::Starts };
-    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
+    let pool = Pool::<InitByIncarnation>::new("newborns", 2, init);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     assert_eq!(handle.stats().workers, 0);
@@ -136,7 +136,7 @@ async fn a_worker_that_declined_to_start_is_started_again() {
 async fn a_rolling_restart_returns_if_a_worker_hangs_in_init() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.slot == 1 && at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
-    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
+    let pool = Pool::<InitByIncarnation>::new("newborns", 2, init);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let begun = Instant::now();
@@ -155,7 +155,7 @@ async fn a_rolling_restart_returns_if_a_worker_hangs_in_init() {
 async fn a_worker_that_hangs_in_init_exceeds_its_start_timeout() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
-    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init).start_timeout(secs(2));
+    let pool = Pool::<InitByIncarnation>::new("newborns", 2, init).start_timeout(secs(2));
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");
@@ -194,7 +194,7 @@ impl Worker for StopsAfterJob {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_stops_itself_after_each_job_is_no_crash() {
     for backoff in [None, Some(Backoff::new(secs(1), secs(60)))] {
-        let mut pool = Pool::new::<StopsAfterJob>("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
+        let mut pool = Pool::<StopsAfterJob>::new("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
         if let Some(backoff) = backoff {
             pool = pool.backoff(backoff);
         }
@@ -236,7 +236,7 @@ impl Worker for StopsAfterStart {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_exits_normally_without_a_job_does_not_restart_in_a_busy_loop() {
     let starts = Arc::new(AtomicUsize::new(0));
-    let pool = Pool::new::<StopsAfterStart>("stillborns", 1, starts.clone());
+    let pool = Pool::<StopsAfterStart>::new("stillborns", 1, starts.clone());
     let app = pool.start(&System::new()).await.expect("it starts");
     sleep(secs(10)).await;
     assert!((5..30).contains(&starts.load(Ordering::Relaxed)), "{starts:?}");

@@ -186,7 +186,7 @@ async fn the_supervisor_of_a_child_may_be_one_of_partitions() {
 
 /// Splits a job in two and submits both halves to its own pool.
 struct Splitter {
-    pool: Arc<OnceLock<WeakPoolHandle<u32, u32, ExitReason>>>,
+    pool: Arc<OnceLock<WeakPoolHandle<Self>>>,
     _token: Arc<()>,
 }
 
@@ -194,7 +194,7 @@ impl Worker for Splitter {
     type Job = u32;
     type Output = u32;
     type Error = ExitReason;
-    type Args = (Arc<OnceLock<WeakPoolHandle<u32, u32, ExitReason>>>, Arc<()>);
+    type Args = (Arc<OnceLock<WeakPoolHandle<Self>>>, Arc<()>);
 
     async fn init((pool, token): &Self::Args, _: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { pool: pool.clone(), _token: token.clone() })
@@ -215,7 +215,7 @@ impl Worker for Splitter {
 async fn a_worker_reaches_its_pool_without_keeping_it() {
     let (token, left) = token();
     let kept = Arc::default();
-    let pool = Pool::new::<Splitter>("splitters", 2, (Arc::clone(&kept), token.clone()));
+    let pool = Pool::<Splitter>::new("splitters", 2, (Arc::clone(&kept), token.clone()));
     let jobs = pool.handle();
     kept.set(jobs.downgrade()).expect("it is empty");
     let app = pool.start(&System::new()).await.expect("it starts");

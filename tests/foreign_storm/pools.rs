@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial::pool::{JobHandle, Pool, PoolHandle, Worker, WorkerContext};
+use perennial::pool::{Pool, PoolHandle, Work, Worker, WorkerContext};
 use perennial::{ChildSpec, ExitReason};
 use tokio::task::yield_now;
 
@@ -11,7 +11,13 @@ use crate::tree::{Tally, ms};
 
 const WORKERS: usize = 3;
 
-type Handle = PoolHandle<Faulty, Faulty, Faulty>;
+/// A pool of a function.
+type Calls = fn(Faulty) -> Result<Faulty, Faulty>;
+
+/// The work of each pool.
+trait FaultyWork: Work<Job = Faulty, Output = Faulty, Error = Faulty> + 'static {}
+
+impl<W: Work<Job = Faulty, Output = Faulty, Error = Faulty> + 'static> FaultyWork for W {}
 
 struct FaultyWorkerArgs {
     faults: Faults,
@@ -63,52 +69,63 @@ async fn work(faults: Faults) -> Result<Faulty, Faulty> {
     }
 }
 
-type Kind = Pool<Faulty, Faulty, Faulty>;
-
 /// The pools of a tree: of workers, of a function, and of a blocking function if blocking is
 /// allowed.
 pub(crate) struct Pools {
-    handles: Vec<Handle>,
+    crew: PoolHandle<FaultyWorker>,
+    calls: Vec<PoolHandle<Calls>>,
     /// The pools, until the tree takes them.
-    pools: std::sync::Mutex<Vec<Kind>>,
+    specs: std::sync::Mutex<Vec<ChildSpec>>,
     jobs: Arc<Tally>,
 }
 
 impl Pools {
     pub(crate) fn new(faults: &Faults, may_block: bool) -> Self {
-        let crew = Pool::new::<FaultyWorker>(
+        let crew = set(Pool::<FaultyWorker>::new(
             "crew",
             WORKERS,
             FaultyWorkerArgs { faults: faults.clone(), value: faults.value() },
-        );
+        ));
         let (value, its) = (faults.value(), faults.clone());
         let calls = Pool::from_fn("calls", WORKERS, move |_: &Faulty| {
             let _held = &value;
             its.maybe_panic(Place::Closure, 20);
             work(its.clone())
         });
-        let mut pools: Vec<Kind> = vec![crew, calls];
+        let mut calls = vec![set(calls)];
         if may_block {
             let (value, its) = (faults.value(), faults.clone());
-            pools.push(Pool::from_blocking_fn("blocking", WORKERS, move |job: Faulty| {
+            calls.push(set(Pool::from_blocking_fn("blocking", WORKERS, move |job: Faulty| {
                 let _held = &value;
                 drop(job);
                 let result = its.value();
                 if its.draw(3) == 0 { Err(result) } else { Ok(result.throw_sometimes(Place::Worker, 5)) }
-            }));
+            })));
         }
-        let pools: Vec<Kind> = pools.into_iter().map(set).collect();
-        let handles = pools.iter().map(Pool::handle).collect();
-        Self { handles, pools: pools.into(), jobs: Arc::default() }
+        let (crew_handle, handles) = (crew.handle(), calls.iter().map(Pool::handle).collect());
+        let specs: Vec<ChildSpec> =
+            std::iter::once(crew.into()).chain(calls.into_iter().map(Into::into)).collect();
+        Self { crew: crew_handle, calls: handles, specs: specs.into(), jobs: Arc::default() }
     }
 
     pub(crate) fn specs(&self) -> Vec<ChildSpec> {
-        let pools = std::mem::take(&mut *self.pools.lock().expect("not poisoned"));
-        pools.into_iter().map(Into::into).collect()
+        std::mem::take(&mut *self.specs.lock().expect("not poisoned"))
     }
 
     pub(crate) fn operation(&self, dice: &mut Dice, faults: &Faults, requests: &Arc<Tally>) {
-        let pool = self.handles[dice.below(self.handles.len() as u64) as usize].clone();
+        match dice.below(1 + self.calls.len() as u64) as usize {
+            0 => self.operation_on(self.crew.clone(), dice, faults, requests),
+            call => self.operation_on(self.calls[call - 1].clone(), dice, faults, requests),
+        }
+    }
+
+    fn operation_on<W: FaultyWork>(
+        &self,
+        pool: PoolHandle<W>,
+        dice: &mut Dice,
+        faults: &Faults,
+        requests: &Arc<Tally>,
+    ) {
         match dice.below(40) {
             0 => drop(pool.clear()),
             1 => pool.pause(),
@@ -134,21 +151,27 @@ impl Pools {
 
     /// Waits until all jobs have ended, and checks the counters.
     pub(crate) async fn check(&self) {
-        for pool in &self.handles {
-            pool.resume();
-            while pool.resize(WORKERS).await.is_err() {}
-            pool.drain().await;
-            let stats = pool.stats();
-            assert_eq!((stats.queued, stats.running), (0, 0), "{stats}");
-            assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped, "{stats}");
-            assert!(stats.completed > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
+        check(&self.crew).await;
+        for pool in &self.calls {
+            check(pool).await;
         }
         self.jobs.all_done().await;
-        self.handles.iter().for_each(|pool| pool.drain_dead_jobs().into_iter().for_each(drop_safely));
+        self.crew.drain_dead_jobs().into_iter().for_each(drop_safely);
+        self.calls.iter().for_each(|pool| pool.drain_dead_jobs().into_iter().for_each(drop_safely));
     }
 }
 
-fn set(pool: Kind) -> Kind {
+async fn check<W: FaultyWork>(pool: &PoolHandle<W>) {
+    pool.resume();
+    while pool.resize(WORKERS).await.is_err() {}
+    pool.drain().await;
+    let stats = pool.stats();
+    assert_eq!((stats.queued, stats.running), (0, 0), "{stats}");
+    assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped, "{stats}");
+    assert!(stats.completed > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
+}
+
+fn set<W: FaultyWork>(pool: Pool<W>) -> Pool<W> {
     pool.attempts(3)
         .intensity(u32::MAX, ms(1))
         .capacity(50)
@@ -157,7 +180,7 @@ fn set(pool: Kind) -> Kind {
         .handler_deadline(ms(50))
 }
 
-fn kill_worker(pool: &Handle, dice: &mut Dice) {
+fn kill_worker<W: FaultyWork>(pool: &PoolHandle<W>, dice: &mut Dice) {
     let tree = pool.supervisor().tree();
     let workers: Vec<_> = tree.walk().skip(1).collect();
     if let Some(worker) = workers.get(dice.below(workers.len().max(1) as u64) as usize) {
@@ -165,7 +188,7 @@ fn kill_worker(pool: &Handle, dice: &mut Dice) {
     }
 }
 
-async fn submit_many(pool: Handle, jobs: Vec<Faulty>) {
+async fn submit_many<W: FaultyWork>(pool: PoolHandle<W>, jobs: Vec<Faulty>) {
     match pool.submit_many(jobs).await {
         Ok(mut batch) => {
             while let Some(result) = batch.next_completed().await {
@@ -176,7 +199,7 @@ async fn submit_many(pool: Handle, jobs: Vec<Faulty>) {
     }
 }
 
-async fn submit(pool: Handle, faults: Faults, kind: u64) {
+async fn submit<W: FaultyWork>(pool: PoolHandle<W>, faults: Faults, kind: u64) {
     let job = pool.submit(faults.value());
     let job = match kind {
         10..14 => job.priority(2),
@@ -186,7 +209,7 @@ async fn submit(pool: Handle, faults: Faults, kind: u64) {
         21 => job.expires_in(ms(2)),
         _ => job,
     };
-    let handle: JobHandle<Faulty, Faulty> = match job.await {
+    let handle = match job.await {
         Ok(handle) => handle,
         Err(refused) => return drop_safely(refused),
     };

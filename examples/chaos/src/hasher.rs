@@ -13,7 +13,7 @@ use super::files::{Hashing, Progress};
 use super::journal::{Outcome, Record};
 
 /// The handle of the pool of hashers.
-pub type Hashers = PoolHandle<Job, (), ExitReason>;
+pub type Hashers = PoolHandle<Hasher>;
 
 pub enum Job {
     /// Hashes this file.

@@ -114,17 +114,13 @@ impl Layout {
 
 /// Returns the pool of hashers. It tries a job again however often its worker crashes: a fault is
 /// no fault of the file.
-fn pool(
-    fault_points: &[Arc<FaultPoint>],
-    scope: &Scope,
-    options: &Options,
-) -> Pool<hasher::Job, (), ExitReason> {
+fn pool(fault_points: &[Arc<FaultPoint>], scope: &Scope, options: &Options) -> Pool<Hasher> {
     let sabotage = options.sabotage;
     let args = hasher::Args {
         fault_points: fault_points.to_vec(),
         sends_twice: sabotage == Some(Sabotage::DoubleCount),
     };
-    let mut pool = Pool::new::<Hasher>("hashers", fault_points.len(), args)
+    let mut pool = Pool::<Hasher>::new("hashers", fault_points.len(), args)
         .capacity(CAPACITY)
         .intensity(POOL_INTENSITY, SECOND)
         .retry_errors(true)

@@ -7,23 +7,24 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::job_state::GuardedOutcome;
+use super::runtime::GuardedOutcome;
+use super::worker::Work;
 
 /// The results of jobs that were submitted together. Dropping the batch does not cancel the jobs.
 #[must_use = "the results are returned only by its methods"]
-pub struct Batch<T, E> {
-    results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
+pub struct Batch<W: Work + 'static> {
+    results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<W>)>,
     /// Results that arrived before their turn.
-    buffered: BTreeMap<usize, GuardedOutcome<T, E>>,
+    buffered: BTreeMap<usize, GuardedOutcome<W>>,
     /// Indexes of results that were returned before their turn.
     yielded: BTreeSet<usize>,
     next: usize,
     len: usize,
 }
 
-impl<T, E> Batch<T, E> {
+impl<W: Work + 'static> Batch<W> {
     pub(super) const fn new(
-        results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
+        results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<W>)>,
         len: usize,
     ) -> Self {
         Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
@@ -57,7 +58,7 @@ assert_eq!(batch.len(), 3);")]
 while let Some((place, result)) = batch.next_completed().await {
     assert_eq!(result?, [1, 4, 9][place]);
 }")]
-    pub async fn next_completed(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
+    pub async fn next_completed(&mut self) -> Option<(usize, Result<W::Output, JobError<W::Error>>)> {
         let (index, result) = match self.buffered.pop_first() {
             Some(next) => next,
             None => self.results.recv().await?,
@@ -80,7 +81,7 @@ while let Some(result) = batch.next_ordered().await {
     results.push(result?);
 }
 assert_eq!(results, [1, 4, 9]);")]
-    pub async fn next_ordered(&mut self) -> Option<Result<T, JobError<E>>> {
+    pub async fn next_ordered(&mut self) -> Option<Result<W::Output, JobError<W::Error>>> {
         loop {
             self.skip_yielded();
             if let Some(result) = self.buffered.remove(&self.next) {
@@ -106,7 +107,7 @@ assert_eq!(results, [1, 4, 9]);")]
     ///
     #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
-    pub async fn join_all(mut self) -> Vec<Result<T, JobError<E>>> {
+    pub async fn join_all(mut self) -> Vec<Result<W::Output, JobError<W::Error>>> {
         // If this future is dropped, the collected results are dropped one by one.
         let mut all = Each::new(Vec::with_capacity(self.len));
         while let Some(result) = self.next_ordered().await {
@@ -116,7 +117,7 @@ assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     }
 }
 
-impl<T, E> fmt::Debug for Batch<T, E> {
+impl<W: Work + 'static> fmt::Debug for Batch<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch").field("len", &self.len).finish_non_exhaustive()
     }

@@ -5,19 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Foreign, dispose_each};
+use perennial_actors::host::Foreign;
 use perennial_actors::{MailboxConfig, System};
 
-use super::drainer::Drainer;
-use super::fn_worker::{BlockingFnWorker, FnWorker};
 use super::handle::PoolHandle;
-use super::manager::PoolManager;
-use super::scale::{PoolSize, Scale};
-use super::scheduler::Scheduler;
-use super::shared::{Shared, WorkerMsg};
-use super::threads::{ThreadWaiter, Threads, shutdown_time};
-use super::worker::{Worker, WorkerActor, WorkerArgs};
-use super::worker_exit::ExitHistory;
+use super::runtime::{
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, PoolManager, Shared, ThreadWaiter, Threads,
+    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+};
+use super::scheduler::{PoolSize, Scale, Scheduler};
+use super::worker::{Work, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
@@ -47,13 +44,13 @@ const MAX_DEAD_JOBS: usize = 1000;
 /// - A crashed worker is restarted at once, however many crash. The pool gives up when more than
 ///   100 workers fail to start within a second.
 #[must_use = "a pool does nothing until it is started"]
-pub struct Pool<J, T, E> {
+pub struct Pool<W: Work + 'static> {
     id: Arc<str>,
     pub(super) supervisor: Supervisor,
     /// The internal handle. It does not count as a user's handle.
-    pub(super) handle: PoolHandle<J, T, E>,
+    pub(super) handle: PoolHandle<W>,
     /// The handle that users get.
-    pub(super) user_handle: PoolHandle<J, T, E>,
+    pub(super) user_handle: PoolHandle<W>,
     size: PoolSize,
     /// Makes the child of a slot. The second argument is the start timeout.
     worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
@@ -84,12 +81,7 @@ impl Drop for CloseOnDrop {
     }
 }
 
-impl<J, T, E> Pool<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Worker> Pool<W> {
     /// Makes a pool of `W` workers. Each worker starts from the same `args`.
     ///
     /// # Examples
@@ -114,7 +106,7 @@ where
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = Pool::new::<Multiplier>("multipliers", 4, 6);
+    /// let pool = Pool::<Multiplier>::new("multipliers", 4, 6);
     /// let multipliers = pool.handle();
     /// let app = pool.start(&System::new()).await?;
     /// assert_eq!(multipliers.submit(7).await?.await?, 42);
@@ -122,11 +114,66 @@ where
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self
+    pub fn new(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self {
+        Self::of::<W>(id.into(), size.into(), args)
+    }
+}
+
+impl<J, T, E> Pool<fn(J) -> Result<T, E>>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Makes a pool whose workers call an async function for each job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: &u64| ready(Ok::<u64, Infallible>(n * n));
+let pool = Pool::from_fn("squares", 4, square);"#
+    )]
+    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
-        W: Worker<Job = J, Output = T, Error = E>,
+        F: Fn(&J) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let (id, size) = (id.into(), size.into());
+        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(
+            id.into(),
+            size.into(),
+            Arc::new(Foreign::new(function)),
+        )
+    }
+
+    /// Makes a pool whose workers call a blocking function for each job, on a thread that may
+    /// block.
+    ///
+    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
+    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
+    /// many calls run at once as there are workers, and a call that blocks forever occupies its
+    /// thread and its worker forever. A stop waits for running calls as long as workers have to
+    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
+    /// [`ShutdownReport`](crate::ShutdownReport).
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: u64| Ok::<u64, Infallible>(n * n);
+let pool = Pool::from_blocking_fn("squares", 2, square);"#
+    )]
+    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
+    where
+        J: Clone,
+        F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(
+            id.into(),
+            size.into(),
+            Arc::new(Foreign::new(function)),
+        );
+        Self { is_blocking: true, ..pool }
+    }
+}
+
+impl<W: Work + 'static> Pool<W> {
+    /// Makes a pool of `R` workers. Each worker starts from the same `args`.
+    fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
         let mut scheduler = Scheduler::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
@@ -135,17 +182,16 @@ where
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared =
-            Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
+        let shared = Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, exits });
+            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits });
             let exit_args = args.clone();
-            Child::new::<WorkerActor<W>>(slot.to_string(), args)
+            Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
                 .internal()
                 .renews()
@@ -169,43 +215,6 @@ where
             is_blocking: false,
             has_zero_capacity: false,
         }
-    }
-
-    /// Makes a pool whose workers call an async function for each job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: &u64| ready(Ok::<u64, Infallible>(n * n));
-let pool = Pool::from_fn("squares", 4, square);"#
-    )]
-    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        F: Fn(&J) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        Self::new::<FnWorker<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
-    }
-
-    /// Makes a pool whose workers call a blocking function for each job, on a thread that may
-    /// block.
-    ///
-    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
-    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
-    /// many calls run at once as there are workers, and a call that blocks forever occupies its
-    /// thread and its worker forever. A stop waits for running calls as long as workers have to
-    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
-    /// [`ShutdownReport`](crate::ShutdownReport).
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: u64| Ok::<u64, Infallible>(n * n);
-let pool = Pool::from_blocking_fn("squares", 2, square);"#
-    )]
-    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        J: Clone,
-        F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
-    {
-        let pool = Self::new::<BlockingFnWorker<F, J>>(id, size, Arc::new(Foreign::new(function)));
-        Self { is_blocking: true, ..pool }
     }
 
     /// Sets how workers are stopped.
@@ -250,7 +259,7 @@ let pool = Pool::from_blocking_fn("squares", 2, square);"#
     ///
     #[doc = setting_example!("let squares = pool.handle();\nassert_eq!(squares.stats().completed, 0);")]
     #[must_use]
-    pub fn handle(&self) -> PoolHandle<J, T, E> {
+    pub fn handle(&self) -> PoolHandle<W> {
         self.user_handle.clone()
     }
 
@@ -270,7 +279,7 @@ assert!(other.shutdown().await.is_clean());"#
     }
 
     fn into_supervisor(mut self) -> Supervisor {
-        let shared = self.handle.shared().clone();
+        let shared = self.handle.shared.clone();
         self.close_on_drop.0 = None;
         let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
         if let Some(time) = drain_time {
@@ -278,7 +287,7 @@ assert!(other.shutdown().await.is_clean());"#
         }
         let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let manager = Child::new::<PoolManager<J, T, E>>("manager", (shared.clone(), scale, self.backoff));
+        let manager = Child::new::<PoolManager<W>>("manager", (shared.clone(), scale, self.backoff));
         // The manager starts last and stops first: it must start no worker while the others stop.
         let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
         shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
@@ -295,7 +304,7 @@ assert!(other.shutdown().await.is_clean());"#
     }
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {
-        let shared = self.handle.shared().clone();
+        let shared = self.handle.shared.clone();
         let mut child =
             (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
@@ -308,18 +317,13 @@ assert!(other.shutdown().await.is_clean());"#
     }
 }
 
-impl<J, T, E> From<Pool<J, T, E>> for ChildSpec
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    fn from(pool: Pool<J, T, E>) -> Self {
+impl<W: Work + 'static> From<Pool<W>> for ChildSpec {
+    fn from(pool: Pool<W>) -> Self {
         pool.into_supervisor().into()
     }
 }
 
-impl<J, T, E> fmt::Debug for Pool<J, T, E> {
+impl<W: Work + 'static> fmt::Debug for Pool<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("supervisor", &self.supervisor)

@@ -10,17 +10,17 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::event::JobEvent;
 use super::job::DeadJob;
-use super::job_state::ResultSink;
-use super::shared::Shared;
+use super::runtime::{ResultSink, Shared};
 use super::stats::PoolStats;
-use super::submit::{Submission, SubmitError};
+use super::submission::{Submission, SubmitError};
+use super::worker::Work;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
 /// A handle that submits jobs to a pool and manages it, whichever incarnations of its workers run.
 /// Clones refer to the same pool.
-pub struct PoolHandle<J, T, E> {
-    shared: Arc<Shared<J, T, E>>,
+pub struct PoolHandle<W: Work + 'static> {
+    pub(super) shared: Arc<Shared<W>>,
     supervisor: SupervisorHandle,
     /// Shared by all handles of a pool that closes when the last of them is dropped.
     on_last_drop: Option<Arc<OnLastDrop>>,
@@ -29,18 +29,18 @@ pub struct PoolHandle<J, T, E> {
 /// A handle that does not keep the pool alive, for values that the pool itself owns, such as the
 /// `Args` of its workers. It does not count for
 /// [`close_on_last_handle`](super::Pool::close_on_last_handle).
-pub struct WeakPoolHandle<J, T, E> {
-    shared: Weak<Shared<J, T, E>>,
+pub struct WeakPoolHandle<W: Work + 'static> {
+    shared: Weak<Shared<W>>,
     supervisor: WeakSupervisorHandle,
     on_last_drop: Option<Weak<OnLastDrop>>,
 }
 
-impl<J, T, E> WeakPoolHandle<J, T, E> {
+impl<W: Work + 'static> WeakPoolHandle<W> {
     /// Returns the handle, or `None` if the pool is gone.
     ///
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
-    pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
+    pub fn upgrade(&self) -> Option<PoolHandle<W>> {
         let on_last_drop = self.on_last_drop.as_ref().and_then(Weak::upgrade);
         Some(PoolHandle {
             shared: self.shared.upgrade()?,
@@ -50,14 +50,14 @@ impl<J, T, E> WeakPoolHandle<J, T, E> {
     }
 }
 
-impl<J, T, E> Clone for WeakPoolHandle<J, T, E> {
+impl<W: Work + 'static> Clone for WeakPoolHandle<W> {
     fn clone(&self) -> Self {
         let Self { shared, supervisor, on_last_drop } = self;
         Self { shared: shared.clone(), supervisor: supervisor.clone(), on_last_drop: on_last_drop.clone() }
     }
 }
 
-impl<J, T, E> fmt::Debug for WeakPoolHandle<J, T, E> {
+impl<W: Work + 'static> fmt::Debug for WeakPoolHandle<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WeakPoolHandle").field(&self.upgrade()).finish()
     }
@@ -72,13 +72,8 @@ impl Drop for OnLastDrop {
     }
 }
 
-impl<J, T, E> PoolHandle<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
+impl<W: Work + 'static> PoolHandle<W> {
+    pub(super) const fn new(shared: Arc<Shared<W>>, supervisor: SupervisorHandle) -> Self {
         Self { shared, supervisor, on_last_drop: None }
     }
 
@@ -88,7 +83,7 @@ where
     }
 
     /// Returns the handle of a pool, or `None` if its tree is gone.
-    pub(super) fn of(shared: &Arc<Shared<J, T, E>>) -> Option<Self> {
+    pub(super) fn of(shared: &Arc<Shared<W>>) -> Option<Self> {
         let supervisor = shared.supervisor.upgrade()?;
         Some(Self::new(shared.clone(), supervisor))
     }
@@ -109,16 +104,12 @@ assert!(now.is_err(), "the pool runs");"#
     ///
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
-    pub fn downgrade(&self) -> WeakPoolHandle<J, T, E> {
+    pub fn downgrade(&self) -> WeakPoolHandle<W> {
         WeakPoolHandle {
             shared: Arc::downgrade(&self.shared),
             supervisor: self.supervisor.downgrade(),
             on_last_drop: self.on_last_drop.as_ref().map(Arc::downgrade),
         }
-    }
-
-    pub(super) const fn shared(&self) -> &Arc<Shared<J, T, E>> {
-        &self.shared
     }
 
     /// Prepares the submission of a job. Await it to submit the job when there is room, or use
@@ -145,7 +136,7 @@ assert!(now.is_err(), "the pool runs");"#
     /// # Ok(())
     /// # }
     /// ```
-    pub fn submit(&self, job: J) -> Submission<J, T, E> {
+    pub fn submit(&self, job: W::Job) -> Submission<W> {
         Submission::new(self.shared.clone(), job)
     }
 
@@ -168,13 +159,10 @@ let results = batch.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn submit_many(
         &self,
-        jobs: impl IntoIterator<Item = J> + Send,
-    ) -> Result<Batch<T, E>, SubmitError<J>>
-    where
-        J: Send,
-    {
+        jobs: impl IntoIterator<Item = W::Job> + Send,
+    ) -> Result<Batch<W>, SubmitError<W::Job>> {
         let (sender, results) = mpsc::unbounded_channel();
-        let mut jobs: Vec<J> = jobs.into_iter().collect();
+        let mut jobs: Vec<W::Job> = jobs.into_iter().collect();
         let len = jobs.len();
         jobs.reverse();
         // If this future is dropped, the remaining jobs are dropped one by one.
@@ -194,7 +182,7 @@ assert_eq!(squares.stats().queued, 1);
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn pause(&self) {
-        self.shared.change(|state| state.scheduler.pause(true));
+        self.shared.reschedule(|scheduler| scheduler.pause(true));
     }
 
     /// Resumes a paused pool: jobs start again.
@@ -204,7 +192,7 @@ let job = squares.submit(7).await?;
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn resume(&self) {
-        self.shared.change(|state| state.scheduler.pause(false));
+        self.shared.reschedule(|scheduler| scheduler.pause(false));
     }
 
     /// Waits until no job is queued and none runs. Jobs that are submitted meanwhile are waited for
@@ -229,10 +217,7 @@ let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
-        let mut guard = self.shared.lock_synced();
-        let count = guard.clear();
-        guard.end();
-        count
+        self.shared.with_queue(|queue| queue.clear())
     }
 
     /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
@@ -240,8 +225,8 @@ assert!(matches!(job.await, Err(JobError::Dropped)));")]
     ///
     #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
     #[must_use]
-    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
-        self.shared.drain_dead_jobs()
+    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
+        self.shared.lock_state().dead.drain(..).collect()
     }
 
     /// Returns the statistics of the pool.
@@ -275,7 +260,7 @@ assert!(counts.active >= 2);")]
     }
 }
 
-impl<J, T, E> Clone for PoolHandle<J, T, E> {
+impl<W: Work + 'static> Clone for PoolHandle<W> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -285,7 +270,7 @@ impl<J, T, E> Clone for PoolHandle<J, T, E> {
     }
 }
 
-impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
+impl<W: Work + 'static> fmt::Debug for PoolHandle<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolHandle").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }

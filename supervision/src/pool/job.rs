@@ -8,6 +8,9 @@ use std::sync::Arc;
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
+use super::runtime::JobState;
+use super::worker::Work;
+
 /// The reason why one attempt at a job failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -141,36 +144,48 @@ impl fmt::Display for JobId {
 
 /// A job that failed permanently: it returned an error, had all its attempts, or expired before the
 /// next attempt.
-#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct DeadJob<J, E> {
+pub struct DeadJob<W: Work + 'static> {
     /// The number of the job.
     pub id: JobId,
     /// The job itself.
-    pub job: JobRef<J>,
+    pub job: JobRef<W>,
     /// The failures of its attempts, in order.
-    pub failures: Failures<E>,
+    pub failures: Failures<W::Error>,
 }
 
-/// A reference to a submitted job. Clones refer to the same job.
-pub struct JobRef<J>(pub(super) Arc<dyn AsRef<J> + Send + Sync>);
-
-impl<J> Deref for JobRef<J> {
-    type Target = J;
-
-    fn deref(&self) -> &J {
-        (*self.0).as_ref()
+impl<W: Work + 'static> Clone for DeadJob<W> {
+    fn clone(&self) -> Self {
+        Self { id: self.id, job: self.job.clone(), failures: self.failures.clone() }
     }
 }
 
-impl<J> Clone for JobRef<J> {
+impl<W: Work<Job: fmt::Debug, Error: fmt::Debug>> fmt::Debug for DeadJob<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, job, failures } = self;
+        f.debug_struct("DeadJob").field("id", id).field("job", job).field("failures", failures).finish()
+    }
+}
+
+/// A reference to a submitted job. Clones refer to the same job.
+pub struct JobRef<W: Work + 'static>(pub(super) Arc<JobState<W>>);
+
+impl<W: Work + 'static> Deref for JobRef<W> {
+    type Target = W::Job;
+
+    fn deref(&self) -> &W::Job {
+        &self.0.job
+    }
+}
+
+impl<W: Work + 'static> Clone for JobRef<W> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<J: fmt::Debug> fmt::Debug for JobRef<J> {
+impl<W: Work<Job: fmt::Debug>> fmt::Debug for JobRef<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        J::fmt(self, f)
+        fmt::Debug::fmt(&**self, f)
     }
 }

@@ -53,7 +53,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = Pool::new::<Parser>("parsers", 4, ());
+//! let pool = Pool::<Parser>::new("parsers", 4, ());
 //! let parsers = pool.handle();
 //! let app = pool.start(&System::new()).await?;
 //!
@@ -70,46 +70,20 @@
 //! Jobs that must outlive the process: the queue is in memory. Jobs that exchange messages with
 //! each other: use [actors](perennial_actors::Actor).
 
-mod admission;
 mod batch;
 mod builder;
-mod deferred_drop;
-mod drain;
-mod drainer;
-mod effects;
 mod event;
-mod fn_worker;
 mod handle;
 mod job;
 mod job_handle;
-mod job_queues;
-mod job_state;
-mod lease;
-mod manage;
-mod manager;
-mod new_job;
-mod priority_queue;
-mod queue_guard;
-mod rate;
-mod repair;
 mod resize;
-mod scale;
+mod runtime;
 mod scheduler;
 mod settings;
-mod shared;
-mod slots;
 mod stats;
 mod stop;
-mod submit;
-mod submit_buffer;
-mod submitting;
-#[cfg(test)]
-mod tests;
-mod threads;
-mod wait_queue;
-mod waiter_guard;
+mod submission;
 mod worker;
-mod worker_exit;
 
 pub use batch::Batch;
 pub use builder::Pool;
@@ -117,10 +91,9 @@ pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
-pub use scale::PoolSize;
-pub use shared::Routing;
+pub use runtime::Routing;
+pub use scheduler::PoolSize;
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
-pub use submit::{Submission, SubmitError};
-pub use submitting::SubmitFuture;
-pub use worker::{Worker, WorkerContext};
+pub use submission::{Submission, SubmitError, SubmitFuture};
+pub use worker::{Work, Worker, WorkerContext};

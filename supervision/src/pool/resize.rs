@@ -2,16 +2,12 @@
 
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
+use super::worker::Work;
 use crate::error::ChildError;
 use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
 
-impl<J, T, E> PoolHandle<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> PoolHandle<W> {
     /// Changes the number of workers. Resolves when the new workers have started and the surplus
     /// workers have ended. A surplus worker finishes its current job, if that does not exceed the
     /// shutdown time. No job is lost.
@@ -36,15 +32,15 @@ where
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
-        let max = self.shared().workers().len();
+        let max = self.shared.workers().len();
         if workers > max {
             return Err(PoolError::TooMany { max });
         }
-        let _one_at_a_time = self.shared().changing.lock().await;
+        let _one_at_a_time = self.shared.changing.lock().await;
         if self.is_stopped() {
             return Err(PoolError::Stopped);
         }
-        let before = self.shared().wanted();
+        let before = self.shared.wanted();
         for slot in 0..workers {
             // At most one more worker is wanted than has started: a restart of the pool would have
             // to start all wanted workers.
@@ -59,7 +55,7 @@ where
         self.set_wanted(workers)?;
         // None of them starts another job while it waits to be stopped.
         for slot in workers..max {
-            self.shared().change(|state| state.scheduler.set_open(slot, false));
+            self.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
         }
         let mut stopped = Ok(());
         for slot in (workers..max).rev() {
@@ -72,14 +68,14 @@ where
     /// Sets the target number of workers.
     fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped concurrently wants no worker in the end.
-        let state = self.shared().lock_state();
+        let state = self.shared.lock_state();
         if state.scheduler.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
-        self.shared().set_wanted(workers);
+        self.shared.set_wanted(workers);
         drop(state);
         // The load may require checks now.
-        self.shared().notify_manager();
+        self.shared.notify_manager();
         Ok(())
     }
 
@@ -106,8 +102,8 @@ assert_eq!(squares.stats().workers, 2);")]
     }
 
     async fn restart_each(&self) -> Result<(), PoolError> {
-        let _one_at_a_time = self.shared().changing.lock().await;
-        for slot in 0..self.shared().wanted() {
+        let _one_at_a_time = self.shared.changing.lock().await;
+        for slot in 0..self.shared.wanted() {
             if self.is_stopped() {
                 break;
             }
@@ -128,9 +124,9 @@ assert_eq!(squares.stats().workers, 2);")]
         };
         // If the worker is absent, the jobs reserved for it go to all workers. It may be present,
         // because another caller may have started it.
-        self.shared().change(|state| {
-            let is_due = started.is_ok() || state.scheduler.is_present(slot);
-            state.scheduler.set_open(slot, is_due && slot < self.shared().wanted())
+        self.shared.reschedule(|scheduler| {
+            let is_due = started.is_ok() || scheduler.is_present(slot);
+            scheduler.set_open(slot, is_due && slot < self.shared.wanted())
         });
         started
     }
@@ -141,6 +137,6 @@ assert_eq!(squares.stats().workers, 2);")]
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared().lock_state().scheduler.phase() == Phase::Closed
+        self.shared.lock_state().scheduler.phase() == Phase::Closed
     }
 }

@@ -5,16 +5,12 @@ use std::time::Duration;
 use perennial_actors::Capacity;
 
 use super::builder::Pool;
-use super::rate::Rate;
-use super::shared::Routing;
+use super::runtime::Routing;
+use super::scheduler::Rate;
+use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
-impl<J, T, E> Pool<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> Pool<W> {
     /// Sets the capacity of the queue in jobs; 1,024 by default. A submission to a full queue waits
     /// for room.
     ///
@@ -24,12 +20,11 @@ where
     pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
         let jobs = jobs.into();
         self.has_zero_capacity = jobs.is_zero();
-        self.handle.shared().change(|state| {
-            state.scheduler.set_capacity(match jobs {
+        self.handle.shared.with_queue(|queue| {
+            queue.state.scheduler.set_capacity(match jobs {
                 Capacity::Bounded(jobs) => jobs,
                 Capacity::Unbounded => usize::MAX,
             });
-            Vec::new()
         });
         self
     }
@@ -38,7 +33,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock_state().scheduler.set_rate(Rate::new(jobs, period));
+        self.handle.shared.lock_state().scheduler.set_rate(Rate::new(jobs, period));
         self
     }
 
@@ -46,10 +41,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.routing(Routing::LeastQueued);")]
     pub fn routing(self, routing: Routing) -> Self {
-        self.handle.shared().change(|state| {
-            state.routing = routing;
-            Vec::new()
-        });
+        self.handle.shared.with_queue(|queue| queue.state.routing = routing);
         self
     }
 
@@ -61,7 +53,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.attempts(5);")]
     pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared().set_options(|options| options.attempts = attempts.max(1));
+        self.handle.shared.set_options(|options| options.attempts = attempts.max(1));
         self
     }
 
@@ -70,7 +62,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
     pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared().set_options(|options| options.retry_errors = retry);
+        self.handle.shared.set_options(|options| options.retry_errors = retry);
         self
     }
 
@@ -78,7 +70,7 @@ where
     ///
     #[doc = setting_example!(r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
     pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared().set_options(|options| options.backoff = Some(backoff));
+        self.handle.shared.set_options(|options| options.backoff = Some(backoff));
         self
     }
 
@@ -86,7 +78,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared().set_options(|options| options.time_limit = Some(limit));
+        self.handle.shared.set_options(|options| options.time_limit = Some(limit));
         self
     }
 
@@ -95,7 +87,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.max_dead_jobs(0);")]
     pub fn max_dead_jobs(self, jobs: usize) -> Self {
-        self.handle.shared().lock_state().max_dead = jobs;
+        self.handle.shared.lock_state().max_dead = jobs;
         self
     }
 
@@ -133,8 +125,8 @@ where
         self.user_handle = self.handle.with_last_drop(move || {
             // The manager ends the pool: the last handle may be dropped on a thread that cannot
             // wait, and before the start.
-            pool.shared().lock_state().handles_dropped = true;
-            pool.shared().notify_manager();
+            pool.shared.lock_state().handles_dropped = true;
+            pool.shared.notify_manager();
         });
         self
     }

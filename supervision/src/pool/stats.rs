@@ -3,62 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A histogram of durations with an error of at most one eighth, in constant memory.
-#[derive(Clone)]
-pub(super) struct Histogram {
-    counts: [u32; BUCKETS],
-    total: u64,
-}
-
-/// The number of buckets: eight for each power of two, of nanoseconds, up to more than an hour.
-const BUCKETS: usize = 8 * 43;
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { counts: [0; BUCKETS], total: 0 }
-    }
-}
-
-impl Histogram {
-    pub(super) fn count(&mut self, time: Duration) {
-        let count = &mut self.counts[bucket(time)];
-        *count = count.saturating_add(1);
-        self.total += 1;
-    }
-
-    /// Returns an upper bound of the durations of this part of all, with the error of the
-    /// histogram.
-    pub(super) fn percentile(&self, part: f64) -> Duration {
-        let wanted = (self.total as f64 * part).ceil() as u64;
-        let mut seen = 0;
-        for (bucket, count) in self.counts.iter().enumerate() {
-            seen += u64::from(*count);
-            if seen >= wanted && seen > 0 {
-                return upper(bucket);
-            }
-        }
-        Duration::ZERO
-    }
-}
-
-fn bucket(time: Duration) -> usize {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(8);
-    let power = nanos.ilog2() as usize;
-    let eighth = (nanos >> (power - 3)) as usize & 7;
-    ((power - 3) * 8 + eighth).min(BUCKETS - 1)
-}
-
-fn upper(bucket: usize) -> Duration {
-    let (power, eighth) = (bucket / 8 + 3, bucket as u64 % 8);
-    Duration::from_nanos((8 + eighth + 1) << (power - 3))
-}
-
-/// Returns `true` if the times of this job are measured: the first 1,024 jobs, and then one in 16.
-/// Reading the clock twice for every job would cost as much as all the rest.
-pub(super) const fn is_sampled(number: u64) -> bool {
-    number <= 1024 || number % 16 == 0
-}
-
 /// The statistics of a pool at one moment. Wait and work times are measured for the first 1,024
 /// jobs, and after that for one job in 16. A pool of elastic size measures every job.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -100,15 +44,4 @@ impl fmt::Display for PoolStats {
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
         write!(f, "working {:?} (p99 {:?})", self.work_p50, self.work_p99)
     }
-}
-
-/// The counters of a pool.
-#[derive(Default)]
-pub(super) struct Counters {
-    pub(super) completed: u64,
-    pub(super) failed: u64,
-    pub(super) retried: u64,
-    pub(super) dropped: u64,
-    pub(super) waits: Histogram,
-    pub(super) works: Histogram,
 }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::handle::PoolHandle;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
+use super::worker::Work;
 use crate::supervisor::run_to_completion;
 
 /// How a pool stops. In each mode it accepts no more jobs.
@@ -36,12 +37,7 @@ pub struct PoolStopReport {
     pub unstopped: usize,
 }
 
-impl<J, T, E> PoolHandle<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
+impl<W: Work + 'static> PoolHandle<W> {
     /// Stops the pool. Resolves when no job is queued or runs and all workers have ended. The
     /// workers are not started again. The supervisor of the pool keeps running until its tree stops
     /// it.
@@ -62,7 +58,7 @@ where
 let report = squares.stop(PoolShutdown::Drain).await;
 assert_eq!((report.completed, report.dropped), (1, 0));")]
     pub async fn stop(&self, how: PoolShutdown) -> PoolStopReport {
-        let before = self.shared().stats();
+        let before = self.shared.stats();
         self.close_submissions(how);
         let pool = self.clone();
         run_to_completion(async move { pool.end(how, before).await }).await.unwrap_or_default()
@@ -70,10 +66,10 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
 
     /// Waits for the jobs that are to be finished, and stops the workers.
     async fn end(&self, how: PoolShutdown, before: PoolStats) -> PoolStopReport {
-        let shared = self.shared();
+        let shared = &self.shared;
         if how != PoolShutdown::Abort {
             shared.emptied().await;
-            shared.lock_state().scheduler.advance_to(Phase::Closed);
+            shared.with_queue(|queue| queue.state.scheduler.advance_to(Phase::Closed));
         }
         let began = Instant::now();
         self.stop_workers(how).await;
@@ -98,26 +94,24 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
 
     /// Rejects new jobs, and drops the jobs that are not to be finished.
     fn close_submissions(&self, how: PoolShutdown) {
-        let mut guard = self.shared().lock_synced();
-        guard.state.scheduler.advance_to(if how == PoolShutdown::Abort {
-            Phase::Closed
-        } else {
-            Phase::Finishing
+        let is_abort = how == PoolShutdown::Abort;
+        self.shared.with_queue(|queue| {
+            queue.reschedule(|scheduler| {
+                scheduler.advance_to(if is_abort { Phase::Closed } else { Phase::Finishing });
+                scheduler.pause(false)
+            });
+            if how != PoolShutdown::Drain {
+                queue.clear();
+            }
+            if is_abort {
+                queue.cancel_leased();
+            }
         });
-        let to_wake = guard.state.scheduler.pause(false);
-        guard.wake_workers(to_wake);
-        if how != PoolShutdown::Drain {
-            guard.clear();
-        }
-        if how == PoolShutdown::Abort {
-            guard.cancel_leased();
-        }
-        guard.end();
     }
 
     /// Stops all workers concurrently.
     async fn stop_workers(&self, how: PoolShutdown) {
-        let shared = self.shared();
+        let shared = &self.shared;
         shared.set_wanted(0);
         let mut stopping = JoinSet::new();
         for slot in 0..shared.workers().len() {

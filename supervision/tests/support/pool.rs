@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Worker,
-    WorkerContext,
+    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Work,
+    Worker, WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
@@ -150,11 +150,11 @@ impl Worker for ScriptedWorker {
     }
 }
 
-pub(crate) type ScriptedPool = Pool<Job, u64, &'static str>;
+pub(crate) type ScriptedPool = Pool<ScriptedWorker>;
 
-pub(crate) type ScriptedPoolHandle = PoolHandle<Job, u64, &'static str>;
+pub(crate) type ScriptedPoolHandle = PoolHandle<ScriptedWorker>;
 
-pub(crate) type ScriptedJob = JobHandle<u64, &'static str>;
+pub(crate) type ScriptedJob = JobHandle<ScriptedWorker>;
 
 pub(crate) type Outcome = Result<u64, JobError<&'static str>>;
 
@@ -170,7 +170,7 @@ pub(crate) fn scripted_pool_starting_if(
 ) -> (ScriptedPool, Journal) {
     let journal = Journal::new();
     let args = WorkerArgs { journal: journal.clone(), may_start: Box::new(may_start) };
-    (Pool::new::<ScriptedWorker>("pool", size, args).retry_errors(true), journal)
+    (Pool::<ScriptedWorker>::new("pool", size, args).retry_errors(true), journal)
 }
 
 /// A running pool.
@@ -232,9 +232,7 @@ impl Running {
     }
 }
 
-pub(crate) fn now<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static>(
-    submission: Submission<J, T, E>,
-) -> JobHandle<T, E> {
+pub(crate) fn now<W: Work + 'static>(submission: Submission<W>) -> JobHandle<W> {
     submission.try_submit().expect("there is room")
 }
 

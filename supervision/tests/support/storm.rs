@@ -94,7 +94,7 @@ impl Worker for Sailor {
     }
 }
 
-pub(crate) type Sailors = PoolHandle<u64, u64, &'static str>;
+pub(crate) type Sailors = PoolHandle<Sailor>;
 
 type Outcome = Result<u64, JobError<&'static str>>;
 
@@ -126,7 +126,7 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let zeros = || (0..JOBS).map(|_| AtomicU32::new(0)).collect();
     let marks = Arc::new(Marks { seed, begun: zeros(), done: zeros() });
     let ms = Duration::from_millis;
-    let pool = Pool::new::<Sailor>("sailors", WORKERS, marks.clone())
+    let pool = Pool::<Sailor>::new("sailors", WORKERS, marks.clone())
         .attempts(ATTEMPTS)
         .retry_errors(true)
         // A kill during a start is a failed start, which counts as a restart.
@@ -194,7 +194,7 @@ async fn submit(mut dice: Dice, loss: Loss, submitter: u64, pool: Sailors) -> Ve
     let mut ends = Vec::new();
     let mine: Vec<u64> = (submitter..JOBS).step_by(SUBMITTERS as usize).collect();
     for wave in mine.chunks(WAVE as usize) {
-        let mut out: Vec<(u64, JobHandle<u64, &'static str>)> = Vec::new();
+        let mut out: Vec<(u64, JobHandle<Sailor>)> = Vec::new();
         for number in wave {
             let mut job = pool.submit(*number);
             if is_once(*number) {

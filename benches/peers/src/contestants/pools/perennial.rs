@@ -30,13 +30,13 @@ impl Worker for TallyWorker {
 }
 
 pub struct WorkerPool {
-    jobs: PoolHandle<u64, (), Infallible>,
+    jobs: PoolHandle<TallyWorker>,
     _app: App<SupervisorHandle>,
 }
 
 impl Pool for WorkerPool {
     async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
-        let pool = pool::Pool::new::<TallyWorker>("pool", workers, tally);
+        let pool = pool::Pool::<TallyWorker>::new("pool", workers, tally);
         let jobs = pool.handle();
         let app = pool.start(&System::new()).await.context("the pool did not start")?;
         Ok(Self { jobs, _app: app })

@@ -1,0 +1,118 @@
+//! The admission of submitted jobs.
+
+use std::sync::Arc;
+
+use super::job_state::{JobOptions, JobState, NewJob};
+use super::queue::Queue;
+use super::shared::{Routing, Shared, State};
+use super::wait_queue::Waiter;
+use crate::pool::event::JobEvent;
+use crate::pool::job::{JobError, JobId};
+use crate::pool::scheduler::{Placement, QueuedJob, Target};
+use crate::pool::submission::SubmitError;
+use crate::pool::worker::Work;
+
+/// The reason why a job was not admitted.
+pub(crate) enum AdmitError<W: Work + 'static> {
+    /// The queue is full.
+    Full(NewJob<W>),
+    /// The pool accepts no more jobs.
+    Closed(W::Job),
+}
+
+impl<W: Work + 'static> Shared<W> {
+    /// Admits a job. There is no room while other submitters wait for room.
+    pub(crate) fn admit(&self, new_job: NewJob<W>) -> Result<Arc<JobState<W>>, AdmitError<W>> {
+        // Options and events are handled by the scheduler's side.
+        if new_job.options.is_some() || self.events.has_subscribers() {
+            return self.admit_locked(new_job);
+        }
+        let mut submit_buffer = self.submit_buffer.lock();
+        let Some(credit) = submit_buffer.credit.checked_sub(1) else {
+            drop(submit_buffer);
+            return self.admit_locked(new_job);
+        };
+        submit_buffer.credit = credit;
+        let number = submit_buffer.next_number();
+        let since = self.is_timed(number).then(|| self.now());
+        let job = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
+        let item = job.clone();
+        submit_buffer.jobs.push_back(QueuedJob { item, number, placement: Placement::default(), since });
+        Ok(job)
+    }
+
+    /// Admits a job under the lock of the queue, and wakes an idle worker for it.
+    fn admit_locked(&self, new_job: NewJob<W>) -> Result<Arc<JobState<W>>, AdmitError<W>> {
+        self.with_queue(|queue| {
+            if !queue.state.is_open() {
+                return Err(AdmitError::Closed(new_job.job));
+            }
+            if !queue.state.has_room() {
+                return Err(AdmitError::Full(new_job));
+            }
+            Ok(queue.insert(new_job))
+        })
+    }
+
+    /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
+    /// before.
+    pub(crate) fn cancel(&self, job: &JobState<W>) -> bool {
+        if !job.try_complete() {
+            return false;
+        }
+        drop(job.deliver(Err(JobError::Cancelled)));
+        self.with_queue(|queue| {
+            queue.record(JobEvent::Cancelled(job.id));
+            if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
+                queue.drop_cancelled(job);
+            }
+        });
+        true
+    }
+}
+
+impl<W: Work + 'static> Queue<'_, W> {
+    /// Adds a job to the scheduler, which has room for it. All jobs that were submitted before are
+    /// there already.
+    fn insert(&mut self, new_job: NewJob<W>) -> Arc<JobState<W>> {
+        let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
+        let resolved = options.as_deref().unwrap_or(&defaults);
+        let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
+        let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let placement = Placement { priority: resolved.priority, target, expires };
+        let number = self.pool.submit_buffer.lock().next_number();
+        let job = Arc::new(JobState::new(JobId(number), job, options, sink));
+        let since = self.pool.is_timed(number).then(|| self.now());
+        self.enqueue(QueuedJob { item: job.clone(), number, placement, since }, delay);
+        self.record(JobEvent::Submitted(job.id));
+        job
+    }
+
+    /// Admits the first waiting submitters while there is room, or returns all their jobs if the
+    /// pool accepts no more.
+    pub(crate) fn release_waiters(&mut self) {
+        // While a submitter waits, no job goes to the submit buffer: the waiting jobs are the
+        // latest.
+        while !self.state.is_open() || self.state.scheduler.room() > 0 {
+            let Some(Waiter { new_job, submitter }) = self.state.waiters.pop() else { return };
+            let is_open = self.state.is_open();
+            let admitted =
+                if is_open { Ok(self.insert(new_job)) } else { Err(SubmitError::Closed(new_job.job)) };
+            self.answer(submitter, admitted);
+        }
+    }
+}
+
+/// Returns the workers that may run a job that is admitted now.
+fn choose<W: Work + 'static>(options: &JobOptions, state: &mut State<W>) -> Target {
+    if let Some(slot) = options.slot {
+        return Target::Pinned(slot);
+    }
+    let routed = match (options.key, state.routing) {
+        (Some(key), _) => return Target::Key(key),
+        (None, Routing::Shared) => None,
+        (None, Routing::LeastQueued) => state.scheduler.least_queued(),
+        (None, Routing::RoundRobin) => state.scheduler.next_in_turn(),
+    };
+    routed.map_or(Target::Any, Target::Slot)
+}

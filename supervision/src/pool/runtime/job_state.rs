@@ -1,0 +1,245 @@
+//! The state of a job, from its submission to its result, shared by its submitter, the queue and
+//! its worker.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
+use tokio::sync::mpsc;
+
+use crate::policy::Backoff;
+use crate::pool::job::{AttemptError, Failures, JobError, JobId};
+use crate::pool::submission::SubmitError;
+use crate::pool::worker::Work;
+
+/// The outcome of a job.
+pub(crate) type Outcome<W> = Result<<W as Work>::Output, JobError<<W as Work>::Error>>;
+
+/// An outcome under a panic guard, because it holds users' values that may panic when they are
+/// dropped.
+pub(crate) type GuardedOutcome<W> = Guarded<Outcome<W>>;
+
+/// The options of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JobOptions {
+    pub(crate) priority: u8,
+    pub(crate) attempts: u32,
+    /// `true` if an attempt that returned an error is retried.
+    pub(crate) retry_errors: bool,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) delay: Option<Duration>,
+    /// The hash of its key.
+    pub(crate) key: Option<u64>,
+    /// The slot of the only worker that may run it.
+    pub(crate) slot: Option<usize>,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            attempts: 3,
+            retry_errors: false,
+            backoff: None,
+            time_limit: None,
+            expires_in: None,
+            delay: None,
+            key: None,
+            slot: None,
+        }
+    }
+}
+
+/// The destination of the result.
+pub(crate) enum ResultSink<W: Work + 'static> {
+    Discard,
+    /// Kept here until the job handle takes it.
+    Single(Option<GuardedOutcome<W>>, Option<Waker>),
+    /// Sent to a batch, with the index of the job.
+    Batch(usize, mpsc::UnboundedSender<(usize, GuardedOutcome<W>)>),
+}
+
+impl<W: Work + 'static> ResultSink<W> {
+    /// Returns `true` if the result has a receiver.
+    pub(crate) const fn is_observed(&self) -> bool {
+        !matches!(self, Self::Discard)
+    }
+
+    pub(crate) const fn single() -> Self {
+        Self::Single(None, None)
+    }
+}
+
+/// A job that is not admitted yet.
+pub(crate) struct NewJob<W: Work + 'static> {
+    /// The options, if they differ from those of the pool.
+    pub(crate) options: Option<Box<JobOptions>>,
+    pub(crate) job: W::Job,
+    pub(crate) sink: ResultSink<W>,
+}
+
+/// The outcome of a submission: the admitted job, or the refused one.
+pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
+
+/// The state of a submitted job.
+pub(crate) struct JobState<W: Work + 'static> {
+    pub(crate) id: JobId,
+    /// The job, dropped under a panic guard wherever the last reference is dropped.
+    pub(crate) job: Guarded<W::Job>,
+    /// The options, if they differ from those of the pool.
+    options: Option<Box<JobOptions>>,
+    /// `true` if the result has a receiver.
+    is_wanted: bool,
+    /// `true` once the outcome is decided. The caller that sets this delivers the result.
+    is_complete: AtomicBool,
+    delivery: Mutex<Delivery<W>>,
+}
+
+struct Delivery<W: Work + 'static> {
+    /// Boxed, because most jobs never fail, and a small job is cheap to make and drop.
+    failures: Option<Box<Each<AttemptError<W::Error>>>>,
+    sink: ResultSink<W>,
+    /// The waker of its worker.
+    worker: Option<Waker>,
+}
+
+/// The consequence of a failed attempt.
+pub(crate) enum AfterFailure<E> {
+    /// The job is retried after this delay.
+    Retry(Duration),
+    /// The job is dead: its error is its result, or it has no attempts left.
+    Dead(Failures<E>),
+}
+
+impl<W: Work + 'static> JobState<W> {
+    pub(crate) fn new(id: JobId, job: W::Job, options: Option<Box<JobOptions>>, sink: ResultSink<W>) -> Self {
+        let is_wanted = sink.is_observed();
+        let delivery = Delivery { failures: None, sink, worker: None };
+        let job = Guarded::new(job);
+        Self {
+            id,
+            job,
+            options,
+            is_wanted,
+            is_complete: AtomicBool::new(false),
+            delivery: Mutex::new(delivery),
+        }
+    }
+
+    /// Returns the options of the job, given the default options of the pool.
+    pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
+        self.options.as_deref().unwrap_or(defaults)
+    }
+
+    /// Returns `true` once the outcome is decided.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// Claims the outcome. Returns `true` if the caller must now [deliver](Self::deliver) the
+    /// result, `false` if another caller has claimed it.
+    pub(crate) fn try_complete(&self) -> bool {
+        !self.is_complete.swap(true, Ordering::AcqRel)
+    }
+
+    /// Delivers the result of a job that the caller has claimed, and wakes the task that waits for
+    /// it. Must not be called under a lock. Returns a result that has no receiver, to be dropped.
+    pub(crate) fn deliver(&self, outcome: Outcome<W>) -> Option<GuardedOutcome<W>> {
+        let outcome = Guarded::new(outcome);
+        if outcome.is_ok() && !self.is_wanted {
+            // The caller is the worker itself, and no other task waits.
+            return Some(outcome);
+        }
+        let mut delivery = self.delivery();
+        let worker = delivery.worker.take();
+        let (waiting, undelivered) = match std::mem::replace(&mut delivery.sink, ResultSink::Discard) {
+            ResultSink::Single(before, waiting) => {
+                delivery.sink = ResultSink::Single(Some(outcome), None);
+                drop(delivery);
+                (waiting, before)
+            }
+            ResultSink::Batch(index, others) => {
+                drop(delivery);
+                (None, send(&others, index, outcome))
+            }
+            ResultSink::Discard => {
+                drop(delivery);
+                (None, Some(outcome))
+            }
+        };
+        wake_each(worker.into_iter().chain(waiting));
+        undelivered
+    }
+
+    /// Returns `true` if the outcome is decided already, so that the worker need not continue.
+    /// Otherwise registers the worker to be woken when that changes.
+    pub(crate) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
+        register_waker(&self.delivery, cx.waker(), |delivery| Some(&mut delivery.worker));
+        // Read after the waker is stored; `is_complete` is set before the waker is taken. So no
+        // change is missed.
+        self.is_complete()
+    }
+
+    /// Polls for the result, which is returned once.
+    pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<W>> {
+        let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
+            ResultSink::Single(None, waiting) => Some(waiting),
+            _ => None,
+        });
+        if is_waiting {
+            return Poll::Pending;
+        }
+        match &mut self.delivery().sink {
+            ResultSink::Single(place, _) => {
+                place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Records a failed attempt and decides whether the job is retried.
+    pub(crate) fn fail(
+        &self,
+        failure: AttemptError<W::Error>,
+        defaults: &JobOptions,
+    ) -> AfterFailure<W::Error> {
+        let options = self.options(defaults);
+        let is_result = !options.retry_errors && matches!(failure, AttemptError::Error(_));
+        let mut delivery = self.delivery();
+        let all = delivery.failures.get_or_insert_default();
+        all.push(failure);
+        let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        if is_result || failures >= options.attempts {
+            return AfterFailure::Dead(Failures::new(std::mem::take(&mut **all)));
+        }
+        let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.jitter_sample(failures));
+        AfterFailure::Retry(options.backoff.as_ref().map_or(Duration::ZERO, delay))
+    }
+
+    /// Removes and returns the failures, or `None` if no attempt failed. The job is not retried
+    /// after this.
+    pub(crate) fn take_failures(&self) -> Option<Failures<W::Error>> {
+        self.delivery().failures.as_mut().map(|all| Failures::new(std::mem::take(&mut **all)))
+    }
+
+    /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
+    /// that failed together are not retried together.
+    fn jitter_sample(&self, failures: u32) -> f64 {
+        jitter_sample(self.id.0 ^ u64::from(failures) << 48)
+    }
+
+    fn delivery(&self) -> MutexGuard<'_, Delivery<W>> {
+        self.delivery.lock()
+    }
+}
+
+/// Sends a result to its batch. Returns it if the batch is gone.
+fn send<T>(others: &mpsc::UnboundedSender<(usize, T)>, index: usize, outcome: T) -> Option<T> {
+    // The waker of the batch may panic; the result is sent by then.
+    let sent = catch_panic(None, || others.send((index, outcome)));
+    sent.ok()?.err().map(|refused| refused.0.1)
+}

@@ -1,0 +1,167 @@
+//! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{ExitReason, Pid};
+
+use super::job_state::JobState;
+use super::queue::Queue;
+use super::shared::Shared;
+use crate::pool::event::JobEvent;
+use crate::pool::job::AttemptError;
+use crate::pool::scheduler::{Next, Time};
+use crate::pool::worker::Work;
+
+/// The slot and the incarnation of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WorkerId {
+    pub(crate) slot: usize,
+    pub(crate) pid: Pid,
+}
+
+/// The outcome of an attempt.
+pub(crate) enum AttemptOutcome<W: Work + 'static> {
+    Done(W::Output),
+    Failed(AttemptError<W::Error>),
+    /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
+    Abandoned,
+}
+
+/// A leased job.
+pub(crate) struct Leased<W: Work + 'static> {
+    pub(crate) task: Arc<JobState<W>>,
+    /// The time limit of the attempt.
+    pub(crate) time_limit: Option<Duration>,
+    /// When the attempt started, if that is measured.
+    pub(crate) since: Option<Time>,
+}
+
+impl<W: Work + 'static> Shared<W> {
+    /// Registers a worker incarnation that has started.
+    pub(crate) fn worker_started(&self, worker_id: WorkerId) {
+        self.reschedule(|scheduler| {
+            scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
+            // Its slot is opened, whatever started it, if it is one of the wanted workers.
+            let is_wanted = worker_id.slot < self.wanted();
+            if is_wanted { scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
+        });
+    }
+
+    /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.
+    pub(crate) fn init_failed(&self, worker_id: WorkerId, reason: &ExitReason) {
+        if matches!(reason, ExitReason::Ignore) {
+            self.reschedule(|scheduler| scheduler.decline(worker_id.slot, worker_id.pid.incarnation()));
+        }
+    }
+
+    /// Completes an attempt, if there was one, and leases the next job. If there is none, the
+    /// worker is idle and is woken for the next.
+    pub(crate) fn complete_and_lease(
+        &self,
+        worker_id: WorkerId,
+        finished: Option<AttemptResult<W>>,
+    ) -> Option<Leased<W>> {
+        self.with_scheduler(|queue| {
+            if let Some(finished) = finished {
+                queue.finish_attempt(worker_id, finished);
+            }
+            queue.lease(worker_id)
+        })
+    }
+
+    /// Completes an attempt without leasing another job.
+    pub(crate) fn complete(&self, worker_id: WorkerId, finished: AttemptResult<W>) {
+        self.with_scheduler(|queue| queue.finish_attempt(worker_id, finished));
+    }
+
+    /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
+    /// supervisor stopped it, and not because it hung: its job has used no attempt.
+    pub(crate) fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason, is_dismissed: bool) {
+        let WorkerId { slot, pid } = worker_id;
+        self.with_queue_in_supervisor(|queue| {
+            let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
+            queue.wake_workers(to_wake);
+            if queue.state.is_draining && !is_dismissed {
+                // Its supervisor is shutting down and starts no other incarnation: the jobs of this
+                // worker go to the others, and a drain without any worker is over.
+                queue.reschedule(|scheduler| scheduler.close_slot(slot));
+            }
+            if let Some(job) = job {
+                let failure = AttemptError::WorkerEnded(reason.clone());
+                if is_dismissed {
+                    queue.retry_interrupted(job, slot, failure);
+                } else {
+                    queue.retry_or_mark_dead(job, slot, failure);
+                }
+            }
+            // The manager starts another incarnation if the supervisor does not.
+            queue.check_workers();
+        });
+    }
+}
+
+/// A finished attempt.
+pub(crate) struct AttemptResult<W: Work + 'static> {
+    pub(crate) attempt: AttemptOutcome<W>,
+    /// When the attempt started, if that is measured.
+    pub(crate) since: Option<Time>,
+}
+
+impl<W: Work + 'static> AttemptResult<W> {
+    /// Returns `true` if the work was dropped before it finished.
+    pub(crate) const fn is_cut_short(&self) -> bool {
+        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
+    }
+}
+
+impl<W: Work + 'static> Queue<'_, W> {
+    fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
+        let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
+        // The job was leased again if this incarnation was abandoned.
+        let Some(job) = job else { return self.defer_drop(finished) };
+        if let Some(since) = finished.since {
+            let worked = self.now().saturating_sub(since);
+            self.state.stats.works.count(worked);
+        }
+        match finished.attempt {
+            AttemptOutcome::Done(output) => self.job_completed(job.item, output),
+            AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
+            AttemptOutcome::Abandoned => self.drop_cancelled(job.item),
+        }
+    }
+
+    fn lease(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
+        if !self.state.scheduler.has_job_for(worker_id.slot) {
+            self.refill();
+        }
+        if let Some(leased) = self.lease_from_scheduler(worker_id) {
+            return Some(leased);
+        }
+        // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
+        // the buffer, so it checks once more.
+        self.drain_buffer();
+        let leased = self.lease_from_scheduler(worker_id);
+        if leased.is_none() {
+            self.schedule_tick();
+        }
+        leased
+    }
+
+    fn lease_from_scheduler(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
+        let (time, mut expired) = (self.time(), Vec::new());
+        let (next, to_wake) =
+            self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
+        self.wake_workers(to_wake);
+        self.drop_expired(expired);
+        let Next::Job(task, waiting_since) = next else { return None };
+        let since = waiting_since.map(|waiting_since| {
+            let now = self.now();
+            self.state.stats.waits.count(now.saturating_sub(waiting_since));
+            now
+        });
+        self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
+        let time_limit = task.options(&self.state.options).time_limit;
+        Some(Leased { task, since, time_limit })
+    }
+}

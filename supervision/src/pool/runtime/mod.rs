@@ -1,0 +1,34 @@
+//! The running pool: the state behind the lock of the queue, the submitters' side, the workers'
+//! side, and the children of the pool's supervisor.
+
+mod admission;
+mod counters;
+mod drain;
+mod fn_worker;
+mod job_state;
+mod lease;
+mod manager;
+mod outcomes;
+mod queue;
+mod repair;
+mod shared;
+mod submit;
+mod submit_buffer;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod wait_queue;
+mod worker_actor;
+mod worker_exit;
+
+pub(crate) use admission::AdmitError;
+pub(crate) use drain::Drainer;
+pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
+pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
+pub(crate) use manager::PoolManager;
+pub use shared::Routing;
+pub(crate) use shared::{Shared, WorkerMsg};
+pub(crate) use submit::Submit;
+pub(crate) use threads::{Thread, ThreadWaiter, Threads, shutdown_time};
+pub(crate) use worker_actor::{WorkerActor, WorkerArgs, WorkerOf};
+pub(crate) use worker_exit::ExitHistory;

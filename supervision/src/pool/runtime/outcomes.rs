@@ -1,0 +1,162 @@
+//! The ends of attempts and of jobs: completed, retried, dead, or dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job_state::{AfterFailure, JobState};
+use super::queue::Queue;
+use super::submit_buffer::Queued;
+use crate::pool::event::JobEvent;
+use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
+use crate::pool::scheduler::{Phase, QueuedJob, Target};
+use crate::pool::worker::Work;
+
+impl<W: Work + 'static> Queue<'_, W> {
+    /// Completes a leased job with its output.
+    pub(crate) fn job_completed(&mut self, job: Arc<JobState<W>>, output: W::Output) {
+        if job.try_complete() {
+            self.state.stats.completed += 1;
+            self.record(JobEvent::Done(job.id));
+            self.complete(job, output);
+        } else {
+            self.defer_drop(output);
+            self.drop_cancelled(job);
+        }
+    }
+
+    /// Drops a job that was cancelled and is in no place: its result is delivered already.
+    pub(crate) fn drop_cancelled(&mut self, job: Arc<JobState<W>>) {
+        self.state.stats.dropped += 1;
+        self.defer_drop(job);
+    }
+
+    /// Ends a job that is in no place, with an error.
+    fn drop_job(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>, event: fn(JobId) -> JobEvent) {
+        if !job.try_complete() {
+            return self.drop_cancelled(job);
+        }
+        self.state.stats.dropped += 1;
+        self.record(event(job.id));
+        self.fail(job, error);
+    }
+
+    pub(crate) fn drop_expired(&mut self, expired: Vec<Arc<JobState<W>>>) {
+        for job in expired {
+            if let Some(failures) = job.take_failures() {
+                self.mark_dead(job, failures, JobError::ExpiredAfterFailures);
+            } else {
+                self.drop_job(job, JobError::Expired, JobEvent::Expired);
+            }
+        }
+    }
+
+    /// Drops all queued jobs and returns their number.
+    pub(crate) fn clear(&mut self) -> usize {
+        let waiting = self.state.scheduler.clear();
+        let count = waiting.len();
+        waiting.into_iter().for_each(|job| self.drop_job(job, JobError::Dropped, JobEvent::Dropped));
+        count
+    }
+
+    /// Drops the queued jobs of a draining pool that has no worker to run them.
+    pub(crate) fn clear_if_no_worker(&mut self) {
+        let scheduler = &self.state.scheduler;
+        if scheduler.phase() == Phase::Finishing && scheduler.has_no_worker(self.pool.wanted()) {
+            self.clear();
+        }
+    }
+
+    /// Drops the jobs that were pinned to a worker that is no longer due.
+    pub(crate) fn drop_orphaned(&mut self) {
+        while let Some(job) = self.state.scheduler.pop_orphaned() {
+            self.drop_job(job, JobError::Dropped, JobEvent::Dropped);
+        }
+    }
+
+    /// Ends all running jobs with [`JobError::Dropped`]. Their workers observe that at their next
+    /// await; until they have dropped a job, it stays leased.
+    pub(crate) fn cancel_leased(&mut self) {
+        for job in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
+            if job.try_complete() {
+                self.record(JobEvent::Dropped(job.id));
+                self.fail(job, JobError::Dropped);
+            }
+        }
+    }
+
+    /// Handles a failed attempt of the worker in this slot. The job is in no place. It is retried,
+    /// on another worker unless it has a key or is pinned; or it becomes a dead job.
+    pub(crate) fn retry_or_mark_dead(
+        &mut self,
+        mut job: Queued<W>,
+        slot: usize,
+        failure: AttemptError<W::Error>,
+    ) {
+        if self.state.is_closed() || job.item.is_complete() {
+            self.defer_drop(failure);
+            return self.drop_job(job.item, JobError::Dropped, JobEvent::Dropped);
+        }
+        match job.item.fail(failure, &self.state.options) {
+            AfterFailure::Dead(failures) => self.mark_dead(job.item, failures, JobError::Failed),
+            AfterFailure::Retry(delay) => {
+                if !matches!(job.placement.target, Target::Key(_) | Target::Pinned(_)) {
+                    job.placement.target = Target::Except(slot);
+                }
+                self.retry(job, (!delay.is_zero()).then_some(delay));
+            }
+        }
+    }
+
+    /// Handles the end of an attempt that was interrupted through no fault of the job or its
+    /// worker. The attempt does not count, unless the job must not start twice.
+    pub(crate) fn retry_interrupted(&mut self, job: Queued<W>, slot: usize, failure: AttemptError<W::Error>) {
+        let is_tried_once = job.item.options(&self.state.options).attempts == 1;
+        if is_tried_once || self.state.is_closed() || job.item.is_complete() {
+            self.retry_or_mark_dead(job, slot, failure);
+        } else {
+            self.retry(job, None);
+        }
+    }
+
+    fn retry(&mut self, job: Queued<W>, delay: Option<Duration>) {
+        self.state.stats.retried += 1;
+        self.record(JobEvent::Retried(job.item.id));
+        let since = Some(self.now());
+        self.enqueue(QueuedJob { since, ..job }, delay);
+    }
+
+    /// Queues a job, after a delay if there is one.
+    pub(crate) fn enqueue(&mut self, job: Queued<W>, delay: Option<Duration>) {
+        let is_timed = delay.is_some() || job.placement.expires.is_some();
+        if let Some(delay) = delay {
+            let until = self.now().saturating_add(delay);
+            self.state.scheduler.delay(job, until);
+        } else {
+            self.reschedule(|scheduler| scheduler.enqueue(job));
+        }
+        if is_timed {
+            self.schedule_tick();
+        }
+    }
+
+    fn mark_dead(
+        &mut self,
+        job: Arc<JobState<W>>,
+        failures: Failures<W::Error>,
+        error: fn(Failures<W::Error>) -> JobError<W::Error>,
+    ) {
+        if !job.try_complete() {
+            self.defer_drop(failures);
+            return self.drop_cancelled(job);
+        }
+        self.state.stats.failed += 1;
+        self.record(JobEvent::Dead(job.id));
+        let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures: failures.clone() };
+        self.state.dead.push_back(dead);
+        if self.state.dead.len() > self.state.max_dead {
+            let evicted = self.state.dead.pop_front();
+            self.defer_drop(evicted);
+        }
+        self.fail(job, error(failures));
+    }
+}

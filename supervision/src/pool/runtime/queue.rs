@@ -1,0 +1,252 @@
+//! The locked queue of a pool, and the effects that follow when it is unlocked: workers and tasks
+//! are woken, results are delivered, and users' values are dropped, whose destructors may do
+//! anything.
+
+use std::mem;
+use std::sync::Arc;
+
+use perennial_actors::host::sync::MutexGuard;
+use perennial_actors::host::{Guarded, dispose_each, ignore_panic};
+use tokio::sync::oneshot;
+
+use super::job_state::{Admitted, JobState};
+use super::shared::{Jobs, Shared, State};
+use crate::pool::event::JobEvent;
+use crate::pool::job::JobError;
+use crate::pool::scheduler::{EXPIRED_AT_ONCE, Time};
+use crate::pool::stats::PoolStats;
+use crate::pool::worker::Work;
+
+/// The locked queue of a pool. The functions that pass it to a closure perform its effects.
+pub(crate) struct Queue<'a, W: Work + 'static> {
+    pub(crate) pool: &'a Shared<W>,
+    pub(crate) state: MutexGuard<'a, State<W>>,
+    /// The current time, read at most once.
+    now: Option<Time>,
+    /// `true` once the submit buffer is drained and its credit revoked: every concurrent submission
+    /// must take the queue lock.
+    is_synced: bool,
+    /// The first worker to wake. One is nearly always enough.
+    to_wake: Option<usize>,
+    more_to_wake: Vec<usize>,
+    notify_manager: bool,
+    /// A job that its worker has completed, and its output.
+    completed: Option<(Arc<JobState<W>>, W::Output)>,
+    effects: Vec<Effect<W>>,
+}
+
+/// A rarer effect of a change.
+enum Effect<W: Work + 'static> {
+    /// Answers a submitter that waited for room.
+    Answer(oneshot::Sender<Admitted<W>>, Admitted<W>),
+    /// Delivers an error as the result of a job.
+    Fail(Arc<JobState<W>>, JobError<W::Error>),
+    /// Drops a value.
+    Drop(Deferred),
+}
+
+/// A value that is dropped under no lock, and under a panic guard.
+pub(crate) type Deferred = Box<dyn Send>;
+
+impl<W: Work + 'static> Shared<W> {
+    /// Locks the queue, drains the submit buffer into the scheduler, runs `change`, unlocks the
+    /// queue and performs the effects.
+    pub(crate) fn with_queue<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
+        self.run(true, change).0
+    }
+
+    /// Like `with_queue`, in the task of a supervisor: users' values are dropped in another task.
+    pub(crate) fn with_queue_in_supervisor<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
+        let (result, values) = self.run(true, change);
+        dispose_each(values);
+        result
+    }
+
+    /// Like `with_queue`, for a worker whose next job is in the scheduler: the submit buffer is not
+    /// drained.
+    pub(crate) fn with_scheduler<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
+        self.run(false, change).0
+    }
+
+    /// Changes the scheduler, and wakes the workers that `change` returns.
+    pub(crate) fn reschedule(&self, change: impl FnOnce(&mut Jobs<W>) -> Vec<usize>) {
+        self.with_queue(|queue| queue.reschedule(change));
+    }
+
+    /// Returns the result of `change`, and the values to drop.
+    fn run<R>(&self, sync: bool, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> (R, Vec<Deferred>) {
+        let mut queue = Queue {
+            pool: self,
+            state: self.lock_state(),
+            now: None,
+            is_synced: false,
+            to_wake: None,
+            more_to_wake: Vec::new(),
+            notify_manager: false,
+            completed: None,
+            effects: Vec::new(),
+        };
+        if sync {
+            queue.drain_buffer();
+        }
+        let result = change(&mut queue);
+        (result, queue.unlock())
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        self.with_queue(|queue| {
+            let (scheduler, counters) = (&queue.state.scheduler, &queue.state.stats);
+            PoolStats {
+                submitted: self.submit_buffer.lock().submitted,
+                queued: scheduler.waiting(),
+                running: scheduler.leased(),
+                completed: counters.completed,
+                failed: counters.failed,
+                retried: counters.retried,
+                dropped: counters.dropped,
+                workers: (0..self.workers().len()).filter(|slot| scheduler.is_present(*slot)).count(),
+                wait_p50: counters.waits.percentile(0.5),
+                wait_p99: counters.waits.percentile(0.99),
+                work_p50: counters.works.percentile(0.5),
+                work_p99: counters.works.percentile(0.99),
+            }
+        })
+    }
+}
+
+impl<W: Work + 'static> Queue<'_, W> {
+    /// Moves the submit buffer into the scheduler and revokes the credit.
+    pub(crate) fn drain_buffer(&mut self) {
+        let mut submit_buffer = self.pool.submit_buffer.lock();
+        submit_buffer.credit = 0;
+        self.state.scheduler.append(&mut submit_buffer.jobs);
+        self.is_synced = true;
+    }
+
+    /// Moves the submit buffer into the scheduler, for a worker that found no job there. If there
+    /// are jobs in it, this worker is not idle, and neither is any other: new credit is granted.
+    pub(crate) fn refill(&mut self) {
+        let mut submit_buffer = self.pool.submit_buffer.lock();
+        if !submit_buffer.jobs.is_empty() {
+            self.state.scheduler.append(&mut submit_buffer.jobs);
+            submit_buffer.credit = self.state.credit();
+        }
+    }
+
+    pub(crate) fn now(&mut self) -> Time {
+        *self.now.get_or_insert_with(|| self.pool.now())
+    }
+
+    /// Returns the current time if the scheduler needs it.
+    pub(crate) fn time(&mut self) -> Time {
+        if self.state.scheduler.is_timed() { self.now() } else { Time::ZERO }
+    }
+
+    /// Changes the scheduler, and wakes the workers that `change` returns.
+    pub(crate) fn reschedule<I: IntoIterator<Item = usize>>(
+        &mut self,
+        change: impl FnOnce(&mut Jobs<W>) -> I,
+    ) {
+        let to_wake = change(&mut self.state.scheduler);
+        self.wake_workers(to_wake);
+    }
+
+    pub(crate) fn wake_workers(&mut self, to_wake: impl IntoIterator<Item = usize>) {
+        for slot in to_wake {
+            match self.to_wake {
+                None => self.to_wake = Some(slot),
+                Some(_) => self.more_to_wake.push(slot),
+            }
+        }
+    }
+
+    pub(crate) fn record(&self, event: JobEvent) {
+        self.pool.events.record(event);
+    }
+
+    pub(crate) fn complete(&mut self, job: Arc<JobState<W>>, output: W::Output) {
+        self.completed = Some((job, output));
+    }
+
+    pub(crate) fn answer(&mut self, submitter: oneshot::Sender<Admitted<W>>, admitted: Admitted<W>) {
+        self.effects.push(Effect::Answer(submitter, admitted));
+    }
+
+    pub(crate) fn fail(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>) {
+        self.effects.push(Effect::Fail(job, error));
+    }
+
+    pub(crate) fn defer_drop(&mut self, value: impl Send + 'static) {
+        self.effects.push(Effect::Drop(Box::new(Guarded::new(value))));
+    }
+
+    /// Makes the manager check whether each of the wanted workers runs.
+    pub(crate) fn check_workers(&mut self) {
+        self.notify_manager |= !mem::replace(&mut self.state.is_checking_workers, true);
+    }
+
+    /// Notifies the manager if the next deadline is before its current one.
+    pub(crate) fn schedule_tick(&mut self) {
+        let now = self.time();
+        let State { scheduler, next_tick, .. } = &mut *self.state;
+        let next = scheduler.next_deadline(now);
+        if next.is_some_and(|next| next_tick.is_none_or(|next_tick| next < next_tick)) {
+            *next_tick = next;
+            self.notify_manager = true;
+        }
+    }
+
+    /// Handles what is due. Returns the next deadline, and `true` if more jobs may have expired.
+    pub(crate) fn tick(&mut self) -> (Option<Time>, bool) {
+        let now = self.now();
+        let mut expired = Vec::new();
+        self.reschedule(|scheduler| scheduler.tick(now, &mut expired));
+        let is_partial = expired.len() == EXPIRED_AT_ONCE;
+        self.drop_expired(expired);
+        self.state.next_tick = self.state.scheduler.next_deadline(now);
+        (self.state.next_tick, is_partial)
+    }
+
+    /// Unlocks the queue and performs the effects. Returns the values to drop.
+    fn unlock(mut self) -> Vec<Deferred> {
+        if self.state.drain_waiters > 0 && !self.is_synced {
+            self.drain_buffer();
+        }
+        self.clear_if_no_worker();
+        self.release_waiters();
+        self.drop_orphaned();
+        let Self { pool, mut state, to_wake, more_to_wake, mut notify_manager, completed, effects, .. } =
+            self;
+        if state.scaling_idle && to_wake.is_none() && state.scheduler.runnable() > 0 {
+            state.scaling_idle = false;
+            notify_manager = true;
+        }
+        let credit = if self.is_synced { state.credit() } else { 0 };
+        if credit > 0 {
+            pool.submit_buffer.lock().credit = credit;
+        }
+        let is_emptied = state.drain_waiters > 0 && state.is_run_down(pool.wanted());
+        drop(state);
+        to_wake.into_iter().chain(more_to_wake).for_each(|slot| pool.wake_worker(slot));
+        if notify_manager {
+            pool.notify_manager();
+        }
+        pool.events.publish();
+        if let Some((job, output)) = completed {
+            // Dropped by the worker itself, under the panic guard around each job.
+            drop(job.deliver(Ok(output)));
+        }
+        let mut values = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Answer(submitter, admitted) => pool.answer(submitter, admitted),
+                Effect::Fail(job, error) => values.push(Box::new((job.deliver(Err(error)), job)) as Deferred),
+                Effect::Drop(value) => values.push(value),
+            }
+        }
+        if is_emptied {
+            ignore_panic(|| pool.emptied.notify_waiters());
+        }
+        values
+    }
+}

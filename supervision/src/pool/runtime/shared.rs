@@ -1,0 +1,272 @@
+//! The state that the handles, the workers and the manager of a pool share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::Address;
+use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
+use perennial_actors::host::{add_time, dispose_each};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::counters::{Counters, is_sampled};
+use super::job_state::{JobOptions, JobState};
+use super::submit_buffer::SubmitBuffer;
+use super::threads::Threads;
+use super::wait_queue::WaitQueue;
+use crate::pool::event::Events;
+use crate::pool::job::{DeadJob, JobError};
+use crate::pool::scheduler::{Phase, Scheduler, Time};
+use crate::pool::worker::Work;
+use crate::supervisor::WeakSupervisorHandle;
+
+/// The messages of a worker.
+pub(crate) enum WorkerMsg {
+    /// A job may be available.
+    Wake,
+    /// Continues running jobs, as a message from the worker to itself.
+    Run,
+    /// The thread of the worker is free again.
+    Freed,
+}
+
+/// Makes the manager check its deadlines now.
+pub(crate) struct Tick;
+
+/// How jobs are assigned to workers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Routing {
+    /// Any free worker takes the next job: no job waits for a busy worker while another is idle.
+    /// The default.
+    #[default]
+    Shared,
+    /// Jobs are assigned to the running workers in turn. If a worker ends, its jobs go to all
+    /// workers.
+    RoundRobin,
+    /// A job is assigned to the running worker with the fewest jobs. If a worker ends, its jobs go
+    /// to all workers.
+    LeastQueued,
+}
+
+/// The shared state of a pool, which outlives the incarnations of its workers.
+pub(crate) struct Shared<W: Work + 'static> {
+    began: Instant,
+    state: Mutex<State<W>>,
+    pub(crate) submit_buffer: SubmitBuffer<W>,
+    /// `true` if the times of every job are measured.
+    times_all_jobs: bool,
+    workers: OnceLock<Box<[Address<WorkerMsg>]>>,
+    manager: OnceLock<Address<Tick>>,
+    /// Weak, because the supervisor owns its children, and they own this.
+    pub(crate) supervisor: WeakSupervisorHandle,
+    /// Notified when no job is queued or runs.
+    pub(crate) emptied: Notify,
+    pub(in crate::pool) events: Events,
+    /// The target number of workers.
+    wanted: AtomicUsize,
+    /// The threads of blocking workers, and how long a stop waits for them.
+    pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
+    /// `true` while the workers are reconciled.
+    pub(crate) is_repairing: AtomicBool,
+    /// Serializes changes of the workers.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+}
+
+/// The scheduler of the jobs of a pool.
+pub(crate) type Jobs<W> = Scheduler<Arc<JobState<W>>>;
+
+/// The state behind the lock of the queue.
+pub(crate) struct State<W: Work + 'static> {
+    pub(crate) scheduler: Jobs<W>,
+    pub(crate) stats: Counters,
+    pub(crate) dead: VecDeque<DeadJob<W>>,
+    pub(crate) max_dead: usize,
+    pub(crate) routing: Routing,
+    /// The default options of a job.
+    pub(crate) options: JobOptions,
+    /// The next deadline of the manager.
+    pub(crate) next_tick: Option<Time>,
+    /// The submitters that wait for room. While there are any, a new submission finds no room.
+    pub(crate) waiters: WaitQueue<W>,
+    /// `true` if the manager does not check the load: it must be notified when jobs have to wait.
+    pub(crate) scaling_idle: bool,
+    /// `true` if the manager checks for missing workers.
+    pub(crate) is_checking_workers: bool,
+    /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
+    pub(crate) handles_dropped: bool,
+    /// The number of callers that wait until the pool is empty.
+    pub(crate) drain_waiters: usize,
+    /// `true` if the tree of the pool has ended.
+    pub(crate) tree_ended: bool,
+    /// `true` if the pool rejects jobs because its tree stops after they are finished.
+    pub(crate) is_draining: bool,
+    /// `true` if a callback for the end of the tree is registered.
+    pub(crate) is_watching: bool,
+}
+
+impl<W: Work + 'static> Shared<W> {
+    pub(crate) fn new(
+        scheduler: Jobs<W>,
+        wanted: usize,
+        times_all_jobs: bool,
+        max_dead: usize,
+        supervisor: WeakSupervisorHandle,
+    ) -> Self {
+        let state = State {
+            scheduler,
+            stats: Counters::default(),
+            dead: VecDeque::new(),
+            max_dead,
+            routing: Routing::default(),
+            options: JobOptions::default(),
+            next_tick: None,
+            waiters: WaitQueue::new(),
+            scaling_idle: false,
+            is_checking_workers: false,
+            handles_dropped: false,
+            drain_waiters: 0,
+            tree_ended: false,
+            is_draining: false,
+            is_watching: false,
+        };
+        Self {
+            began: Instant::now(),
+            state: Mutex::new(state),
+            submit_buffer: SubmitBuffer::new(),
+            times_all_jobs,
+            workers: OnceLock::new(),
+            manager: OnceLock::new(),
+            supervisor,
+            emptied: Notify::new(),
+            events: Events::new(),
+            wanted: wanted.into(),
+            threads: OnceLock::new(),
+            is_repairing: AtomicBool::new(false),
+            changing: tokio::sync::Mutex::const_new(()),
+        }
+    }
+
+    /// Locks the queue. The jobs in the submit buffer stay there.
+    pub(crate) fn lock_state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock()
+    }
+
+    /// Changes the default options of a job.
+    pub(crate) fn set_options(&self, set: impl FnOnce(&mut JobOptions)) {
+        set(&mut self.lock_state().options);
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.began.elapsed()
+    }
+
+    /// Returns `true` if the times of this job are measured.
+    pub(crate) const fn is_timed(&self, number: u64) -> bool {
+        self.times_all_jobs || is_sampled(number)
+    }
+
+    /// Converts a time since the pool was made.
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        add_time(self.began, time)
+    }
+
+    /// Returns the target number of workers.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_wanted(&self, workers: usize) {
+        self.wanted.store(workers, Ordering::Release);
+    }
+
+    /// Sets the addresses of the workers and the manager. Only the first call has an effect.
+    pub(crate) fn set_actors(&self, workers: Box<[Address<WorkerMsg>]>, manager: Address<Tick>) {
+        let _ = self.workers.set(workers);
+        let _ = self.manager.set(manager);
+    }
+
+    /// Returns the addresses of the workers, or none before the pool becomes part of a tree.
+    pub(crate) fn workers(&self) -> &[Address<WorkerMsg>] {
+        self.workers.get().map_or(&[], |workers| workers)
+    }
+
+    pub(crate) fn wake_worker(&self, slot: usize) {
+        if let Some(worker) = self.workers().get(slot) {
+            // A restarting worker checks for jobs by itself. A full mailbox already has a message.
+            let _ = worker.cast(WorkerMsg::Wake);
+        }
+    }
+
+    pub(crate) fn notify_manager(&self) {
+        if let Some(manager) = self.manager.get() {
+            let _ = manager.cast(Tick);
+        }
+    }
+}
+
+impl<W: Work + 'static> State<W> {
+    /// Returns `true` if jobs are accepted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.scheduler.phase() == Phase::Open && !self.tree_ended && !self.is_draining
+    }
+
+    /// Returns `true` if the queue has room for any job.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiters.is_empty() && self.scheduler.room() > 0
+    }
+
+    /// Returns how many more jobs may be submitted without the lock of the queue.
+    pub(crate) fn credit(&self) -> usize {
+        // Room belongs to the submitters that wait for it, before any new submission.
+        let is_plain = self.is_open()
+            && self.routing == Routing::Shared
+            && !self.scaling_idle
+            && self.waiters.is_empty();
+        if is_plain { self.scheduler.credit() } else { 0 }
+    }
+
+    /// Begins to watch for the end of the tree, and accepts jobs for all of its workers. Does
+    /// nothing and returns `true` if it watches already: a worker that restarts while the pool
+    /// drains does not open it again.
+    pub(crate) fn start_watching(&mut self, wanted: usize) -> bool {
+        if std::mem::replace(&mut self.is_watching, true) {
+            return true;
+        }
+        (self.tree_ended, self.is_draining) = (false, false);
+        for slot in 0..wanted {
+            // No worker runs that would have to be woken.
+            self.scheduler.set_open(slot, true);
+        }
+        false
+    }
+
+    /// Returns `true` if no job is queued or leased, or if the pool drains and no worker is left to
+    /// run one.
+    pub(crate) fn is_run_down(&self, wanted: usize) -> bool {
+        self.scheduler.is_empty() || (self.is_draining && self.scheduler.has_no_worker(wanted))
+    }
+
+    /// Returns `true` if jobs that return to the queue are dropped.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.scheduler.phase() == Phase::Closed || self.tree_ended
+    }
+}
+
+impl<W: Work + 'static> Drop for Shared<W> {
+    /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
+    fn drop(&mut self) {
+        let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
+        let (queued, dead) = {
+            let mut state = self.lock_state();
+            (state.scheduler.clear(), std::mem::take(&mut state.dead))
+        };
+        let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
+        let undelivered = jobs.iter().filter(|job| job.try_complete());
+        let undelivered: Vec<_> = undelivered.map(|job| job.deliver(Err(JobError::Dropped))).collect();
+        // In other tasks: a supervisor may drop the last reference.
+        dispose_each(undelivered);
+        dispose_each(jobs);
+        dispose_each(dead.into());
+    }
+}

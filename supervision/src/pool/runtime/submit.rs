@@ -1,0 +1,97 @@
+//! The submission of a job: it is admitted at once, or after a wait for room.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use perennial_actors::host::{catch_panic, ignore_panic};
+use tokio::sync::oneshot;
+
+use super::admission::AdmitError;
+use super::job_state::{Admitted, NewJob};
+use super::shared::Shared;
+use super::wait_queue::PendingAdmission;
+use crate::pool::submission::SubmitError;
+use crate::pool::worker::Work;
+
+/// The future that submits a job when there is room. Dropping it discards a job that waits.
+pub(crate) struct Submit<W: Work + 'static> {
+    pub(crate) pool: Arc<Shared<W>>,
+    state: State<W>,
+}
+
+enum State<W: Work + 'static> {
+    New(NewJob<W>),
+    Waiting(PendingAdmission<W>),
+    Done,
+}
+
+/// No part of it is pinned.
+impl<W: Work + 'static> Unpin for Submit<W> {}
+
+impl<W: Work + 'static> Submit<W> {
+    pub(crate) const fn new(pool: Arc<Shared<W>>, new_job: NewJob<W>) -> Self {
+        Self { pool, state: State::New(new_job) }
+    }
+}
+
+impl<W: Work + 'static> Future for Submit<W> {
+    type Output = Admitted<W>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Admitted<W>> {
+        let mut pending = match mem::replace(&mut self.state, State::Done) {
+            State::New(new_job) => match self.pool.admit(new_job) {
+                Ok(job) => return Poll::Ready(Ok(job)),
+                Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                Err(AdmitError::Full(new_job)) => self.pool.wait_for_room(new_job),
+            },
+            State::Waiting(pending) => pending,
+            State::Done => return Poll::Pending,
+        };
+        if let Poll::Ready(Ok(admitted)) = Pin::new(&mut pending.answer).poll(cx) {
+            return Poll::Ready(admitted);
+        }
+        self.state = State::Waiting(pending);
+        Poll::Pending
+    }
+}
+
+impl<W: Work + 'static> Drop for Submit<W> {
+    /// Leaves the wait queue. A job that was admitted unobserved is cancelled.
+    fn drop(&mut self) {
+        let State::Waiting(mut pending) = mem::replace(&mut self.state, State::Done) else { return };
+        pending.answer.close();
+        let waiter = self.pool.lock_state().waiters.remove(&pending);
+        ignore_panic(|| drop(waiter));
+        if let Ok(admitted) = pending.answer.try_recv() {
+            self.pool.discard(admitted);
+        }
+        ignore_panic(|| drop(pending));
+    }
+}
+
+impl<W: Work + 'static> Shared<W> {
+    /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the answer
+    /// is available at once.
+    fn wait_for_room(&self, new_job: NewJob<W>) -> PendingAdmission<W> {
+        self.with_queue(|queue| queue.state.waiters.push(new_job))
+    }
+
+    /// Answers a submitter that waited for room.
+    pub(crate) fn answer(&self, submitter: oneshot::Sender<Admitted<W>>, admitted: Admitted<W>) {
+        // The waker of the submitter may panic; the answer is there by then.
+        if let Ok(Err(admitted)) = catch_panic(None, || submitter.send(admitted)) {
+            self.discard(admitted);
+        }
+    }
+
+    /// Cancels an admitted job, or drops a refused one, whose submitter is gone.
+    fn discard(&self, admitted: Admitted<W>) {
+        match admitted {
+            Ok(job) => drop(self.cancel(&job)),
+            Err(refused) => ignore_panic(|| drop(refused)),
+        }
+    }
+}

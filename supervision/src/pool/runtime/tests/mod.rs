@@ -1,0 +1,9 @@
+//! Tests of the parts of a running pool without tasks and clocks, and the protocol of submitters
+//! and workers under loom.
+
+#[cfg(not(model))]
+mod counters;
+#[cfg(model)]
+mod loom_queue;
+#[cfg(not(model))]
+mod repair;

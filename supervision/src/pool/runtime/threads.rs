@@ -1,0 +1,121 @@
+//! The threads of blocking workers: one for each slot, shared by all incarnations of its worker.
+//!
+//! A call on such a thread cannot be dropped, but its job or worker can end: the job exceeds its
+//! time limit, is cancelled, or the worker is killed. The thread of a slot is therefore free only
+//! when the call has returned, and the slot takes no other job until then. So at most as many calls
+//! run at once as there are slots, and a stop can wait for running calls.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{Actor, Context, ExitReason};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::policy::Shutdown;
+
+/// The shutdown time of the thread waiter in a pool whose workers have none.
+const MIN_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// The thread of one slot. Clones refer to the same slot.
+#[derive(Clone)]
+pub(crate) struct Thread(Arc<Semaphore>);
+
+impl Default for Thread {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Thread {
+    /// Returns `true` if no call runs on it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.available_permits() > 0
+    }
+
+    /// Waits until no call runs on it.
+    pub(crate) async fn freed(&self) {
+        // The semaphore is never closed.
+        drop(self.0.acquire().await);
+    }
+
+    /// Waits until the thread is free and occupies it until the returned permit is dropped.
+    pub(crate) async fn occupy(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.clone().acquire_owned().await.ok()
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread").field("is_free", &self.is_free()).finish()
+    }
+}
+
+/// The threads of all slots of a pool.
+pub(crate) struct Threads(Box<[Thread]>);
+
+impl Threads {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(std::iter::repeat_with(Thread::default).take(slots).collect())
+    }
+
+    pub(crate) fn of(&self, slot: usize) -> Thread {
+        self.0.get(slot).cloned().unwrap_or_default()
+    }
+
+    async fn all_freed(&self) {
+        for thread in &self.0 {
+            thread.freed().await;
+        }
+    }
+
+    /// Waits until all threads are free, at most this long. Returns how many are not free.
+    pub(crate) async fn freed_within(&self, time: Option<Duration>) -> usize {
+        match time {
+            Some(time) => drop(timeout(time, self.all_freed()).await),
+            None => self.all_freed().await,
+        }
+        self.0.iter().filter(|thread| !thread.is_free()).count()
+    }
+}
+
+/// Returns the shutdown time of a worker, or `None` if it is unlimited.
+pub(crate) const fn shutdown_time(shutdown: Shutdown) -> Option<Duration> {
+    match shutdown {
+        Shutdown::BrutalKill => Some(Duration::ZERO),
+        Shutdown::Timeout(time) | Shutdown::Drain(time) => Some(time),
+        Shutdown::Infinity => None,
+    }
+}
+
+/// A child that stops last and delays the end of its pool until all threads are free. If they are
+/// not free within its shutdown time, it is reported as unstopped.
+pub(crate) struct ThreadWaiter(Arc<Threads>);
+
+impl ThreadWaiter {
+    /// Returns the shutdown of the thread waiter, given that of the workers.
+    pub(crate) const fn shutdown(workers: Shutdown) -> Shutdown {
+        match workers {
+            Shutdown::BrutalKill => Shutdown::Timeout(MIN_SHUTDOWN),
+            other => other,
+        }
+    }
+}
+
+impl Actor for ThreadWaiter {
+    type Msg = ();
+    type Args = Arc<Threads>;
+
+    async fn init(threads: &Arc<Threads>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self(threads.clone()))
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        self.0.all_freed().await;
+    }
+}

@@ -1,0 +1,172 @@
+//! The actor that runs a worker.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use perennial_actors::host::{Foreign, InPlace};
+use perennial_actors::{Actor, Context, ExitReason};
+use tokio::time::{sleep, sleep_until};
+
+use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::shared::{Shared, WorkerMsg};
+use super::threads::Thread;
+use super::worker_exit::ExitHistory;
+use crate::pool::job::AttemptError;
+use crate::pool::worker::{Work, Worker, WorkerContext};
+
+/// A worker that runs the jobs of pools of `W`.
+pub(crate) trait WorkerOf<W: Work + 'static>:
+    Worker<Job = W::Job, Output = W::Output, Error = W::Error>
+{
+}
+
+impl<W: Work + 'static, R: Worker<Job = W::Job, Output = W::Output, Error = W::Error>> WorkerOf<W> for R {}
+
+/// The actor that runs a worker.
+pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
+    worker: R,
+    args: Arc<WorkerArgs<W, R>>,
+    /// `true` while it waits for a message that its thread is free.
+    is_waiting: bool,
+}
+
+pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
+    pub(crate) pool: Arc<Shared<W>>,
+    pub(crate) slot: usize,
+    pub(crate) args: Arc<Foreign<R::Args>>,
+    pub(crate) thread: Thread,
+    pub(crate) exits: ExitHistory,
+}
+
+impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
+    /// Handles the end of an incarnation, or its abandonment.
+    fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
+        self.exits.record_exit(worker_id.pid, reason);
+        // An incarnation that panics or fails while it stops has used an attempt.
+        let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
+        let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
+        self.pool.worker_exited(worker_id, reason, is_dismissed);
+    }
+}
+
+impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
+    type Msg = WorkerMsg;
+    type Args = Arc<WorkerArgs<W, R>>;
+
+    async fn init(args: &Arc<WorkerArgs<W, R>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let worker_id = WorkerId { slot: args.slot, pid: ctx.pid() };
+        args.pool.tree_started();
+        let delay = args.exits.delay();
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        let handle = ctx.address().handle();
+        let at = WorkerContext {
+            slot: worker_id.slot,
+            pid: worker_id.pid,
+            handle: handle.clone(),
+            system: ctx.system().clone(),
+            thread: args.thread.clone(),
+        };
+        let worker =
+            R::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
+        // The exit callback returns its job to the queue before any other observer sees the exit.
+        // The worker is registered first: if it ends in between, the callback is refused, and the
+        // explicit call below frees the slot.
+        args.pool.worker_started(worker_id);
+        let shared = args.clone();
+        let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
+        if !handle.on_end(worker_id.pid, on_exit) {
+            args.worker_exited(worker_id, &ExitReason::Killed);
+        }
+        ctx.continue_with(WorkerMsg::Run);
+        Ok(Self { worker, args: args.clone(), is_waiting: false })
+    }
+
+    async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match message {
+            // The job does not run while `Wake` is in flight: a crash would make that message a
+            // dead letter.
+            WorkerMsg::Wake => ctx.continue_with(WorkerMsg::Run),
+            WorkerMsg::Run => self.run_jobs(ctx).await,
+            WorkerMsg::Freed => {
+                self.is_waiting = false;
+                self.run_jobs(ctx).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// A blocking call cannot be dropped. This waits for it until the shutdown time is over.
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        if !self.args.thread.is_free() {
+            self.args.thread.freed().await;
+        }
+    }
+}
+
+impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
+    /// Runs jobs until the budget is used up or no job is left. A stop or a kill takes effect
+    /// between two jobs.
+    async fn run_jobs(&mut self, ctx: &mut Context<Self>) {
+        if !self.args.thread.is_free() {
+            return self.wait_for_thread(ctx);
+        }
+        let (pool, worker_id) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
+        let mut finished = None;
+        while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
+            self.args.exits.record_job();
+            let attempt = attempt(&mut self.worker, pool, leased).await;
+            // While a call runs on its thread, the worker takes no job, whatever the outcome of
+            // this attempt.
+            let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
+            if !ctx.consume_budget() || !is_free {
+                pool.complete(worker_id, attempt);
+                return ctx.continue_with(WorkerMsg::Run);
+            }
+            finished = Some(attempt);
+        }
+    }
+
+    /// Continues when the call that an attempt left on the thread has returned. No handler runs
+    /// meanwhile: the worker does not count as hung, and a stop takes effect.
+    fn wait_for_thread(&mut self, ctx: &mut Context<Self>) {
+        if !self.is_waiting {
+            self.is_waiting = true;
+            let thread = self.args.thread.clone();
+            ctx.pipe_to_self(async move { thread.freed().await }, |()| WorkerMsg::Freed);
+        }
+    }
+}
+
+async fn attempt<W: Work + 'static>(
+    worker: &mut impl WorkerOf<W>,
+    pool: &Shared<W>,
+    leased: Leased<W>,
+) -> AttemptResult<W> {
+    let Leased { task, since, time_limit } = leased;
+    let mut timeout = None;
+    let mut place = pin!(Some(worker.work(&task.job)));
+    // The values in the user's future may panic when they are dropped: with a result present, or in
+    // a killed worker.
+    let mut work = InPlace::new(place.as_mut());
+    let attempt = poll_fn(|cx| {
+        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
+        if let Poll::Ready(result) = code.poll(cx) {
+            return Poll::Ready(result.map_or_else(
+                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
+                AttemptOutcome::Done,
+            ));
+        }
+        if task.poll_cancelled(cx) {
+            return Poll::Ready(AttemptOutcome::Abandoned);
+        }
+        let Some(limit) = time_limit else { return Poll::Pending };
+        let timeout = timeout
+            .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
+        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
+    });
+    AttemptResult { attempt: attempt.await, since }
+}

@@ -1,0 +1,262 @@
+//! The queued jobs: for any worker, for some workers, or delayed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::priority_queue::{PriorityQueue, QueuedJob, Rank};
+
+/// The queue in which a job waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum QueueId {
+    /// For any worker.
+    Shared,
+    /// For the worker in this slot, because of a key or a pin.
+    Keyed(usize),
+    /// For the worker in this slot, because routing chose it.
+    Routed(usize),
+    /// For every worker except the one in this slot.
+    Except(usize),
+}
+
+/// The queues of one slot.
+#[derive(Debug)]
+struct SlotQueues<I> {
+    keyed: PriorityQueue<I>,
+    routed: PriorityQueue<I>,
+    except: PriorityQueue<I>,
+}
+
+impl<I> Default for SlotQueues<I> {
+    fn default() -> Self {
+        Self {
+            keyed: PriorityQueue::default(),
+            routed: PriorityQueue::default(),
+            except: PriorityQueue::default(),
+        }
+    }
+}
+
+/// All queued jobs, each in one place.
+#[derive(Debug)]
+pub(crate) struct JobQueues<I> {
+    shared: PriorityQueue<I>,
+    slots: Vec<SlotQueues<I>>,
+    /// The slots with a job in their `except` queue.
+    excepted: BTreeSet<usize>,
+    /// Delayed jobs, by due time and number.
+    delayed: BTreeMap<(Duration, u64), QueuedJob<I>>,
+    /// The due time of each delayed job, by number.
+    due: BTreeMap<u64, Duration>,
+    /// The expiry times and numbers of all queued jobs that expire.
+    expiring: BTreeSet<(Duration, u64)>,
+    len: usize,
+}
+
+impl<I> JobQueues<I> {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            shared: PriorityQueue::default(),
+            slots: std::iter::repeat_with(SlotQueues::default).take(slots).collect(),
+            excepted: BTreeSet::new(),
+            delayed: BTreeMap::new(),
+            due: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            len: 0,
+        }
+    }
+
+    /// Returns the number of queued jobs, delayed ones included.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns the number of queued jobs that are not delayed.
+    pub(crate) fn ready(&self) -> usize {
+        self.len - self.delayed.len()
+    }
+
+    /// Returns the number of jobs that only this worker may run.
+    pub(crate) fn reserved_for(&self, slot: usize) -> usize {
+        self.slots.get(slot).map_or(0, |own| own.keyed.len() + own.routed.len())
+    }
+
+    /// Returns `true` if there is a job that a worker may not run because it failed it.
+    pub(crate) fn has_excepted(&self) -> bool {
+        !self.excepted.is_empty()
+    }
+
+    /// Returns `true` if there is a job that this worker may run. A worker that `is_alone` may also
+    /// run the jobs that it failed.
+    pub(crate) fn has_job_for(&self, slot: usize, is_alone: bool) -> bool {
+        !self.shared.is_empty()
+            || self.reserved_for(slot) > 0
+            || self.excepted.iter().any(|except| is_alone || *except != slot)
+    }
+
+    /// Adds a job to a queue.
+    pub(crate) fn push(&mut self, job: QueuedJob<I>, queue: QueueId) {
+        self.track(&job);
+        if let QueueId::Except(slot) = queue {
+            self.excepted.insert(slot);
+        }
+        self.queue(queue).push(job);
+    }
+
+    /// Returns the queue with this id, or the shared queue if there is no such slot.
+    fn queue(&mut self, queue: QueueId) -> &mut PriorityQueue<I> {
+        let Self { shared, slots, .. } = self;
+        match queue {
+            QueueId::Shared => None,
+            QueueId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own.keyed),
+            QueueId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own.routed),
+            QueueId::Except(slot) => slots.get_mut(slot).map(|own| &mut own.except),
+        }
+        .unwrap_or(shared)
+    }
+
+    /// Appends jobs for any worker that have no priority, do not expire, and are later than all
+    /// queued jobs.
+    pub(crate) fn append(&mut self, jobs: &mut VecDeque<QueuedJob<I>>) {
+        self.len += jobs.len();
+        self.shared.append(jobs);
+    }
+
+    /// Returns `true` if a queued job is delayed or expires.
+    pub(crate) fn is_timed(&self) -> bool {
+        !self.delayed.is_empty() || !self.expiring.is_empty()
+    }
+
+    /// Removes and returns the first of all jobs that this worker may run.
+    pub(crate) fn pop(&mut self, slot: usize, is_alone: bool) -> Option<(QueuedJob<I>, QueueId)> {
+        let queue = self.first_for(slot, is_alone)?;
+        let job = self.queue(queue).pop()?;
+        self.untrack(&job);
+        self.forget_if_empty(queue);
+        Some((job, queue))
+    }
+
+    /// Returns the queue whose first job is the first of all that this worker may run.
+    fn first_for(&self, slot: usize, is_alone: bool) -> Option<QueueId> {
+        let own = self.slots.get(slot)?;
+        let mut first = (QueueId::Shared, self.shared.first());
+        let mut consider = |queue, rank: Option<Rank>| {
+            if rank.is_some() && (first.1.is_none() || rank < first.1) {
+                first = (queue, rank);
+            }
+        };
+        consider(QueueId::Keyed(slot), own.keyed.first());
+        consider(QueueId::Routed(slot), own.routed.first());
+        for except in self.excepted.iter().filter(|except| is_alone || **except != slot) {
+            consider(QueueId::Except(*except), self.slots[*except].except.first());
+        }
+        first.1.map(|_| first.0)
+    }
+
+    fn forget_if_empty(&mut self, queue: QueueId) {
+        if let QueueId::Except(slot) = queue {
+            if self.slots[slot].except.is_empty() {
+                self.excepted.remove(&slot);
+            }
+        }
+    }
+
+    /// Removes the jobs that routing assigned to this worker.
+    pub(crate) fn take_routed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
+        self.take(QueueId::Routed(slot))
+    }
+
+    /// Removes the jobs that a key or a pin assigned to this worker.
+    pub(crate) fn take_keyed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
+        self.take(QueueId::Keyed(slot))
+    }
+
+    fn take(&mut self, queue: QueueId) -> Vec<QueuedJob<I>> {
+        let jobs: Vec<_> = self.queue(queue).drain().collect();
+        jobs.iter().for_each(|job| self.untrack(job));
+        jobs
+    }
+
+    /// Delays a job until this time.
+    pub(crate) fn delay(&mut self, job: QueuedJob<I>, until: Duration) {
+        self.track(&job);
+        self.due.insert(job.number, until);
+        self.delayed.insert((until, job.number), job);
+    }
+
+    /// Removes and returns a delayed job that is due.
+    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<QueuedJob<I>> {
+        let job = self.delayed.first_entry().filter(|entry| entry.key().0 <= now)?.remove();
+        self.due.remove(&job.number);
+        self.untrack(&job);
+        Some(job)
+    }
+
+    /// Removes and returns an expired job.
+    pub(crate) fn pop_expired(&mut self, now: Duration) -> Option<I> {
+        let (_, number) = self.expiring.first().copied().filter(|(at, _)| *at <= now)?;
+        self.cancel(number)
+    }
+
+    /// Returns when the next job is due or expires.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let due = self.delayed.keys().next().map(|(due, _)| *due);
+        let expires = self.expiring.first().map(|(at, _)| *at);
+        [due, expires].into_iter().flatten().min()
+    }
+
+    /// Removes a job from any place.
+    pub(crate) fn cancel(&mut self, number: u64) -> Option<I> {
+        let job = match self.due.remove(&number) {
+            Some(due) => self.delayed.remove(&(due, number))?,
+            None => self.cancel_ready(number)?,
+        };
+        self.untrack(&job);
+        Some(job.item)
+    }
+
+    fn cancel_ready(&mut self, number: u64) -> Option<QueuedJob<I>> {
+        if let Some(job) = self.shared.cancel(number) {
+            return Some(job);
+        }
+        for slot in 0..self.slots.len() {
+            for queue in [QueueId::Keyed(slot), QueueId::Routed(slot), QueueId::Except(slot)] {
+                if let Some(job) = self.queue(queue).cancel(number) {
+                    self.forget_if_empty(queue);
+                    return Some(job);
+                }
+            }
+        }
+        None
+    }
+
+    /// Removes all jobs.
+    pub(crate) fn clear(&mut self) -> Vec<I> {
+        let own = self.slots.iter_mut().flat_map(|own| [&mut own.keyed, &mut own.routed, &mut own.except]);
+        let mut all: Vec<QueuedJob<I>> =
+            own.chain([&mut self.shared]).flat_map(PriorityQueue::drain).collect();
+        all.extend(std::mem::take(&mut self.delayed).into_values());
+        self.due.clear();
+        self.excepted.clear();
+        self.expiring.clear();
+        self.len = 0;
+        all.into_iter().map(|job| job.item).collect()
+    }
+
+    /// Returns since when the oldest job has waited for a worker.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        let own = self.slots.iter().flat_map(|own| [&own.keyed, &own.routed, &own.except]);
+        own.chain([&self.shared]).filter_map(PriorityQueue::oldest).min()
+    }
+
+    fn track(&mut self, job: &QueuedJob<I>) {
+        self.len += 1;
+        self.expiring.extend(job.placement.expires.map(|at| (at, job.number)));
+    }
+
+    fn untrack(&mut self, job: &QueuedJob<I>) {
+        self.len -= 1;
+        if let Some(at) = job.placement.expires {
+            self.expiring.remove(&(at, job.number));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
+//! workers.
+
+use super::rate::Rate;
+use super::slots::Slot;
+use super::state::{Phase, Scheduler};
+
+/// The mapping of jobs to workers.
+impl<I> Scheduler<I> {
+    /// Returns the slot of the running worker with the fewest jobs.
+    pub(crate) fn least_queued(&self) -> Option<usize> {
+        let before = |place: usize, slot: &Slot<I>| {
+            self.queues.reserved_for(place) + usize::from(slot.lease.is_some())
+        };
+        let running = self.slots.iter().enumerate().filter(|(_, slot)| slot.runs());
+        running.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
+    }
+
+    /// Returns the slot of the running worker whose turn it is. Each running worker has one turn in
+    /// as many turns as there are slots.
+    pub(crate) fn next_in_turn(&mut self) -> Option<usize> {
+        self.slots.next_in_turn()
+    }
+
+    /// Returns the slot of the due worker that a key maps to.
+    pub(crate) fn slot_of_key(&self, key: u64) -> Option<usize> {
+        self.slots.of_key(key)
+    }
+
+    /// Returns the slots of the workers that are due.
+    pub(crate) fn due_slots(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
+    }
+
+    /// Returns `true` if each worker in the first `wanted` slots declined to start, so that none
+    /// runs or is due.
+    pub(crate) fn has_no_worker(&self, wanted: usize) -> bool {
+        self.slots.iter().take(wanted).all(|slot| slot.declined)
+    }
+}
+
+/// Settings and phases.
+impl<I> Scheduler<I> {
+    /// Closes the slot of a worker that ended and is not started again, as after a declined start.
+    /// Returns the workers to wake.
+    pub(crate) fn close_slot(&mut self, slot: usize) -> Vec<usize> {
+        self.slots.change(slot, |place| place.declined = true);
+        self.set_open(slot, false)
+    }
+
+    /// Sets whether the worker of a slot is due. When it is not, the jobs that were routed to it go
+    /// to all workers, and its keys map to other workers. Returns the workers to wake.
+    pub(crate) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
+        let changed = self.slots.change(slot, |place| {
+            place.open = open;
+            place.declined &= !open;
+        });
+        if changed.is_none() {
+            return Vec::new();
+        }
+        if open {
+            // The worker may have looked for a job before its slot was open.
+            return self.mark_busy(slot).into_iter().collect();
+        }
+        let mut to_requeue = self.queues.take_routed(slot);
+        to_requeue.extend(self.queues.take_keyed(slot));
+        // The worker may have been woken for a job that it may no longer run.
+        self.requeue(to_requeue)
+    }
+
+    pub(crate) fn pause(&mut self, paused: bool) -> Vec<usize> {
+        self.paused = paused;
+        self.rate_limited &= paused;
+        let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
+        for slot in &idle {
+            self.slots.change(*slot, |place| place.idle = false);
+        }
+        idle
+    }
+
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
+    pub(crate) fn set_rate(&mut self, rate: Rate) {
+        self.rate = Some(rate);
+    }
+
+    pub(crate) fn advance_to(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the scheduler and its parts.
+
+mod model;
+mod priority_queue;
+mod rate;
+mod routing;
+mod scale;
+mod scheduler;
+mod traces;

@@ -1,0 +1,374 @@
+//! The scheduler under random operations, compared with the [model](super::model).
+
+use proptest::prelude::*;
+
+use super::model::{Job, Model, Place, ms};
+use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
+use crate::pool::scheduler::rate::Rate;
+use crate::pool::scheduler::{Next, Scheduler};
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Submit {
+        priority: u8,
+        target: Target,
+        expires_in: Option<u64>,
+        delay: Option<u64>,
+    },
+    /// A woken worker leases a job; if none was woken, this worker does.
+    Lease(usize),
+    Done(usize),
+    /// An attempt fails and is retried, at once or later.
+    Fail(usize, Option<u64>),
+    /// A worker crashes; its job is retried.
+    Crash(usize),
+    /// The next incarnation starts.
+    Start(usize),
+    /// An ended incarnation calls every function.
+    OldIncarnation(usize),
+    Open(usize, bool),
+    /// The next incarnation declines to start, or a decline of the current one is reported.
+    Decline(usize),
+    Pause(bool),
+    Cancel(u64),
+    Clear,
+    Advance(u64),
+    /// Every woken worker runs.
+    FinishAll,
+}
+
+const SLOTS: usize = 4;
+
+fn op() -> impl Strategy<Value = Op> {
+    let slot = || 0..SLOTS;
+    let target = prop_oneof![
+        6 => Just(Target::Any),
+        2 => slot().prop_map(Target::Slot),
+        2 => (0..6_u64).prop_map(Target::Key),
+        1 => slot().prop_map(Target::Pinned),
+    ];
+    let submit = (0..3_u8, target, prop::option::weighted(0.2, 0..30_u64));
+    let submit = (submit, prop::option::weighted(0.2, 0..20_u64));
+    prop_oneof![
+        6 => submit.prop_map(|((priority, target, expires_in), delay)| {
+            Op::Submit { priority, target, expires_in, delay }
+        }),
+        6 => slot().prop_map(Op::Lease),
+        4 => slot().prop_map(Op::Done),
+        2 => (slot(), prop::option::of(0..20_u64)).prop_map(|(slot, delay)| Op::Fail(slot, delay)),
+        2 => slot().prop_map(Op::Crash),
+        3 => slot().prop_map(Op::Start),
+        1 => slot().prop_map(Op::OldIncarnation),
+        1 => (slot(), any::<bool>()).prop_map(|(slot, open)| Op::Open(slot, open)),
+        1 => slot().prop_map(Op::Decline),
+        1 => prop::bool::weighted(0.3).prop_map(Op::Pause),
+        1 => (0..100_u64).prop_map(Op::Cancel),
+        1 => prop::bool::weighted(0.1).prop_map(|clear| if clear { Op::Clear } else { Op::FinishAll }),
+        3 => (0..15_u64).prop_map(Op::Advance),
+        1 => Just(Op::FinishAll),
+    ]
+}
+
+/// The scheduler and the model, side by side.
+struct Comparison {
+    scheduler: Scheduler<u64>,
+    model: Model,
+}
+
+impl Comparison {
+    fn new(rate: Option<(u32, u64)>) -> Self {
+        let mut scheduler = Scheduler::new(SLOTS, usize::MAX);
+        (0..SLOTS).for_each(|slot| scheduler.worker_started(slot, 1));
+        if let Some((jobs, period)) = rate {
+            scheduler.set_rate(Rate::new(jobs, ms(period)));
+        }
+        Self { scheduler, model: Model::new(SLOTS, rate) }
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Submit { priority, target, expires_in, delay } => {
+                self.submit(priority, target, expires_in, delay);
+            }
+            Op::Lease(slot) => {
+                let woken = (0..SLOTS).map(|n| (n + slot) % SLOTS).find(|slot| self.may_lease(*slot));
+                self.lease(woken.unwrap_or(slot));
+            }
+            Op::Done(slot) => drop(self.release_lease(slot)),
+            Op::Fail(slot, delay) => {
+                if let Some(job) = self.release_lease(slot) {
+                    self.retry(slot, job, delay);
+                }
+            }
+            Op::Crash(slot) => self.crash(slot),
+            Op::Start(slot) => self.start_worker(slot),
+            Op::OldIncarnation(slot) => self.act_as_old_incarnation(slot),
+            Op::Open(slot, open) => self.open(slot, open),
+            Op::Decline(slot) => self.decline(slot),
+            Op::Pause(paused) => {
+                self.model.paused = paused;
+                let woken = self.scheduler.pause(paused);
+                self.wake(woken);
+            }
+            Op::Cancel(number) => self.cancel(number),
+            Op::Clear => self.clear(),
+            Op::Advance(time) => {
+                self.model.now += time;
+                self.tick();
+            }
+            Op::FinishAll => self.finish_all(),
+        }
+        while let Some(number) = self.scheduler.pop_orphaned() {
+            let job = *self.model.job(number);
+            assert!(matches!(job.target, Target::Pinned(slot) if !self.model.slots[slot].open), "{job:?}");
+            assert_eq!(job.place, Place::Out);
+        }
+        self.compare();
+    }
+
+    fn submit(&mut self, priority: u8, target: Target, expires_in: Option<u64>, delay: Option<u64>) {
+        let (number, now) = (self.model.jobs.len() as u64, self.model.now);
+        let expires = expires_in.map(|time| now + time);
+        let (only, except) = (None, None);
+        let job = Job { number, priority, target, only, except, expires, place: Place::Out };
+        self.model.jobs.push(job);
+        let placement = Placement { priority, target, expires: expires.map(ms) };
+        self.return_job(QueuedJob { item: number, number, placement, since: Some(ms(now)) }, delay);
+    }
+
+    /// Another worker retries the job, unless it has a key or is pinned.
+    fn retry(&mut self, slot: usize, mut job: QueuedJob<u64>, delay: Option<u64>) {
+        if !matches!(job.placement.target, Target::Key(_) | Target::Pinned(_)) {
+            job.placement.target = Target::Except(slot);
+        }
+        self.model.job(job.number).target = job.placement.target;
+        self.return_job(job, delay);
+    }
+
+    fn return_job(&mut self, job: QueuedJob<u64>, delay: Option<u64>) {
+        let due = delay.map(|delay| self.model.now + delay);
+        match due {
+            Some(due) => {
+                self.model.job(job.number).place = Place::Delayed(due);
+                self.scheduler.delay(job, ms(due));
+            }
+            None => {
+                self.model.place(job.number);
+                let woken = self.scheduler.enqueue(job);
+                self.wake(woken);
+            }
+        }
+    }
+
+    fn wake(&mut self, woken: impl IntoIterator<Item = usize>) {
+        for slot in woken {
+            let slot_state = &mut self.model.slots[slot];
+            assert!(!slot_state.woken, "the worker in {slot} is woken twice");
+            assert!(self.model.lease_of(slot).is_none(), "the worker in {slot} is busy");
+            self.model.slots[slot].woken = true;
+        }
+    }
+
+    fn may_lease(&self, slot: usize) -> bool {
+        let slot_state = self.model.slots[slot];
+        slot_state.present && slot_state.woken && self.model.lease_of(slot).is_none()
+    }
+
+    fn lease(&mut self, slot: usize) {
+        let slot_state = self.model.slots[slot];
+        if !slot_state.present || self.model.lease_of(slot).is_some() {
+            return;
+        }
+        self.model.slots[slot].woken = false;
+        let mut expired = Vec::new();
+        let (next, woken) =
+            self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired);
+        self.expire(&expired);
+        let expected = self.model.best_for(slot).filter(|_| self.model.is_within_rate());
+        match next {
+            Next::Job(number, _) => {
+                assert_eq!(Some(number), expected, "the worker in {slot} has another");
+                self.model.job(number).place = Place::Leased(slot);
+                self.model.begun.push(self.model.now);
+            }
+            Next::Nothing => assert_eq!(None, expected, "the worker in {slot} has nothing"),
+        }
+        self.wake(woken);
+    }
+
+    fn expire(&mut self, expired: &[u64]) {
+        for number in expired {
+            let now = self.model.now;
+            let job = self.model.job(*number);
+            assert!(job.expires.is_some_and(|at| at <= now), "{job:?} has not expired");
+            assert!(matches!(job.place, Place::Waiting | Place::Delayed(_)), "{job:?} does not wait");
+            job.place = Place::Out;
+        }
+    }
+
+    fn release_lease(&mut self, slot: usize) -> Option<QueuedJob<u64>> {
+        let leased = self.model.lease_of(slot);
+        let settled = self.scheduler.release_lease(slot, self.model.slots[slot].incarnation);
+        assert_eq!(settled.as_ref().map(|job| job.item), leased);
+        let job = settled?;
+        self.model.job(job.number).place = Place::Out;
+        self.model.slots[slot].woken = true;
+        Some(job)
+    }
+
+    fn crash(&mut self, slot: usize) {
+        let slot_state = self.model.slots[slot];
+        if !slot_state.present {
+            return;
+        }
+        let leased = self.model.lease_of(slot);
+        self.model.slots[slot].present = false;
+        self.model.slots[slot].woken = false;
+        self.model.requeue(slot, false);
+        let (job, woken) = self.scheduler.worker_exited(slot, slot_state.incarnation);
+        assert_eq!(job.as_ref().map(|job| job.item), leased);
+        self.wake(woken);
+        if let Some(job) = job {
+            self.model.job(job.number).place = Place::Out;
+            self.retry(slot, job, None);
+        }
+    }
+
+    fn start_worker(&mut self, slot: usize) {
+        let slot_state = &mut self.model.slots[slot];
+        if !slot_state.present {
+            slot_state.incarnation += 1;
+            (slot_state.present, slot_state.woken) = (true, true);
+            self.scheduler.worker_started(slot, slot_state.incarnation);
+        }
+    }
+
+    /// The calls of an ended incarnation have no effect.
+    fn act_as_old_incarnation(&mut self, slot: usize) {
+        let slot_state = self.model.slots[slot];
+        let old = slot_state.incarnation - u32::from(slot_state.present);
+        self.scheduler.worker_started(slot, old);
+        let (next, woken) = self.scheduler.lease(slot, old, ms(self.model.now), &mut Vec::new());
+        assert!(matches!(next, Next::Nothing) && woken.is_none());
+        assert!(self.scheduler.release_lease(slot, old).is_none());
+        let (job, woken) = self.scheduler.worker_exited(slot, old);
+        assert!(job.is_none() && woken.is_empty());
+        assert_eq!(self.scheduler.decline(slot, old), []);
+    }
+
+    fn open(&mut self, slot: usize, open: bool) {
+        self.model.slots[slot].open = open;
+        if !open {
+            self.model.requeue(slot, true);
+        }
+        let woken = self.scheduler.set_open(slot, open);
+        self.wake(woken);
+    }
+
+    fn decline(&mut self, slot: usize) {
+        let slot_state = &mut self.model.slots[slot];
+        if slot_state.present {
+            return;
+        }
+        slot_state.incarnation += 1;
+        slot_state.open = false;
+        let incarnation = slot_state.incarnation;
+        self.model.requeue(slot, true);
+        let woken = self.scheduler.decline(slot, incarnation);
+        self.wake(woken);
+    }
+
+    fn cancel(&mut self, number: u64) {
+        let job = self.model.jobs.iter_mut().find(|job| job.number == number);
+        let job = job.filter(|job| matches!(job.place, Place::Waiting | Place::Delayed(_)));
+        assert_eq!(self.scheduler.cancel(number), job.as_ref().map(|job| job.number));
+        if let Some(job) = job {
+            job.place = Place::Out;
+        }
+    }
+
+    fn clear(&mut self) {
+        let is_queued = |job: &&mut Job| matches!(job.place, Place::Waiting | Place::Delayed(_));
+        let mut expected = Vec::new();
+        for job in self.model.jobs.iter_mut().filter(is_queued) {
+            job.place = Place::Out;
+            expected.push(job.number);
+        }
+        let mut cleared = self.scheduler.clear();
+        cleared.sort_unstable();
+        assert_eq!(cleared, expected);
+    }
+
+    fn tick(&mut self) {
+        let (now, mut expired) = (self.model.now, Vec::new());
+        let woken = self.scheduler.tick(ms(now), &mut expired);
+        self.expire(&expired);
+        let late = |job: &Job| {
+            job.expires.is_some_and(|at| at <= now) && matches!(job.place, Place::Waiting | Place::Delayed(_))
+        };
+        assert!(!self.model.jobs.iter().any(late), "an expired job was not removed");
+        let due = |job: &&Job| matches!(job.place, Place::Delayed(due) if due <= now);
+        let due: Vec<u64> = self.model.jobs.iter().filter(due).map(|job| job.number).collect();
+        due.into_iter().for_each(|number| self.model.place(number));
+        self.wake(woken);
+    }
+
+    /// Lets every woken worker lease. After that no worker is idle beside a job that it may run,
+    /// unless the rate forbids it; then there is a deadline.
+    fn finish_all(&mut self) {
+        self.tick();
+        while let Some(slot) = (0..SLOTS).find(|slot| self.may_lease(*slot)) {
+            self.lease(slot);
+        }
+        let free = |slot: &usize| self.model.slots[*slot].present && self.model.lease_of(*slot).is_none();
+        for slot in (0..SLOTS).filter(free) {
+            let Some(best) = self.model.best_for(slot) else { continue };
+            assert!(!self.model.is_within_rate(), "the worker in {slot} is idle beside {best}");
+            let (now, (_, period)) = (self.model.now, self.model.rate.expect("there is one"));
+            let next = self.scheduler.next_deadline(ms(now)).expect("there is a deadline");
+            assert!(next <= ms(now + period), "the deadline is {next:?}");
+        }
+    }
+
+    fn compare(&mut self) {
+        let is_queued = |place| matches!(place, Place::Waiting | Place::Delayed(_));
+        assert_eq!(self.scheduler.waiting(), self.model.count(is_queued));
+        assert_eq!(self.scheduler.ready(), self.model.count(|place| place == Place::Waiting));
+        let leased = |place| matches!(place, Place::Leased(_));
+        assert_eq!(self.scheduler.leased(), self.model.count(leased));
+        assert_eq!(self.scheduler.is_empty(), self.model.count(|place| place != Place::Out) == 0);
+        if let Some((jobs, period)) = self.model.rate {
+            let (now, begun) = (self.model.now, &self.model.begun);
+            let recent = begun.iter().filter(|at| **at + period > now).count();
+            assert!(recent <= jobs as usize, "{recent} have started in a period");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn the_scheduler_matches_the_model(
+        rate in prop::option::weighted(0.4, (1..4_u32, 1..25_u64)),
+        ops in prop::collection::vec(op(), 1..150),
+    ) {
+        let mut comparison = Comparison::new(rate);
+        for op in ops {
+            comparison.apply(op);
+        }
+        // If nothing else happens, all jobs are done in the end.
+        comparison.apply(Op::Pause(false));
+        for slot in 0..SLOTS {
+            comparison.apply(Op::Open(slot, true));
+            comparison.apply(Op::Start(slot));
+        }
+        while !comparison.scheduler.is_empty() {
+            comparison.apply(Op::FinishAll);
+            (0..SLOTS).for_each(|slot| comparison.apply(Op::Done(slot)));
+            let next = comparison.scheduler.next_deadline(ms(comparison.model.now));
+            let wait = next.map_or(0, |next| next.as_millis() as u64).saturating_sub(comparison.model.now);
+            comparison.apply(Op::Advance(wait));
+        }
+    }
+}
