@@ -191,7 +191,7 @@ fn claims_to_an_identity_are_shared_by_their_owner_only() {
         "supervision/src/driver/state.rs",
         "supervision/src/driver/requests.rs",
         "supervision/src/driver/nested.rs",
-        "supervision/src/supervisor/requests.rs",
+        "supervision/src/supervisor/handle.rs",
     ];
     let is_home = |source: &Source| homes.iter().any(|home| source.path.ends_with(home));
     let strays: Vec<Source> = library("supervision").into_iter().filter(|source| !is_home(source)).collect();

@@ -5,9 +5,10 @@ use std::fmt;
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
 use super::group::{ChildGroup, Static};
-use super::requests::{query, start_child, start_once, terminate_child};
-use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
-use crate::error::{ChildError, StartChildError, StartOnceError};
+use super::requests::{child_start, query, send};
+use crate::driver::{Answer, Query, Specs, SupervisorNode, WeakSupervisorNode};
+use crate::engine::Request;
+use crate::error::{ChildError, StartChildError, StartChildErrorKind, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
@@ -171,7 +172,16 @@ assert!(app.tree().at(["clock"]).is_some());
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
-        start_child(&self.node, child.into()).await
+        let child = child.into();
+        let started = match self.node.check_child(child.share()) {
+            Ok(sent) => {
+                let (request, specs) = Specs::of_child(sent);
+                let Answer { result, pid, .. } = send(&self.node, request, specs).await;
+                result.map(|_| child_start(pid)).map_err(|error| StartChildErrorKind::new(error, pid))
+            }
+            Err(error) => Err(StartChildErrorKind::Spec(error)),
+        };
+        started.map_err(|kind| StartChildError { kind, child })
     }
 
     /// Adds a child that is [started once](Child::once) and starts it. Returns its address once it
@@ -214,7 +224,13 @@ assert!(app.tree().at(["clock"]).is_some());
         &self,
         child: Child<M, OwnedArgs<T>>,
     ) -> Result<Address<M>, StartOnceError<T>> {
-        start_once(&self.node, child).await
+        let (address, args) = (child.address(), child.args());
+        match self.start_child(child).await {
+            Ok(_) => Ok(address),
+            Err(StartChildError { kind, child }) => {
+                Err(StartOnceError { id: child.id, kind, args: args.take() })
+            }
+        }
     }
 
     /// Stops a child and closes its mailbox. A running `init` is cancelled, and so is a restart for
@@ -239,7 +255,8 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn terminate_child(&self, child: impl Into<G::ChildId>) -> Result<(), ChildError> {
-        terminate_child(&self.node, child.into().into()).await
+        let request = Request::Terminate(child.into().into());
+        Ok(send(&self.node, request, Specs::None).await.result.map(drop)?)
     }
 
     /// Returns the children, newest first. OTP's `which_children`.

@@ -7,8 +7,9 @@ use perennial_actors::ActorHandle;
 use super::builder::SupervisorBuilder;
 use super::group::{ChildGroup, Static};
 use super::handle::SupervisorHandle;
-use super::requests::{change, delete_child, query, restart_child};
-use crate::driver::Query;
+use super::requests::{child_start, query, send};
+use crate::driver::{Answer, Query, Specs};
+use crate::engine::{Request, Target};
 use crate::error::{ChangeError, ChildError};
 use crate::policy::{AutoShutdown, Strategy, SupervisorKind};
 use crate::spec::{ChildSpec, IntoChildren, SupervisorSpec};
@@ -131,7 +132,9 @@ assert_eq!(supervisor.count_children().await?.active, 2);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
-        change(&self.node, supervisor.spec).await
+        supervisor.spec.check(self.node.id()).map_err(ChangeError::Spec)?;
+        let (request, specs) = Specs::of_supervisor(supervisor.spec);
+        send(&self.node, request, specs).await.result.map(drop).map_err(|_| ChangeError::ShuttingDown)
     }
 }
 
@@ -187,7 +190,9 @@ assert_eq!(app.supervisor().count_children().await?.active, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
-        restart_child(&self.node, id.into()).await
+        let request = Request::Restart(Target::Id(id.into()));
+        let Answer { result, pid, .. } = send(&self.node, request, Specs::None).await;
+        Ok(result.map(|_| child_start(pid))?)
     }
 
     /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
@@ -211,7 +216,9 @@ supervisor.start_child(spec).await?;
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
-        delete_child(&self.node, id.into()).await
+        let request = Request::Delete(Target::Id(id.into()));
+        let Answer { result, deleted, .. } = send(&self.node, request, Specs::None).await;
+        result.map_err(ChildError::from).and(deleted.ok_or(ChildError::NotFound))
     }
 
     /// Returns one child. OTP's `which_child`.
