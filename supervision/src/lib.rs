@@ -85,7 +85,6 @@
 #[macro_use]
 mod examples;
 
-mod chunk_map;
 mod driver;
 mod dropped;
 mod engine;
