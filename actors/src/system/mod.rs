@@ -28,7 +28,7 @@ mod throttle;
 mod timer_wheel;
 mod wheel;
 
-pub use broadcast::{Broadcast, Sent, Subscription};
+pub use broadcast::{Broadcast, Subscription};
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::LifecycleEvent;
 pub(crate) use process_table::SlotIndex;

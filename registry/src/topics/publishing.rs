@@ -1,7 +1,6 @@
 //! Subscribing and publishing. A publisher never waits.
 
 use std::any::{Any, TypeId};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,10 +10,10 @@ use perennial_actors::host::SeqMap;
 use perennial_actors::{ActorHandle, Address, CloseHook};
 
 use super::subscriber::{Delivery, Outcome, SlowSubscriberPolicy, Subscriber};
-use super::topic::Topic;
+use crate::label::{LabelKey, Topic};
 use crate::log;
 use crate::sync::IdGen;
-use crate::table::{Retain, Table};
+use crate::table::Table;
 
 /// The outcome of one [`publish`](TopicHandle::publish): the number of subscribers per result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -38,7 +37,7 @@ pub struct PublishReport {
 #[derive(Default)]
 pub(crate) struct Topics {
     /// The [`Subscribers`] of each topic.
-    topics: Table<Key, Box<dyn Any + Send + Sync>>,
+    topics: Table<LabelKey, Box<dyn Any + Send + Sync>>,
     /// The numbers of the subscriptions.
     numbers: IdGen,
 }
@@ -50,9 +49,6 @@ impl Topics {
         self.topics.len()
     }
 }
-
-/// The key of a topic: its name and the type of its messages.
-type Key = (Cow<'static, str>, TypeId);
 
 /// The subscribers of one topic.
 struct Subscribers<T> {
@@ -112,7 +108,7 @@ impl<T> Subscribers<T> {
 /// subscriber receives the messages of one publisher in the order in which they were published.
 pub struct TopicHandle<T> {
     topics: Arc<Topics>,
-    key: Key,
+    key: LabelKey,
     message: PhantomData<fn() -> T>,
 }
 
@@ -179,29 +175,23 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         slow: SlowSubscriberPolicy,
         delivery: Delivery<T>,
     ) -> bool {
-        let (_unused, subscribed) =
-            self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
-                let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
-                let set = match &mut known {
-                    Some(known) => known.set(&handle, slow, delivery),
-                    None => Err(delivery),
-                };
-                let delivery = match set {
-                    Ok(unused) => return (None, (Some(unused), true)),
-                    Err(delivery) => delivery,
-                };
-                let mut first = None;
-                let subscribers = match known {
-                    Some(known) => known,
-                    None => first.insert(Subscribers::default()),
-                };
-                let number = self.topics.numbers.next();
-                let Some(hook) = self.close_hook(&handle, number) else {
-                    return (None, (Some(delivery), false));
-                };
-                subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
-                (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
-            });
+        let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |known| {
+            let mut first = None;
+            let subscribers = match known.and_then(|known| known.downcast_mut::<Subscribers<T>>()) {
+                Some(known) => known,
+                None => first.insert(Subscribers::default()),
+            };
+            let delivery = match subscribers.set(&handle, slow, delivery) {
+                Ok(unused) => return (None, (Some(unused), true)),
+                Err(delivery) => delivery,
+            };
+            let number = self.topics.numbers.next();
+            let Some(hook) = self.close_hook(&handle, number) else {
+                return (None, (Some(delivery), false));
+            };
+            subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
+            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
+        });
         subscribed
     }
 
@@ -266,7 +256,7 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
     pub fn subscribers(&self) -> Vec<ActorHandle> {
         let list = self.list();
-        let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
+        let handles = list.values().map(|subscriber| &subscriber.handle);
         handles.filter(|handle| !is_closed(handle)).cloned().collect()
     }
 
@@ -281,14 +271,10 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     /// Changes the subscribers of the topic, if it has any. The caller drops the result under no
     /// lock.
     fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
-        let (result, _) = self.topics.topics.update(&self.key, |subscribers| {
-            let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                return (Retain::Keep, None);
-            };
-            let result = change(subscribers);
-            (if subscribers.list.is_empty() { Retain::Remove } else { Retain::Keep }, Some(result))
-        })?;
-        result
+        let is_empty = |any: &Box<dyn Any + Send + Sync>| {
+            any.downcast_ref::<Subscribers<T>>().is_some_and(|subscribers| subscribers.list.is_empty())
+        };
+        self.topics.topics.update_or_remove(&self.key, |any| any.downcast_mut().map(change), is_empty)?
     }
 
     /// Returns the hook of a subscribed actor.
