@@ -22,7 +22,7 @@ mod extensions;
 mod process_table;
 mod settling;
 mod shared;
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod timer_wheel;

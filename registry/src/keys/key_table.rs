@@ -248,7 +248,7 @@ where
         let hash = self.hasher.hash_one(key);
         // Nearly always the hash has one key, and it is the requested one.
         let newest = |slots: &Slots<K, M, V>| {
-            (slots.first().and_then(|slot| slot.entries.last().cloned()), slots.are_more())
+            (slots.first.as_ref().and_then(|slot| slot.entries.last().cloned()), !slots.others.is_empty())
         };
         let (first, are_more) = self.entries.read(&hash, newest)?;
         let mut found = first.filter(|stored| **stored.key == *key);

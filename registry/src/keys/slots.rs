@@ -55,8 +55,8 @@ pub(super) struct Slot<K, M: Send + 'static, V> {
 /// The slots of all keys with one hash.
 pub(super) struct Slots<K, M: Send + 'static, V> {
     /// Nearly always the only slot.
-    first: Option<Slot<K, M, V>>,
-    others: Vec<Slot<K, M, V>>,
+    pub(super) first: Option<Slot<K, M, V>>,
+    pub(super) others: Vec<Slot<K, M, V>>,
 }
 
 impl<K, M: Send + 'static, V> Default for Slots<K, M, V> {
@@ -68,15 +68,6 @@ impl<K, M: Send + 'static, V> Default for Slots<K, M, V> {
 impl<K, M: Send + 'static, V> Slots<K, M, V> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<K, M, V>> {
         self.first.iter().chain(&self.others)
-    }
-
-    pub(super) const fn first(&self) -> Option<&Slot<K, M, V>> {
-        self.first.as_ref()
-    }
-
-    /// Returns `true` if there is more than one slot.
-    pub(super) const fn are_more(&self) -> bool {
-        !self.others.is_empty()
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&Slot<K, M, V>> {

@@ -71,23 +71,16 @@ impl<T> Subscribers<T> {
         Arc::make_mut(&mut self.list).insert(number, subscriber);
     }
 
-    /// Sets the policy and the delivery of a subscriber. Returns the unused delivery, to be
-    /// dropped under no lock; or the new one as an error if the actor is no subscriber.
-    fn set(
-        &mut self,
-        actor: &ActorHandle,
-        slow: SlowSubscriberPolicy,
-        delivery: Delivery<T>,
-    ) -> Result<Delivery<T>, Delivery<T>> {
+    /// Sets the delivery of a subscriber. Returns the unused one, to be dropped under no lock; or
+    /// the new one as an error if the actor is no subscriber.
+    fn set(&mut self, actor: &ActorHandle, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
-        let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // The list is copied on write while a publisher reads it, so it is written only if
         // something changes.
-        if self.list.get(*number).is_some_and(is_same) {
+        if self.list.get(*number).is_some_and(|known| known.delivery.is_same(&delivery)) {
             return Ok(delivery);
         }
         let Some(known) = Arc::make_mut(&mut self.list).get_mut(*number) else { return Err(delivery) };
-        known.slow = slow;
         Ok(std::mem::replace(&mut known.delivery, delivery))
     }
 
@@ -129,7 +122,7 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         actor: &Address<M>,
         slow: SlowSubscriberPolicy,
     ) -> bool {
-        self.subscribe_delivery(actor.handle(), slow, Delivery::plain(actor.clone()))
+        self.subscribe_delivery(actor.handle(), Delivery::plain(actor.clone(), slow))
     }
 
     /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes
@@ -166,22 +159,17 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         slow: SlowSubscriberPolicy,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> bool {
-        self.subscribe_delivery(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
+        self.subscribe_delivery(actor.handle(), Delivery::mapped(actor.clone(), slow, map))
     }
 
-    fn subscribe_delivery(
-        &self,
-        handle: ActorHandle,
-        slow: SlowSubscriberPolicy,
-        delivery: Delivery<T>,
-    ) -> bool {
+    fn subscribe_delivery(&self, handle: ActorHandle, delivery: Delivery<T>) -> bool {
         let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |known| {
             let mut first = None;
             let subscribers = match known.and_then(|known| known.downcast_mut::<Subscribers<T>>()) {
                 Some(known) => known,
                 None => first.insert(Subscribers::default()),
             };
-            let delivery = match subscribers.set(&handle, slow, delivery) {
+            let delivery = match subscribers.set(&handle, delivery) {
                 Ok(unused) => return (None, (Some(unused), true)),
                 Err(delivery) => delivery,
             };
@@ -189,7 +177,7 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
             let Some(hook) = self.close_hook(&handle, number) else {
                 return (None, (Some(delivery), false));
             };
-            subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
+            subscribers.insert(number, Subscriber { handle, delivery, hook });
             (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
         });
         subscribed
@@ -280,10 +268,7 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     /// Returns the hook of a subscribed actor.
     #[cfg(all(test, not(model)))]
     pub(crate) fn hook(&self, actor: &ActorHandle) -> Option<CloseHook> {
-        self.list()
-            .iter()
-            .find(|(_, subscriber)| subscriber.handle == *actor)
-            .map(|(_, subscriber)| subscriber.hook)
+        self.list().values().find(|subscriber| subscriber.handle == *actor).map(|subscriber| subscriber.hook)
     }
 
     /// Returns the number of subscribers in the entry, closed ones included, or `None` if the topic
