@@ -11,10 +11,10 @@ pub use perennial_actors::{
     SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
-    BindError, BroadcastReport, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor,
-    HandOverError, KeyChange, KeyEntry, LookupError, Name, NameChange, NameInfo, NamedCall, NamedCallError,
-    NamedCastError, NotJoinedError, PublishReport, RegisterError, Registry, SlowSubscriberPolicy, Topic,
-    TopicHandle, UniqueKeys, WaitError, Whereis,
+    BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError,
+    GroupMonitor, HandOverError, KeyChange, KeyEntry, Keys, LookupError, Name, NameChange, NameInfo,
+    NamedCall, NamedCallError, NamedCastError, NotJoinedError, PublishReport, RegisterError, Registry,
+    SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,

@@ -160,7 +160,7 @@ pub mod host {
         AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
     };
     pub use crate::seq_map::SeqMap;
-    pub use crate::system::{Broadcast, Sent};
+    pub use crate::system::Broadcast;
     pub use crate::type_names::ShortTypeName;
 
     /// The one door to locks and atomics, for every crate.

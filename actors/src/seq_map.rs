@@ -1,8 +1,12 @@
 //! A map from ascending numbers to values, in the order of the numbers.
 //!
-//! A hundred thousand members of one group may end at once, and each of them is removed alone. So a
-//! removal leaves a gap, and gaps are removed when there are more of them than values. Every
-//! operation costs O(log n), amortised.
+//! Nearly all values are added at the end, and any value may be removed. A hundred thousand members
+//! of one group may end at once, and each of them is removed alone. So a removal leaves a gap, and
+//! gaps are removed when there are more of them than values. Every operation costs O(log n),
+//! amortised. While no number is missing, a value is found in O(1).
+//!
+//! A B-tree would be half empty when it is filled in order, and takes as much memory for one value
+//! as for eleven.
 
 use std::collections::VecDeque;
 
@@ -30,21 +34,26 @@ impl<T> SeqMap<T> {
         Self { slots: VecDeque::new(), len: 0 }
     }
 
-    /// Inserts a value under a number that no other value has had. Costs O(1) if the number is the
-    /// highest.
-    pub fn insert(&mut self, number: u64, value: T) {
+    /// Sets the value of a number and returns the previous one. Costs O(1) if the number is the
+    /// highest, and O(n) if it is new and lower.
+    pub fn insert(&mut self, number: u64, value: T) -> Option<T> {
         if self.slots.capacity() == 0 {
             // Most maps have at most one value.
             self.slots.reserve_exact(1);
         }
-        self.len += 1;
-        match self.slots.back() {
-            Some((last, _)) if *last > number => {
-                let index = self.slots.partition_point(|(other, _)| *other < number);
+        let index = match self.slots.back() {
+            Some((last, _)) if *last >= number => self.first_from(number),
+            _ => self.slots.len(),
+        };
+        let before = match self.slots.get_mut(index) {
+            Some((other, slot)) if *other == number => slot.replace(value),
+            _ => {
                 self.slots.insert(index, (number, Some(value)));
+                None
             }
-            _ => self.slots.push_back((number, Some(value))),
-        }
+        };
+        self.len += usize::from(before.is_none());
+        before
     }
 
     /// Removes the value with this number and returns it.
@@ -93,12 +102,28 @@ impl<T> SeqMap<T> {
     }
 
     /// Returns all values with their numbers, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &T)> {
         self.slots.iter().filter_map(|(number, value)| Some((*number, value.as_ref()?)))
     }
 
+    /// Returns the values from a number on with their numbers, in order.
+    pub fn iter_from(&self, first: u64) -> impl Iterator<Item = (u64, &T)> {
+        let rest = self.slots.range(self.first_from(first)..);
+        rest.filter_map(|(number, value)| Some((*number, value.as_ref()?)))
+    }
+
+    /// Returns all values, in order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.slots.iter().filter_map(|(_, value)| value.as_ref())
+    }
+
+    /// Returns mutable references to all values, in order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|(_, value)| value.as_mut())
+    }
+
     /// Returns all values with their numbers, in order. Consumes the map.
-    pub fn into_values(self) -> impl Iterator<Item = (u64, T)> {
+    pub fn into_values(self) -> impl DoubleEndedIterator<Item = (u64, T)> {
         self.slots.into_iter().filter_map(|(number, value)| Some((number, value?)))
     }
 
@@ -114,8 +139,26 @@ impl<T> SeqMap<T> {
         self.len == 0
     }
 
+    /// Returns the index of the first slot with this number or a higher one.
+    fn first_from(&self, number: u64) -> usize {
+        self.slots.partition_point(|(other, _)| *other < number)
+    }
+
     fn index_of(&self, number: u64) -> Option<usize> {
+        // The slot of a number is here if none before it is missing.
+        let dense = usize::try_from(number.wrapping_sub(self.slots.front()?.0)).ok()?;
+        if self.slots.get(dense).is_some_and(|(other, _)| *other == number) {
+            return Some(dense);
+        }
         self.slots.binary_search_by_key(&number, |(other, _)| *other).ok()
+    }
+}
+
+impl<T> FromIterator<(u64, T)> for SeqMap<T> {
+    fn from_iter<I: IntoIterator<Item = (u64, T)>>(values: I) -> Self {
+        let mut map = Self::new();
+        values.into_iter().for_each(|(number, value)| drop(map.insert(number, value)));
+        map
     }
 }
 
@@ -127,6 +170,8 @@ fn is_gap<T>((_, value): &(u64, Option<T>)) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn all(map: &SeqMap<u64>) -> Vec<u64> {
@@ -136,7 +181,7 @@ mod tests {
     #[test]
     fn a_removed_value_is_gone_and_the_others_keep_their_order() {
         let mut map = SeqMap::default();
-        [3, 1, 7, 5].into_iter().for_each(|number| map.insert(number, number));
+        [3, 1, 7, 5].into_iter().for_each(|number| assert_eq!(map.insert(number, number), None));
         assert_eq!(all(&map), [1001, 3003, 5005, 7007]);
         assert_eq!((map.remove(3), map.remove(3), map.remove(4)), (Some(3), None, None));
         assert_eq!((all(&map), map.len()), (vec![1001, 5005, 7007], 3));
@@ -172,10 +217,82 @@ mod tests {
     #[test]
     fn emptied_map_releases_its_memory() {
         let mut map = SeqMap::default();
-        (0..100_000_u64).for_each(|number| map.insert(number, number));
+        (0..100_000_u64).for_each(|number| assert_eq!(map.insert(number, number), None));
         for number in 0..100_000 {
             assert_eq!(map.remove(number), Some(number));
         }
         assert!(map.slots.capacity() <= KEPT_CAPACITY);
+    }
+
+    /// An operation on a map.
+    #[derive(Clone, Copy, Debug)]
+    enum Op {
+        /// Appends this many values, after a gap of this many numbers.
+        Append(u64, u64),
+        /// Inserts one value at any number.
+        InsertAt(u64),
+        Remove(u64),
+        /// Removes all values except those whose number is a multiple of this.
+        RemoveAllBut(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (1..100_u64, 0..70_u64).prop_map(|(many, after)| Op::Append(many, after)),
+            (0..1_000_u64).prop_map(Op::InsertAt),
+            (0..1_000_u64).prop_map(Op::Remove),
+            (2..200_u64).prop_map(Op::RemoveAllBut),
+        ]
+    }
+
+    fn apply(op: Op, seq_map: &mut SeqMap<u64>, map: &mut BTreeMap<u64, u64>) {
+        match op {
+            Op::Append(many, after) => {
+                let next = map.last_key_value().map_or(0, |(last, _)| last + 1) + after;
+                for number in next..next + many {
+                    assert_eq!(seq_map.insert(number, number), map.insert(number, number));
+                }
+            }
+            Op::InsertAt(number) => {
+                assert_eq!(seq_map.insert(number, number + 1), map.insert(number, number + 1))
+            }
+            Op::Remove(number) => assert_eq!(seq_map.remove(number), map.remove(&number)),
+            Op::RemoveAllBut(every) => {
+                let numbers: Vec<u64> = map.keys().copied().filter(|number| number % every != 0).collect();
+                numbers.iter().for_each(|number| assert_eq!(seq_map.remove(*number), map.remove(number)));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn seq_map_behaves_like_an_ordered_map(ops in prop::collection::vec(op(), 0..40), from in 0..1_000_u64) {
+            let (mut seq_map, mut map) = (SeqMap::default(), BTreeMap::new());
+            for op in ops {
+                apply(op, &mut seq_map, &mut map);
+                prop_assert_eq!(seq_map.len(), map.len());
+                prop_assert!(seq_map.slots.len() <= 2 * seq_map.len, "it has more gaps than values");
+                prop_assert_eq!(seq_map.get(from), map.get(&from));
+                prop_assert_eq!(seq_map.get_mut(from), map.get_mut(&from));
+            }
+            let all: Vec<(u64, u64)> = map.into_iter().collect();
+            let seen: Vec<(u64, u64)> = seq_map.iter().map(|(number, value)| (number, *value)).collect();
+            prop_assert_eq!(&seen, &all);
+            let back: Vec<u64> = seq_map.iter().rev().map(|(number, _)| number).collect();
+            prop_assert!(back.iter().rev().eq(all.iter().map(|(number, _)| number)));
+            prop_assert!(seq_map.values().eq(all.iter().map(|(_, value)| value)));
+            let rest = all.iter().filter(|(number, _)| *number >= from).copied();
+            prop_assert!(seq_map.iter_from(from).map(|(number, value)| (number, *value)).eq(rest));
+            prop_assert!(seq_map.into_values().eq(all));
+        }
+    }
+
+    #[test]
+    fn removed_values_take_no_memory() {
+        let mut map: SeqMap<u64> = (0..100_000).map(|number| (number, number)).collect();
+        for number in (0..100_000).filter(|number| number % 1_000 != 0) {
+            assert_eq!(map.remove(number), Some(number));
+        }
+        assert!(map.slots.capacity() <= 400, "room for {} values", map.slots.capacity());
     }
 }

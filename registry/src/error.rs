@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue, ShortTypeName};
-use perennial_actors::{CallError, ExitReason, SendError};
+use perennial_actors::{CallError, ExitReason, Pid, SendError};
 
 /// The reason for which a name was not bound.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -197,3 +197,55 @@ pub enum HandOverError {
     #[error("the actor to register as {0:?} belongs to another system")]
     OtherSystem(Cow<'static, str>),
 }
+
+/// The reason for which a key was not registered. It holds the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RegisterError<V> {
+    /// A running incarnation has the key. It may be the calling one.
+    AlreadyRegistered {
+        /// The incarnation.
+        pid: Pid,
+        /// The value.
+        value: V,
+    },
+    /// The calling incarnation has ended: its mailbox was taken away from it.
+    Ended(V),
+}
+
+impl<V> fmt::Display for RegisterError<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is already registered by {pid}"),
+            Self::Ended(_) => f.write_str("the incarnation has ended"),
+        }
+    }
+}
+
+impl<V: fmt::Debug + 'static> Error for RegisterError<V> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<V: fmt::Debug + 'static> CarriesValue for RegisterError<V> {
+    type Bare = RegisterError<()>;
+
+    fn into_bare(self) -> RegisterError<()> {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => RegisterError::AlreadyRegistered { pid, value: () },
+            Self::Ended(_) => RegisterError::Ended(()),
+        }
+    }
+}
+
+/// The error of [`GroupHandle::join`](crate::GroupHandle::join): no incarnation of the actor runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no incarnation of the actor is running")]
+pub struct GroupJoinError;
+
+/// The error of [`GroupHandle::leave`](crate::GroupHandle::leave): the actor is not in the group.
+/// OTP's `not_joined`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the actor is not in the group")]
+pub struct NotJoinedError;

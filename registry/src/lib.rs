@@ -66,10 +66,11 @@
 mod examples;
 
 mod binding;
-mod changes;
+
 mod error;
 mod groups;
 mod keys;
+mod label;
 mod log;
 mod name;
 mod name_key;
@@ -83,13 +84,14 @@ mod wait_for;
 mod waiters;
 mod whereis;
 
-pub use changes::NameChange;
-pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{
-    BroadcastReport, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor, NotJoinedError,
+pub use error::{
+    BindError, GroupJoinError, HandOverError, LookupError, NamedCallError, NamedCastError, NotJoinedError,
+    RegisterError, WaitError,
 };
-pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
-pub use name::{Name, NameInfo};
+pub use groups::{BroadcastReport, GroupChange, GroupHandle, GroupMonitor};
+pub use keys::{Duplicate, DuplicateKeys, KeyChange, KeyEntry, Keys, Unique, UniqueKeys};
+pub use label::{Group, Name, Topic};
+pub use name::{NameChange, NameInfo};
 pub use registry::Registry;
-pub use topics::{PublishReport, SlowSubscriberPolicy, Topic, TopicHandle};
+pub use topics::{PublishReport, SlowSubscriberPolicy, TopicHandle};
 pub use whereis::{NamedCall, Whereis};

@@ -1,76 +1,8 @@
-//! A name and the type of its actor's messages.
+//! What is known of a name: its actor, and the changes of its binding.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use perennial_actors::ActorHandle;
-
-/// The name of an actor with messages of type `M`.
-///
-/// ```
-/// use perennial_registry::Name;
-///
-/// const LEDGER: Name<u64> = Name::new("ledger");
-/// let shard: Name<u64> = Name::from(format!("ledger/{}", 7));
-/// assert_eq!(shard.as_str(), "ledger/7");
-/// assert_ne!(LEDGER, shard);
-/// ```
-pub struct Name<M> {
-    text: Cow<'static, str>,
-    messages: PhantomData<fn(M)>,
-}
-
-impl<M> Name<M> {
-    /// Creates a name from a text known at compile time. Make it a constant, next to the message
-    /// type.
-    #[must_use]
-    pub const fn new(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), messages: PhantomData }
-    }
-
-    /// Returns the text of the name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn text(&self) -> Cow<'static, str> {
-        self.text.clone()
-    }
-}
-
-impl<M> From<String> for Name<M> {
-    fn from(text: String) -> Self {
-        Self { text: Cow::Owned(text), messages: PhantomData }
-    }
-}
-
-impl<M> Clone for Name<M> {
-    fn clone(&self) -> Self {
-        Self { text: self.text.clone(), messages: PhantomData }
-    }
-}
-
-impl<M> PartialEq for Name<M> {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl<M> Eq for Name<M> {}
-
-impl<M> fmt::Debug for Name<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Name").field(&self.text).finish()
-    }
-}
-
-impl<M> fmt::Display for Name<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
 
 /// A bound name and its actor.
 #[derive(Clone, Debug)]
@@ -82,4 +14,39 @@ pub struct NameInfo {
     pub actor: ActorHandle,
     /// The actor's message type.
     pub messages: &'static str,
+}
+
+/// A change of a name's binding.
+///
+/// # Ordering
+///
+/// Subscribers receive the changes of one name in the order in which they happened. A change has
+/// been delivered when the call that made it returns. When an actor ends, the changes of its names
+/// are delivered before any link or monitor is notified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NameChange {
+    /// A name was bound to an actor.
+    Registered {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor.
+        actor: ActorHandle,
+    },
+    /// A binding was removed.
+    Unregistered {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor to which it led.
+        actor: ActorHandle,
+    },
+    /// A name was rebound from one actor to another. It was unbound at no moment.
+    HandedOver {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor to which it led.
+        from: ActorHandle,
+        /// The actor to which it leads.
+        to: ActorHandle,
+    },
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Weak};
 use perennial_actors::host::SeqMap;
 use perennial_actors::{ActorHandle, Pid};
 
-use crate::table::{Retain, Table};
+use crate::table::Table;
 
 /// The lists of all incarnations that own entries of one table.
 pub(crate) struct Owners<T> {
@@ -28,7 +28,7 @@ pub(crate) struct Owners<T> {
 
 /// The entries that one incarnation owns.
 struct List<T> {
-    entries: SeqMap<Owned<T>>,
+    entries: SeqMap<Place<T>>,
     /// The places and numbers of all entries, once the list is longer than [`LINEAR_SCAN_MAX`].
     by_place: Option<BTreeSet<(u64, u64)>>,
 }
@@ -36,12 +36,11 @@ struct List<T> {
 /// The longest list in which the entries of one place are found by a scan.
 const LINEAR_SCAN_MAX: usize = 8;
 
-/// The position in the table of an entry that an incarnation owns.
-#[derive(Clone)]
-pub(crate) struct Owned<T> {
-    /// The number of the place: of a group, or of a key.
-    pub(crate) place: u64,
-    /// The key with which the table finds that place.
+/// The place of entries in the table: a group, or the slot of a key.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<T> {
+    pub(crate) number: u64,
+    /// The key with which the table finds the place.
     pub(crate) key: T,
 }
 
@@ -52,26 +51,26 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
-    fn insert(&mut self, number: u64, owned: Owned<T>) {
-        let place = owned.place;
-        self.entries.insert(number, owned);
+    fn insert(&mut self, number: u64, place: Place<T>) {
         if let Some(by_place) = &mut self.by_place {
-            by_place.insert((place, number));
-        } else if self.entries.len() > LINEAR_SCAN_MAX {
-            let all = self.entries.iter().map(|(number, owned)| (owned.place, number));
+            by_place.insert((place.number, number));
+        }
+        self.entries.insert(number, place);
+        if self.by_place.is_none() && self.entries.len() > LINEAR_SCAN_MAX {
+            let all = self.entries.iter().map(|(number, place)| (place.number, number));
             self.by_place = Some(all.collect());
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<Owned<T>> {
-        let owned = self.entries.remove(number)?;
+    fn remove(&mut self, number: u64) -> Option<Place<T>> {
+        let place = self.entries.remove(number)?;
         if self.entries.is_empty() {
             self.by_place = None;
         }
         if let Some(by_place) = &mut self.by_place {
-            by_place.remove(&(owned.place, number));
+            by_place.remove(&(place.number, number));
         }
-        Some(owned)
+        Some(place)
     }
 
     fn at(&self, place: u64, most: usize) -> Vec<u64> {
@@ -81,7 +80,7 @@ impl<T> List<T> {
                 own.map(|(_, number)| *number).take(most).collect()
             }
             None => {
-                let own = self.entries.iter().filter(|(_, owned)| owned.place == place);
+                let own = self.entries.iter().filter(|(_, owned)| owned.number == place);
                 own.map(|(number, _)| number).take(most).collect()
             }
         }
@@ -103,7 +102,7 @@ pub(crate) trait OwnedTable: Send + Sync + 'static {
     fn owners(&self) -> &Owners<Self::Key>;
 
     /// Removes the entries that an ended incarnation owned.
-    fn remove_entries(&self, entries: impl Iterator<Item = (u64, Owned<Self::Key>)>);
+    fn remove_entries(&self, entries: impl Iterator<Item = (u64, Place<Self::Key>)>);
 }
 
 /// Makes sure that an incarnation has a list and a hook (step 1). Returns `false` if the
@@ -126,23 +125,19 @@ pub(crate) fn ensure_owner<T: OwnedTable>(table: &Arc<T>, handle: &ActorHandle, 
 impl<T: Clone> Owners<T> {
     /// Records an entry on the list of its incarnation (step 3). Returns `false` if the incarnation
     /// has ended.
-    pub(crate) fn record(&self, pid: Pid, number: u64, owned: Owned<T>) -> bool {
-        let listed = self.lists.update(&pid, |list| {
-            list.insert(number, owned);
-            (Retain::Keep, ())
-        });
-        listed.is_some()
+    pub(crate) fn record(&self, pid: Pid, number: u64, place: Place<T>) -> bool {
+        self.lists.update(&pid, |list| list.insert(number, place)).is_some()
     }
 
     /// Removes an entry from the list, after it was removed from the table.
     pub(crate) fn forget(&self, pid: Pid, number: u64) {
-        let unlisted = self.lists.update(&pid, |list| (Retain::Keep, list.remove(number)));
-        drop(unlisted);
+        drop(self.lists.update(&pid, |list| list.remove(number)));
     }
 
-    /// Returns all entries that an incarnation owns, in the order in which it got them.
-    pub(crate) fn all(&self, pid: Pid) -> Vec<Owned<T>> {
-        let all = |list: &List<T>| list.entries.iter().map(|(_, owned)| owned.clone()).collect();
+    /// Returns the places of all entries that an incarnation owns, in the order in which it got
+    /// them.
+    pub(crate) fn all(&self, pid: Pid) -> Vec<Place<T>> {
+        let all = |list: &List<T>| list.entries.values().cloned().collect();
         self.lists.read(&pid, all).unwrap_or_default()
     }
 
@@ -158,7 +153,7 @@ impl<T: Clone> Owners<T> {
         self.lists.len()
     }
 
-    fn clear(&self, pid: Pid) -> impl Iterator<Item = (u64, Owned<T>)> {
+    fn clear(&self, pid: Pid) -> impl Iterator<Item = (u64, Place<T>)> {
         let list = self.lists.remove_if(&pid, |_| true);
         list.into_iter().flat_map(|list| list.entries.into_values())
     }
@@ -172,7 +167,7 @@ mod tests {
     fn list_of_any_length_finds_the_entries_of_a_place() {
         for entries in [LINEAR_SCAN_MAX as u64, 100] {
             let mut list = List::default();
-            (0..entries).for_each(|number| list.insert(number, Owned { place: number % 3, key: () }));
+            (0..entries).for_each(|number| list.insert(number, Place { number: number % 3, key: () }));
             for removed in 0..entries {
                 let own: Vec<u64> = (removed..entries).filter(|number| number % 3 == 1).collect();
                 assert_eq!(list.at(1, usize::MAX), own);

@@ -5,18 +5,18 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::host::Guarded;
 use perennial_actors::host::sync::IdGen;
+use perennial_actors::host::{Broadcast, Guarded};
 use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent};
 
 use crate::binding::{Binding, Metadata, dispose_metadata};
-use crate::changes::{Changes, NameChange, PendingWakes};
 use crate::error::{BindError, HandOverError, LookupError};
-use crate::groups::{Group, GroupChange, GroupHandle, Groups};
-use crate::name::{Name, NameInfo};
+use crate::groups::{GroupChange, GroupHandle, Groups};
+use crate::label::{Group, Name, Topic};
+use crate::name::{NameChange, NameInfo};
 use crate::name_key::NameKey;
-use crate::table::{Retain, Table};
-use crate::topics::{Topic, TopicHandle, Topics};
+use crate::table::Table;
+use crate::topics::{TopicHandle, Topics};
 use crate::waiters::Waiters;
 
 /// The names, groups and topics of one system.
@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     numbers: IdGen,
     pub(crate) groups: Arc<Groups>,
     pub(crate) topics: Arc<Topics>,
-    pub(crate) changes: Changes<NameChange>,
+    pub(crate) changes: Broadcast<NameChange>,
     /// The tasks that wait for names.
     pub(crate) waiters: Waiters,
 }
@@ -61,10 +61,8 @@ assert!(registry.bind(GREETER, &other).is_err());")]
         address: &Address<M>,
     ) -> Result<(), BindError> {
         let name = name.borrow();
-        match self.0.bind(name, address) {
-            Ok(bound) => bound,
-            Err(HandedOver) => Err(BindError::Taken(name.text())),
-        }
+        let is_bound = self.bind_unless_handed_over(name, address)?;
+        if is_bound { Ok(()) } else { Err(BindError::Taken(name.text())) }
     }
 
     /// Binds a name as [`bind`](Self::bind) does and returns `true`, or changes nothing and returns
@@ -84,9 +82,14 @@ assert!(!registry.bind_unless_handed_over(GREETER, &greeter)?);")]
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<bool, BindError> {
-        match self.0.bind(name.borrow(), address) {
-            Ok(bound) => bound.map(|()| true),
-            Err(HandedOver) => Ok(false),
+        match self.0.bind(name.borrow(), address)? {
+            BindOutcome::Done(was) => {
+                was.into_iter().for_each(Binding::dispose);
+                self.0.changes.publish();
+                self.0.waiters.wake(name.borrow().as_str());
+                Ok(true)
+            }
+            BindOutcome::HandedOver => Ok(false),
         }
     }
 
@@ -122,31 +125,30 @@ assert_eq!(registry.whereis(GREETER)?, other);")]
         to: &Address<M>,
     ) -> Result<(), HandOverError> {
         let (name, from_handle, to_handle) = (name.borrow().text(), from.handle(), to.handle());
-        let mut wakes = PendingWakes::default();
         let handed = self.0.names.update(name.as_bytes(), |bound| {
             if bound.handle != from_handle {
-                return (Retain::Keep, Err(HandOverError::NotOwner(name.clone())));
+                return Err(HandOverError::NotOwner(name.clone()));
             }
             if from_handle == to_handle {
-                return (Retain::Keep, Ok(None));
+                return Ok(None);
             }
             if to_handle.state() != ProcessState::Closed && !from_handle.is_in_system_of(&to_handle) {
-                return (Retain::Keep, Err(HandOverError::OtherSystem(name.clone())));
+                return Err(HandOverError::OtherSystem(name.clone()));
             }
             let Some(mut next) = self.0.add_name_hook(name.clone(), to) else {
-                return (Retain::Keep, Err(HandOverError::Ended(name.clone())));
+                return Err(HandOverError::Ended(name.clone()));
             };
             from_handle.remove_close_hook(bound.hook);
             next.origin = bound.origin.take().or_else(|| Some(Box::new(from_handle.downgrade())));
             let (name, from, to) = (name.clone(), from_handle.clone(), to_handle.clone());
-            self.0.changes.record(&mut wakes, || NameChange::HandedOver { name, from, to });
+            self.0.changes.record(|| NameChange::HandedOver { name, from, to });
             next.metadata = bound.metadata.take();
-            (Retain::Keep, Ok(Some(std::mem::replace(bound, next))))
+            Ok(Some(std::mem::replace(bound, next)))
         });
-        let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
+        self.0.changes.publish();
         // No task is woken: a task waits only while a name is unbound, and this one was bound
         // throughout.
-        handed.map(drop)
+        handed.unwrap_or(Err(HandOverError::NotOwner(name))).map(drop)
     }
 
     /// Returns the address of the actor to which a name leads.
@@ -190,10 +192,10 @@ assert!(registry.set_metadata(GREETER, &greeter, 7_u32));")]
                 // The old metadata is a user's value. It is moved out and dropped under no lock.
                 std::mem::swap(&mut bound.metadata, &mut metadata);
             }
-            (Retain::Keep, is_match)
+            is_match
         });
         dispose_metadata(metadata);
-        matches!(described, Some((true, _)))
+        described == Some(true)
     }
 
     /// Returns the metadata of a name, or `None` if the name is unbound or its metadata has another
@@ -248,11 +250,6 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
         self.0.groups.which()
     }
 
-    /// Subscribes to the changes of names that are made from now on.
-    pub(crate) fn name_changes(&self) -> Subscription<NameChange> {
-        self.0.changes.subscribe()
-    }
-
     /// Returns a handle to a topic, with which actors subscribe to it and messages are published on
     /// it.
     #[doc = registry_example!(r#"assert_eq!(registry.topic(NEWS).publish(&"it rains".to_owned()).delivered, 0);"#)]
@@ -265,14 +262,14 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
 /// Publishes the changes of names; see [`NameChange`] for the order.
 impl SystemEvent for NameChange {
     fn subscribe(system: &System) -> Subscription<Self> {
-        Registry::of(system).name_changes()
+        Registry::of(system).0.changes.subscribe()
     }
 }
 
 /// Publishes the changes of groups' members. OTP's `pg:monitor_scope`.
 impl SystemEvent for GroupChange {
     fn subscribe(system: &System) -> Subscription<Self> {
-        Registry::of(system).0.groups.subscribe()
+        Registry::of(system).0.groups.changes.subscribe()
     }
 }
 
@@ -294,84 +291,74 @@ impl Inner {
         Some(Binding { number, handle, hook, origin: None, metadata: None })
     }
 
-    /// Binds a name, unless this actor has handed it over.
+    /// Binds a name, unless this actor has handed it over. The caller publishes the changes.
     fn bind<M: Send + 'static>(
         self: &Arc<Self>,
         name: &Name<M>,
         address: &Address<M>,
-    ) -> Result<Result<(), BindError>, HandedOver> {
-        let mut wakes = PendingWakes::default();
-        let bound = self.names.update_or_try_insert(NameKey::from(name.as_str()), |bound| {
+    ) -> Result<BindOutcome, BindError> {
+        self.names.update_or_try_insert(NameKey::from(name.as_str()), |bound| {
             if let Some(bound) = bound {
-                return (None, self.bind_again(name.text(), address, bound, &mut wakes));
+                return (None, self.bind_again(name.text(), address, bound));
             }
             let Some(bound) = self.add_name_hook(name.text(), address) else {
-                return (None, Ok(Err(BindError::Ended(name.text()))));
+                return (None, Err(BindError::Ended(name.text())));
             };
-            let (name, actor) = (name.text(), address.handle());
-            self.changes.record(&mut wakes, || NameChange::Registered { name, actor });
-            (Some(bound), Ok(Ok(None)))
-        })?;
-        Ok(bound.map(|was| {
-            if let Some(was) = was {
-                was.dispose();
-            }
-            drop(wakes);
-            self.waiters.wake(name.as_str());
-        }))
+            self.changes.record(|| NameChange::Registered { name: name.text(), actor: address.handle() });
+            (Some(bound), Ok(BindOutcome::Done(None)))
+        })
     }
 
-    /// Binds a name that is bound already. Returns the binding that was replaced, to be dropped
-    /// under no lock.
+    /// Binds a name that is bound already.
     fn bind_again<M: Send + 'static>(
         self: &Arc<Self>,
         name: Cow<'static, str>,
         address: &Address<M>,
         bound: &mut Binding,
-        wakes: &mut PendingWakes<NameChange>,
-    ) -> Result<Result<Option<Binding>, BindError>, HandedOver> {
+    ) -> Result<BindOutcome, BindError> {
         let actor = address.handle();
         let is_same = bound.handle == actor;
         if is_same && actor.has_close_hook(bound.hook) {
-            return Ok(Ok(None));
+            return Ok(BindOutcome::Done(None));
         }
         // A binding of a closed actor is replaced, even though its hook has not run yet. That holds
         // for the same actor too, if it was opened again since.
         if !is_same && bound.handle.state() != ProcessState::Closed {
             let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
-            return if is_handed_over { Err(HandedOver) } else { Ok(Err(BindError::Taken(name))) };
+            return if is_handed_over { Ok(BindOutcome::HandedOver) } else { Err(BindError::Taken(name)) };
         }
         let Some(next) = self.add_name_hook(name.clone(), address) else {
-            return Ok(Err(BindError::Ended(name)));
+            return Err(BindError::Ended(name));
         };
         let was = std::mem::replace(bound, next);
-        self.changes
-            .record(wakes, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
-        self.changes.record(wakes, || NameChange::Registered { name, actor });
-        Ok(Ok(Some(was)))
+        self.changes.record(|| NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.record(|| NameChange::Registered { name, actor });
+        Ok(BindOutcome::Done(Some(was)))
     }
 
     /// Removes the binding of a name if `is_match` returns `true` for it.
     fn release(&self, name: &str, is_match: impl FnOnce(&Binding) -> bool) -> bool {
-        let mut wakes = PendingWakes::default();
-        let released = self.names.update(name.as_bytes(), |bound| {
-            if !is_match(bound) {
-                return (Retain::Keep, ());
+        let released = self.names.remove_if(name.as_bytes(), |bound| {
+            let is_match = is_match(bound);
+            if is_match {
+                let (name, actor) = (name.to_owned().into(), bound.handle.clone());
+                self.changes.record(|| NameChange::Unregistered { name, actor });
             }
-            let actor = bound.handle.clone();
-            self.changes
-                .record(&mut wakes, || NameChange::Unregistered { name: name.to_owned().into(), actor });
-            (Retain::Remove, ())
+            is_match
         });
-        drop(wakes);
-        let Some(((), Some(bound))) = released else { return false };
-        bound.dispose();
-        true
+        self.changes.publish();
+        released.map(Binding::dispose).is_some()
     }
 }
 
-/// The refusal of an actor that bound the name and handed it over: the name leads to another actor.
-struct HandedOver;
+/// The outcome of binding a name.
+enum BindOutcome {
+    /// The name leads to the actor. Holds the binding that was replaced, to be dropped under no
+    /// lock.
+    Done(Option<Binding>),
+    /// The actor bound the name and handed it over since: the name leads to another actor.
+    HandedOver,
+}
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! NameWaiter for a name to be bound.
+//! Waiting for a name to be bound.
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
@@ -10,7 +10,7 @@ use perennial_actors::host::require_timers;
 use perennial_actors::{Address, NoTimers};
 
 use crate::error::{LookupError, WaitError};
-use crate::name::Name;
+use crate::label::Name;
 use crate::registry::Registry;
 use crate::waiters::NameWaiter;
 

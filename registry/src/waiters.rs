@@ -4,10 +4,10 @@ use std::mem;
 use std::task::Waker;
 
 use perennial_actors::host::sync::IdGen;
-use perennial_actors::host::{SeqMap, ignore_panic};
+use perennial_actors::host::{SeqMap, ignore_panic, wake_each};
 
 use crate::name_key::NameKey;
-use crate::table::{Retain, Table};
+use crate::table::Table;
 
 /// The tasks that wait for names. A binding wakes the tasks that wait for its name and no others.
 #[derive(Default)]
@@ -27,9 +27,7 @@ impl Waiters {
     /// Wakes the tasks that wait for a name. The caller holds no lock: a waker is foreign code.
     pub(crate) fn wake(&self, name: &str) {
         let wakers = self.wakers.remove_if(name.as_bytes(), |_| true);
-        for (_, waker) in wakers.into_iter().flat_map(SeqMap::into_values) {
-            ignore_panic(|| waker.wake());
-        }
+        wake_each(wakers.into_iter().flat_map(SeqMap::into_values).map(|(_, waker)| waker));
     }
 }
 
@@ -49,7 +47,7 @@ impl<'a> NameWaiter<'a> {
     /// Registers the waker of the task. It replaces the previous one.
     pub(crate) fn register(&mut self, waker: Waker) {
         let name = NameKey::from(self.name);
-        let replaced = self.waiters.wakers.update_or_insert_with(name, SeqMap::default, |wakers| {
+        let replaced = self.waiters.wakers.update_or_insert(name, |wakers: &mut SeqMap<Waker>| {
             if let Some(registered) = wakers.get_mut(self.number) {
                 return Some(mem::replace(registered, waker));
             }
@@ -63,10 +61,9 @@ impl<'a> NameWaiter<'a> {
 
 impl Drop for NameWaiter<'_> {
     fn drop(&mut self) {
-        let unregistered = self.waiters.wakers.update(self.name.as_bytes(), |wakers| {
-            let waker = wakers.remove(self.number);
-            (if wakers.is_empty() { Retain::Remove } else { Retain::Keep }, waker)
-        });
+        let name = self.name.as_bytes();
+        let unregistered =
+            self.waiters.wakers.update_or_remove(name, |wakers| wakers.remove(self.number), SeqMap::is_empty);
         ignore_panic(|| drop(unregistered));
     }
 }

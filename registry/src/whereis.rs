@@ -10,7 +10,7 @@ use std::time::Duration;
 use perennial_actors::{Actor, Address, Call, Context, ProcessState, Reply, System};
 
 use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
-use crate::name::Name;
+use crate::label::Name;
 use crate::registry::Registry;
 
 /// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the context of a supervised

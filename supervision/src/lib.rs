@@ -87,7 +87,6 @@
 #[macro_use]
 mod examples;
 
-mod chunk_map;
 mod driver;
 mod dropped;
 mod engine;

@@ -44,7 +44,7 @@ const METAPHORS: &str = "
     nobodys unowned
     puppet scripted actor
     puppets scripted actors
-    roster chunk map
+    roster seq map
     seldom cold state
     squeeze admit with overflow
     squeezed admitted

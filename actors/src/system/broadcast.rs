@@ -3,6 +3,10 @@
 //! A value is kept until every subscriber has read it, or until the ring is full: then the oldest
 //! one is evicted. Both happen under the lock of the ring. No value is dropped and no task is woken
 //! under that lock, because an event may hold a user's error whose `Drop` subscribes or sends.
+//!
+//! What happens under a lock of the sender is *recorded* under that lock, which puts the events in
+//! order, and *published* after it: wakers and drops are foreign code. A waker may record and
+//! publish again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -28,8 +32,29 @@ struct Ring<T> {
     first: u64,
     subscribers: usize,
     next_subscriber: u64,
+    /// The subscribers that wait, all of which have read every item.
     wakers: BTreeMap<u64, Waker>,
+    unpublished: Unpublished<T>,
     is_closed: bool,
+}
+
+/// The wake-ups and drops that remain after values were recorded. Dropping this runs them.
+struct Unpublished<T> {
+    wakers: Vec<Waker>,
+    evicted: Vec<T>,
+}
+
+impl<T> Drop for Unpublished<T> {
+    fn drop(&mut self) {
+        wake_each(mem::take(&mut self.wakers));
+        drop_each(mem::take(&mut self.evicted));
+    }
+}
+
+impl<T> Unpublished<T> {
+    const fn new() -> Self {
+        Self { wakers: Vec::new(), evicted: Vec::new() }
+    }
 }
 
 struct Item<T> {
@@ -47,6 +72,7 @@ impl<T> Ring<T> {
             subscribers: 0,
             next_subscriber: 0,
             wakers: BTreeMap::new(),
+            unpublished: Unpublished::new(),
             is_closed: false,
         }
     }
@@ -55,14 +81,22 @@ impl<T> Ring<T> {
         self.first + self.items.len() as u64
     }
 
-    /// Adds a value. Returns the value to drop and the tasks to wake outside the lock.
-    fn send(&mut self, value: T) -> (Option<T>, BTreeMap<u64, Waker>) {
+    /// Adds a value, for which the subscribers are to be woken.
+    fn record(&mut self, value: T) {
         if self.subscribers == 0 {
-            return (Some(value), BTreeMap::new());
+            return self.unpublished.evicted.push(value);
         }
         self.items.push_back(Item { value, unread: self.subscribers });
-        let evicted = if self.items.len() > RING { self.pop() } else { None };
-        (evicted, mem::take(&mut self.wakers))
+        if self.items.len() > RING {
+            let evicted = self.pop();
+            self.unpublished.evicted.extend(evicted);
+        }
+        self.unpublished.wakers.extend(mem::take(&mut self.wakers).into_values());
+    }
+
+    /// Returns the remaining wake-ups and drops, to be run under no lock.
+    fn take_unpublished(&mut self) -> Unpublished<T> {
+        mem::replace(&mut self.unpublished, Unpublished::new())
     }
 
     fn pop(&mut self) -> Option<T> {
@@ -122,61 +156,40 @@ impl<T: Clone> Broadcast<T> {
     /// Sends a value to all subscribers without waiting. Calls `value` only if there may be a
     /// subscriber.
     pub fn send(&self, value: impl FnOnce() -> T) {
-        drop(self.send_locked(value));
+        self.record(value);
+        self.publish();
     }
 
-    /// Sends as [`send`](Self::send) does but runs no foreign code, for a caller that holds a lock.
-    ///
-    /// Subscribers can read the value when this returns. They are woken when the caller drops the
-    /// result, outside its locks.
-    pub fn send_locked(&self, value: impl FnOnce() -> T) -> Sent<T> {
-        match self.0.get().filter(|_| self.has_subscribers()) {
-            Some(ring) => {
-                let value = value();
-                let (evicted, wakers) = ring.lock().send(value);
-                Sent { evicted, wakers }
-            }
-            None => Sent { evicted: None, wakers: BTreeMap::new() },
+    /// Adds a value as [`send`](Self::send) does but runs no foreign code except `value`, for a
+    /// caller that holds a lock. Subscribers can read the value when this returns. The caller
+    /// [publishes](Self::publish) it when it has released its locks.
+    pub fn record(&self, value: impl FnOnce() -> T) {
+        if let Some(ring) = self.0.get().filter(|_| self.has_subscribers()) {
+            let value = value();
+            ring.lock().record(value);
         }
     }
-}
 
-/// The wake-ups and drops that remain after a send under a lock. Dropping this runs them.
-#[must_use = "subscribers are woken when it is dropped, which must be outside the locks"]
-pub struct Sent<T> {
-    evicted: Option<T>,
-    wakers: BTreeMap<u64, Waker>,
-}
-
-impl<T> Sent<T> {
-    /// Returns `true` if no wake-up and no drop remains.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.evicted.is_none() && self.wakers.is_empty()
-    }
-}
-
-impl<T> Drop for Sent<T> {
-    fn drop(&mut self) {
-        wake_each(mem::take(&mut self.wakers).into_values());
-        drop_each(self.evicted.take());
-    }
-}
-
-impl<T> fmt::Debug for Sent<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sent").field("wakers", &self.wakers.len()).finish_non_exhaustive()
+    /// Wakes the subscribers that wait for a value that was recorded, and drops the evicted values.
+    /// When this returns, this or another thread has taken over the wake-ups of all values that the
+    /// caller has recorded.
+    pub fn publish(&self) {
+        if let Some(ring) = self.0.get() {
+            let unpublished = ring.lock().take_unpublished();
+            drop(unpublished);
+        }
     }
 }
 
 impl<T> Drop for Broadcast<T> {
     fn drop(&mut self) {
         if let Some(ring) = self.0.get() {
-            let wakers = {
+            let (unpublished, wakers) = {
                 let mut ring = ring.lock();
                 ring.is_closed = true;
-                mem::take(&mut ring.wakers)
+                (ring.take_unpublished(), mem::take(&mut ring.wakers))
             };
+            drop(unpublished);
             wake_each(wakers.into_values());
         }
     }

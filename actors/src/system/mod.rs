@@ -22,13 +22,13 @@ mod extensions;
 mod process_table;
 mod settling;
 mod shared;
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod timer_wheel;
 mod wheel;
 
-pub use broadcast::{Broadcast, Sent, Subscription};
+pub use broadcast::{Broadcast, Subscription};
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::LifecycleEvent;
 pub(crate) use process_table::SlotIndex;

@@ -60,7 +60,7 @@ impl<M: Clone + Send + 'static> GroupHandle<M> {
     pub fn broadcast(&self, message: &M) -> BroadcastReport<M> {
         let mut report = BroadcastReport { delivered: 0, refused: Vec::new(), failed: 0 };
         let mut seen = HashSet::new();
-        for (pid, member) in self.incarnations() {
+        for (pid, member) in self.groups.members(&self.key) {
             if !seen.insert(pid) {
                 continue;
             }
@@ -69,7 +69,7 @@ impl<M: Clone + Send + 'static> GroupHandle<M> {
                 Ok(Err(error)) => report.refused.push((member, error)),
                 Err(reason) => {
                     report.failed += 1;
-                    log::clone_panicked(self.name(), &member.handle(), reason);
+                    log::clone_panicked(&self.key.0, &member.handle(), reason);
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! One group: its members, and their order in the round robin.
 
-use std::any::Any;
 use std::collections::VecDeque;
 
 use perennial_actors::host::SeqMap;
@@ -25,17 +24,11 @@ const MAX_ENDED_TURNS: usize = 16;
 pub(super) struct Member {
     pub(super) pid: Pid,
     pub(super) handle: ActorHandle,
-    /// An `Address<M>`.
-    address: Box<dyn Any + Send + Sync>,
 }
 
 impl Member {
-    pub(super) fn new<M: Send + 'static>(pid: Pid, handle: ActorHandle, address: Address<M>) -> Self {
-        Self { pid, handle, address: Box::new(address) }
-    }
-
     pub(super) fn address<M: Send + 'static>(&self) -> Option<Address<M>> {
-        self.address.downcast_ref::<Address<M>>().cloned()
+        self.handle.address()
     }
 }
 
@@ -50,7 +43,7 @@ impl Entry {
 
     /// Returns the members in the order in which they joined.
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().map(|(_, member)| member)
+        self.members.values()
     }
 
     /// Adds a membership at the end of the round robin. Returns the number of the group.

@@ -1,56 +1,49 @@
 //! The members of groups: joining, leaving and selection.
 
 use std::any::TypeId;
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use perennial_actors::host::Broadcast;
 use perennial_actors::host::sync::IdGen;
-use perennial_actors::{ActorHandle, Address, Pid, Subscription};
+use perennial_actors::{ActorHandle, Address, Pid};
 
 use super::entry::{Entry, Member};
-use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
-use crate::changes::{Changes, PendingWakes};
-use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
-use crate::table::{Retain, Table};
+use crate::error::{GroupJoinError, NotJoinedError};
+use crate::label::{Group, LabelKey};
+use crate::owners::{OwnedTable, Owners, Place, ensure_owner};
+use crate::table::Table;
 
 /// The groups of a system.
 #[derive(Default)]
 pub(crate) struct Groups {
-    groups: Table<Key, Entry>,
-    owners: Owners<Key>,
-    changes: Changes<GroupChange>,
+    groups: Table<LabelKey, Entry>,
+    owners: Owners<LabelKey>,
+    pub(crate) changes: Broadcast<GroupChange>,
     /// The versions of changes, for all groups. A version is taken while its group is locked. The
     /// number of a membership is the version of its join, and the number of a group is that of its
     /// first membership.
     versions: IdGen,
 }
 
-/// The key of a group: its name and the type of its members' messages.
-type Key = (Cow<'static, str>, TypeId);
-
 impl OwnedTable for Groups {
-    type Key = Key;
+    type Key = LabelKey;
 
-    fn owners(&self) -> &Owners<Key> {
+    fn owners(&self) -> &Owners<LabelKey> {
         &self.owners
     }
 
-    fn remove_entries(&self, memberships: impl Iterator<Item = (u64, Owned<Key>)>) {
-        for (number, membership) in memberships {
-            self.remove(&membership.key, number);
+    fn remove_entries(&self, memberships: impl Iterator<Item = (u64, Place<LabelKey>)>) {
+        for (number, place) in memberships {
+            self.remove(&place.key, number);
         }
     }
 }
 
 impl Groups {
-    pub(crate) fn subscribe(&self) -> Subscription<GroupChange> {
-        self.changes.subscribe()
-    }
-
     /// Returns the names of the groups that have members, sorted.
     pub(crate) fn which(&self) -> Vec<String> {
         let mut names = self.groups.collect(|(name, _), _| Some(name.to_string()));
@@ -72,46 +65,39 @@ impl Groups {
     }
 
     /// Records a change of a locked group. Returns the version of the change.
-    fn record(
-        &self,
-        wakes: &mut PendingWakes<GroupChange>,
-        key: &Key,
-        actor: &ActorHandle,
-        joined: bool,
-    ) -> u64 {
+    fn record(&self, key: &LabelKey, actor: &ActorHandle, joined: bool) -> u64 {
         let version = self.versions.next();
-        let change = || {
+        self.changes.record(|| {
             let (group, messages) = key.clone();
             GroupChange { group, messages, version, actor: actor.clone(), joined }
-        };
-        self.changes.record(wakes, change);
+        });
         version
     }
 
     /// Adds a membership. Returns its number and the number of the group.
-    fn add(&self, key: &Key, member: Member) -> (u64, u64) {
-        let mut wakes = PendingWakes::default();
-        self.groups.update_or_insert_with(key.clone(), Entry::default, |entry| {
-            let number = self.record(&mut wakes, key, &member.handle, true);
+    fn add(&self, key: &LabelKey, member: Member) -> (u64, u64) {
+        let added = self.groups.update_or_insert(key.clone(), |entry| {
+            let number = self.record(key, &member.handle, true);
             (number, entry.join(number, member))
-        })
+        });
+        self.changes.publish();
+        added
     }
 
     /// Removes a membership. Returns `true` if it was there.
-    fn remove(&self, key: &Key, number: u64) -> bool {
-        let mut wakes = PendingWakes::default();
-        let removed = self.groups.update(key, |entry| {
-            let removed = entry.leave(number);
-            if let Some(member) = &removed {
-                self.record(&mut wakes, key, &member.handle, false);
-            }
-            (if entry.is_empty() { Retain::Remove } else { Retain::Keep }, removed)
-        });
-        matches!(removed, Some((Some(_member), _)))
+    fn remove(&self, key: &LabelKey, number: u64) -> bool {
+        let leave = |entry: &mut Entry| {
+            let member = entry.leave(number)?;
+            self.record(key, &member.handle, false);
+            Some(member)
+        };
+        let removed = self.groups.update_or_remove(key, leave, Entry::is_empty);
+        self.changes.publish();
+        removed.flatten().is_some()
     }
 
     /// Returns all members with their incarnations.
-    fn members<M: Send + 'static>(&self, key: &Key) -> Vec<(Pid, Address<M>)> {
+    pub(super) fn members<M: Send + 'static>(&self, key: &LabelKey) -> Vec<(Pid, Address<M>)> {
         let members = |entry: &Entry| {
             let members = entry.members();
             members.filter_map(|member| Some((member.pid, member.address()?))).collect()
@@ -120,23 +106,13 @@ impl Groups {
     }
 }
 
-/// The error of [`GroupHandle::join`]: no incarnation of the actor runs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no incarnation of the actor is running")]
-pub struct GroupJoinError;
-
-/// The error of [`GroupHandle::leave`]: the actor is not in the group. OTP's `not_joined`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the actor is not in the group")]
-pub struct NotJoinedError;
-
 /// A handle to one group. Its clones refer to the same group.
 ///
 /// The members are incarnations. When an incarnation ends, its memberships end before any link or
 /// monitor is notified. The next incarnation joins again in its `init`.
 pub struct GroupHandle<M> {
-    groups: Arc<Groups>,
-    key: Key,
+    pub(super) groups: Arc<Groups>,
+    pub(super) key: LabelKey,
     messages: PhantomData<fn(M)>,
 }
 
@@ -158,8 +134,8 @@ assert_eq!(greeters.members(), [greeter]);")]
         if !ensure_owner(&self.groups, &handle, pid) {
             return Err(GroupJoinError);
         }
-        let (number, place) = self.groups.add(&self.key, Member::new(pid, handle, actor.clone()));
-        if self.groups.owners.record(pid, number, Owned { place, key: self.key.clone() }) {
+        let (number, group) = self.groups.add(&self.key, Member { pid, handle });
+        if self.groups.owners.record(pid, number, Place { number: group, key: self.key.clone() }) {
             return Ok(());
         }
         self.groups.remove(&self.key, number);
@@ -198,15 +174,6 @@ assert_eq!(greeters.members(), [greeter, other]);")]
         self.groups.members(&self.key).into_iter().map(|(_, address)| address).collect()
     }
 
-    /// Returns the members with their incarnations.
-    pub(super) fn incarnations(&self) -> Vec<(Pid, Address<M>)> {
-        self.groups.members(&self.key)
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.key.0
-    }
-
     /// Returns any member, or `None` if the group is empty.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.any(), Some(greeter));")]
@@ -223,11 +190,7 @@ greeters.join(&other)?;
 assert_ne!(greeters.round_robin(), greeters.round_robin());")]
     #[must_use]
     pub fn round_robin(&self) -> Option<Address<M>> {
-        let (member, _) = self
-            .groups
-            .groups
-            .update(&self.key, |entry| (Retain::Keep, entry.take_turn().and_then(Member::address)))?;
-        member
+        self.groups.groups.update(&self.key, |entry| entry.take_turn()?.address())?
     }
 
     /// Returns the member that a key maps to (rendezvous hashing). A member that leaves loses only
@@ -264,13 +227,12 @@ assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     #[must_use]
     pub fn monitor(&self) -> GroupMonitor<M> {
         // Subscribed first. A change that is in the snapshot already is recognised by its version.
-        let changes = self.groups.subscribe();
-        let (members, version) = self.groups.groups.read_entry(self.key.clone(), |entry| {
-            let members = entry.into_iter().flat_map(Entry::members);
-            let members = members.filter_map(Member::address).collect();
-            (members, self.groups.versions.latest())
+        let (changes, key) = (self.groups.changes.subscribe(), self.key.clone());
+        let (members, version) = self.groups.groups.update_or_try_insert(key.clone(), |entry| {
+            let members = entry.iter().flat_map(|entry| entry.members());
+            (None, (members.filter_map(Member::address).collect(), self.groups.versions.latest()))
         });
-        GroupMonitor::new(members, changes, self.key.clone(), version)
+        GroupMonitor { members, changes, key, version }
     }
 }
 

@@ -42,12 +42,10 @@
 
 mod broadcast;
 mod entry;
-mod group;
 mod members;
 mod monitor;
 
 pub use broadcast::BroadcastReport;
-pub use group::Group;
+pub use members::GroupHandle;
 pub(crate) use members::Groups;
-pub use members::{GroupHandle, GroupJoinError, NotJoinedError};
 pub use monitor::{GroupChange, GroupMonitor};

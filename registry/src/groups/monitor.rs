@@ -6,6 +6,8 @@ use std::fmt;
 
 use perennial_actors::{ActorHandle, Address, Subscription};
 
+use crate::label::LabelKey;
+
 /// The join or leave of one actor.
 ///
 /// # Ordering
@@ -28,23 +30,14 @@ pub struct GroupChange {
 
 /// The stream of the joins and leaves of one group. OTP's `pg:monitor`.
 pub struct GroupMonitor<M: Send + 'static> {
-    members: Vec<Address<M>>,
-    changes: Subscription<GroupChange>,
-    key: (Cow<'static, str>, TypeId),
+    pub(super) members: Vec<Address<M>>,
+    pub(super) changes: Subscription<GroupChange>,
+    pub(super) key: LabelKey,
     /// The version of the snapshot. Changes up to it are in `members` already.
-    version: u64,
+    pub(super) version: u64,
 }
 
 impl<M: Send + 'static> GroupMonitor<M> {
-    pub(super) fn new(
-        members: Vec<Address<M>>,
-        changes: Subscription<GroupChange>,
-        key: (Cow<'static, str>, TypeId),
-        version: u64,
-    ) -> Self {
-        Self { members, changes, key, version }
-    }
-
     /// Returns the members at the moment when the monitor was made.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.monitor().members(), [greeter]);")]

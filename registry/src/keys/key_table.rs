@@ -1,24 +1,19 @@
-//! The table behind [`UniqueKeys`](super::UniqueKeys) and [`DuplicateKeys`](super::DuplicateKeys).
+//! The table behind [`Keys`](super::Keys).
 
-use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::mem;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use perennial_actors::Pid;
 use perennial_actors::host::sync::{AtomicU64, IdGen, Ordering};
-use perennial_actors::host::{Each, Guarded, SeqMap, dispose};
-use perennial_actors::{Actor, Context, Pid};
+use perennial_actors::host::{Broadcast, Each, Guarded, SeqMap, dispose};
 
-use super::entry::{KeyChange, KeyEntry, RegisterError};
-use super::slots::{Entry, Shared, Slot, Slots, StoredEntry};
-use crate::changes::{Changes, PendingWakes};
-use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
-use crate::table::{Retain, Table};
-
-/// The largest number of entries of a key that are scanned for those of one incarnation. With more,
-/// the list of the incarnation is used.
-const LINEAR_SCAN_MAX: usize = 8;
+use super::entry::{KeyChange, KeyEntry};
+use super::slots::{Shared, Slot, Slots, StoredEntry};
+use crate::error::RegisterError;
+use crate::owners::{OwnedTable, Owners, Place, ensure_owner};
+use crate::table::Table;
 
 /// Keys with their entries in the order in which they were registered.
 pub(crate) struct KeyTable<K, M: Send + 'static, V> {
@@ -30,7 +25,7 @@ pub(crate) struct KeyTable<K, M: Send + 'static, V> {
     numbers: IdGen,
     /// The number of slots.
     keys: AtomicU64,
-    pub(super) changes: Changes<KeyChange<K>>,
+    pub(super) changes: Broadcast<KeyChange<K>>,
 }
 
 impl<K, M: Send + 'static, V> Default for KeyTable<K, M, V> {
@@ -41,7 +36,7 @@ impl<K, M: Send + 'static, V> Default for KeyTable<K, M, V> {
             owners: Owners::default(),
             numbers: IdGen::default(),
             keys: AtomicU64::new(0),
-            changes: Changes::default(),
+            changes: Broadcast::new(),
         }
     }
 }
@@ -58,8 +53,8 @@ where
         &self.owners
     }
 
-    fn remove_entries(&self, entries: impl Iterator<Item = (u64, Owned<u64>)>) {
-        let taken = entries.filter_map(|(number, owned)| self.take(owned.key, owned.place, number));
+    fn remove_entries(&self, entries: impl Iterator<Item = (u64, Place<u64>)>) {
+        let taken = entries.filter_map(|(number, place)| self.take(place, number));
         if mem::needs_drop::<K>() || mem::needs_drop::<V>() {
             // A supervisor that ends an incarnation does not wait for a user's `Drop`.
             let taken: Vec<_> = taken.collect();
@@ -70,23 +65,14 @@ where
     }
 }
 
-/// The place of a key's entries in the table.
-#[derive(Clone, Copy)]
-struct Place {
-    hash: u64,
-    slot: u64,
-}
-
 /// The outcome of one attempt to insert an entry.
-enum InsertOutcome<E> {
-    At {
-        slot: u64,
-        number: u64,
-    },
-    /// A running incarnation has the key. Holds that incarnation and the new entry.
-    Owned(Pid, E),
-    /// A key with the same hash was inserted since it was compared. Holds the new entry.
-    Unknown(E),
+enum Insertion {
+    /// The entry is at this place, under this number.
+    Done(Place<u64>, u64),
+    /// This running incarnation has the key.
+    Taken(Pid),
+    /// A key with the same hash was inserted since the keys were compared.
+    Outdated,
 }
 
 impl<K, M, V> KeyTable<K, M, V>
@@ -96,131 +82,98 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// Registers a key. If `unique`, it does so only if no running incarnation has it.
-    pub(super) fn register<A: Actor<Msg = M>>(
-        self: &Arc<Self>,
-        ctx: &Context<A>,
-        key: K,
-        value: V,
-        unique: bool,
-    ) -> Result<(), RegisterError<V>>
-    where
-        V: fmt::Debug,
-    {
-        self.register_entry(key, KeyEntry { pid: ctx.pid(), address: ctx.address(), value }, unique)
-    }
-
     pub(crate) fn register_entry(
         self: &Arc<Self>,
         key: K,
         entry: KeyEntry<M, V>,
         unique: bool,
-    ) -> Result<(), RegisterError<V>>
-    where
-        V: fmt::Debug,
-    {
-        // `Hash` and `Eq` may panic. The values here are then dropped under guards.
-        let (key, entry) = (Guarded::new(Arc::new(key)), entry.guarded());
-        let (pid, hash) = (entry.pid, self.hasher.hash_one(&**key));
-        if !ensure_owner(self, &entry.address.handle(), pid) {
-            return entry.value.into_inner().map_or(Ok(()), |value| Err(RegisterError::Ended(value)));
+    ) -> Result<(), RegisterError<V>> {
+        let KeyEntry { pid, address, value } = entry;
+        let handle = address.handle();
+        // `Hash` and `Eq` may panic. Key and value are then dropped under guards.
+        let (key, value) = (Guarded::new(Arc::new(key)), Guarded::new(value));
+        let entry = Arc::new(StoredEntry { key, pid, address, value });
+        let hash = self.hasher.hash_one(&**entry.key);
+        if !ensure_owner(self, &handle, pid) {
+            return refuse(entry, RegisterError::Ended);
         }
-        let (slot, number) = match self.insert(hash, &key, entry, unique) {
-            Ok(outcome) => outcome,
-            Err((pid, entry)) => {
-                let refused = |value| Err(RegisterError::AlreadyRegistered { pid, value });
-                return entry.value.into_inner().map_or(Ok(()), refused);
-            }
+        let (place, number) = match self.insert(hash, &entry, unique) {
+            Ok(inserted) => inserted,
+            Err(pid) => return refuse(entry, |value| RegisterError::AlreadyRegistered { pid, value }),
         };
-        if self.owners.record(pid, number, Owned { place: slot, key: hash }) {
+        drop(entry);
+        if self.owners.record(pid, number, place) {
             return Ok(());
         }
-        match self.take(hash, slot, number).and_then(StoredEntry::into_value) {
-            Some(value) => Err(RegisterError::Ended(value)),
-            // The key was registered, the incarnation ended, and a successor has the key.
-            None => Ok(()),
-        }
+        // If it is not there any more, the incarnation has ended, and a successor has the key.
+        self.take(place, number).map_or(Ok(()), |entry| refuse(entry, RegisterError::Ended))
     }
 
-    /// Inserts an entry and returns its slot and number. Returns the entry and the present owner if
-    /// the key is taken. An entry whose owner has ended is replaced.
-    fn insert(
-        &self,
-        hash: u64,
-        key: &Arc<K>,
-        mut entry: Entry<M, V>,
-        unique: bool,
-    ) -> Result<(u64, u64), (Pid, Entry<M, V>)> {
+    /// Inserts an entry and returns its place and number. Returns the present owner if the key is
+    /// taken. An entry whose owner has ended is replaced.
+    fn insert(&self, hash: u64, entry: &Shared<K, M, V>, unique: bool) -> Result<(Place<u64>, u64), Pid> {
         loop {
             let known = self.known(hash);
-            let own = known.iter().find(|(_, other)| **other.key == **key).map(|(slot, _)| *slot);
-            let (mut wakes, mut stale) = (PendingWakes::default(), SeqMap::default());
-            let outcome = self.entries.update_or_insert_with(hash, Slots::default, |slots| {
-                let new = |slot: &Slot<K, M, V>| known.iter().all(|(number, _)| slot.number != *number);
-                if slots.iter().any(new) && own.is_none_or(|own| slots.get(own).is_none()) {
-                    return InsertOutcome::Unknown(entry);
+            let own = known.iter().find(|(_, other)| **other.key == **entry.key).map(|(slot, _)| *slot);
+            let mut stale = SeqMap::new();
+            let outcome = self.entries.update_or_insert(hash, |slots| {
+                let is_new = |slot: &Slot<K, M, V>| known.iter().all(|(number, _)| slot.number != *number);
+                if slots.iter().any(is_new) && own.is_none_or(|own| slots.get(own).is_none()) {
+                    return Insertion::Outdated;
                 }
                 let slot = own.and_then(|own| slots.get_mut(own));
-                let others =
-                    slot.as_ref().filter(|_| unique).into_iter().flat_map(|slot| slot.entries.iter());
-                if let Some(owner) = others.map(|(_, stored)| stored).find(|stored| stored.entry.is_owned()) {
-                    return InsertOutcome::Owned(owner.pid(), entry);
+                let others = slot.as_deref().filter(|_| unique).map(|slot| &slot.entries);
+                let owner = others.and_then(|others| others.values().find(|stored| stored.is_owned()));
+                if let Some(owner) = owner {
+                    return Insertion::Taken(owner.pid);
                 }
-                let stored = StoredEntry::new(key.clone(), entry);
                 let number = self.numbers.next();
-                let change = KeyChange::Registered { key: key.clone(), pid: stored.pid() };
                 let slot = match slot {
                     Some(slot) => {
                         if unique {
-                            mem::swap(&mut slot.entries, &mut stale);
+                            stale = mem::take(&mut slot.entries);
                         }
-                        stale.iter().for_each(|(_, removed)| self.record_removal(&mut wakes, removed));
-                        slot.entries.insert(number, Arc::new(stored));
+                        stale.values().for_each(|removed| self.record_removal(removed));
+                        slot.entries.insert(number, entry.clone());
                         slot.number
                     }
-                    None => self.add_slot(slots, number, stored),
+                    None => {
+                        self.keys.fetch_add(1, Ordering::Relaxed);
+                        slots.add(Slot { number, entries: SeqMap::from_iter([(number, entry.clone())]) });
+                        number
+                    }
                 };
-                self.changes.record(&mut wakes, || change);
-                InsertOutcome::At { slot, number }
+                self.changes.record(|| KeyChange::Registered { key: Arc::clone(&entry.key), pid: entry.pid });
+                Insertion::Done(Place { number: slot, key: hash }, number)
             });
+            self.changes.publish();
             match outcome {
-                InsertOutcome::At { slot, number } => return Ok((slot, number)),
-                InsertOutcome::Owned(owner, entry) => return Err((owner, entry)),
-                InsertOutcome::Unknown(back) => entry = back,
+                Insertion::Done(place, number) => return Ok((place, number)),
+                Insertion::Taken(owner) => return Err(owner),
+                Insertion::Outdated => {}
             }
         }
     }
 
-    /// Adds the slot of a key that has none. Returns its number, which is that of its first entry.
-    fn add_slot(&self, slots: &mut Slots<K, M, V>, number: u64, stored: StoredEntry<K, M, V>) -> u64 {
-        let mut entries = SeqMap::default();
-        entries.insert(number, Arc::new(stored));
-        slots.add(Slot { number, entries });
-        self.keys.fetch_add(1, Ordering::Relaxed);
-        number
-    }
-
-    fn record_removal(&self, wakes: &mut PendingWakes<KeyChange<K>>, removed: &StoredEntry<K, M, V>) {
-        let change = || KeyChange::Unregistered { key: Arc::clone(&removed.key), pid: removed.pid() };
-        self.changes.record(wakes, change);
+    fn record_removal(&self, removed: &StoredEntry<K, M, V>) {
+        self.changes.record(|| KeyChange::Unregistered { key: Arc::clone(&removed.key), pid: removed.pid });
     }
 
     /// Removes an entry and returns it.
-    fn take(&self, hash: u64, slot: u64, number: u64) -> Option<Shared<K, M, V>> {
-        let mut wakes = PendingWakes::default();
-        let taken = self.entries.update(&hash, |slots| {
-            let taken = slots.get_mut(slot).and_then(|slot| {
-                let taken = slot.entries.remove(number)?;
-                Some((taken, slot.entries.is_empty()))
-            });
-            let Some((entry, is_last)) = taken else { return (Retain::Keep, None) };
-            self.record_removal(&mut wakes, &entry);
-            if is_last {
-                slots.remove(slot);
+    fn take(&self, place: Place<u64>, number: u64) -> Option<Shared<K, M, V>> {
+        let take = |slots: &mut Slots<K, M, V>| {
+            let entries = &mut slots.get_mut(place.number)?.entries;
+            let entry = entries.remove(number)?;
+            if entries.is_empty() {
+                slots.remove(place.number);
                 self.keys.fetch_sub(1, Ordering::Relaxed);
             }
-            (if slots.is_empty() { Retain::Remove } else { Retain::Keep }, Some(entry))
-        });
-        taken?.0
+            self.record_removal(&entry);
+            Some(entry)
+        };
+        let taken = self.entries.update_or_remove(&place.key, take, Slots::is_empty);
+        self.changes.publish();
+        taken?
     }
 
     /// Returns the slots of a hash, each with an entry that holds its key.
@@ -233,16 +186,20 @@ where
     }
 
     /// Returns the place of a key.
-    fn place(&self, key: &K) -> Option<Place> {
+    fn place(&self, key: &K) -> Option<Place<u64>> {
         let hash = self.hasher.hash_one(key);
         let known = self.known(hash);
         let (slot, _) = known.iter().find(|(_, other)| **other.key == *key)?;
-        Some(Place { hash, slot: *slot })
+        Some(Place { number: *slot, key: hash })
     }
 
     /// Reads the entries of a key under their lock.
-    fn read<R>(&self, place: Place, look: impl FnOnce(&SeqMap<Shared<K, M, V>>) -> R) -> Option<R> {
-        self.entries.read(&place.hash, |slots| slots.get(place.slot).map(|slot| look(&slot.entries)))?
+    fn read<R>(
+        &self,
+        place: Place<u64>,
+        look: impl FnOnce(&SeqMap<Shared<K, M, V>>) -> Option<R>,
+    ) -> Option<R> {
+        self.entries.read(&place.key, |slots| look(&slots.get(place.number)?.entries))?
     }
 
     /// Removes the entries of a key that `pid` owns and `is_match` accepts. Returns their values.
@@ -251,56 +208,39 @@ where
         let Some(place) = self.place(key) else { return Vec::new() };
         let remove = |number| {
             // `is_match` is foreign code, so it reads a shared entry while none is locked.
-            let stored = self.read(place, |entries| entries.get(number).cloned())??;
-            if !is_match(&stored.entry.value) {
+            let stored = self.read(place, |entries| entries.get(number).cloned())?;
+            if !is_match(&stored.value) {
                 return None;
             }
             drop(stored);
-            let entry = self.take(place.hash, place.slot, number)?;
+            let entry = self.take(place, number)?;
             self.owners.forget(pid, number);
             StoredEntry::into_value(entry)
         };
-        each(self.numbers_of(pid, place).into_iter().filter_map(remove))
-    }
-
-    /// Returns the numbers of an incarnation's entries of a key.
-    fn numbers_of(&self, pid: Pid, place: Place) -> Vec<u64> {
-        let if_few = |entries: &SeqMap<Shared<K, M, V>>| {
-            let own = entries.iter().filter(|(_, stored)| stored.pid() == pid).map(|(number, _)| number);
-            (entries.len() <= LINEAR_SCAN_MAX).then(|| own.collect())
-        };
-        match self.read(place, if_few) {
-            Some(Some(numbers)) => numbers,
-            Some(None) => self.owners.at(pid, place.slot, usize::MAX),
-            None => Vec::new(),
-        }
+        each(self.owners.at(pid, place.number, usize::MAX).into_iter().filter_map(remove))
     }
 
     /// Replaces the value of the oldest entry of a key that `pid` owns. Returns the old value.
     pub(crate) fn update(&self, pid: Pid, key: &K, value: V) -> Option<V> {
-        let value = Guarded::new(value);
+        let mut value = Some(Guarded::new(value));
         let place = self.place(key)?;
-        let mut value = value.into_inner();
-        let (updated, _) = self.entries.update(&place.hash, |slots| {
-            let old = slots.get_mut(place.slot).and_then(|slot| {
-                let number = slot.entries.iter().find(|(_, stored)| stored.pid() == pid)?.0;
-                let stored = slot.entries.get_mut(number)?;
-                let address = stored.entry.address.clone();
-                let entry = KeyEntry { pid, address, value: Guarded::new(value.take()?) };
-                let next = StoredEntry::new(Arc::clone(&stored.key), entry);
-                Some(mem::replace(stored, Arc::new(next)))
-            });
-            (Retain::Keep, old)
+        let updated = self.entries.update(&place.key, |slots| {
+            let mut entries = slots.get_mut(place.number)?.entries.values_mut();
+            let stored = entries.find(|stored| stored.pid == pid)?;
+            let (key, address) = (Guarded::new(Arc::clone(&stored.key)), stored.address.clone());
+            let next = StoredEntry { key, pid, address, value: value.take()? };
+            Some(mem::replace(stored, Arc::new(next)))
         })?;
         StoredEntry::into_value(updated?)
     }
 
     /// Returns the entries of a key whose owners run.
     pub(crate) fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
-        let Some(place) = self.place(key) else { return Vec::new() };
-        let found = self.read(place, |entries| entries.iter().map(|(_, stored)| stored.clone()).collect());
-        let found: Vec<Shared<K, M, V>> = found.unwrap_or_default();
-        each(found.iter().filter(|stored| stored.entry.is_owned()).map(|stored| stored.copy()))
+        let entries = self.place(key).and_then(|place| {
+            self.read(place, |entries| Some(entries.values().cloned().collect::<Vec<_>>()))
+        });
+        let entries = entries.unwrap_or_default();
+        each(entries.iter().filter(|stored| stored.is_owned()).map(|stored| stored.copy()))
     }
 
     /// Returns the newest entry of a key if its owner runs.
@@ -308,24 +248,18 @@ where
         let hash = self.hasher.hash_one(key);
         // Nearly always the hash has one key, and it is the requested one.
         let newest = |slots: &Slots<K, M, V>| {
-            let mut slots = slots.iter();
-            let first = slots.next().and_then(|slot| slot.entries.last().cloned());
-            (first, slots.next().is_some())
+            (slots.first.as_ref().and_then(|slot| slot.entries.last().cloned()), !slots.others.is_empty())
         };
         let (first, are_more) = self.entries.read(&hash, newest)?;
         let mut found = first.filter(|stored| **stored.key == *key);
         if found.is_none() && are_more {
-            found = self.read(self.place(key)?, |entries| entries.last().cloned())?;
+            found = self.read(self.place(key)?, |entries| entries.last().cloned());
         }
-        found.filter(|stored| stored.entry.is_owned()).map(|stored| stored.copy())
+        found.filter(|stored| stored.is_owned()).map(|stored| stored.copy())
     }
 
     pub(super) fn keys_of(&self, pid: Pid) -> Vec<K> {
-        let key = |owned: Owned<u64>| {
-            let place = Place { hash: owned.key, slot: owned.place };
-            let stored = self.read(place, |entries| entries.first().cloned())??;
-            Some(K::clone(&stored.key))
-        };
+        let key = |place| Some(K::clone(&self.read(place, |entries| entries.first().cloned())?.key));
         each(self.owners.all(pid).into_iter().filter_map(key))
     }
 
@@ -333,11 +267,10 @@ where
     /// lock.
     pub(super) fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         let entries = |_: &u64, slots: &Slots<K, M, V>| {
-            let entries = slots.iter().flat_map(|slot| slot.entries.iter());
-            Some(entries.map(|(_, stored)| stored.clone()).collect::<Vec<_>>())
+            Some(slots.iter().flat_map(|slot| slot.entries.values().cloned()).collect::<Vec<_>>())
         };
         let all = self.entries.collect(entries).into_iter().flatten();
-        let owned = all.filter(|stored| stored.entry.is_owned());
+        let owned = all.filter(|stored| stored.is_owned());
         let mut pick = Guarded::new(pick);
         let pick = |stored: Shared<K, M, V>| {
             let entry = Guarded::new(stored.copy());
@@ -351,6 +284,14 @@ where
     pub(crate) fn listed(&self) -> usize {
         self.owners.len()
     }
+}
+
+/// Returns the value of an entry that is not registered, in its error.
+fn refuse<K, M: Send + 'static, V: Clone>(
+    entry: Shared<K, M, V>,
+    error: impl FnOnce(V) -> RegisterError<V>,
+) -> Result<(), RegisterError<V>> {
+    StoredEntry::into_value(entry).map_or(Ok(()), |value| Err(error(value)))
 }
 
 /// Collects users' values. If making one panics, the values made before are dropped one by one.

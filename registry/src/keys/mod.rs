@@ -46,14 +46,12 @@
 //! # }
 //! ```
 
-mod duplicate;
 mod entry;
+mod handle;
 mod key_table;
 mod slots;
-mod unique;
 
-pub use duplicate::DuplicateKeys;
-pub use entry::{KeyChange, KeyEntry, RegisterError};
+pub use entry::{KeyChange, KeyEntry};
+pub use handle::{Duplicate, DuplicateKeys, Keys, Unique, UniqueKeys};
 #[cfg(all(test, model))]
 pub(crate) use key_table::KeyTable;
-pub use unique::UniqueKeys;

@@ -7,49 +7,41 @@
 
 use std::sync::Arc;
 
-use perennial_actors::Pid;
 use perennial_actors::host::{Guarded, SeqMap};
+use perennial_actors::{Address, Pid};
 
 use super::entry::KeyEntry;
-
-/// The public entry with its value under a guard.
-pub(super) type Entry<M, V> = KeyEntry<M, Guarded<V>>;
 
 /// An entry as the table stores it. Each foreign value in it is dropped under a guard of its own.
 pub(super) struct StoredEntry<K, M: Send + 'static, V> {
     pub(super) key: Guarded<Arc<K>>,
-    pub(super) entry: Entry<M, V>,
+    pub(super) pid: Pid,
+    pub(super) address: Address<M>,
+    pub(super) value: Guarded<V>,
 }
 
 /// An entry, shared by the table and the calls that read it.
 pub(super) type Shared<K, M, V> = Arc<StoredEntry<K, M, V>>;
 
 impl<K, M: Send + 'static, V> StoredEntry<K, M, V> {
-    pub(super) const fn new(key: Arc<K>, entry: Entry<M, V>) -> Self {
-        Self { key: Guarded::new(key), entry }
+    /// Returns `true` if the incarnation runs. Between its end and the hook that removes its
+    /// entries, they are still in the table.
+    pub(super) fn is_owned(&self) -> bool {
+        self.address.pid() == Some(self.pid)
     }
+}
 
+impl<K, M: Send + 'static, V: Clone> StoredEntry<K, M, V> {
     /// Returns a copy for users. It clones the value, so the caller holds no lock.
-    pub(super) fn copy(&self) -> KeyEntry<M, V>
-    where
-        V: Clone,
-    {
-        let KeyEntry { pid, address, value } = &self.entry;
-        KeyEntry { pid: *pid, address: address.clone(), value: V::clone(value) }
-    }
-
-    pub(super) const fn pid(&self) -> Pid {
-        self.entry.pid
+    pub(super) fn copy(&self) -> KeyEntry<M, V> {
+        KeyEntry { pid: self.pid, address: self.address.clone(), value: V::clone(&self.value) }
     }
 
     /// Returns the value, or a copy if another call is reading the entry. The caller holds no lock.
-    pub(super) fn into_value(stored: Arc<Self>) -> Option<V>
-    where
-        V: Clone,
-    {
+    pub(super) fn into_value(stored: Arc<Self>) -> Option<V> {
         match Arc::try_unwrap(stored) {
-            Ok(Self { entry: KeyEntry { value, .. }, .. }) => value.into_inner(),
-            Err(stored) => Some(V::clone(&stored.entry.value)),
+            Ok(Self { value, .. }) => value.into_inner(),
+            Err(stored) => Some(V::clone(&stored.value)),
         }
     }
 }
@@ -63,8 +55,8 @@ pub(super) struct Slot<K, M: Send + 'static, V> {
 /// The slots of all keys with one hash.
 pub(super) struct Slots<K, M: Send + 'static, V> {
     /// Nearly always the only slot.
-    first: Option<Slot<K, M, V>>,
-    others: Vec<Slot<K, M, V>>,
+    pub(super) first: Option<Slot<K, M, V>>,
+    pub(super) others: Vec<Slot<K, M, V>>,
 }
 
 impl<K, M: Send + 'static, V> Default for Slots<K, M, V> {

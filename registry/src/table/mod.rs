@@ -3,8 +3,11 @@
 //! Neither of them returns a guard. Values are cloned, and closures run under the lock of one
 //! entry.
 
-#[cfg_attr(model, path = "loom.rs")]
-#[cfg_attr(not(model), path = "sharded.rs")]
-mod map;
+mod loom;
+mod ops;
+mod sharded;
 
-pub(crate) use map::{Retain, Table};
+#[cfg(model)]
+pub(crate) use self::loom::Table;
+#[cfg(not(model))]
+pub(crate) use self::sharded::Table;

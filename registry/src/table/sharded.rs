@@ -14,6 +14,7 @@
 //!   table is used under these locks.
 //!
 //! The model checker uses `loom.rs`, a map with the same interface.
+#![cfg(not(model))]
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -42,12 +43,6 @@ struct Removals(AtomicUsize);
 /// The capacity of a table is checked after this many removals.
 const CHECK_PERIOD: usize = 4096;
 
-/// The result of a change: whether the entry stays.
-pub(crate) enum Retain {
-    Keep,
-    Remove,
-}
-
 #[expect(clippy::disallowed_types, reason = "an empty map")]
 impl<K: Eq + Hash, V> Default for Table<K, V> {
     fn default() -> Self {
@@ -63,36 +58,6 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Q: Eq + Hash + ?Sized,
     {
         self.map.get(key).map(|value| read(value.value()))
-    }
-
-    /// Runs a closure with the entry of a key, or with `None`. No entry is inserted meanwhile.
-    pub(crate) fn read_entry<R>(&self, key: K, read: impl FnOnce(Option<&V>) -> R) -> R {
-        match self.map.entry(key) {
-            Entry::Occupied(entry) => read(Some(entry.get())),
-            Entry::Vacant(_vacancy) => read(None),
-        }
-    }
-
-    /// Changes the entry of a key, if there is one. Returns a removed value too.
-    pub(crate) fn update<Q, R>(
-        &self,
-        key: &Q,
-        change: impl FnOnce(&mut V) -> (Retain, R),
-    ) -> Option<(R, Option<V>)>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        let mut result = None;
-        let removed = self.map.remove_if_mut(key, |_, value| {
-            let (retain, changed) = change(value);
-            result = Some(changed);
-            matches!(retain, Retain::Remove)
-        });
-        if removed.is_some() {
-            self.count_removal();
-        }
-        result.map(|result| (result, removed.map(|(_, value)| value)))
     }
 
     /// Changes the entry of a key. If there is none, `change` gets `None` and may return a value to
@@ -114,23 +79,13 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Changes the entry of a key. If there is none, `make` creates it first.
-    pub(crate) fn update_or_insert_with<R>(
-        &self,
-        key: K,
-        make: impl FnOnce() -> V,
-        change: impl FnOnce(&mut V) -> R,
-    ) -> R {
-        change(self.map.entry(key).or_insert_with(make).value_mut())
-    }
-
-    /// Removes the entry of a key, if `is_meant` returns `true` for it.
-    pub(crate) fn remove_if<Q>(&self, key: &Q, is_meant: impl FnOnce(&V) -> bool) -> Option<V>
+    /// Removes the entry of a key, if there is one and `change` returns `true` for it.
+    pub(crate) fn remove_if<Q>(&self, key: &Q, change: impl FnOnce(&mut V) -> bool) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let (_, value) = self.map.remove_if(key, |_, value| is_meant(value))?;
+        let (_, value) = self.map.remove_if_mut(key, |_, value| change(value))?;
         self.count_removal();
         Some(value)
     }
@@ -148,11 +103,6 @@ impl<K: Eq + Hash, V> Table<K, V> {
     /// or removed meanwhile.
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.map.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.map.len()
     }
 }
 

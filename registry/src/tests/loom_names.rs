@@ -164,8 +164,8 @@ fn subscriber_has_received_the_changes_in_order_when_the_call_returns() {
         let (system, registry) = (System::new(), Registry::default());
         let (one, other) = (attached(&system), attached(&system));
         registry.bind(name(), &one.address).expect("the name is free");
-        let mut changes = registry.name_changes();
-        let mut own = registry.name_changes();
+        let mut changes = registry.0.changes.subscribe();
+        let mut own = registry.0.changes.subscribe();
         let (address, registry_then) = (other.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
         assert!(registry.unbind(name(), &one.address));

@@ -19,8 +19,8 @@ use loom::thread::{self, JoinHandle};
 use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{Address, ExitReason, MailboxConfig, Monitor, Pid, System};
 
-use crate::keys::{KeyEntry, KeyTable, RegisterError};
-use crate::{Group, GroupHandle, Registry};
+use crate::keys::{KeyEntry, KeyTable};
+use crate::{Group, GroupHandle, RegisterError, Registry};
 
 /// Explores the interleavings with at most `preemptions` involuntary switches. Nearly all bugs need
 /// two.

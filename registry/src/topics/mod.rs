@@ -47,9 +47,7 @@
 
 mod publishing;
 mod subscriber;
-mod topic;
 
 pub(crate) use publishing::Topics;
 pub use publishing::{PublishReport, TopicHandle};
 pub use subscriber::SlowSubscriberPolicy;
-pub use topic::Topic;

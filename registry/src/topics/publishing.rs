@@ -1,7 +1,6 @@
 //! Subscribing and publishing. A publisher never waits.
 
 use std::any::{Any, TypeId};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,9 +11,9 @@ use perennial_actors::host::sync::IdGen;
 use perennial_actors::{ActorHandle, Address, CloseHook};
 
 use super::subscriber::{Delivery, Outcome, SlowSubscriberPolicy, Subscriber};
-use super::topic::Topic;
+use crate::label::{LabelKey, Topic};
 use crate::log;
-use crate::table::{Retain, Table};
+use crate::table::Table;
 
 /// The outcome of one [`publish`](TopicHandle::publish): the number of subscribers per result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -38,7 +37,7 @@ pub struct PublishReport {
 #[derive(Default)]
 pub(crate) struct Topics {
     /// The [`Subscribers`] of each topic.
-    topics: Table<Key, Box<dyn Any + Send + Sync>>,
+    topics: Table<LabelKey, Box<dyn Any + Send + Sync>>,
     /// The numbers of the subscriptions.
     numbers: IdGen,
 }
@@ -50,9 +49,6 @@ impl Topics {
         self.topics.len()
     }
 }
-
-/// The key of a topic: its name and the type of its messages.
-type Key = (Cow<'static, str>, TypeId);
 
 /// The subscribers of one topic.
 struct Subscribers<T> {
@@ -75,23 +71,16 @@ impl<T> Subscribers<T> {
         Arc::make_mut(&mut self.list).insert(number, subscriber);
     }
 
-    /// Sets the policy and the delivery of a subscriber. Returns the unused delivery, to be
-    /// dropped under no lock; or the new one as an error if the actor is no subscriber.
-    fn set(
-        &mut self,
-        actor: &ActorHandle,
-        slow: SlowSubscriberPolicy,
-        delivery: Delivery<T>,
-    ) -> Result<Delivery<T>, Delivery<T>> {
+    /// Sets the delivery of a subscriber. Returns the unused one, to be dropped under no lock; or
+    /// the new one as an error if the actor is no subscriber.
+    fn set(&mut self, actor: &ActorHandle, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
-        let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // The list is copied on write while a publisher reads it, so it is written only if
         // something changes.
-        if self.list.get(*number).is_some_and(is_same) {
+        if self.list.get(*number).is_some_and(|known| known.delivery.is_same(&delivery)) {
             return Ok(delivery);
         }
         let Some(known) = Arc::make_mut(&mut self.list).get_mut(*number) else { return Err(delivery) };
-        known.slow = slow;
         Ok(std::mem::replace(&mut known.delivery, delivery))
     }
 
@@ -112,7 +101,7 @@ impl<T> Subscribers<T> {
 /// subscriber receives the messages of one publisher in the order in which they were published.
 pub struct TopicHandle<T> {
     topics: Arc<Topics>,
-    key: Key,
+    key: LabelKey,
     message: PhantomData<fn() -> T>,
 }
 
@@ -133,7 +122,7 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         actor: &Address<M>,
         slow: SlowSubscriberPolicy,
     ) -> bool {
-        self.subscribe_delivery(actor.handle(), slow, Delivery::plain(actor.clone()))
+        self.subscribe_delivery(actor.handle(), Delivery::plain(actor.clone(), slow))
     }
 
     /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes
@@ -170,38 +159,27 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         slow: SlowSubscriberPolicy,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> bool {
-        self.subscribe_delivery(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
+        self.subscribe_delivery(actor.handle(), Delivery::mapped(actor.clone(), slow, map))
     }
 
-    fn subscribe_delivery(
-        &self,
-        handle: ActorHandle,
-        slow: SlowSubscriberPolicy,
-        delivery: Delivery<T>,
-    ) -> bool {
-        let (_unused, subscribed) =
-            self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
-                let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
-                let set = match &mut known {
-                    Some(known) => known.set(&handle, slow, delivery),
-                    None => Err(delivery),
-                };
-                let delivery = match set {
-                    Ok(unused) => return (None, (Some(unused), true)),
-                    Err(delivery) => delivery,
-                };
-                let mut first = None;
-                let subscribers = match known {
-                    Some(known) => known,
-                    None => first.insert(Subscribers::default()),
-                };
-                let number = self.topics.numbers.next();
-                let Some(hook) = self.close_hook(&handle, number) else {
-                    return (None, (Some(delivery), false));
-                };
-                subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
-                (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
-            });
+    fn subscribe_delivery(&self, handle: ActorHandle, delivery: Delivery<T>) -> bool {
+        let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |known| {
+            let mut first = None;
+            let subscribers = match known.and_then(|known| known.downcast_mut::<Subscribers<T>>()) {
+                Some(known) => known,
+                None => first.insert(Subscribers::default()),
+            };
+            let delivery = match subscribers.set(&handle, delivery) {
+                Ok(unused) => return (None, (Some(unused), true)),
+                Err(delivery) => delivery,
+            };
+            let number = self.topics.numbers.next();
+            let Some(hook) = self.close_hook(&handle, number) else {
+                return (None, (Some(delivery), false));
+            };
+            subscribers.insert(number, Subscriber { handle, delivery, hook });
+            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
+        });
         subscribed
     }
 
@@ -266,7 +244,7 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
     pub fn subscribers(&self) -> Vec<ActorHandle> {
         let list = self.list();
-        let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
+        let handles = list.values().map(|subscriber| &subscriber.handle);
         handles.filter(|handle| !is_closed(handle)).cloned().collect()
     }
 
@@ -281,23 +259,16 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     /// Changes the subscribers of the topic, if it has any. The caller drops the result under no
     /// lock.
     fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
-        let (result, _) = self.topics.topics.update(&self.key, |subscribers| {
-            let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                return (Retain::Keep, None);
-            };
-            let result = change(subscribers);
-            (if subscribers.list.is_empty() { Retain::Remove } else { Retain::Keep }, Some(result))
-        })?;
-        result
+        let is_empty = |any: &Box<dyn Any + Send + Sync>| {
+            any.downcast_ref::<Subscribers<T>>().is_some_and(|subscribers| subscribers.list.is_empty())
+        };
+        self.topics.topics.update_or_remove(&self.key, |any| any.downcast_mut().map(change), is_empty)?
     }
 
     /// Returns the hook of a subscribed actor.
     #[cfg(all(test, not(model)))]
     pub(crate) fn hook(&self, actor: &ActorHandle) -> Option<CloseHook> {
-        self.list()
-            .iter()
-            .find(|(_, subscriber)| subscriber.handle == *actor)
-            .map(|(_, subscriber)| subscriber.hook)
+        self.list().values().find(|subscriber| subscriber.handle == *actor).map(|subscriber| subscriber.hook)
     }
 
     /// Returns the number of subscribers in the entry, closed ones included, or `None` if the topic

@@ -32,48 +32,44 @@ pub(super) enum Outcome {
     Failed(ExitReason),
 }
 
-/// Makes the subscriber's message of the published one, and casts it.
-type Deliver<T> = dyn Fn(&T, SlowSubscriberPolicy) -> Outcome + Send + Sync;
-
-/// The code that delivers to one subscriber. It belongs to the user, so it is dropped under no
-/// lock.
+/// The code that makes the subscriber's message of the published one, and casts it. It belongs to
+/// the user, so it is dropped under no lock.
 pub(super) struct Delivery<T> {
-    deliver: Arc<Deliver<T>>,
-    /// `true` if `From` makes the message. All such deliveries to one actor are equal.
-    is_plain: bool,
+    deliver: Arc<dyn Fn(&T) -> Outcome + Send + Sync>,
+    /// The policy, if `From` makes the message. All such deliveries to one actor are equal.
+    plain: Option<SlowSubscriberPolicy>,
 }
 
 impl<T: 'static> Delivery<T> {
     /// Creates a delivery that converts each message by `From`.
-    pub(super) fn plain<M: From<T> + Send + 'static>(actor: Address<M>) -> Self
+    pub(super) fn plain<M: From<T> + Send + 'static>(actor: Address<M>, slow: SlowSubscriberPolicy) -> Self
     where
         T: Clone,
     {
-        let deliver = move |message: &T, slow: SlowSubscriberPolicy| {
-            outcome(&actor.cast(M::from(message.clone())), slow)
-        };
-        Self { deliver: Arc::new(deliver), is_plain: true }
+        let deliver = move |message: &T| outcome(&actor.cast(M::from(message.clone())), slow);
+        Self { deliver: Arc::new(deliver), plain: Some(slow) }
     }
 
     /// Creates a delivery whose messages `map` makes. It delivers nothing where `map` returns
     /// `None`.
     pub(super) fn mapped<M: Send + 'static>(
         actor: Address<M>,
+        slow: SlowSubscriberPolicy,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> Self {
         let map = Foreign::new(map);
-        let deliver = move |message: &T, slow: SlowSubscriberPolicy| match map(message) {
+        let deliver = move |message: &T| match map(message) {
             Some(message) => outcome(&actor.cast(message), slow),
             None => Outcome::Filtered,
         };
-        Self { deliver: Arc::new(deliver), is_plain: false }
+        Self { deliver: Arc::new(deliver), plain: None }
     }
 }
 
 impl<T> Delivery<T> {
     /// Returns `true` if both deliveries, which are to the same actor, are known to be equal.
-    pub(super) const fn is_same(&self, other: &Self) -> bool {
-        self.is_plain && other.is_plain
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.plain.is_some() && self.plain == other.plain
     }
 }
 
@@ -87,7 +83,7 @@ fn outcome<M>(sent: &Result<(), SendError<M>>, slow: SlowSubscriberPolicy) -> Ou
 
 impl<T> Clone for Delivery<T> {
     fn clone(&self) -> Self {
-        Self { deliver: self.deliver.clone(), is_plain: self.is_plain }
+        Self { deliver: self.deliver.clone(), plain: self.plain }
     }
 }
 
@@ -96,7 +92,6 @@ impl<T> Clone for Delivery<T> {
 pub(super) struct Subscriber<T> {
     pub(super) handle: ActorHandle,
     pub(super) delivery: Delivery<T>,
-    pub(super) slow: SlowSubscriberPolicy,
     pub(super) hook: CloseHook,
 }
 
@@ -104,14 +99,12 @@ impl<T> Subscriber<T> {
     /// Makes and casts this subscriber's message. The code that makes it is foreign, and so is the
     /// `Drop` of a rejected message.
     pub(super) fn deliver(&self, message: &T) -> Outcome {
-        let outcome = catch_panic(None, || (self.delivery.deliver)(message, self.slow));
-        outcome.unwrap_or_else(Outcome::Failed)
+        catch_panic(None, || (self.delivery.deliver)(message)).unwrap_or_else(Outcome::Failed)
     }
 }
 
 impl<T> Clone for Subscriber<T> {
     fn clone(&self) -> Self {
-        let Self { handle, delivery, slow, hook } = self;
-        Self { handle: handle.clone(), delivery: delivery.clone(), slow: *slow, hook: *hook }
+        Self { handle: self.handle.clone(), delivery: self.delivery.clone(), hook: self.hook }
     }
 }

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use perennial_actors::Pid;
+use perennial_actors::host::SeqMap;
 
-use crate::chunk_map::ChunkMap;
 use crate::engine::{ChildKey, Engine, Policy, StartId};
 use crate::node::{ChildNode, DropQueue, OwnedNode};
 use crate::policy::SupervisorKind;
@@ -22,7 +22,7 @@ pub(crate) struct SupervisorState {
     /// `None` before the first incarnation and after a kill.
     pub(crate) engine: Option<Engine>,
     /// The children of the current or last incarnation.
-    children: ChunkMap<ChildRecord>,
+    children: SeqMap<ChildRecord>,
     /// The keys of a dynamic supervisor's children, by the number of their identity.
     keys_by_identity: HashMap<u64, ChildKey>,
     /// The first start id of the next engine, so that events of an earlier engine are never taken
@@ -48,7 +48,7 @@ impl Default for SupervisorState {
             plan: SupervisorSpec::ordered(),
             transferred: BTreeMap::new(),
             engine: None,
-            children: ChunkMap::default(),
+            children: SeqMap::default(),
             keys_by_identity: HashMap::new(),
             next_run: StartId(0),
             unstopped: BTreeMap::new(),
@@ -208,7 +208,7 @@ impl SupervisorState {
         let Self { plan, transferred, engine, children, .. } = self;
         queue.add(transferred.into_values().map(|child| child.node.into_node()));
         queue.add(plan.children.into_iter().map(|child| child.node.into_node()));
-        queue.add(children.into_values().map(|record| record.spec.node.into_node()));
+        queue.add(children.into_values().map(|(_, record)| record.spec.node.into_node()));
         drop(engine);
     }
 

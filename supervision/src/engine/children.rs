@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use perennial_actors::host::SeqMap;
+
 use super::deferred::ChildTransitions;
 use super::types::{ChildKey, StartId, State, Time};
-use crate::chunk_map::ChunkMap;
 use crate::policy::ChildPolicy;
 
 /// A child and its state.
@@ -60,7 +61,7 @@ impl Entry {
 /// The children of one supervisor. Keys are assigned in start order.
 #[derive(Debug, Default)]
 pub(super) struct Children {
-    entries: ChunkMap<Entry>,
+    entries: SeqMap<Entry>,
     /// The children that can be found by id.
     ids: HashMap<Arc<str>, ChildKey>,
     deadlines: BTreeSet<(Time, ChildKey)>,

@@ -1,5 +1,12 @@
 //! Tests of the inside: what a test from outside cannot bring about, or cannot see.
 
+#[cfg(not(model))]
+mod broadcast;
+#[cfg(model)]
+mod loom_broadcast;
+#[cfg(not(model))]
 mod throttle;
+#[cfg(not(model))]
 mod timer_wheel;
+#[cfg(not(model))]
 mod wheel;
