@@ -11,8 +11,8 @@
 //! A supervisor restarts the same actor value after it has stopped, and calls its `restarting`,
 //! which resets the state here.
 //!
-//! A job is `do_send` to a `SyncArbiter`, whose workers are its own threads. Only the senders run on the
-//! threads of the race.
+//! A job is `do_send` to a `SyncArbiter`, whose workers are its own threads. Only the senders run
+//! on the threads of the race.
 
 use std::sync::Arc;
 

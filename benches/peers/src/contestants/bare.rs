@@ -4,8 +4,8 @@
 //!
 //! A task ends when the last sender is dropped. Its join handle reports the end.
 //!
-//! A pool is tokio tasks that read one channel of async-channel, because a channel of tokio has only
-//! one reader. It is bounded, and a submission waits for room.
+//! A pool is tokio tasks that read one channel of async-channel, because a channel of tokio has
+//! only one reader. It is bounded, and a submission waits for room.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -10,9 +10,9 @@
 //! next one, or fails and is repeated. The supervisor is an actor without messages. It holds the
 //! only reference to itself, which keeps it running.
 //!
-//! A job is `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each job to
-//! the worker with the fewest. All its mailboxes are unbounded: the default mailboxes of 64 messages
-//! take half as long again on two threads.
+//! A job is `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each
+//! job to the worker with the fewest. All its mailboxes are unbounded: the default mailboxes of 64
+//! messages take half as long again on two threads.
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@
 //! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
 //! repeated.
 //!
-//! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs, the
-//! default capacity.
+//! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs,
+//! the default capacity.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -7,8 +7,8 @@
 //! without delay. Each incarnation is a new actor under the same name. The name is looked up and
 //! called until an incarnation answers.
 //!
-//! A job is dispatched to a `Factory` with queuer routing and its default queue, which is unbounded.
-//! Round robin is no cheaper.
+//! A job is dispatched to a `Factory` with queuer routing and its default queue, which is
+//! unbounded. Round robin is no cheaper.
 
 use std::sync::Arc;
 
