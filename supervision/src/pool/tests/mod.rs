@@ -18,6 +18,8 @@ mod scale;
 #[cfg(not(model))]
 mod scheduler;
 #[cfg(not(model))]
+mod scheduler_state;
+#[cfg(not(model))]
 mod stats;
 #[cfg(not(model))]
 mod traces;
