@@ -8,6 +8,7 @@ use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::rate::Rate;
 use crate::pool::scale::{Load, PoolSize, Scale};
 use crate::pool::scheduler::{Next, Phase, Scheduler};
+use crate::pool::slots::fit;
 
 /// A scheduler with this capacity whose workers have started and not asked for a job.
 fn scheduler(workers: usize, capacity: usize) -> Scheduler<u64> {
@@ -162,4 +163,13 @@ fn a_pool_without_workers_grows_by_one_and_rests_at_its_minimum() {
     assert!(!scale.is_idle_at_min(0, load(1, 0)));
     assert!(!scale.is_idle_at_min(1, load(0, 1)));
     assert!(!scale.is_idle_at_min(1, load(1, 0)));
+}
+
+/// The first numbers of SplitMix64 with the seed 0, as in its reference implementation.
+#[test]
+fn slots_fit_a_key_as_the_numbers_of_a_generator_whose_seed_it_is() {
+    assert_eq!(
+        [0, 1, 2].map(|slot| fit(0, slot)),
+        [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]
+    );
 }
