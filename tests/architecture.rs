@@ -12,6 +12,8 @@ mod models;
 mod sources;
 #[path = "architecture/threads.rs"]
 mod threads;
+#[path = "architecture/ways.rs"]
+mod ways;
 #[path = "architecture/words.rs"]
 mod words;
 

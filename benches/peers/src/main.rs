@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]...
-//! [--json FILE]
+//! [--json FILE] [--against PROGRAM]
 //! ```
+//!
+//! With `--against`, the perennial of this build races that of another, say of an older checkout,
+//! and nothing else. The two take turns, and the ratio of their medians is shown. The other is a
+//! program of this package that was built there.
 //!
 //! The rules, the same for every contestant:
 //!
@@ -41,10 +45,12 @@
 //!   and no other program wants the processors: compare with bare.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
 
+mod builds;
 mod contestants;
 mod race;
 mod report;
-mod works;
+mod targets;
+mod work;
 
 use std::path::PathBuf;
 
@@ -52,8 +58,8 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
-use contestants::Contestant;
-use works::{WORKS, Work};
+use race::Entrant;
+use work::{WORKS, Work};
 
 /// Races perennial against its peers and says which of its targets it meets.
 #[derive(Debug, Parser)]
@@ -67,6 +73,9 @@ struct Cli {
     /// Writes the results here too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Races only the perennial of this build, against that of another build of this program.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "json")]
+    against: Option<PathBuf>,
     #[command(subcommand)]
     inner: Option<Inner>,
 }
@@ -78,7 +87,8 @@ enum Inner {
     Child {
         #[arg(value_parser = work_names())]
         work: String,
-        contestant: Contestant,
+        #[arg(value_parser = contestant_names())]
+        contestant: String,
     },
 }
 
@@ -86,16 +96,30 @@ fn work_names() -> PossibleValuesParser {
     PossibleValuesParser::new(WORKS.iter().map(|work| work.name))
 }
 
+fn contestant_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(contestants::ALL.map(|contestant| contestant.name))
+}
+
 fn main() -> Result<()> {
     let cli = Cli::parse();
     if let Some(Inner::Child { work, contestant }) = cli.inner {
-        let work = works::named(&work).context("there is no such work")?;
-        println!("{}", contestant.run(work.task)?);
+        let work = work::named(&work).context("there is no such work")?;
+        let contestant = contestants::ALL.into_iter().find(|other| other.name == contestant);
+        let contestant = contestant.context("there is no such contestant")?;
+        println!("{}", (contestant.run)(work.task)?);
         return Ok(());
     }
     let works: Vec<&Work> =
         WORKS.iter().filter(|work| cli.only.is_empty() || cli.only.iter().any(|n| n == work.name)).collect();
-    let results = race::run(&works, cli.rounds)?;
+    let program = std::env::current_exe().context("this program does not find itself")?;
+    if let Some(other) = cli.against {
+        let results = builds::run(&works, &program, &other, cli.rounds)?;
+        print!("{}", builds::table(&results));
+        return Ok(());
+    }
+    let entrants =
+        contestants::ALL.map(|contestant| Entrant { name: contestant.name, contestant, program: &program });
+    let results = race::run(&works, &entrants, cli.rounds)?;
     let report = report::Report::new(&results);
     print!("{}", report::table(&report, &results));
     if let Some(file) = cli.json {

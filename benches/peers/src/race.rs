@@ -1,21 +1,29 @@
 //! Rounds, each work of each contestant in a process of its own, and the median over the rounds.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::contestants::Contestant;
-use crate::works::Work;
+use crate::work::{Contestant, Work};
 
 /// The hidden command that does one work in a fresh process.
 pub const CHILD: &str = "child";
 
-/// The cost of one work for every contestant.
+/// A contestant in a build of this program.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrant<'a> {
+    pub name: &'static str,
+    pub contestant: &'static Contestant,
+    pub program: &'a Path,
+}
+
+/// The cost of one work for every entrant.
 #[derive(Debug)]
 pub struct Outcome {
     pub work: &'static Work,
-    /// In the order of [`Contestant::ALL`].
-    pub costs: Vec<Cost>,
+    /// The names of the entrants, and their costs.
+    pub costs: Vec<(&'static str, Cost)>,
 }
 
 /// The median over the rounds, or the reason why there is none.
@@ -38,40 +46,42 @@ impl Cost {
 }
 
 impl Outcome {
-    /// Returns the cost of a contestant.
-    pub fn cost(&self, contestant: Contestant) -> Option<f64> {
-        let place = Contestant::ALL.iter().position(|other| *other == contestant)?;
-        self.costs.get(place)?.median()
+    /// Returns the cost of an entrant.
+    pub fn cost(&self, entrant: &str) -> Option<f64> {
+        self.costs.iter().find(|(name, _)| *name == entrant)?.1.median()
     }
 }
 
 /// Runs all rounds of all works.
-pub fn run(works: &[&'static Work], rounds: u32) -> Result<Vec<Outcome>> {
-    let absences: Vec<_> = Contestant::ALL.iter().map(|contestant| contestant.absence()).collect();
-    let mut samples = vec![vec![Vec::new(); Contestant::ALL.len()]; works.len()];
+pub fn run(works: &[&'static Work], entrants: &[Entrant<'_>], rounds: u32) -> Result<Vec<Outcome>> {
+    let absences: Vec<_> = entrants.iter().map(|entrant| (entrant.contestant.absence)()).collect();
+    let mut samples = vec![vec![Vec::new(); entrants.len()]; works.len()];
     for round in 0..rounds as usize {
         eprintln!("round {} of {rounds}", round + 1);
         for (work, samples) in works.iter().zip(&mut samples) {
-            for place in rotated(Contestant::ALL.len(), round) {
-                let contestant = Contestant::ALL[place];
-                if absences[place].is_none() && contestant.can(work.task) {
-                    samples[place].push(in_child(work, contestant)?);
+            for place in rotated(entrants.len(), round) {
+                let entrant = entrants[place];
+                if absences[place].is_none() && (entrant.contestant.can)(work.task) {
+                    samples[place].push(in_child(work, entrant)?);
                 }
             }
         }
     }
-    let outcomes = works.iter().zip(samples);
-    Ok(outcomes.map(|(work, samples)| Outcome { work, costs: costs(work, &absences, samples) }).collect())
+    let outcome = |(work, samples): (&&'static Work, _)| {
+        let places = entrants.iter().zip(&absences).zip(samples);
+        let costs = places
+            .map(|((entrant, absence), samples)| (entrant.name, cost(work, entrant, *absence, samples)));
+        Outcome { work, costs: costs.collect() }
+    };
+    Ok(works.iter().zip(samples).map(outcome).collect())
 }
 
-fn costs(work: &Work, absences: &[Option<&'static str>], samples: Vec<Vec<f64>>) -> Vec<Cost> {
-    let all = Contestant::ALL.iter().zip(absences).zip(samples);
-    all.map(|((contestant, absence), samples)| match (median(samples), absence) {
+fn cost(work: &Work, entrant: &Entrant<'_>, absence: Option<&'static str>, samples: Vec<f64>) -> Cost {
+    match (median(samples), absence) {
         (Some(median), _) => Cost::Median(median),
-        (None, Some(why)) if contestant.can(work.task) => Cost::Absent(why),
+        (None, Some(why)) if (entrant.contestant.can)(work.task) => Cost::Absent(why),
         (None, _) => Cost::Missing,
-    })
-    .collect()
+    }
 }
 
 /// Returns the places in order, with a different first place in each round.
@@ -87,11 +97,10 @@ fn median(mut samples: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-fn in_child(work: &Work, contestant: Contestant) -> Result<f64> {
-    let what = format!("{} of {}", work.name, contestant.name());
-    let program = std::env::current_exe().context("this program does not find itself")?;
-    let output = Command::new(program)
-        .args([CHILD, work.name, contestant.name()])
+fn in_child(work: &Work, entrant: Entrant<'_>) -> Result<f64> {
+    let what = format!("{} of {}", work.name, entrant.name);
+    let output = Command::new(entrant.program)
+        .args([CHILD, work.name, entrant.contestant.name])
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("{what} does not start"))?;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::contestants::Contestant;
+use crate::contestants::{self, PERENNIAL};
 use crate::race::{Cost, Outcome};
-use crate::works::{Against, Target};
+use crate::targets::{self, Against, Target};
 
 /// All results and the targets that they meet.
 #[derive(Debug, Serialize)]
@@ -41,13 +41,14 @@ impl Report {
 
 impl Row {
     fn new(outcome: &Outcome) -> Self {
-        let others = Contestant::ALL.into_iter().filter(|other| *other != Contestant::Perennial);
+        let others = contestants::ALL.into_iter().map(|other| other.name);
+        let others = others.filter(|other| *other != PERENNIAL.name);
         Self {
             work: outcome.work.name,
             unit: outcome.work.unit,
-            perennial: outcome.cost(Contestant::Perennial),
-            contestants: others.map(|other| (other.name(), outcome.cost(other))).collect(),
-            targets: outcome.work.targets.iter().map(|target| Standing::new(target, outcome)).collect(),
+            perennial: outcome.cost(PERENNIAL.name),
+            contestants: others.map(|other| (other, outcome.cost(other))).collect(),
+            targets: targets::of(outcome.work).iter().map(|target| Standing::new(target, outcome)).collect(),
         }
     }
 }
@@ -55,7 +56,7 @@ impl Row {
 impl Standing {
     fn new(target: &Target, outcome: &Outcome) -> Self {
         let (against, cost) = match target.against {
-            Against::Peer(peer) => (peer.name().to_owned(), outcome.cost(peer)),
+            Against::Peer(peer) => (peer.name.to_owned(), outcome.cost(peer.name)),
             Against::Limit(limit) => (format!("{limit} {}", outcome.work.unit), Some(limit)),
         };
         let ratio = ratio(cost, outcome);
@@ -65,7 +66,7 @@ impl Standing {
 }
 
 fn ratio(cost: Option<f64>, outcome: &Outcome) -> Option<f64> {
-    Some(cost? / outcome.cost(Contestant::Perennial)?)
+    Some(cost? / outcome.cost(PERENNIAL.name)?)
 }
 
 /// Returns the medians with their ratios to perennial's, the targets, and the number of targets
@@ -85,19 +86,18 @@ pub fn table(report: &Report, outcomes: &[Outcome]) -> String {
 }
 
 fn costs(outcomes: &[Outcome]) -> Vec<Vec<String>> {
-    let names = Contestant::ALL.iter().map(|contestant| contestant.name().to_owned());
+    let names = contestants::ALL.iter().map(|contestant| contestant.name.to_owned());
     let head = ["median cost".to_owned(), "unit".to_owned()].into_iter().chain(names).collect();
     let rows = outcomes.iter().map(|outcome| {
-        let cells = Contestant::ALL.iter().zip(&outcome.costs);
-        let cells = cells.map(|(contestant, cost)| cell(*contestant, *cost, outcome));
+        let cells = outcome.costs.iter().map(|(name, cost)| cell(name, *cost, outcome));
         [outcome.work.name.to_owned(), outcome.work.unit.to_owned()].into_iter().chain(cells).collect()
     });
     std::iter::once(head).chain(rows).collect()
 }
 
-fn cell(contestant: Contestant, cost: Cost, outcome: &Outcome) -> String {
+fn cell(name: &str, cost: Cost, outcome: &Outcome) -> String {
     match (cost, ratio(cost.median(), outcome)) {
-        (Cost::Median(cost), Some(ratio)) if contestant != Contestant::Perennial => {
+        (Cost::Median(cost), Some(ratio)) if name != PERENNIAL.name => {
             format!("{cost:.1} ({ratio:.2}x)")
         }
         (Cost::Median(cost), _) => format!("{cost:.1}"),
@@ -119,7 +119,7 @@ fn standings(report: &Report) -> Vec<Vec<String>> {
 }
 
 /// Formats columns as wide as their widest cell: the first aligned left, the others right.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
@@ -138,10 +138,11 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::works::named;
+    use crate::work::named;
 
     fn outcome(work: &str, costs: [Cost; 6]) -> Outcome {
-        Outcome { work: named(work).unwrap(), costs: costs.to_vec() }
+        let names = contestants::ALL.map(|contestant| contestant.name);
+        Outcome { work: named(work).unwrap(), costs: names.into_iter().zip(costs).collect() }
     }
 
     fn cast() -> Outcome {

@@ -10,20 +10,40 @@
 //!
 //! A supervisor restarts the same actor value after it has stopped, and calls its `restarting`,
 //! which resets the state here.
+//!
+//! A job is `do_send` to a `SyncArbiter`, whose workers are its own threads. Only the senders run
+//! on the threads of the race.
+
+use std::sync::Arc;
 
 use actix::{
     Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, Supervised, Supervisor,
-    System,
+    SyncArbiter, SyncContext, System,
 };
 use anyhow::{Context as _, Result, ensure};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use super::goal::Goal;
-use super::{Peer, drive, pools};
-use crate::works::{Crash, Mailbox, ROOM, Task, Threads};
+use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, Threads, drive};
 
-pub struct Runner {
+/// actix in the race.
+pub const CONTESTANT: Contestant = Contestant { name: "actix", can, absence: || None, run: on_system };
+
+const fn can(task: Task) -> bool {
+    match task {
+        // Only `Addr::send` waits for room, and it waits for the reply too.
+        Task::Cast { mailbox: Mailbox::Bounded, .. } => false,
+        // The supervisor restarts an actor after a stop, but not after a panic.
+        Task::Restart(Crash::Panic) => false,
+        // The registry has one actor per type, and no names.
+        Task::Whereis | Task::NamedCast { .. } => false,
+        // The workers of a pool are threads.
+        Task::EmptyJobs { threads: Threads::One } => false,
+        _ => true,
+    }
+}
+
+struct Runner {
     goal: Goal,
     /// Dropped when the actor has stopped.
     _end: Option<oneshot::Sender<()>>,
@@ -80,11 +100,11 @@ struct Actix(Option<ArbiterHandle>);
 
 /// Runs the race as a task of a system. It is woken faster there than as the future on which the
 /// system blocks.
-pub fn on_system(task: Task) -> Result<f64> {
+fn on_system(task: Task) -> Result<f64> {
     System::new().block_on(async move {
         let arbiter = (task.threads() == Threads::Two).then(Arbiter::new);
         let peer = Actix(arbiter.as_ref().map(Arbiter::handle));
-        let cost = actix::spawn(async move { drive::drive(&peer, task).await }).await;
+        let cost = actix::spawn(async move { drive(&peer, task).await }).await;
         if let Some(arbiter) = arbiter {
             arbiter.stop();
         }
@@ -110,7 +130,7 @@ impl Actix {
 impl Peer for Actix {
     type Address = Addr<Runner>;
     type Name = String;
-    type Pool = pools::Actix;
+    type Pool = SyncPool;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
         Ok(self.create(mailbox, goal, None))
@@ -161,6 +181,39 @@ impl Peer for Actix {
             while actor.send(Left).await.is_err() {
                 yield_now().await;
             }
+        }
+        Ok(())
+    }
+}
+
+struct TallyWorker(Arc<Tally>);
+
+impl Actor for TallyWorker {
+    type Context = SyncContext<Self>;
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Job(u64);
+
+impl Handler<Job> for TallyWorker {
+    type Result = ();
+
+    fn handle(&mut self, Job(rounds): Job, _: &mut SyncContext<Self>) {
+        self.0.work(rounds);
+    }
+}
+
+struct SyncPool(Addr<TallyWorker>);
+
+impl Pool for SyncPool {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        Ok(Self(SyncArbiter::start(workers, move || TallyWorker(tally.clone()))))
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.0.do_send(Job(rounds));
         }
         Ok(())
     }

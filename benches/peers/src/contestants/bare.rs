@@ -3,26 +3,35 @@
 //! Names are in a `HashMap` under an `RwLock` of the standard library.
 //!
 //! A task ends when the last sender is dropped. Its join handle reports the end.
+//!
+//! A pool is tokio tasks that read one channel of async-channel, because a channel of tokio has
+//! only one reader. It is bounded, and a submission waits for room.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::goal::Goal;
-use super::{Peer, pools};
-use crate::works::{Mailbox, ROOM};
+use crate::work::{Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
 
-pub enum Msg {
+/// Tasks and channels in the race. They have no supervisors.
+pub const CONTESTANT: Contestant = Contestant {
+    name: "bare",
+    can: |task| !matches!(task, Task::Restart(_)),
+    absence: || None,
+    run: |task| on_tokio(Bare::default(), task),
+};
+
+enum Msg {
     Step(u64),
     Left(oneshot::Sender<u64>),
 }
 
 /// The sending end of either channel.
 #[derive(Clone)]
-pub enum Sender {
+enum Sender {
     Unbounded(mpsc::UnboundedSender<Msg>),
     Bounded(mpsc::Sender<Msg>),
 }
@@ -61,7 +70,7 @@ fn spawn(mailbox: Mailbox, goal: Goal) -> (Sender, JoinHandle<()>) {
 }
 
 #[derive(Default)]
-pub struct Bare {
+struct Bare {
     names: RwLock<HashMap<String, mpsc::UnboundedSender<Msg>>>,
 }
 
@@ -75,7 +84,7 @@ impl Bare {
 impl Peer for Bare {
     type Address = Sender;
     type Name = String;
-    type Pool = pools::Bare;
+    type Pool = Tasks;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Sender> {
         Ok(spawn(mailbox, goal).0)
@@ -142,6 +151,30 @@ impl Peer for Bare {
     fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
             self.look_up(name)?.send(Msg::Step(1)).ok().context("the task is gone")?;
+        }
+        Ok(())
+    }
+}
+
+struct Tasks(async_channel::Sender<u64>);
+
+impl Pool for Tasks {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        let (sender, jobs) = async_channel::bounded(ROOM);
+        for _ in 0..workers {
+            let (jobs, tally) = (jobs.clone(), tally.clone());
+            tokio::spawn(async move {
+                while let Ok(rounds) = jobs.recv().await {
+                    tally.work(rounds);
+                }
+            });
+        }
+        Ok(Self(sender))
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.0.send(rounds).await.ok().context("the tasks are gone")?;
         }
         Ok(())
     }

@@ -13,14 +13,23 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::works::{
-    CALLS, CASTS, CPU_JOBS, CRASHES, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES, Task, WORKERS,
+use crate::work::{
+    CALLS, CASTS, CPU_JOBS, CRASHES, Contestant, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES, Task,
+    Threads, WORKERS,
+};
+
+/// Erlang in the race. Its mailboxes have no bounds, and its schedulers are not ours to choose.
+pub const CONTESTANT: Contestant = Contestant {
+    name: "erlang",
+    can: |task| !task.is_bounded() && task.threads() == Threads::Two,
+    absence: || (!is_on_path()).then_some("not on PATH"),
+    run,
 };
 
 const SOURCE: &str = include_str!("peers.erl");
 
 /// Returns `true` if Erlang and its compiler are on the PATH.
-pub fn is_on_path() -> bool {
+fn is_on_path() -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         ["erl", "erlc"].iter().all(|name| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))
     })
@@ -28,7 +37,7 @@ pub fn is_on_path() -> bool {
 
 /// Compiles the race in a temporary directory, and runs one task of it in a separate Erlang virtual
 /// machine.
-pub fn run(task: Task) -> Result<f64> {
+fn run(task: Task) -> Result<f64> {
     let dir = tempfile::tempdir().context("there is no room for the Erlang sources")?;
     std::fs::write(dir.path().join("peers.erl"), SOURCE).context("the Erlang source cannot be written")?;
     succeed(Command::new("erlc").arg("peers.erl").current_dir(dir.path()), "erlc")?;

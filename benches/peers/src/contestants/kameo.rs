@@ -9,6 +9,12 @@
 //! A supervised actor is started with `supervise`. A request between two incarnations waits for the
 //! next one, or fails and is repeated. The supervisor is an actor without messages. It holds the
 //! only reference to itself, which keeps it running.
+//!
+//! A job is `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each
+//! job to the worker with the fewest. All its mailboxes are unbounded: the default mailboxes of 64
+//! messages take half as long again on two threads.
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use kameo::Actor;
@@ -16,15 +22,17 @@ use kameo::actor::{ActorRef, Spawn};
 use kameo::error::{Infallible, SendError};
 use kameo::mailbox::{bounded, unbounded};
 use kameo::message::{Context, Message};
+use kameo_actors::pool::{ActorPool, Dispatch};
 use tokio::task::yield_now;
 
-use super::crash::{TOLERATED, WITHIN};
-use super::goal::Goal;
-use super::{Peer, pools};
-use crate::works::{Crash, Mailbox, ROOM};
+use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio};
+
+/// kameo in the race.
+pub const CONTESTANT: Contestant =
+    Contestant { name: "kameo", can: |_| true, absence: || None, run: |task| on_tokio(Kameo, task) };
 
 #[derive(Actor, Clone)]
-pub struct Runner(Goal);
+struct Runner(Goal);
 
 struct Step(u64);
 struct Left;
@@ -66,12 +74,12 @@ impl Actor for Supervisor {
     }
 }
 
-pub struct Kameo;
+struct Kameo;
 
 impl Peer for Kameo {
     type Address = ActorRef<Runner>;
     type Name = String;
-    type Pool = pools::Kameo;
+    type Pool = Workers;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<ActorRef<Runner>> {
         let mailbox = match mailbox {
@@ -155,6 +163,37 @@ impl Peer for Kameo {
                     Err(_) => yield_now().await,
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Actor)]
+struct TallyWorker(Arc<Tally>);
+
+struct Job(u64);
+
+impl Message<Job> for TallyWorker {
+    type Reply = ();
+
+    async fn handle(&mut self, Job(rounds): Job, _: &mut Context<Self, ()>) {
+        self.0.work(rounds);
+    }
+}
+
+struct Workers(ActorRef<ActorPool<TallyWorker>>);
+
+impl Pool for Workers {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        let pool = ActorPool::new(workers, move || {
+            TallyWorker::spawn_with_mailbox(TallyWorker(tally.clone()), unbounded())
+        });
+        Ok(Self(ActorPool::spawn_with_mailbox(pool, unbounded())))
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.0.tell(Dispatch(Job(rounds))).try_send().ok().context("the pool is gone")?;
         }
         Ok(())
     }

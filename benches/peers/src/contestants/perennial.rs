@@ -8,19 +8,31 @@
 //!
 //! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
 //! repeated.
+//!
+//! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs,
+//! the default capacity.
+
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
+use perennial::pool::{self, PoolHandle, Worker, WorkerContext};
 use perennial::{
-    Actor, Address, Child, Context, ExitReason, MailboxConfig, Name, Registry, Reply, Supervisor, System,
-    Whereis as _,
+    Actor, Address, App, Child, Context, ExitReason, MailboxConfig, Name, Registry, Reply, Supervisor,
+    SupervisorHandle, System, Whereis as _,
 };
 
-use super::crash::{TOLERATED, WITHIN};
-use super::goal::Goal;
-use super::{Peer, pools};
-use crate::works::{Crash, Mailbox, ROOM};
+use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio};
 
-pub enum Msg {
+/// perennial in the race.
+pub const CONTESTANT: Contestant = Contestant {
+    name: "perennial",
+    can: |_| true,
+    absence: || None,
+    run: |task| on_tokio(Perennial(System::new()), task),
+};
+
+enum Msg {
     Step(u64),
     Left(Reply<u64>),
     Crash(Crash),
@@ -46,18 +58,12 @@ impl Actor for Runner {
     }
 }
 
-pub struct Perennial(System);
-
-impl Perennial {
-    pub fn new() -> Self {
-        Self(System::new())
-    }
-}
+struct Perennial(System);
 
 impl Peer for Perennial {
     type Address = Address<Msg>;
     type Name = Name<Msg>;
-    type Pool = pools::Perennial;
+    type Pool = WorkerPool;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
         let mailbox = match mailbox {
@@ -138,6 +144,45 @@ impl Peer for Perennial {
         for _ in 0..count {
             actor.cast(Msg::Crash(crash)).map_err(|refused| anyhow!("{refused}"))?;
             actor.call(Msg::Left).await.map_err(|failed| anyhow!("{failed}"))?;
+        }
+        Ok(())
+    }
+}
+
+struct TallyWorker(Arc<Tally>);
+
+impl Worker for TallyWorker {
+    type Job = u64;
+    type Output = ();
+    type Error = Infallible;
+    type Args = Arc<Tally>;
+
+    async fn init(tally: &Arc<Tally>, _: &WorkerContext) -> Result<Self, ExitReason> {
+        Ok(Self(tally.clone()))
+    }
+
+    async fn work(&mut self, rounds: &u64) -> Result<(), Infallible> {
+        self.0.work(*rounds);
+        Ok(())
+    }
+}
+
+struct WorkerPool {
+    jobs: PoolHandle<TallyWorker>,
+    _app: App<SupervisorHandle>,
+}
+
+impl Pool for WorkerPool {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        let pool = pool::Pool::<TallyWorker>::new("pool", workers, tally);
+        let jobs = pool.handle();
+        let app = pool.start(&System::new()).await.context("the pool did not start")?;
+        Ok(Self { jobs, _app: app })
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.jobs.submit(rounds).detach().await.map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
     }

@@ -6,20 +6,33 @@
 //! ractor has no supervisors. The static supervisor of ractor-supervisor is used, which restarts
 //! without delay. Each incarnation is a new actor under the same name. The name is looked up and
 //! called until an incarnation answers.
+//!
+//! A job is dispatched to a `Factory` with queuer routing and its default queue, which is
+//! unbounded. Round robin is no cheaper.
+
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use ractor::factory::queues::DefaultQueue;
+use ractor::factory::routing::QueuerRouting;
+use ractor::factory::{Factory, FactoryArguments, FactoryRef, Job, Worker, WorkerId, worker_builder};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr};
 use ractor_supervisor::{
     ChildSpec, Restart, SpawnFn, Supervisor, SupervisorArguments, SupervisorOptions, SupervisorStrategy,
 };
 use tokio::task::yield_now;
 
-use super::crash::{TOLERATED, WITHIN};
-use super::goal::Goal;
-use super::{Peer, pools};
-use crate::works::{Crash, Mailbox};
+use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio};
 
-pub enum Msg {
+/// ractor in the race. Its mailboxes have no bounds.
+pub const CONTESTANT: Contestant = Contestant {
+    name: "ractor",
+    can: |task| !task.is_bounded(),
+    absence: || None,
+    run: |task| on_tokio(Ractor, task),
+};
+
+enum Msg {
     Step(u64),
     Left(RpcReplyPort<u64>),
     Crash(Crash),
@@ -66,12 +79,12 @@ async fn answering() -> ActorRef<Msg> {
     }
 }
 
-pub struct Ractor;
+struct Ractor;
 
 impl Peer for Ractor {
     type Address = ActorRef<Msg>;
     type Name = String;
-    type Pool = pools::Ractor;
+    type Pool = FactoryPool;
 
     async fn start(&self, _: Mailbox, goal: Goal) -> Result<ActorRef<Msg>> {
         let (actor, _) = Actor::spawn(None, Runner, goal).await.context("the actor did not start")?;
@@ -152,6 +165,59 @@ impl Peer for Ractor {
         for _ in 0..count {
             ractor::cast!(worker, Msg::Crash(crash)).map_err(|refused| anyhow!("{refused}"))?;
             worker = answering().await;
+        }
+        Ok(())
+    }
+}
+
+struct TallyWorker;
+
+impl Worker for TallyWorker {
+    type Key = ();
+    type Message = u64;
+    type State = Arc<Tally>;
+    type Arguments = Arc<Tally>;
+
+    async fn pre_start(
+        &self,
+        _: WorkerId,
+        _: &FactoryRef<(), u64>,
+        tally: Arc<Tally>,
+    ) -> Result<Arc<Tally>, ActorProcessingErr> {
+        Ok(tally)
+    }
+
+    async fn handle(
+        &self,
+        _: WorkerId,
+        _: &FactoryRef<(), u64>,
+        job: Job<(), u64>,
+        tally: &mut Arc<Tally>,
+    ) -> Result<(), ActorProcessingErr> {
+        tally.work(job.msg);
+        Ok(())
+    }
+}
+
+type Queuer = Factory<(), u64, Arc<Tally>, TallyWorker, QueuerRouting<(), u64>, DefaultQueue<(), u64>>;
+
+struct FactoryPool(FactoryRef<(), u64>);
+
+impl Pool for FactoryPool {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        let arguments = FactoryArguments::builder()
+            .worker_builder(Box::new(worker_builder(move |_| (TallyWorker, tally.clone()))))
+            .queue(DefaultQueue::default())
+            .router(QueuerRouting::default())
+            .num_initial_workers(workers)
+            .build();
+        let factory = Actor::spawn(None, Queuer::default(), arguments).await;
+        Ok(Self(factory.context("the factory did not start")?.0))
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.0.dispatch((), rounds).map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
     }

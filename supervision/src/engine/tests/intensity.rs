@@ -82,3 +82,13 @@ fn children_that_leave_do_not_turn_tolerated_restarts_into_too_many() {
     assert_eq!(window.record(ms(5_007), 5), Some(7), "one restart with 100 children still counts");
     assert_eq!(window.record(ms(5_008), 5), Some(0), "only restarts with few children count");
 }
+
+#[test]
+fn remaining_restarts_are_those_that_the_period_still_tolerates() {
+    let mut window = window(3, 1_000);
+    assert_eq!(window.remaining(ms(0), 1), 3);
+    window.record(ms(0), 1);
+    window.record(ms(500), 1);
+    assert_eq!(window.remaining(ms(1_000), 1), 1);
+    assert_eq!(window.remaining(ms(1_001), 1), 2);
+}

@@ -6,6 +6,7 @@ mod cases;
 mod conformance;
 mod deferred;
 mod draining;
+mod engine_state;
 mod immediate_sim;
 mod intensity;
 mod model;

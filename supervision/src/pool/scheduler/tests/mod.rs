@@ -6,4 +6,5 @@ mod rate;
 mod routing;
 mod scale;
 mod scheduler;
+mod scheduler_state;
 mod traces;

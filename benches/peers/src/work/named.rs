@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::sync::Notify;
 
-use super::Peer;
+use super::contestant::Peer;
 use super::goal::Goal;
-use crate::works::NAMES;
+use super::task::NAMES;
 
 /// The actors of one contestant and their names.
 pub struct Named<P: Peer> {

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use crate::works::Crash;
-
 /// More restarts than any work causes.
 pub const TOLERATED: u32 = u32::MAX;
 /// A short period, so that a supervisor with a list of its restarts has a short list.
 pub const WITHIN: Duration = Duration::from_millis(1);
+
+/// How an actor crashes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crash {
+    /// Its handler returns an error.
+    Error,
+    /// Its handler panics.
+    Panic,
+}
 
 impl Crash {
     /// Prevents panics of this process from printing.

@@ -6,16 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::sync::Notify;
 
-use super::Peer;
+use super::contestant::Peer;
 use super::goal::Goal;
-use super::memory::resident;
-use super::names::Named;
+use super::measure::{each, resident};
+use super::named::Named;
 use super::pools;
-use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads};
-
-/// The divisor of the warm-up: before the measurement a tenth of each work is done, so that the
-/// threads are awake and the code is in memory.
-pub const WARM_UP: u64 = 10;
+use super::task::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads, WARM_UP};
 
 /// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
 /// tasks of that runtime.
@@ -106,9 +102,4 @@ async fn serve_one<P: Peer>(peer: &P) -> Result<P::Address> {
     let actor = peer.start(Mailbox::Unbounded, Goal::none()).await?;
     P::call(&actor, 1).await?;
     Ok(actor)
-}
-
-/// Returns the cost of each, in nanoseconds.
-pub fn each(all: Duration, count: u64) -> f64 {
-    all.as_nanos() as f64 / count as f64
 }

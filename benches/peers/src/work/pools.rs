@@ -1,43 +1,21 @@
-//! Pools of workers: the interface that each contestant implements, and the works of a pool.
+//! The works of a pool of workers.
 //!
 //! A job is a number of rounds of arithmetic and has no result. All workers of a pool count down a
 //! shared number.
 
-mod actix;
-mod bare;
-mod kameo;
-mod perennial;
-mod ractor;
-mod tally;
-
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::drive::{WARM_UP, each};
-use crate::works::{CPU_JOBS, JOB_ROUNDS, JOBS, WORKERS};
-
-pub use actix::SyncPool as Actix;
-pub use bare::Tasks as Bare;
-pub use kameo::Workers as Kameo;
-pub use perennial::WorkerPool as Perennial;
-pub use ractor::FactoryPool as Ractor;
-use tally::Tally;
+use super::contestant::Pool;
+use super::measure::each;
+use super::tally::Tally;
+use super::task::{CPU_JOBS, JOB_ROUNDS, JOBS, WARM_UP, WORKERS};
 
 /// How often the work of one worker and that of two alternate, so that other load on the machine
 /// affects both.
 const TURNS: u64 = 5;
-
-/// The pool of one contestant.
-pub trait Pool: Sized + Send + Sync {
-    /// Starts a pool of `workers` workers with a shared tally.
-    fn start(workers: usize, tally: Arc<Tally>) -> impl Future<Output = Result<Self>> + Send;
-
-    /// Submits `count` jobs of `rounds` rounds. Waits for room only if the queue is bounded.
-    fn submit(&self, rounds: u64, count: u64) -> impl Future<Output = Result<()>> + Send;
-}
 
 /// Returns the cost of each of [`JOBS`] empty jobs, in nanoseconds.
 pub async fn empty<P: Pool>() -> Result<f64> {

@@ -1,6 +1,13 @@
-//! The resident memory of this process.
+//! What is measured: the time for each of many, and the resident memory of this process.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+
+/// Returns the cost of each, in nanoseconds.
+pub fn each(all: Duration, count: u64) -> f64 {
+    all.as_nanos() as f64 / count as f64
+}
 
 /// Returns the resident memory of this process in bytes.
 pub fn resident() -> Result<u64> {

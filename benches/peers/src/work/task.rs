@@ -1,0 +1,94 @@
+//! The tasks of the race, and their sizes.
+
+use super::crash::Crash;
+
+/// Messages of one flood.
+pub const CASTS: u64 = 1_000_000;
+/// Requests and replies, one after the other.
+pub const CALLS: u64 = 200_000;
+/// Actors that are started and stopped.
+pub const LIVES: u64 = 200_000;
+/// Crashes of one supervised actor, one after the other.
+pub const CRASHES: u64 = 20_000;
+/// Actors that have a name.
+pub const NAMES: u64 = 10_000;
+/// Lookups by name, all in all.
+pub const LOOKUPS: u64 = 1_000_000;
+/// Empty jobs of a pool of [`WORKERS`].
+pub const JOBS: u64 = 500_000;
+/// The workers that share [`JOBS`].
+pub const WORKERS: usize = 4;
+/// Jobs that keep a processor busy.
+pub const CPU_JOBS: u64 = 10_000;
+/// The rounds of each of these jobs: some 50 microseconds.
+pub const JOB_ROUNDS: u64 = 30_000;
+/// The divisor of the warm-up: before the measurement a tenth of each work is done, so that the
+/// threads are awake and the code is in memory.
+pub const WARM_UP: u64 = 10;
+/// Idle actors whose memory is measured.
+pub const IDLE: u64 = 100_000;
+/// The capacity of a bounded mailbox.
+pub const ROOM: usize = 1_024;
+
+/// The bound of a mailbox.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mailbox {
+    Unbounded,
+    /// [`ROOM`] messages. A sender waits for room.
+    Bounded,
+}
+
+/// The threads of the senders and the actors.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Threads {
+    One,
+    Two,
+}
+
+/// The task of a work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Task {
+    /// `senders` senders share [`CASTS`] messages to one actor, until it has handled the last.
+    Cast { senders: u64, mailbox: Mailbox, threads: Threads },
+    /// [`CALLS`] requests from one task, each after the reply to the one before.
+    Call { mailbox: Mailbox, threads: Threads },
+    /// [`LIVES`] actors: start all, stop all, wait for all exits.
+    SpawnStop,
+    /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation after the
+    /// previous crash.
+    Restart(Crash),
+    /// [`LOOKUPS`] of [`NAMES`] names, from one task.
+    Whereis,
+    /// [`CASTS`] from one task to `actors` of the [`NAMES`] actors in turn, with a lookup by name
+    /// before each. It ends when the last is handled.
+    NamedCast { actors: u64 },
+    /// [`JOBS`] empty jobs from one task to a pool of [`WORKERS`], until the last is done.
+    EmptyJobs { threads: Threads },
+    /// [`CPU_JOBS`] by one worker, and by two.
+    SpeedUp,
+    /// [`IDLE`] actors that have handled one message each.
+    IdleBytes,
+}
+
+impl Task {
+    /// Returns the threads of the senders and the actors.
+    pub const fn threads(self) -> Threads {
+        match self {
+            Self::Cast { threads, .. } | Self::Call { threads, .. } | Self::EmptyJobs { threads } => threads,
+            Self::SpawnStop
+            | Self::Restart(_)
+            | Self::Whereis
+            | Self::NamedCast { .. }
+            | Self::SpeedUp
+            | Self::IdleBytes => Threads::Two,
+        }
+    }
+
+    /// Returns `true` if a sender waits for room in a mailbox.
+    pub const fn is_bounded(self) -> bool {
+        matches!(
+            self,
+            Self::Cast { mailbox: Mailbox::Bounded, .. } | Self::Call { mailbox: Mailbox::Bounded, .. }
+        )
+    }
+}
