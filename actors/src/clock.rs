@@ -48,3 +48,8 @@ pub(crate) fn deadline_after(after: Duration) -> Instant {
 pub fn add_time(base: Instant, time: Duration) -> Instant {
     base + time.min(FAR)
 }
+
+/// Returns the time that is left until `deadline`.
+pub(crate) fn time_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}

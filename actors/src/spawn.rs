@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, ActorOnce, Context, OwnedArgs, owned_args};
 use crate::address::{Address, Monitor};
-use crate::any_process::AnyProcess;
 use crate::carried::{Carried, CarriesValue};
 use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
@@ -23,6 +22,7 @@ use crate::mailbox::{Capacity, MailboxConfig};
 use crate::pid::Pid;
 use crate::process::{AttachError, ExitNotifier, Identity, Parent, Process};
 use crate::signal::MonitorId;
+use crate::system::AnyProcess;
 use crate::system::System;
 
 /// Why an actor did not start.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::ActorHandle;
-use crate::any_process::{ProcessState, Suspensions};
 use crate::counters::MessageStats;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
+use crate::system::{ProcessState, Suspensions};
 
 /// A snapshot of one actor. OTP's `process_info`.
 ///
@@ -110,16 +110,16 @@ assert_eq!((info.incarnation, info.suspended, info.monitored_by), (1, false, 0))
         let flags = process.flags();
         ProcessInfo {
             label: self.label(),
-            names: process.names(),
+            names: process.mailbox().names(),
             state: self.state(),
-            incarnation: process.latest_incarnation(),
+            incarnation: process.mailbox().latest_incarnation(),
             counters: self.counters(),
             busy_for: flags.busy_for,
             suspended: flags.suspended,
             trap_exits: flags.trap_exits,
             links: flags.links,
             monitors: flags.monitors,
-            monitored_by: process.watchers(),
+            monitored_by: process.mailbox().watchers(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 mod blocking;
 mod call;
-mod calling;
+mod call_timer;
+mod callee;
 mod debug;
 mod errors;
 mod handle;

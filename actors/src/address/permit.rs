@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 use super::errors::{ClosedError, SendError, Unsent};
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::{PushError, TicketOutcome};
+use crate::mailbox::{Admission, PushError, TicketOutcome};
 use crate::process::Process;
+use crate::system::AnyProcess;
 
 /// Reserved room for one message in the mailbox of an actor. It is released if the permit is
 /// dropped unused.
@@ -161,8 +162,8 @@ impl State {
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(self, Self::Done) {
             Self::New => match queue.reserve_or_wait(is_circular, waker) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(ticket)) => {
+                Ok(Admission::Granted(())) => Ok(()),
+                Ok(Admission::Waiting(ticket)) => {
                     *self = Self::Waiting(ticket);
                     return Poll::Pending;
                 }

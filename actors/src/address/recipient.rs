@@ -4,19 +4,20 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Poll, Waker};
 
 use tokio::task;
 
-use super::calling::{CalledProcess, Callee, Calling};
-use super::errors::{CallError, SendError};
+use super::call::Call;
+use super::callee::{CalledProcess, Callee};
+use super::errors::SendError;
 use super::handle::ActorHandle;
 use super::permit::{Permit, State as Reservation};
 use super::reply::Reply;
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::PushError;
+use crate::mailbox::{AnyMailbox, PushError};
+use crate::system::AnyProcess;
 
 /// The address of any actor that accepts messages `N`, whatever its own message type: that type is
 /// [`From<N>`](From).
@@ -107,8 +108,10 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
 
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         let process = self.process();
-        if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
-            self.cancel(entry);
+        if task::try_id().is_some_and(|caller| process.queue.is_run_by(caller))
+            || process.waits_for_this_task()
+        {
+            Receive::cancel(self, entry);
             let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
@@ -256,7 +259,7 @@ impl<N: Send + 'static> Recipient<N> {
     /// # }
     /// ```
     pub fn call<T: Send + 'static>(&self, message: impl FnOnce(Reply<T>) -> N) -> RecipientCall<N, T> {
-        RecipientCall::new(self.clone(), message)
+        Call::new(self.clone(), message)
     }
 
     /// Returns a handle to the actor.
@@ -301,53 +304,4 @@ impl<N> fmt::Debug for Recipient<N> {
 }
 
 /// A [`Call`](crate::Call) through a [`Recipient`].
-///
-/// # Cancel safety
-///
-/// The same as of [`Call`](crate::Call).
-#[must_use = "nothing is sent before it is awaited"]
-pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    fn new(recipient: Recipient<N>, message: impl FnOnce(Reply<T>) -> N) -> Self {
-        Self(Calling::new(recipient, message))
-    }
-}
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    /// Sets the timeout, for room in the mailbox and for the answer together; see
-    /// [`Call::timeout`](crate::Call::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.0.set_timeout(Some(timeout));
-        self
-    }
-
-    /// Removes the timeout. The call still ends when its message or its target does.
-    pub fn no_timeout(mut self) -> Self {
-        self.0.set_timeout(None);
-        self
-    }
-
-    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Call::blocking`](crate::Call::blocking).
-    pub fn blocking(self) -> Result<T, CallError<N>> {
-        self.0.blocking()
-    }
-}
-
-impl<N: Send + 'static, T> Future for RecipientCall<N, T> {
-    type Output = Result<T, CallError<N>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
-    }
-}
-
-impl<N: Send + 'static, T> fmt::Debug for RecipientCall<N, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecipientCall").field(&self.0.sequence()).finish()
-    }
-}
+pub type RecipientCall<N, T> = Call<N, T, Recipient<N>>;

@@ -11,8 +11,9 @@ use tokio::time::{Instant, Sleep};
 use super::errors::{SendError, Unsent};
 use crate::clock::{deadline_after, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{Mailbox, PushError, TicketOutcome, WaitsFor};
+use crate::mailbox::{Admission, Mailbox, PushError, TicketOutcome, WaitsFor};
 use crate::process::Process;
+use crate::system::AnyProcess;
 
 /// Converts the refusal of a message, or of a part, to an error.
 #[cold]
@@ -46,8 +47,8 @@ impl<M: Send + 'static> SendState<M> {
         let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
         let result = match std::mem::replace(self, Self::Done) {
             Self::New(message) => match queue.push_or_wait(message, waits_for, is_circular, waker) {
-                Ok(Ok(sequence)) => Ok(sequence),
-                Ok(Err(ticket)) => {
+                Ok(Admission::Granted(sequence)) => Ok(sequence),
+                Ok(Admission::Waiting(ticket)) => {
                     *self = Self::Waiting(ticket);
                     return Poll::Pending;
                 }

@@ -143,8 +143,10 @@ impl System {
 
     /// Returns the running actors, except the one that runs in this task.
     fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
-        let others =
-            self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
+        let others = self
+            .living()
+            .into_iter()
+            .filter(|process| !caller.is_some_and(|id| process.mailbox().is_run_by(id)));
         others
             .filter_map(|process| process.state().pid().map(|pid| (ActorHandle::new(process), pid)))
             .collect()

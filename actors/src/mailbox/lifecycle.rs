@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::batch::Batch;
 use super::config::MailboxOnRestart;
-use super::shared::{EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
+use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
 use super::state::{ExitCallback, ExitHook, Interest, LostRange, MailboxState, PendingRestart, Phase};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::any_process::Suspensions;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::system::Suspensions;
 
 /// The bit of `steps` that marks the incarnation as idle.
 const IDLE: u32 = 1;

@@ -15,7 +15,6 @@ mod peek;
 mod report;
 mod shared;
 mod start_order;
-mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
 
@@ -26,4 +25,3 @@ pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};
 pub(crate) use shared::Process;
 pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor, supervisor as supervisor_of};
-pub use target::Target;

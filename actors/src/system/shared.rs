@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::any_process::AnyProcess;
 use super::broadcast::{Broadcast, Subscription};
 use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
@@ -15,7 +16,6 @@ use super::events::LifecycleEvent;
 use super::extensions::Extensions;
 use super::process_table::{ProcessTable, SlotIndex};
 use super::timer_wheel::TimerWheel;
-use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
