@@ -124,8 +124,8 @@ mod type_names;
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
     ActorHandle, Address, Call, CallError, CloseHook, ClosedError, InspectError, Monitor, NoProcessError,
-    PendingRestart, Permit, ProcessInfo, Recipient, RecipientCall, Reply, ReserveFuture, SendError,
-    SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
+    PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
+    SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use clock::NoTimers;
 pub use counters::MessageStats;
@@ -137,8 +137,8 @@ pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, SpawnError, SpawnOnceError};
 pub use system::{
-    DeadLetter, DeadLetterReason, LifecycleEvent, ProcessState, Subscription, System, SystemBuilder,
-    SystemEvent,
+    DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, Subscription, System,
+    SystemBuilder, SystemEvent,
 };
 pub use target::Target;
 

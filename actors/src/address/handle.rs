@@ -313,7 +313,7 @@ impl System {
     #[doc = actor_example!(r"assert_eq!(system.processes(), [counter.handle()]);")]
     #[must_use]
     pub fn processes(&self) -> Vec<ActorHandle> {
-        self.living().into_iter().map(ActorHandle::new).collect()
+        self.table().living().into_iter().map(ActorHandle::new).collect()
     }
 
     /// Returns the actor with this incarnation, running or not, or `None` if the actor was freed.
@@ -346,7 +346,7 @@ impl System {
     /// ```
     #[must_use]
     pub fn actor(&self, pid: Pid) -> Option<ActorHandle> {
-        self.find(pid.identity()).map(ActorHandle::new)
+        self.table().find(pid.identity()).map(ActorHandle::new)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::errors::{ClosedError, SendError, Unsent};
-use super::send::unsent;
+use super::send::{SendState, unsent};
 use super::typed::Address;
 use crate::mailbox::{Admission, PushError, TicketOutcome};
 use crate::process::Process;
@@ -121,7 +121,7 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
     /// # }
     /// ```
     pub fn reserve(&self) -> ReserveFuture<'_, M> {
-        ReserveFuture { process: self.process(), state: State::New }
+        ReserveFuture { process: self.process(), state: SendState::New(()) }
     }
 }
 
@@ -129,17 +129,7 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
 #[must_use = "no room is reserved before it is awaited"]
 pub struct ReserveFuture<'a, M: Send + 'static> {
     process: &'a Arc<Process<M>>,
-    state: State,
-}
-
-/// The progress of a reservation.
-pub(super) enum State {
-    /// Not requested yet.
-    New,
-    /// Waiting in the queue of senders, with this ticket.
-    Waiting(u64),
-    /// Reserved, refused or cancelled.
-    Done,
+    state: SendState<()>,
 }
 
 impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
@@ -147,13 +137,13 @@ impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let process = self.process;
-        self.state.poll(process, cx.waker()).map_err(|refused| unsent(process, refused))
+        self.state.poll_reserve(process, cx.waker()).map_err(|refused| unsent(process, refused))
     }
 }
 
-impl State {
+impl SendState<()> {
     /// Reserves room as soon as there is any.
-    pub(super) fn poll<M: Send + 'static>(
+    pub(super) fn poll_reserve<M: Send + 'static>(
         &mut self,
         process: &Arc<Process<M>>,
         waker: &Waker,
@@ -161,7 +151,7 @@ impl State {
         let queue = &process.queue;
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(self, Self::Done) {
-            Self::New => match queue.reserve_or_wait(is_circular, waker) {
+            Self::New(()) => match queue.reserve_or_wait(is_circular, waker) {
                 Ok(Admission::Granted(())) => Ok(()),
                 Ok(Admission::Waiting(ticket)) => {
                     *self = Self::Waiting(ticket);
@@ -188,7 +178,7 @@ impl State {
     }
 
     /// Stops waiting for room.
-    pub(super) fn cancel<M: Send + 'static>(&mut self, process: &Process<M>) {
+    pub(super) fn cancel_reserve<M: Send + 'static>(&mut self, process: &Process<M>) {
         if let Self::Waiting(ticket) = mem::replace(self, Self::Done) {
             process.queue.cancel_reserve(ticket);
         }
@@ -197,7 +187,7 @@ impl State {
 
 impl<M: Send + 'static> Drop for ReserveFuture<'_, M> {
     fn drop(&mut self) {
-        self.state.cancel(self.process);
+        self.state.cancel_reserve(self.process);
     }
 }
 

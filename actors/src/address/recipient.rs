@@ -12,9 +12,9 @@ use super::call::Call;
 use super::callee::{CalledProcess, Callee};
 use super::errors::SendError;
 use super::handle::ActorHandle;
-use super::permit::{Permit, State as Reservation};
+use super::permit::Permit;
 use super::reply::Reply;
-use super::send::unsent;
+use super::send::{SendState, unsent};
 use super::typed::Address;
 use crate::mailbox::{AnyMailbox, PushError};
 use crate::system::AnyProcess;
@@ -79,7 +79,7 @@ trait Receive<N>: Send + Sync {
 /// A part that is being sent. It is converted to the actor's message when room is reserved.
 pub(super) struct PartEntry<N> {
     part: Option<N>,
-    reservation: Reservation,
+    reservation: SendState<()>,
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -115,7 +115,9 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
             let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
-        let Poll::Ready(reserved) = entry.reservation.poll(process, waker) else { return Poll::Pending };
+        let Poll::Ready(reserved) = entry.reservation.poll_reserve(process, waker) else {
+            return Poll::Pending;
+        };
         let Some(part) = entry.part.take() else { return Poll::Pending };
         Poll::Ready(match reserved {
             Ok(permit) => put(permit, part).ok_or(None),
@@ -124,7 +126,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
     }
 
     fn cancel(&self, entry: &mut PartEntry<N>) {
-        entry.reservation.cancel(self.process());
+        entry.reservation.cancel_reserve(self.process());
     }
 
     fn process(&self) -> &(dyn CalledProcess + 'static) {
@@ -145,7 +147,7 @@ impl<N: Send + 'static> Callee<N> for Recipient<N> {
     }
 
     fn entry(part: N) -> PartEntry<N> {
-        PartEntry { part: Some(part), reservation: Reservation::New }
+        PartEntry { part: Some(part), reservation: SendState::New(()) }
     }
 
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {

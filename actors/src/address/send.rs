@@ -26,10 +26,10 @@ pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: PushEr
     }
 }
 
-/// The progress of a send.
-pub(super) enum SendState<M> {
+/// The progress of the send of a message, or of a reservation if `T` is `()`.
+pub(super) enum SendState<T> {
     /// Not offered to the mailbox yet.
-    New(M),
+    New(T),
     /// Waiting in the queue of senders, with this ticket.
     Waiting(u64),
     /// Accepted, refused or cancelled.

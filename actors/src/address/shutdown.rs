@@ -144,6 +144,7 @@ impl System {
     /// Returns the running actors, except the one that runs in this task.
     fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
         let others = self
+            .table()
             .living()
             .into_iter()
             .filter(|process| !caller.is_some_and(|id| process.mailbox().is_run_by(id)));

@@ -91,7 +91,7 @@ impl<M> AnyMailbox for Mailbox<M> {
             .cold()
             .map_or((0, 0, 0), |cold| (cold.lost, cold.dead + cold.evicted_unsettled, cold.discarded));
         MessageStats {
-            accepted: state.accepted() + discarded,
+            accepted: state.accepted + discarded,
             handled: handled(&state, &batch),
             lost_in_flight: lost,
             dead_lettered: dead + discarded,
@@ -112,7 +112,7 @@ impl<M> AnyMailbox for Mailbox<M> {
     }
 
     fn forget_outcome(&self, sequence: u64) {
-        let waker = self.state.lock().cold_mut().and_then(|cold| cold.forget_outcome(sequence));
+        let waker = self.state.lock().cold_mut().and_then(|cold| cold.outcome_wakers.remove(&sequence));
         drop(waker);
     }
 
@@ -203,7 +203,7 @@ impl<M> AnyMailbox for Mailbox<M> {
             Phase::Detached | Phase::Closed | Phase::Drained => state.messages.is_empty(),
         };
         if is_parked && state.unreported_ends == 0 {
-            return Poll::Ready(Traffic { accepted: state.accepted(), incarnation: state.incarnation });
+            return Poll::Ready(Traffic { accepted: state.accepted, incarnation: state.incarnation });
         }
         let wakers = &mut state.cold_or_init().idle_wakers;
         if !wakers.iter().any(|known| known.will_wake(waker)) {

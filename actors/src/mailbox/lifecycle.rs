@@ -284,5 +284,5 @@ fn dead_letter_all<M>(
     effects.dead = std::mem::take(&mut state.messages);
     let first = settled_count(state, batch) + 1;
     state.count_dead(effects.dead.len() as u64);
-    effects.lost_ranges.extend(state.record_lost(first, state.accepted(), reason));
+    effects.lost_ranges.extend(state.record_lost(first, state.accepted, reason));
 }

@@ -181,7 +181,7 @@ impl<M> Mailbox<M> {
     pub(super) fn settled_up_to(&self, state: &mut MailboxState<M>, up_to: u64) -> Vec<Waker> {
         let Some(cold) = state.cold_mut() else { return Vec::new() };
         let decided = cold.take_outcome_wakers(up_to);
-        if cold.has_no_outcome_waiters() {
+        if cold.outcome_wakers.is_empty() {
             self.flags.clear(OUTCOME_WAITERS);
         }
         decided

@@ -12,6 +12,7 @@ use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering}
 
 /// The reasons why the consumer must check the state before it takes its next message (invariant
 /// 6).
+#[derive(Default)]
 pub(super) struct EventFlags(AtomicU8);
 
 /// A signal is queued.
@@ -28,10 +29,6 @@ pub(super) const EVICTED: u8 = 16;
 pub(super) const IDLE: u8 = 32;
 
 impl EventFlags {
-    pub(super) fn new() -> Self {
-        Self(AtomicU8::new(0))
-    }
-
     /// Sets a flag. Flags are set and cleared under the state lock only.
     pub(super) fn set(&self, bit: u8) {
         self.0.fetch_or(bit, Ordering::Release);
@@ -112,7 +109,7 @@ impl<M> Mailbox<M> {
             has_default_capacity: settings.capacity.is_none(),
             on_restart: settings.on_restart,
             overflow: settings.overflow,
-            flags: EventFlags::new(),
+            flags: EventFlags::default(),
             batch_len: AtomicUsize::new(0),
             in_flight: AtomicU8::new(0),
             parked_incarnation: AtomicU32::new(0),

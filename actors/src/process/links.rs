@@ -37,15 +37,6 @@ impl<M: Send + 'static> Process<M> {
         (self.queue.attached_incarnation() == Some(incarnation)).then_some(relations)
     }
 
-    /// Returns the pids to which the incarnation is linked.
-    pub(crate) fn linked(&self) -> Vec<Pid> {
-        self.relations.lock().as_ref().map(|own| own.linked()).unwrap_or_default()
-    }
-
-    pub(crate) fn monitoring(&self) -> Vec<MonitorId> {
-        self.relations.lock().as_ref().map(|own| own.monitoring()).unwrap_or_default()
-    }
-
     /// Implements [`AnyProcess::link_ended`].
     pub(super) fn on_link_exit(&self, incarnation: u32, from: Pid, reason: &ExitReason) {
         let Some(mut own) = self.attached_relations(incarnation) else { return };

@@ -18,7 +18,7 @@ use crate::mailbox::{AnyMailbox, Mailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
 use crate::system::{
-    AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, ProcessFlags, ProcessState, RelationsLock,
+    AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, RelationsLock,
     SlotIndex, StartOrderSlot, Suspensions, System, Work,
 };
 use crate::target::Target;
@@ -47,7 +47,7 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn new(settings: MailboxConfig) -> Arc<Self> {
         Arc::new(Self {
             queue: Mailbox::new(settings),
-            activity: Activity::new(),
+            activity: Activity::default(),
             relations: Mutex::new(None),
             start_order: Mutex::new(None),
             registration: OnceLock::new(),
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Process<M> {
                 system: system.clone(),
                 label: label(),
                 number,
-                slot: system.register(number, this),
+                slot: system.table().register(number, this),
             }
         })
     }
@@ -178,16 +178,23 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.registration().map_or(0, |registration| registration.number)
     }
 
-    fn flags(&self) -> ProcessFlags {
-        if self.queue.attached_incarnation().is_none() {
-            return ProcessFlags::default();
-        }
-        ProcessFlags {
-            links: self.linked(),
-            monitors: self.monitoring(),
-            trap_exits: self.activity.is_trapping(),
-            suspended: self.activity.is_suspended(),
+    fn info(&self) -> ProcessInfo {
+        let state = self.state();
+        let is_attached = state.pid().is_some();
+        let relations = self.relations.lock().as_ref().filter(|_| is_attached).map(|own| own.list());
+        let (links, monitors) = relations.unwrap_or_default();
+        ProcessInfo {
+            label: AnyProcess::label(self),
+            names: self.queue.names(),
+            state,
+            incarnation: self.queue.latest_incarnation(),
+            counters: self.queue.counters(),
             busy_for: self.busy_for().map(|(_, time)| time),
+            suspended: is_attached && self.activity.is_suspended(),
+            trap_exits: is_attached && self.activity.is_trapping(),
+            links,
+            monitors,
+            monitored_by: self.queue.watchers(),
         }
     }
 
@@ -256,7 +263,7 @@ impl<M: Send + 'static> Drop for Process<M> {
     fn drop(&mut self) {
         self.close(&ExitReason::NoProcess);
         if let Some(registration) = self.registration.get() {
-            registration.system.unregister(registration.slot, self.queue.counters());
+            registration.system.table().unregister(registration.slot, self.queue.counters());
         }
     }
 }

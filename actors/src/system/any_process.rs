@@ -2,12 +2,14 @@
 //! the order of their starts.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::control::{ControlSignal, ExitSource};
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::log::LogQueue;
 use crate::mailbox::{AnyMailbox, Traffic};
@@ -138,12 +140,9 @@ impl Relations {
         self.monitors.remove(&monitor)
     }
 
-    pub(crate) fn linked(&self) -> Vec<Pid> {
-        self.links.keys().copied().collect()
-    }
-
-    pub(crate) fn monitoring(&self) -> Vec<MonitorId> {
-        self.monitors.keys().copied().collect()
+    /// Returns the linked pids and the monitors.
+    pub(crate) fn list(&self) -> (Vec<Pid>, Vec<MonitorId>) {
+        (self.links.keys().copied().collect(), self.monitors.keys().copied().collect())
     }
 
     /// Returns all links and monitors, once the incarnation has ended.
@@ -160,14 +159,38 @@ pub(crate) type RelationsSlot = Option<Box<Relations>>;
 /// The lock of the relations of one process. It comes first in the lock order of an actor.
 pub(crate) type RelationsLock = Mutex<RelationsSlot>;
 
-/// The relations and flags of the attached incarnation, and how long it has been busy.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ProcessFlags {
-    pub(crate) links: Vec<Pid>,
-    pub(crate) monitors: Vec<MonitorId>,
-    pub(crate) trap_exits: bool,
-    pub(crate) suspended: bool,
-    pub(crate) busy_for: Option<Duration>,
+/// A snapshot of one actor. OTP's `process_info`.
+///
+/// Reading it needs no help of the actor, so it works for an actor that hangs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProcessInfo {
+    /// The path in the tree, or the type; `None` before the first start.
+    pub label: Option<Arc<str>>,
+    /// The names of the actor.
+    pub names: Vec<Cow<'static, str>>,
+    /// The state, with the running incarnation.
+    pub state: ProcessState,
+    /// The number of the latest incarnation, running or not; 0 if there was none.
+    pub incarnation: u32,
+    /// The message counts of the mailbox.
+    pub counters: MessageStats,
+    /// How long the current handler has been observed running, or `None` if the actor is idle.
+    ///
+    /// Observation starts at the handler's first await or at the first read while it runs. The
+    /// value never exceeds the true running time. For a handler that blocks its thread, it counts
+    /// from the first read. It is the value of [`ActorHandle::busy_for`](crate::ActorHandle::busy_for).
+    pub busy_for: Option<Duration>,
+    /// `true` if the actor is [suspended](crate::ActorHandle::suspend).
+    pub suspended: bool,
+    /// `true` if the actor [traps exits](crate::Context::trap_exits).
+    pub trap_exits: bool,
+    /// The incarnations that are linked to the running one.
+    pub links: Vec<Pid>,
+    /// The monitors that the running incarnation has set.
+    pub monitors: Vec<MonitorId>,
+    /// The number of monitors on this actor.
+    pub monitored_by: usize,
 }
 
 impl dyn AnyProcess {
@@ -217,7 +240,7 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn state(&self) -> ProcessState;
     /// Returns the number of the identity, or 0 before it is first opened.
     fn identity(&self) -> u64;
-    fn flags(&self) -> ProcessFlags;
+    fn info(&self) -> ProcessInfo;
     fn suspensions(&self) -> Suspensions;
     /// Returns the attached incarnation, and how long its current step has been observed. `None` if
     /// it is idle.

@@ -30,9 +30,9 @@ mod timer_wheel;
 mod wheel;
 
 pub(crate) use any_process::{
-    AnyProcess, MonitorSlot, ProcessFlags, RelationsLock, RelationsSlot, StartOrder, StartOrderSlot, Work,
+    AnyProcess, MonitorSlot, RelationsLock, RelationsSlot, StartOrder, StartOrderSlot, Work,
 };
-pub use any_process::{ProcessState, Suspensions};
+pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::LifecycleEvent;

@@ -16,7 +16,7 @@ pub(crate) struct SlotIndex(u32);
 const SHARDS: u32 = 16;
 
 /// A sharded table of identities. An identity knows its slot, so removal needs no search.
-pub(super) struct ProcessTable {
+pub(crate) struct ProcessTable {
     shards: Vec<Mutex<Shard>>,
 }
 
@@ -31,14 +31,14 @@ impl ProcessTable {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
     }
 
-    pub(super) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
+    pub(crate) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
         let shard_index = (number % u64::from(SHARDS)) as u32;
         let index = self.shards[shard_index as usize].lock().slots.insert(process);
         SlotIndex(index as u32 * SHARDS + shard_index)
     }
 
     /// Removes an identity and keeps its message counts.
-    pub(super) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
+    pub(crate) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
         let mut shard = self.shards[(slot.0 % SHARDS) as usize].lock();
         let removed = shard.slots.try_remove((slot.0 / SHARDS) as usize);
         shard.retired += last;
@@ -60,12 +60,12 @@ impl ProcessTable {
     /// Returns the identity with this number, unless it was freed.
     ///
     /// Searches one shard: an index of numbers would cost memory for every identity.
-    pub(super) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
+    pub(crate) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
         let (_, living) = self.shards[(number % u64::from(SHARDS)) as usize].lock().read();
         living.into_iter().find(|process| process.identity() == number)
     }
 
-    pub(super) fn processes(&self) -> Vec<Arc<dyn AnyProcess>> {
+    pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
         self.shards.iter().flat_map(|shard| shard.lock().read().1).collect()
     }
 }

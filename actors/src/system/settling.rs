@@ -74,7 +74,7 @@ impl System {
     /// Waits for one actor after the other. Returns the work counter of each at its idle moment.
     async fn pass(&self) -> Vec<(u64, Work)> {
         let mut seen = Vec::new();
-        for process in self.living() {
+        for process in self.table().living() {
             if task::try_id().is_some_and(|caller| process.mailbox().is_run_by(caller)) {
                 continue;
             }

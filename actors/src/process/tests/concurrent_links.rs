@@ -79,7 +79,8 @@ impl Fixture {
 
     /// Returns the links of one incarnation, without the pause point.
     fn linked(&self, number: usize) -> Vec<Pid> {
-        let mut linked = self.pair[number].linked();
+        let mut linked =
+            self.pair[number].relations().lock().as_ref().map(|own| own.list().0).unwrap_or_default();
         linked.retain(|pid| Some(*pid) != self.pause_point.latest_pid());
         linked
     }

@@ -13,7 +13,7 @@ use crate::mailbox::{AnyMailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
-use crate::system::{AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Work};
+use crate::system::{AnyProcess, ProcessInfo, ProcessState, RelationsLock, StartOrderSlot, Work};
 use crate::target::Target;
 
 /// Lets one thread run at a time.
@@ -186,8 +186,8 @@ impl AnyProcess for PausePoint {
         self.process.identity()
     }
 
-    fn flags(&self) -> ProcessFlags {
-        self.process.flags()
+    fn info(&self) -> ProcessInfo {
+        self.process.info()
     }
 
     fn suspensions(&self) -> crate::system::Suspensions {
