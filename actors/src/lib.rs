@@ -97,10 +97,10 @@ mod actor;
 mod address;
 mod carried;
 mod caught;
-mod chain;
 mod clock;
 mod control;
 mod counters;
+mod error;
 mod exit;
 mod foreign;
 mod guard;
@@ -127,15 +127,15 @@ pub use address::{
     PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
     SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
 };
-pub use clock::NoTimers;
 pub use counters::MessageStats;
+pub use error::{NoTimers, SpawnError, SpawnOnceError};
 pub use exit::{ErrorReason, ExitReason, IntoExitReason, Panic};
 pub use mailbox::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, SpawnError, SpawnOnceError};
+pub use spawn::Spawn;
 pub use system::{
     DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, Subscription, System,
     SystemBuilder, SystemEvent,
@@ -148,6 +148,7 @@ pub mod host {
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::{add_time, require_timers};
+    pub use crate::error::AttachError;
     pub use crate::foreign::{
         Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, register_waker,
         wake_each, wake_safely,
@@ -155,7 +156,7 @@ pub mod host {
     pub use crate::jitter::{GAMMA, jitter_sample, mix};
     pub use crate::label::Label;
     pub use crate::process::{
-        AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
+        Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
     };
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent, Suspensions};

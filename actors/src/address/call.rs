@@ -14,7 +14,7 @@ use super::callee::{CalledProcess, Callee};
 use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::typed::Address;
-use crate::clock::NoTimers;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::foreign::{Guarded, ignore_panic};
 use crate::mailbox::{MessageOutcome, PushError};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::clock::{NoTimers, deadline_after, sleep_until};
+use crate::clock::{deadline_after, sleep_until};
+use crate::error::NoTimers;
 use crate::system::{DEFAULT_CALL_TIMEOUT, System, TimeoutId, TimeoutState, TimerWheel};
 
 /// The timer of a call.

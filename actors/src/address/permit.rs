@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::errors::{ClosedError, SendError, Unsent};
 use super::send::{SendState, unsent};
 use super::typed::Address;
-use crate::mailbox::{Admission, PushError, TicketOutcome};
+use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
 use crate::system::AnyProcess;
 
@@ -148,33 +148,21 @@ impl SendState<()> {
         process: &Arc<Process<M>>,
         waker: &Waker,
     ) -> Poll<Result<Permit<M>, PushError<()>>> {
-        let queue = &process.queue;
-        let is_circular = || process.waits_for_this_task();
-        let reserved = match mem::replace(self, Self::Done) {
-            Self::New(()) => match queue.reserve_or_wait(is_circular, waker) {
-                Ok(Admission::Granted(())) => Ok(()),
-                Ok(Admission::Waiting(ticket)) => {
-                    *self = Self::Waiting(ticket);
-                    return Poll::Pending;
+        let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
+        let reserved = self.advance(
+            |()| queue.reserve_or_wait(is_circular, waker),
+            |ticket| match queue.poll_ticket(ticket, waker) {
+                Some(TicketOutcome::Reserved) => Some(Ok(())),
+                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => {
+                    Some(Err(PushError::Closed(())))
                 }
-                Err(refused) => Err(refused),
-            },
-            Self::Waiting(ticket) => match queue.poll_ticket(ticket, waker) {
-                Some(TicketOutcome::Reserved) => Ok(()),
-                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => Err(PushError::Closed(())),
-                None if is_circular() => {
+                None => is_circular().then(|| {
                     queue.cancel_reserve(ticket);
                     Err(PushError::WouldDeadlock(()))
-                }
-                None => {
-                    *self = Self::Waiting(ticket);
-                    return Poll::Pending;
-                }
+                }),
             },
-            // Polled again after it was ready.
-            Self::Done => return Poll::Pending,
-        };
-        Poll::Ready(reserved.map(|()| Permit::new(process.clone())))
+        );
+        reserved.map(|reserved| reserved.map(|()| Permit::new(process.clone())))
     }
 
     /// Stops waiting for room.

@@ -10,8 +10,9 @@ use tokio::task;
 use tokio::time::Sleep;
 
 use super::handle::ActorHandle;
-use crate::clock::{NoTimers, deadline_after, sleep_until};
+use crate::clock::{deadline_after, sleep_until};
 use crate::counters::MessageStats;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::supervisor_of;

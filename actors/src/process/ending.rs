@@ -35,8 +35,8 @@ impl<M: Send + 'static> Process<M> {
         kind: EndKind,
         is_last: bool,
     ) -> Option<DeferredDrop<M>> {
-        let mut effects =
-            if is_last { self.queue.close(reason)? } else { self.queue.detach(incarnation, reason)? };
+        let effects = if is_last { self.queue.close(reason) } else { self.queue.detach(incarnation, reason) };
+        let mut effects = effects?;
         let dropped = effects.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &effects);
         if is_last {

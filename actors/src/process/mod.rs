@@ -19,7 +19,7 @@ mod start_order;
 mod tests;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
-pub use identity::{AttachError, Identity};
+pub use identity::Identity;
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};

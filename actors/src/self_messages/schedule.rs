@@ -11,7 +11,8 @@ use tokio::time::{Instant, Sleep};
 use super::pipes::Pipes;
 use super::streams::Streams;
 use super::timers::Timers;
-use crate::clock::{NoTimers, sleep_until};
+use crate::clock::sleep_until;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 

@@ -31,7 +31,8 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::wheel::{Key, Tick, Wheel};
-use crate::clock::{FAR, NoTimers, sleep_until};
+use crate::clock::{FAR, sleep_until};
+use crate::error::NoTimers;
 use crate::foreign::{guarded, register_waker};
 use crate::sync::{Mutex, MutexGuard};
 
