@@ -110,7 +110,7 @@ impl<M> Mailbox<M> {
         state.phase = Phase::Attached;
         let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
         let mut batch = self.batch.lock();
-        batch.set_owner(state.incarnation);
+        batch.owner = Some(state.incarnation);
         state.first_sequence = settled_count(&state, &batch);
         let incarnation = state.incarnation;
         drop((batch, state));
@@ -237,7 +237,7 @@ impl<M> Mailbox<M> {
         } else {
             state.handled += in_flight;
         }
-        batch.clear_owner();
+        batch.owner = None;
         state.settle_evicted();
         self.flags.clear(EVICTED);
         if let Some(incarnation) = state.attached_incarnation() {

@@ -53,7 +53,7 @@ impl EventFlags {
 
 /// The state under the batch lock. It belongs to the incarnation in `owner` (invariant 2).
 pub(crate) struct Batch<M> {
-    owner: Option<u32>,
+    pub(super) owner: Option<u32>,
     pub(crate) messages: VecDeque<M>,
     /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
@@ -66,14 +66,6 @@ impl<M> Batch<M> {
 
     pub(crate) fn is_owned_by(&self, incarnation: u32) -> bool {
         self.owner == Some(incarnation)
-    }
-
-    pub(crate) fn set_owner(&mut self, incarnation: u32) {
-        self.owner = Some(incarnation);
-    }
-
-    pub(crate) fn clear_owner(&mut self) {
-        self.owner = None;
     }
 
     /// Returns the number of messages in the batch, without the one in flight.
