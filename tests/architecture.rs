@@ -192,12 +192,12 @@ fn claims_to_an_identity_are_shared_by_their_owner_only() {
         "supervision/src/spec/child.rs",
         "supervision/src/driver/state.rs",
         "supervision/src/driver/requests.rs",
-        "supervision/src/driver/nested.rs",
+        "supervision/src/driver/host.rs",
         "supervision/src/supervisor/handle.rs",
     ];
     let is_home = |source: &Source| homes.iter().any(|home| source.path.ends_with(home));
     let strays: Vec<Source> = library("supervision").into_iter().filter(|source| !is_home(source)).collect();
-    let words = [".share()", ".reclaim()", "OwnedNode("];
+    let words = [".share()", ".reclaim()", "OwnedNode {"];
     assert_none(
         &format!("claims are shared in {homes:?} only"),
         &offenders(&strays, |line| words.iter().any(|word| line.contains(word))),

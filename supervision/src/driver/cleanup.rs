@@ -28,8 +28,8 @@ struct Orphan {
 
 impl Driver {
     /// Kills the children of a killed supervisor, waits for their exits, and only then reports the
-    /// exit of the supervisor. Children that are supervisors stop their own children in order, as in
-    /// OTP. All children are killed at once. Returns the task that does this.
+    /// exit of the supervisor. Children that are supervisors stop their own children in order, as
+    /// in OTP. All children are killed at once. Returns the task that does this.
     ///
     /// No pending request fails before that is complete: a caller that gets its spec back may start
     /// it elsewhere, and the cleanup must not touch it then.

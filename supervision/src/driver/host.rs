@@ -1,23 +1,129 @@
-//! The ractor actor that runs a supervisor, and its doorbell.
+//! A supervisor as a child, of another supervisor or of the root. A ractor actor with a doorbell
+//! runs each incarnation.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
 
-use perennial_actors::ExitReason;
-use perennial_actors::host::sync::Mutex;
-use perennial_actors::host::{Guarded, MailboxConsumer};
+use perennial_actors::host::sync::{Mutex, Ordering};
+use perennial_actors::host::{Guarded, Label, MailboxConsumer};
+use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
 use super::run::{Driver, Tie};
+use crate::dropped::DropCounters;
 use crate::error::TreeEndedError;
 use crate::link::{self, RactorLink};
 use crate::log;
+use crate::nesting;
+use crate::node::{ChildNode, Claims, DropQueue, Group, ListedChild, OpenError, StartParams};
+use crate::tree::UnstoppedChild;
+
+impl SupervisorNode {
+    /// Starts the next incarnation. `tie` runs when all of its children have started. When this
+    /// returns, the mailboxes of all children that the incarnation starts are open.
+    pub(super) fn begin(&self, params: StartParams, tie: Option<Tie>) -> Result<Pid, SpawnError> {
+        params.begin(&self.0.identity, |attachment| {
+            self.state().reclaim();
+            nesting::reopen_children(self, attachment.system(), &self.label());
+            run(self.clone(), attachment, tie)
+        })
+    }
+}
+
+impl ChildNode for SupervisorNode {
+    fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
+        self.0.identity.open(system, || label.clone());
+        self.state().reclaim();
+        Ok(())
+    }
+
+    /// Returns zero: the messages in the mailbox of a supervisor do not belong to the user.
+    fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
+        self.0.identity.close(reason).map(|_| 0)
+    }
+
+    fn drain(&self, reason: ExitReason) {
+        self.0.drains.store(true, Ordering::Relaxed);
+        // If it has exited by itself, its exit is in the inbox of its parent.
+        let _ = self.handle().stop(reason);
+    }
+
+    fn counts_dropped(&self) -> bool {
+        false
+    }
+
+    fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError> {
+        self.0.drains.store(false, Ordering::Relaxed);
+        self.begin(params, None)
+    }
+
+    fn abandon(&self, pid: Pid) -> bool {
+        self.0.identity.abandon(pid)
+    }
+
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
+        self.0.identity.set_pending_restart(reason, retry_in);
+    }
+
+    fn handle(&self) -> ActorHandle {
+        self.address().handle()
+    }
+
+    /// Its own children are stopped in order, and it exits as killed after that. As in OTP.
+    fn kill_orphan(&self) {
+        // An error says that there is no incarnation to stop.
+        let _ = self.handle().stop(ExitReason::Killed);
+    }
+
+    fn group(&self) -> Option<&dyn Group> {
+        Some(self)
+    }
+
+    fn dismantle(self: Arc<Self>, queue: &mut DropQueue) {
+        if let Some(mut inner) = Arc::into_inner(self).and_then(|node| Arc::into_inner(node.0)) {
+            inner.clear_into(queue);
+        }
+    }
+}
+
+impl Group for SupervisorNode {
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
+        let state = self.state();
+        state.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+    }
+
+    fn drop_counters(&self) -> Arc<DropCounters> {
+        self.drop_counters()
+    }
+
+    fn set_drop_counters(&self, counters: Arc<DropCounters>) {
+        let mut current = self.0.drop_counters.lock();
+        let before = std::mem::replace(&mut *current, counters);
+        drop(current);
+        drop(before);
+    }
+
+    fn list_children(&self) -> Vec<ListedChild> {
+        self.state().list_children()
+    }
+
+    fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
+        let state = self.state();
+        into.extend(state.unstopped().cloned());
+        state.nodes().map(|(_, node)| node.clone()).collect()
+    }
+}
 
 /// Runs a supervisor until it has ended. Its attachment reports every kind of exit.
-pub(super) async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: Option<Tie>) {
+async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: Option<Tie>) {
     let (slot, system) = (DriverSlot::default(), attachment.system().clone());
     match Host::spawn(None, Host(slot.clone()), (node, attachment, tie)).await {
         // The outcome is the same for every kind of exit here.

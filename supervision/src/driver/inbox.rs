@@ -1,16 +1,18 @@
-//! The messages of a supervisor's mailbox.
+//! The messages of a supervisor's mailbox: of its children, its timer and its handles.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use perennial_actors::Address;
+use perennial_actors::host::sync::{AtomicBool, Ordering};
 use perennial_actors::host::{IncarnationExit, Parent};
+use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
-use super::inspect::Query;
-use super::requests::ManagementRequest;
-use crate::engine::{ChildKey, StartId};
+use super::state::policy;
+use crate::engine::{ChildKey, Request, RequestError, RequestOk, StartId, Target};
+use crate::policy::ChildPolicy;
+use crate::spec::{ChildSpec, SupervisorSpec};
+use crate::tree::{ChildCounts, ChildInfo};
 
 /// A message for the driver of a supervisor.
 pub(crate) enum DriverMsg {
@@ -30,6 +32,67 @@ pub(crate) enum DriverMsg {
     Request(Box<ManagementRequest>),
     /// A query of the management API.
     Query(Query),
+}
+
+/// A management request, as a handle sends it.
+pub(crate) struct ManagementRequest {
+    pub(crate) request: Request,
+    pub(crate) specs: Specs,
+    pub(crate) reply: Reply<Answer>,
+}
+
+/// The specs that a request brings. They have been checked.
+#[derive(Default)]
+pub(crate) enum Specs {
+    #[default]
+    None,
+    /// The child to start.
+    Child(ChildSpec),
+    /// That child, which the supervisor has added.
+    Added(ChildKey),
+    /// The new spec of the supervisor.
+    Supervisor(SupervisorSpec),
+}
+
+/// The answer to a request: the decision of the engine, and the values that only the driver has.
+pub(crate) struct Answer {
+    pub(crate) result: Result<RequestOk, RequestError>,
+    /// The latest incarnation of the child that the result names.
+    pub(crate) pid: Option<Pid>,
+    /// The spec of a deleted child.
+    pub(crate) deleted: Option<ChildSpec>,
+}
+
+impl Specs {
+    /// Returns the request to add and start a child.
+    pub(crate) fn of_child(child: ChildSpec) -> (Request, Self) {
+        let request = Request::Start { id: child.id.clone(), policy: child.policy.clone() };
+        (request, Self::Child(child))
+    }
+
+    /// Returns the request to replace the spec of a supervisor.
+    pub(crate) fn of_supervisor(plan: SupervisorSpec) -> (Request, Self) {
+        let children = plan.children.iter().map(|child| (child.id.clone(), child.policy.clone())).collect();
+        (Request::Change { policy: policy(&plan, 0), children }, Self::Supervisor(plan))
+    }
+}
+
+impl Answer {
+    pub(crate) const fn refused(error: RequestError) -> Self {
+        Self { result: Err(error), pid: None, deleted: None }
+    }
+}
+
+/// A query of OTP's management API, and the channel for its answer.
+pub(crate) enum Query {
+    /// `which_children`.
+    WhichChildren(Reply<Vec<ChildInfo>>),
+    /// `which_child`.
+    WhichChild(Arc<str>, Reply<Option<ChildInfo>>),
+    /// `count_children`.
+    CountChildren(Reply<ChildCounts>),
+    /// `get_childspec`.
+    Policy(Target, Reply<Option<ChildPolicy>>),
 }
 
 /// The channel on which children report to their supervisor. It is the supervisor's address, which

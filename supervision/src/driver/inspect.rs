@@ -1,29 +1,16 @@
 //! Read access to a supervisor: tree snapshots that do not involve it, and the queries of OTP's
 //! management API.
 
-use std::sync::Arc;
+use perennial_actors::{ActorHandle, ProcessState};
 
-use perennial_actors::{ActorHandle, ProcessState, Reply};
-
+use super::inbox::Query;
 use super::node::SupervisorNode;
 use super::state::SupervisorState;
 use crate::engine::{ChildView, Target};
 use crate::node::{Group, ListedChild};
-use crate::policy::{ChildKind, ChildPolicy};
+use crate::policy::ChildKind;
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
-
-/// A query of OTP's management API, and the channel for its answer.
-pub(crate) enum Query {
-    /// `which_children`.
-    WhichChildren(Reply<Vec<ChildInfo>>),
-    /// `which_child`.
-    WhichChild(Arc<str>, Reply<Option<ChildInfo>>),
-    /// `count_children`.
-    CountChildren(Reply<ChildCounts>),
-    /// `get_childspec`.
-    Policy(Target, Reply<Option<ChildPolicy>>),
-}
 
 impl SupervisorNode {
     /// Answers a query. The lock is released before the caller is answered.

@@ -30,11 +30,8 @@ mod requests;
 mod root;
 mod run;
 mod state;
-mod watchdog;
 
-pub(crate) use inbox::DriverMsg;
-pub(crate) use inspect::Query;
+pub(crate) use inbox::{Answer, DriverMsg, ManagementRequest, Query, Specs};
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub use reports::SupervisionStats;
-pub(crate) use requests::{Answer, ManagementRequest, Specs};
 pub(crate) use root::{Root, start, start_tied};

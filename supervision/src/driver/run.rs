@@ -1,19 +1,18 @@
 //! The driver: messages of the inbox go through the engine, and the driver performs the actions.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::host::{IncarnationExit, Label, MailboxConsumer, MailboxEvent, catch_panic};
-use perennial_actors::{ExitReason, Pid, System};
+use perennial_actors::{ExitReason, Pid, Reply, System};
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
-use super::inbox::{DriverMsg, Inbox};
+use super::inbox::{Answer, DriverMsg, Inbox, Specs};
 use super::node::SupervisorNode;
-use super::requests::PendingRequests;
-use crate::engine::{Action, ChildKey, Engine, Event, SupervisorExit, Time};
+use crate::engine::{Action, ChildKey, Engine, Event, RequestId, SupervisorExit, Time};
 use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
@@ -28,7 +27,10 @@ pub(super) struct Driver {
     /// The ractor actor that runs it.
     pub(super) link: RactorLink,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) pending: PendingRequests,
+    /// The requests that wait for their answers. Dropping them reports to their callers that the
+    /// supervisor has exited.
+    pub(super) pending: HashMap<RequestId, (Specs, Reply<Answer>)>,
+    pub(super) next_ticket: RequestId,
     /// The child whose start all other stopped children wait for.
     pub(super) awaited: Option<ChildKey>,
     /// Held until the supervisor ends.
@@ -74,7 +76,8 @@ impl Driver {
             label: node.label(),
             link,
             inbox: Arc::new(Inbox::new(node.address(), node.downgrade(), has_watched)),
-            pending: PendingRequests::default(),
+            pending: HashMap::new(),
+            next_ticket: RequestId(0),
             awaited: None,
             node,
             attachment: Some(attachment),

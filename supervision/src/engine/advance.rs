@@ -1,12 +1,14 @@
 //! The steps of a transition, and what happens when it is complete.
 
+use std::collections::VecDeque;
+
 use perennial_actors::ExitReason;
 
 use super::children::Entry;
-use super::core::{Engine, Mode};
+use super::core::Engine;
+use super::state::{Mode, StartCause, State, Transition, TransitionKind};
 use super::stop::is_error;
-use super::transition::{Transition, TransitionKind};
-use super::types::{Action, ChildKey, Event, RequestError, StartCause, State, SupervisorExit};
+use super::types::{Action, ChildKey, Event, RequestError, SupervisorExit};
 use crate::policy::Restart;
 use crate::report::ReportKind;
 
@@ -16,21 +18,29 @@ use crate::report::ReportKind;
 pub(super) const BATCH: usize = 128;
 
 impl Engine {
+    /// Returns the purpose of the current transition.
+    const fn transition_kind(&self) -> Option<&TransitionKind> {
+        match &self.mode {
+            Mode::InTransition(transition) => Some(&transition.kind),
+            Mode::Running | Mode::Ended => None,
+        }
+    }
+
     pub(super) const fn is_initial_start(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(transition) if transition.is_initial_start())
+        matches!(self.transition_kind(), Some(TransitionKind::InitialStart))
     }
 
     pub(super) const fn is_group_restart(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(transition) if matches!(transition.kind, TransitionKind::GroupRestart))
+        matches!(self.transition_kind(), Some(TransitionKind::GroupRestart))
     }
 
     pub(super) const fn is_shutting_down(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(transition) if transition.is_shutdown())
+        matches!(self.transition_kind(), Some(TransitionKind::Shutdown(_)))
     }
 
     /// Returns `true` if the supervisor shuts down or has ended.
     pub(crate) const fn is_stopping_or_ended(&self) -> bool {
-        matches!(self.mode, Mode::Ended) || self.is_shutting_down()
+        self.has_ended() || self.is_shutting_down()
     }
 
     /// Returns the child whose start all other stopped children wait for.
@@ -51,8 +61,14 @@ impl Engine {
         matches!(self.mode, Mode::Ended)
     }
 
-    pub(super) fn begin_transition(&mut self, transition: Transition) {
-        self.mode = Mode::InTransition(transition);
+    /// Stops some children, and then starts some. Both are in start order.
+    pub(super) fn begin_transition(
+        &mut self,
+        kind: TransitionKind,
+        stop: Vec<ChildKey>,
+        start: VecDeque<ChildKey>,
+    ) {
+        self.mode = Mode::InTransition(Transition { kind, stop, start, current: None });
         if self.is_dynamic() {
             return self.stop_next_batch();
         }
@@ -156,8 +172,7 @@ impl Engine {
 
     /// Completes the start of a child by request, if that was a transition of its own.
     pub(super) fn end_manual_start(&mut self, key: ChildKey) {
-        if matches!(&self.mode, Mode::InTransition(Transition { kind: TransitionKind::ManualStart, current, .. }) if *current == Some(key))
-        {
+        if matches!(self.transition_kind(), Some(TransitionKind::ManualStart)) && self.waits_for(key) {
             self.end_transition();
         }
     }
@@ -195,13 +210,9 @@ impl Engine {
 
     /// Handles a request to shut down. Only the first reason counts.
     pub(super) fn on_shutdown(&mut self, reason: ExitReason, drains: bool) {
-        match &self.mode {
-            Mode::Ended => {}
-            Mode::InTransition(transition) if transition.is_shutdown() => {}
-            Mode::Running | Mode::InTransition(_) => {
-                self.drains = drains;
-                self.begin_shutdown(SupervisorExit::Reason(reason));
-            }
+        if !self.is_stopping_or_ended() {
+            self.drains = drains;
+            self.begin_shutdown(SupervisorExit::Reason(reason));
         }
     }
 
@@ -215,6 +226,6 @@ impl Engine {
                 self.answer(ticket, Err(RequestError::ShuttingDown));
             }
         }
-        self.begin_transition(Transition::shutdown(self.children.keys(), ending));
+        self.begin_transition(TransitionKind::Shutdown(ending), self.children.keys(), VecDeque::new());
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use perennial_actors::host::SeqMap;
 
 use super::deferred::ChildTransitions;
-use super::types::{ChildKey, StartId, State, Time};
+use super::state::State;
+use super::types::{ChildKey, StartId, Time};
 use crate::policy::ChildPolicy;
 
 /// A child and its state.
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     /// `true` if its mailbox accepts messages.
     pub(super) mailbox_open: bool,
     deadline: Option<Time>,
+    /// The number of its start or stop in progress.
+    transition: u64,
 }
 
 impl Entry {
@@ -96,6 +99,7 @@ impl Children {
             added_at_runtime,
             mailbox_open: false,
             deadline: None,
+            transition: 0,
         };
         self.entries.insert(key.0, entry);
         key
@@ -143,8 +147,8 @@ impl Children {
         let Some(entry) = self.entries.get_mut(key.0) else { return };
         self.live = self.live + usize::from(state.is_live()) - usize::from(entry.is_live());
         match (entry.state.is_in_transition(), state.is_in_transition()) {
-            (false, true) => self.transitions.begin(key),
-            (true, false) => self.transitions.end(key),
+            (false, true) => entry.transition = self.transitions.begin(),
+            (true, false) => self.transitions.end(key, entry.transition),
             (false, false) | (true, true) => {}
         }
         entry.state = state;

@@ -7,24 +7,10 @@ use perennial_actors::ExitReason;
 
 use super::children::Children;
 use super::intensity::RestartWindow;
-use super::liveness_timers::LivenessTimers;
-use super::transition::Transition;
-use super::types::{
-    Action, ChildKey, Event, Policy, RequestError, RequestId, RequestOk, StartCause, StartId, State, Time,
-};
-use crate::policy::{ChildPolicy, Restart, SupervisorKind};
+use super::state::{LivenessTimers, Mode, StartCause, State, TransitionKind};
+use super::types::{Action, ChildKey, Event, Policy, RequestError, RequestId, RequestOk, StartId, Time};
+use crate::policy::{ChildPolicy, Restart, Strategy, SupervisorKind};
 use crate::report::ReportKind;
-
-/// The mode of the supervisor as a whole.
-#[derive(Debug)]
-pub(super) enum Mode {
-    /// It handles events at once.
-    Running,
-    /// It stops some children and starts others.
-    InTransition(Transition),
-    /// It has ended.
-    Ended,
-}
 
 /// The decisions of one incarnation of a supervisor. See the [module](super) for the rules.
 #[derive(Debug)]
@@ -81,13 +67,15 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_transition(Transition::initial_start(self.children.keys())),
+            Event::Begin => {
+                let start = self.children.keys().into();
+                self.begin_transition(TransitionKind::InitialStart, Vec::new(), start);
+            }
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
-            Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
-            Event::ContinueShutdown => {}
+            Event::ContinueShutdown => self.stop_next_batch(),
             Event::Tick => self.on_tick(),
             Event::BusyChecked { key, run, busy, suspensions } => {
                 self.on_busy_checked(key, run, busy, suspensions)
@@ -114,6 +102,14 @@ impl Engine {
         matches!(self.policy.kind, SupervisorKind::Dynamic { .. })
     }
 
+    /// Returns the strategy. The children of a dynamic supervisor do not depend on each other.
+    pub(super) const fn strategy(&self) -> Strategy {
+        match self.policy.kind {
+            SupervisorKind::Static { strategy, .. } => strategy,
+            SupervisorKind::Dynamic { .. } => Strategy::OneForOne,
+        }
+    }
+
     fn on_started(&mut self, key: ChildKey, run: StartId) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.is_current(run)) else { return };
         // A child that is being stopped, or killed after its start timeout, does not become a
@@ -125,14 +121,24 @@ impl Engine {
         let state = State::Running { run, since: self.now, timers: timers.map(Box::new) };
         self.children.set(key, state, due);
         self.report(key, ReportKind::Started);
+        self.start_done(key, cause, RequestOk::Started(key));
+    }
+
+    /// Continues after a start that succeeded, or that the child declined.
+    fn start_done(&mut self, key: ChildKey, cause: StartCause, outcome: RequestOk) {
         match cause {
             StartCause::Transition => self.advance(),
             StartCause::Restart => {}
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
-                self.answer(ticket, Ok(RequestOk::Started(key)));
-                self.end_manual_start(key);
+                self.answer_start(key, ticket, Ok(outcome));
             }
         }
+    }
+
+    /// Answers the request that started a child.
+    fn answer_start(&mut self, key: ChildKey, ticket: RequestId, result: Result<RequestOk, RequestError>) {
+        self.answer(ticket, result);
+        self.end_manual_start(key);
     }
 
     fn on_start_failed(&mut self, key: ChildKey, run: StartId, reason: ExitReason) {
@@ -141,24 +147,13 @@ impl Engine {
             State::Starting { cause, timed_out: true, .. } => {
                 self.start_failed(key, cause, ExitReason::StartTimedOut);
             }
+            // The child declined to start. That is no failure: it stays stopped, and nothing is retried.
             State::Starting { cause, .. } if matches!(reason, ExitReason::Ignore) => {
-                self.start_declined(key, cause)
+                self.mark_stopped(key, &ExitReason::Ignore);
+                self.start_done(key, cause, RequestOk::Ignored);
             }
             State::Starting { cause, .. } => self.start_failed(key, cause, reason),
             _ => self.on_stopped(key, &reason, false),
-        }
-    }
-
-    /// The child declined to start. That is no failure: it stays stopped, and nothing is retried.
-    fn start_declined(&mut self, key: ChildKey, cause: StartCause) {
-        self.mark_stopped(key, &ExitReason::Ignore);
-        match cause {
-            StartCause::Transition => self.advance(),
-            StartCause::Restart => {}
-            StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
-                self.answer(ticket, Ok(RequestOk::Ignored));
-                self.end_manual_start(key);
-            }
         }
     }
 
@@ -175,13 +170,11 @@ impl Engine {
                 // This keeps a temporary child too, which a change of the spec may have added as
                 // stopped.
                 self.close(key, &reason);
-                self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_manual_start(key);
+                self.answer_start(key, ticket, Err(RequestError::StartFailed(reason)));
             }
             StartCause::StartChild(ticket) => {
                 self.children.remove(key);
-                self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_manual_start(key);
+                self.answer_start(key, ticket, Err(RequestError::StartFailed(reason)));
             }
         }
     }
@@ -195,6 +188,11 @@ impl Engine {
             _ => {}
         }
         self.reset_backoff_if_healthy(key);
+        self.on_exit(key, reason);
+    }
+
+    /// Handles the exit of a child by itself, now or when the transition is complete (rule 4).
+    pub(super) fn on_exit(&mut self, key: ChildKey, reason: ExitReason) {
         if matches!(self.mode, Mode::Running) {
             self.on_child_exit(key, reason);
         } else {

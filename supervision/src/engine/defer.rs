@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::children::Entry;
-use super::core::{Engine, Mode};
+use super::core::Engine;
 use super::deferred::{Deferred, Queue, QueuedStart};
-use super::types::{ChildKey, Event, Request, RequestError, RequestId, StartCause, State, Stopping};
+use super::state::{Mode, StartCause, State, Stopping};
+use super::types::{ChildKey, Event, Request, RequestError, RequestId};
 use crate::policy::{ChildPolicy, SupervisorKind};
 
 impl Engine {
@@ -77,19 +78,11 @@ impl Engine {
     }
 
     fn decide_queue(&mut self, mut queue: Queue) {
-        while let Some(deferred) = queue.pop_front() {
-            match &self.mode {
-                Mode::Running => self.handle_request(deferred.ticket, deferred.request, deferred.cuts_short),
-                Mode::InTransition(transition) if !transition.is_shutdown() => {
-                    queue.push_front(deferred);
-                    break;
-                }
-                Mode::InTransition(_) | Mode::Ended => {
-                    self.answer(deferred.ticket, Err(RequestError::ShuttingDown))
-                }
-            }
+        while matches!(self.mode, Mode::Running) {
+            let Some(Deferred { ticket, request, cuts_short }) = queue.pop_front() else { return };
+            self.handle_request(ticket, request, cuts_short);
         }
-        // They arrived before all events that wait for the transition.
+        // A transition began. They arrived before all events that wait for it.
         for Deferred { ticket, request, .. } in queue.into_iter().rev() {
             self.waiting.push_front(Event::Request { ticket, request });
         }

@@ -45,8 +45,11 @@ pub(super) struct ChildTransitions {
     queues: HashMap<ChildKey, Queue>,
     /// The children that completed a start or stop for which requests wait, in order.
     finished: VecDeque<ChildKey>,
-    /// Present if the number of children is limited.
-    numbers: Option<TransitionNumbers>,
+    /// The numbers of the starts and stops in progress, in the order in which they began. `None` if
+    /// the number of children is not limited.
+    active: Option<BTreeSet<u64>>,
+    /// The number of the start or stop that began last.
+    last_begun: u64,
     /// The starts that wait for the number of children to fall below the limit.
     pub(super) starts: VecDeque<QueuedStart>,
 }
@@ -61,36 +64,25 @@ pub(super) struct QueuedStart {
     pub(super) last: u64,
 }
 
-/// The starts and stops in progress, numbered in the order in which they began.
-#[derive(Debug, Default)]
-struct TransitionNumbers {
-    begun: u64,
-    active: HashMap<ChildKey, u64>,
-    /// The numbers in `active`, in order.
-    order: BTreeSet<u64>,
-}
-
 impl ChildTransitions {
     /// Numbers the starts and stops from now on.
     pub(super) fn enable_numbering(&mut self) {
-        self.numbers.get_or_insert_default();
+        self.active.get_or_insert_default();
     }
 
-    /// Records the begin of a start or stop.
-    pub(super) fn begin(&mut self, key: ChildKey) {
-        if let Some(numbers) = &mut self.numbers {
-            numbers.begun += 1;
-            numbers.active.insert(key, numbers.begun);
-            numbers.order.insert(numbers.begun);
+    /// Records the begin of a start or stop. Returns its number.
+    pub(super) fn begin(&mut self) -> u64 {
+        if let Some(active) = &mut self.active {
+            self.last_begun += 1;
+            active.insert(self.last_begun);
         }
+        self.last_begun
     }
 
     /// Records the completion of a start or stop.
-    pub(super) fn end(&mut self, key: ChildKey) {
-        if let Some(numbers) = &mut self.numbers {
-            if let Some(enable_numbering) = numbers.active.remove(&key) {
-                numbers.order.remove(&enable_numbering);
-            }
+    pub(super) fn end(&mut self, key: ChildKey, number: u64) {
+        if let Some(active) = &mut self.active {
+            active.remove(&number);
         }
         if self.queues.contains_key(&key) {
             self.finished.push_back(key);
@@ -123,21 +115,20 @@ impl ChildTransitions {
     }
 
     /// Returns the number of the start or stop that began last.
-    pub(super) fn last_begun(&self) -> u64 {
-        self.numbers.as_ref().map_or(0, |numbers| numbers.begun)
+    pub(super) const fn last_begun(&self) -> u64 {
+        self.last_begun
     }
 
     /// Returns `true` if all starts and stops up to this number are complete.
     pub(super) fn are_finished(&self, last: u64) -> bool {
-        let first = self.numbers.as_ref().and_then(|numbers| numbers.order.first());
+        let first = self.active.as_ref().and_then(BTreeSet::first);
         first.is_none_or(|first| *first > last)
     }
 
     /// Returns the number of stored entries.
     #[cfg(test)]
     pub(super) fn retained_len(&self) -> usize {
-        let numbers = self.numbers.as_ref();
-        let numbers = numbers.map_or(0, |numbers| numbers.active.len() + numbers.order.len());
-        self.queues.len() + self.finished.len() + self.starts.len() + numbers
+        let active = self.active.as_ref().map_or(0, BTreeSet::len);
+        self.queues.len() + self.finished.len() + self.starts.len() + active
     }
 }

@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
-use super::core::{Engine, Mode};
-use super::liveness_timers::LivenessTimers;
-use super::types::{Action, ChildKey, StartId, State, Stopping};
-use crate::policy::{Liveness, Shutdown};
+use super::core::Engine;
+use super::state::{LivenessTimers, State, Stopping};
+use super::types::{Action, ChildKey, StartId};
+use crate::policy::Liveness;
 use crate::report::{LivenessFailure, ReportKind};
-
-/// The time that an unresponsive child has to stop if its spec sets no limit.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Checks the handler of a child and probes it, if either is due.
@@ -127,28 +123,8 @@ impl Engine {
     /// restarts (rule 7).
     fn stop_unresponsive(&mut self, key: ChildKey, run: StartId, sign: LivenessFailure) {
         self.reset_backoff_if_healthy(key);
-        let Some(shutdown) = self.children.get(key).map(|entry| entry.policy.shutdown) else { return };
         self.report(key, ReportKind::Unresponsive { sign });
-        let stopping = Stopping { unresponsive: true, ..Stopping::new(run) };
-        let grace = match shutdown {
-            Shutdown::BrutalKill => return self.kill(key, stopping),
-            Shutdown::Timeout(time) | Shutdown::Drain(time) => time,
-            Shutdown::Infinity => STOP_TIMEOUT,
-        };
-        let deadline = self.now.saturating_add(grace);
-        self.children.set(key, State::Stopping(Box::new(stopping)), Some(deadline));
-        self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive, drains: false });
-    }
-
-    /// The unresponsive child has exited or was abandoned. It is handled as if it had exited by
-    /// itself.
-    pub(super) fn restart_unresponsive(&mut self, key: ChildKey) {
-        if matches!(self.mode, Mode::Running) {
-            self.on_child_exit(key, ExitReason::Unresponsive);
-        } else {
-            self.children.set(key, State::Ended { reason: ExitReason::Unresponsive }, None);
-            self.ended.push_back(key);
-        }
+        self.begin_stop(key, Stopping { run, unresponsive: true, ..Stopping::default() });
     }
 
     fn liveness_of(&self, key: ChildKey) -> Option<&Liveness> {

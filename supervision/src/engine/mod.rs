@@ -18,7 +18,7 @@
 //! ```
 //!
 //! One-for-one restarts, and stops and starts by request, each concern one child, and run side by
-//! side. An operation on a group is a [`Transition`](transition::Transition). It first stops some
+//! side. An operation on a group is a [`Transition`](state::Transition). It first stops some
 //! children in reverse start order, and waits for the exit of each before it stops the next. Then
 //! it starts some children in start order, and waits until each is up before it starts the next.
 //! There is at most one transition at a time: the initial start, a group restart, a start by
@@ -53,19 +53,18 @@ mod defer;
 mod deferred;
 mod intensity;
 mod liveness;
-mod liveness_timers;
 mod requests;
 mod restart;
+mod state;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod transition;
 mod types;
 mod view;
 
 pub(crate) use core::Engine;
 #[cfg(test)]
-pub(crate) use types::State;
+pub(crate) use state::State;
 pub(crate) use types::{
     Action, ChildKey, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId, SupervisorExit,
     Target, Time,

@@ -1,28 +1,26 @@
 //! The management requests, decided as OTP's API does.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use perennial_actors::ExitReason;
 
 use super::children::Entry;
-use super::core::{Engine, Mode};
-use super::liveness_timers::LivenessTimers;
-use super::transition::Transition;
-use super::types::{
-    Action, ChildKey, Event, Policy, Request, RequestError, RequestId, RequestOk, StartCause, State, Target,
-};
-use crate::policy::{ChildPolicy, Strategy, SupervisorKind};
+use super::core::Engine;
+use super::state::{LivenessTimers, Mode, StartCause, State, Transition, TransitionKind};
+use super::types::{Action, ChildKey, Event, Policy, Request, RequestError, RequestId, RequestOk, Target};
+use crate::policy::{ChildPolicy, Strategy};
 
 impl Engine {
     /// Handles a new request. Requests are decided in order, and never during a transition. A
     /// request that concerns a child which is starting or stopping is deferred.
     pub(super) fn on_request(&mut self, ticket: RequestId, request: Request) {
-        match &self.mode {
-            Mode::Running => self.handle_request(ticket, request, true),
-            Mode::InTransition(transition) if !transition.is_shutdown() => {
-                self.waiting.push_back(Event::Request { ticket, request })
-            }
-            Mode::InTransition(_) | Mode::Ended => self.answer(ticket, Err(RequestError::ShuttingDown)),
+        if matches!(self.mode, Mode::Running) {
+            self.handle_request(ticket, request, true);
+        } else if self.is_stopping_or_ended() {
+            self.answer(ticket, Err(RequestError::ShuttingDown));
+        } else {
+            self.waiting.push_back(Event::Request { ticket, request });
         }
     }
 
@@ -101,17 +99,15 @@ impl Engine {
     /// meanwhile.
     fn start_manually(&mut self, key: ChildKey, cause: StartCause) {
         if !self.children_are_independent() {
-            self.mode = Mode::InTransition(Transition::manual_start(key));
+            let (kind, stop, start) = (TransitionKind::ManualStart, Vec::new(), VecDeque::new());
+            self.mode = Mode::InTransition(Transition { kind, stop, start, current: Some(key) });
         }
         self.start(key, cause);
     }
 
     /// Returns `true` if the children do not depend on each other.
     const fn children_are_independent(&self) -> bool {
-        matches!(
-            self.policy.kind,
-            SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. }
-        )
+        matches!(self.strategy(), Strategy::OneForOne)
     }
 
     /// OTP's `terminate_child`.
@@ -157,16 +153,11 @@ impl Engine {
     fn close_unscheduled(&mut self) {
         let restarting =
             |(key, entry): (ChildKey, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
-        let first = match self.policy.kind {
-            SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. } => {
-                None
-            }
-            SupervisorKind::Static { strategy: Strategy::OneForAll, .. } => {
-                self.children.iter().find_map(restarting).map(|_| ChildKey(0))
-            }
-            SupervisorKind::Static { strategy: Strategy::RestForOne, .. } => {
-                self.children.iter().find_map(restarting)
-            }
+        let restarting = self.children.iter().find_map(restarting);
+        let first = match self.strategy() {
+            Strategy::OneForOne => None,
+            Strategy::OneForAll => restarting.map(|_| ChildKey(0)),
+            Strategy::RestForOne => restarting,
         };
         let idle = |entry: &Entry| entry.mailbox_open && matches!(entry.state, State::Stopped);
         let waits = |key| first.is_some_and(|first| key >= first);

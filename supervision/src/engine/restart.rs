@@ -5,9 +5,9 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 use perennial_actors::host::{GAMMA, jitter_sample, mix};
 
-use super::core::{Engine, Mode};
-use super::transition::Transition;
-use super::types::{Action, ChildKey, Event, StartCause, State, SupervisorExit};
+use super::core::Engine;
+use super::state::{Mode, StartCause, State, TransitionKind};
+use super::types::{Action, ChildKey, Event, SupervisorExit};
 use crate::policy::{AutoShutdown, ChildPolicy, Strategy, SupervisorKind};
 use crate::report::ReportKind;
 
@@ -102,17 +102,12 @@ impl Engine {
 
     /// Starts a child again, together with the siblings that the strategy selects.
     fn begin_restart(&mut self, key: ChildKey) {
-        let strategy = match self.policy.kind {
-            SupervisorKind::Static { strategy, .. } => strategy,
-            SupervisorKind::Dynamic { .. } => Strategy::OneForOne,
+        let group = match self.strategy() {
+            Strategy::OneForOne => return self.start(key, StartCause::Restart),
+            Strategy::OneForAll => self.children.keys(),
+            Strategy::RestForOne => self.children.keys_from(key),
         };
-        match strategy {
-            Strategy::OneForOne => self.start(key, StartCause::Restart),
-            Strategy::OneForAll => self.begin_transition(Transition::group_restart(self.children.keys())),
-            Strategy::RestForOne => {
-                self.begin_transition(Transition::group_restart(self.children.keys_from(key)))
-            }
-        }
+        self.begin_transition(TransitionKind::GroupRestart, group.clone(), group.into());
     }
 
     /// Schedules another attempt through the inbox (rule 5).

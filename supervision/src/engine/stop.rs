@@ -1,44 +1,53 @@
 //! The stop of one child: ask it to stop, kill it after its timeout, and abandon it if it does not
 //! exit even then.
 
+use std::time::Duration;
+
 use perennial_actors::ExitReason;
 
-use super::core::{Engine, Mode};
-use super::types::{Action, ChildKey, RequestError, RequestOk, StartCause, State, Stopping, Time};
+use super::core::Engine;
+use super::state::{Mode, StartCause, State, Stopping};
+use super::types::{Action, ChildKey, RequestError, RequestOk, Time};
 use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 use crate::report::ReportKind;
+
+/// The time that an unresponsive child has to stop if its spec sets no limit.
+const UNRESPONSIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Stops a child as its spec says. Does nothing if it has no incarnation or is being stopped.
     pub(super) fn stop(&mut self, key: ChildKey) {
         self.reset_backoff_if_healthy(key);
         let Some(entry) = self.children.get(key) else { return };
-        let shutdown = entry.policy.shutdown;
         let (run, cause) = match &entry.state {
             State::Running { run, .. } => (*run, None),
             State::Starting { run, cause, .. } => (*run, Some(*cause)),
             State::Stopped | State::Ended { .. } | State::Restarting { .. } | State::Stopping(_) => return,
         };
-        let mut stopping = Stopping::new(run);
+        let mut stopping = Stopping { run, ..Stopping::default() };
         match cause {
             Some(StartCause::RestartChild(ticket)) => self.answer(ticket, Err(self.interrupted())),
             Some(StartCause::StartChild(ticket)) => stopping.start_waiter = Some(ticket),
             Some(StartCause::Restart) => stopping.restarting = true,
             Some(StartCause::Transition) | None => {}
         }
-        match shutdown {
-            Shutdown::BrutalKill => self.kill(key, stopping),
-            Shutdown::Timeout(time) | Shutdown::Drain(time) => {
-                self.send_stop(key, stopping, Some(self.now.saturating_add(time)))
-            }
-            Shutdown::Infinity => self.send_stop(key, stopping, None),
-        }
+        self.begin_stop(key, stopping);
     }
 
-    fn send_stop(&mut self, key: ChildKey, stopping: Stopping, deadline: Option<Time>) {
+    /// Asks a child to stop, or kills it at once. It is killed if it has not exited in time.
+    pub(super) fn begin_stop(&mut self, key: ChildKey, stopping: Stopping) {
+        let Some(shutdown) = self.children.get(key).map(|entry| entry.policy.shutdown) else { return };
+        let unresponsive = stopping.unresponsive;
+        let timeout = match shutdown {
+            Shutdown::BrutalKill => return self.kill(key, stopping),
+            Shutdown::Timeout(time) | Shutdown::Drain(time) => Some(time),
+            Shutdown::Infinity => unresponsive.then_some(UNRESPONSIVE_TIMEOUT),
+        };
+        let deadline = timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Stopping(Box::new(stopping)), deadline);
-        let drains = self.is_to_drain(key);
-        self.actions.push(Action::Stop { key, reason: ExitReason::shutdown(), drains });
+        let reason = if unresponsive { ExitReason::Unresponsive } else { ExitReason::shutdown() };
+        let drains = !unresponsive && self.is_to_drain(key);
+        self.actions.push(Action::Stop { key, reason, drains });
     }
 
     /// Returns `true` if messages queued at or below the child are handled before its stop. Queued
@@ -90,7 +99,7 @@ impl Engine {
         } else if !stop_waiters.is_empty() {
             self.mark_stopped(key, &ExitReason::shutdown());
         } else if unresponsive {
-            self.restart_unresponsive(key);
+            self.on_exit(key, ExitReason::Unresponsive);
         } else if restarting && matches!(self.mode, Mode::Running) {
             // The request that interrupted the start is decided before this retry.
             self.schedule_retry(key, ExitReason::shutdown());

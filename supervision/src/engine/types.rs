@@ -6,7 +6,6 @@ use std::time::Duration;
 use perennial_actors::host::Suspensions;
 use perennial_actors::{ExitReason, Pid};
 
-use super::liveness_timers::LivenessTimers;
 use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
 use crate::report::ReportKind;
 
@@ -19,7 +18,7 @@ pub(crate) struct ChildKey(pub(crate) u64);
 
 /// The id of one start of a child and of its outcome. Ids repeat after 65,536 starts, when no event
 /// of the first one can be left.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct StartId(pub(crate) u16);
 
 /// The id of a request, which its answer carries.
@@ -86,8 +85,8 @@ pub(crate) enum Request {
 pub(crate) enum Target {
     Id(Arc<str>),
     Key(ChildKey),
-    /// The child of a dynamic supervisor with this incarnation. The driver, which knows it, replaces
-    /// it by the key.
+    /// The child of a dynamic supervisor with this incarnation. Only the driver knows it, and
+    /// replaces it by the key.
     Pid(Pid),
 }
 
@@ -176,75 +175,4 @@ pub(crate) enum RequestError {
     ShuttingDown,
     /// There is no such child.
     NotFound,
-}
-
-/// The state of a child.
-#[derive(Clone, Debug)]
-pub(crate) enum State {
-    /// It does not run and is not due to start.
-    Stopped,
-    /// It is starting. `timed_out` is set once its start timeout has passed and it is killed.
-    Starting { run: StartId, cause: StartCause, timed_out: bool },
-    /// It has been running since this time.
-    Running { run: StartId, since: Time, timers: Option<Box<LivenessTimers>> },
-    /// It exited during a transition (rule 4).
-    Ended { reason: ExitReason },
-    /// It exited or failed to start for this reason, and is due to start (rule 5). `counted` is set
-    /// while it waits for its delay, after its restart was counted.
-    Restarting { reason: ExitReason, counted: bool },
-    /// It is being stopped.
-    Stopping(Box<Stopping>),
-}
-
-impl State {
-    /// Returns `true` if there is an incarnation, which a shutdown would have to stop.
-    pub(crate) const fn is_live(&self) -> bool {
-        matches!(self, Self::Starting { .. } | Self::Running { .. } | Self::Stopping(_))
-    }
-
-    /// Returns `true` while the child is starting or stopping.
-    pub(crate) const fn is_in_transition(&self) -> bool {
-        matches!(self, Self::Starting { .. } | Self::Stopping(_))
-    }
-}
-
-/// A child that is being stopped.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopping {
-    pub(crate) run: StartId,
-    pub(crate) killed: bool,
-    /// The requests to stop it.
-    pub(crate) stop_waiters: Vec<RequestId>,
-    /// The request that added and started it.
-    pub(crate) start_waiter: Option<RequestId>,
-    /// It is unresponsive, and restarts after its exit.
-    pub(crate) unresponsive: bool,
-    /// The stop interrupted its restart.
-    pub(crate) restarting: bool,
-}
-
-impl Stopping {
-    pub(crate) const fn new(run: StartId) -> Self {
-        Self {
-            run,
-            killed: false,
-            stop_waiters: Vec::new(),
-            start_waiter: None,
-            unresponsive: false,
-            restarting: false,
-        }
-    }
-}
-
-/// Why a child is being started.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum StartCause {
-    /// The transition starts it.
-    Transition,
-    /// It restarts alone.
-    Restart,
-    /// A request to start a stopped child.
-    RestartChild(RequestId),
-    /// A request to add and start a child.
-    StartChild(RequestId),
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::children::Entry;
 use super::core::Engine;
-use super::types::{ChildKey, StartCause, State};
+use super::state::{StartCause, State};
+use super::types::ChildKey;
 use crate::policy::ChildPolicy;
 use crate::tree::ChildState;
 

@@ -9,8 +9,7 @@ use perennial_actors::ExitReason;
 
 use super::request_queues::RequestQueues;
 use super::tasks::{Outcome, Task};
-use crate::engine::core::Mode;
-use crate::engine::types::StartCause;
+use crate::engine::state::{Mode, StartCause};
 use crate::engine::{
     Action, ChildKey, ChildView, Engine, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
     State, Target,
@@ -128,8 +127,8 @@ impl RandomSim {
                 let current = self.live[&key];
                 assert!(current.up && !self.stops.contains(&(key, current.run)), "it is to stop");
             }
-            Action::Report { kind: ReportKind::Restarting { restarts_left, .. }, .. } => {
-                self.on_restart(restarts_left)
+            Action::Report { kind: ReportKind::Restarting { restarts_left: n, .. }, .. } => {
+                self.on_restart(n)
             }
             Action::Exit { .. } => {
                 assert!(self.live.is_empty(), "it ends before its children");
