@@ -15,7 +15,7 @@ use crate::engine::{
     State, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, RestartLimit};
-use crate::report::ReportKind;
+use crate::report::ReportKind::{self, Restarting};
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,9 +127,7 @@ impl RandomSim {
                 let current = self.live[&key];
                 assert!(current.up && !self.stops.contains(&(key, current.run)), "it is to stop");
             }
-            Action::Report { kind: ReportKind::Restarting { restarts_left: n, .. }, .. } => {
-                self.on_restart(n)
-            }
+            Action::Report { kind: Restarting { restarts_left: left, .. }, .. } => self.on_restart(left),
             Action::Exit { .. } => {
                 assert!(self.live.is_empty(), "it ends before its children");
                 assert!(self.pending.is_empty(), "a request is never answered");
