@@ -1,4 +1,4 @@
-//! Numbers that are as good as random, computed from a seed, so that equal seeds give equal numbers.
+//! Numbers that are as good as random, computed from a seed: equal seeds give equal numbers.
 
 /// The increment of `SplitMix64`: multiples of it are far apart.
 pub const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -242,7 +242,7 @@ impl<M> Mailbox<M> {
         if !self.flags.has(SIGNAL) {
             return None;
         }
-        let Some(mut state) = self.lock_attached(incarnation) else { return None };
+        let mut state = self.lock_attached(incarnation)?;
         let first = state.signals().position(to_act_on)?;
         state.is_interrupted = true;
         self.remove_signal(&mut state, first)

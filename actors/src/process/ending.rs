@@ -27,7 +27,8 @@ enum DropIn {
 
 impl<M: Send + 'static> Process<M> {
     /// Ends an incarnation, which another one may follow unless it is the last. Returns the values
-    /// to drop after its parent was notified, or `None` if the incarnation is not attached any more.
+    /// to drop after its parent was notified, or `None` if the incarnation is not attached any
+    /// more.
     pub(crate) fn end(
         &self,
         incarnation: u32,

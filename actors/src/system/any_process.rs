@@ -179,7 +179,8 @@ pub struct ProcessInfo {
     ///
     /// Observation starts at the handler's first await or at the first read while it runs. The
     /// value never exceeds the true running time. For a handler that blocks its thread, it counts
-    /// from the first read. It is the value of [`ActorHandle::busy_for`](crate::ActorHandle::busy_for).
+    /// from the first read. It is the value of
+    /// [`ActorHandle::busy_for`](crate::ActorHandle::busy_for).
     pub busy_for: Option<Duration>,
     /// `true` if the actor is [suspended](crate::ActorHandle::suspend).
     pub suspended: bool,
