@@ -75,9 +75,30 @@ pub(crate) fn without_values(error: AnyError) -> AnyError {
 }
 
 /// Iterates over an error and its sources. Stops after 64, because an error may be its own source.
-pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     const LONGEST: usize = 64;
     successors(Some(error), |link| (**link).source()).take(LONGEST)
+}
+
+/// Prints an error and its sources: `a: b: c`.
+///
+/// Many errors repeat their source in their own text. A source is left out if the preceding text
+/// already ends with it.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = self.0.to_string();
+        f.write_str(&before)?;
+        for source in chain(self.0).skip(1).filter(|source| !source.is::<Carried>()) {
+            let text = source.to_string();
+            if !before.ends_with(&text) {
+                write!(f, ": {text}")?;
+                before = text;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The texts of an error and of its sources.

@@ -9,12 +9,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{self, Instant, Sleep};
 
+use crate::error::NoTimers;
 use crate::foreign::catch;
-
-/// Tokio timers are not available: no tokio runtime, or one that was built without `enable_time`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no tokio timers: outside a tokio runtime, or the runtime was built without enable_time")]
-pub struct NoTimers;
 
 /// Returns a timer of this runtime that fires at `deadline`.
 ///
@@ -47,4 +43,9 @@ pub(crate) fn deadline_after(after: Duration) -> Instant {
 #[must_use]
 pub fn add_time(base: Instant, time: Duration) -> Instant {
     base + time.min(FAR)
+}
+
+/// Returns the time that is left until `deadline`.
+pub(crate) fn time_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }

@@ -42,8 +42,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::carried::without_values;
-use crate::chain::Chain;
+use crate::carried::{Chain, without_values};
 use crate::foreign::Foreign;
 
 /// Why an incarnation ended, or why a target was not reached.

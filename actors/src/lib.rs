@@ -95,13 +95,12 @@ mod examples;
 
 mod actor;
 mod address;
-mod any_process;
 mod carried;
 mod caught;
-mod chain;
 mod clock;
 mod control;
 mod counters;
+mod error;
 mod exit;
 mod foreign;
 mod guard;
@@ -113,54 +112,54 @@ mod mailbox;
 mod panics;
 mod pid;
 mod process;
-mod relations;
 mod self_messages;
 mod seq_map;
 mod signal;
 mod spawn;
 mod sync;
 mod system;
+mod target;
 mod type_names;
 
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
     ActorHandle, Address, Call, CallError, CloseHook, ClosedError, InspectError, Monitor, NoProcessError,
-    PendingRestart, Permit, ProcessInfo, Recipient, RecipientCall, Reply, ReserveFuture, SendError,
-    SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
+    PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
+    SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
 };
-pub use any_process::ProcessState;
-pub use clock::NoTimers;
 pub use counters::MessageStats;
+pub use error::{NoTimers, SpawnError, SpawnOnceError};
 pub use exit::{ErrorReason, ExitReason, IntoExitReason, Panic};
 pub use mailbox::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub use panics::PanicLocations;
 pub use pid::Pid;
-pub use process::Target;
 pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, SpawnError, SpawnOnceError};
+pub use spawn::Spawn;
 pub use system::{
-    DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder, SystemEvent,
+    DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, Subscription, System,
+    SystemBuilder, SystemEvent,
 };
+pub use target::Target;
 
 /// The interface for crates that own identities and host incarnations, such as supervisors.
 pub mod host {
     pub use crate::actor::{owned_args, parent_of};
-    pub use crate::any_process::Suspensions;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::{add_time, require_timers};
+    pub use crate::error::AttachError;
     pub use crate::foreign::{
         Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, register_waker,
         wake_each, wake_safely,
     };
-    pub use crate::jitter::{jitter_sample, mix};
+    pub use crate::jitter::{GAMMA, jitter_sample, mix};
     pub use crate::label::Label;
     pub use crate::process::{
-        AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
+        Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
     };
     pub use crate::seq_map::SeqMap;
-    pub use crate::system::{Broadcast, Sent};
+    pub use crate::system::{Broadcast, Sent, Suspensions};
     pub use crate::type_names::ShortTypeName;
 
     /// The one door to locks and atomics, for every crate.

@@ -160,6 +160,13 @@ macro_rules! line {
     };
 }
 
+/// Writes a line at a level that is known when it is written. The level of an event is a constant.
+macro_rules! warn_or_debug {
+    ($level:expr, $($line:tt)+) => {
+        if $level == Level::WARN { line!(Level::WARN, $($line)+) } else { line!(Level::DEBUG, $($line)+) }
+    };
+}
+
 /// The kind of an incarnation's exit, which decides its log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum EndKind {
@@ -245,28 +252,17 @@ pub(crate) fn dead_letter(
         let (actor, incarnation) = (&*actor, pid.incarnation());
         let reason = reason.as_ref().map(|reason| format!("{reason:#}"));
         let reason = reason.as_deref();
-        if level == Level::WARN {
-            line!(
-                Level::WARN, actor, %pid, incarnation, message_type, cause, reason,
-                "dead letter: the message was not handled"
-            );
-        } else {
-            line!(
-                Level::DEBUG, actor, %pid, incarnation, message_type, cause, reason,
-                "dead letter: the message was not handled"
-            );
-        }
+        warn_or_debug!(
+            level, actor, %pid, incarnation, message_type, cause, reason,
+            "dead letter: the message was not handled"
+        );
     });
 }
 
 /// Logs the number of dead letters that have no line of their own.
 pub(crate) fn dead_letters_counted(log: &LogQueue, level: Level, count: u64) {
     log.push(level, move || {
-        if level == Level::WARN {
-            line!(Level::WARN, count, "more dead letters: too many to log each");
-        } else {
-            line!(Level::DEBUG, count, "more dead letters: too many to log each");
-        }
+        warn_or_debug!(level, count, "more dead letters: too many to log each");
     });
 }
 

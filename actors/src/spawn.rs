@@ -2,7 +2,6 @@
 
 use std::any::type_name;
 use std::borrow::Borrow;
-use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -13,41 +12,17 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, ActorOnce, Context, OwnedArgs, owned_args};
 use crate::address::{Address, Monitor};
-use crate::any_process::AnyProcess;
-use crate::carried::{Carried, CarriesValue};
 use crate::control::{ControlSignal, Exit, ExitSource};
+use crate::error::{SpawnError, SpawnOnceError};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
 use crate::mailbox::{Capacity, MailboxConfig};
 use crate::pid::Pid;
-use crate::process::{AttachError, ExitNotifier, Identity, Parent, Process};
+use crate::process::{ExitNotifier, Identity, Parent, Process};
 use crate::signal::MonitorId;
+use crate::system::AnyProcess;
 use crate::system::System;
-
-/// Why an actor did not start.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SpawnError {
-    /// The caller is not inside a tokio runtime.
-    #[error("not inside a tokio runtime")]
-    NoRuntime,
-    /// The mailbox was configured with a capacity of zero.
-    #[error("the mailbox of the actor has a capacity of zero")]
-    ZeroCapacity,
-    /// The identity cannot start another incarnation now.
-    #[error(transparent)]
-    NotOpen(#[from] AttachError),
-    /// `init` failed, panicked or was stopped, or the actor ended before it was
-    /// [ready](Context::ready).
-    #[error(fmt = not_started)]
-    Failed(ExitReason),
-}
-
-fn not_started(reason: &ExitReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("the actor did not start: ")?;
-    fmt::Display::fmt(reason, f)
-}
 
 impl System {
     /// Starts an actor outside any tree. It is never restarted: when it ends, its address is
@@ -120,46 +95,6 @@ impl System {
             kind,
             args: args.as_ref().and_then(OwnedArgs::take),
         })
-    }
-}
-
-/// Why an actor was not [started once](System::spawn_once), with its arguments.
-///
-/// Its conversion into an [`ExitReason`] keeps the kind and drops the arguments.
-#[non_exhaustive]
-pub struct SpawnOnceError<T> {
-    /// Why the actor did not start.
-    pub kind: SpawnError,
-    /// The arguments, unless `init` has taken them or the runtime was shut down.
-    pub args: Option<T>,
-}
-
-impl<T> fmt::Debug for SpawnOnceError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpawnOnceError")
-            .field("kind", &self.kind)
-            .field("has_args", &self.args.is_some())
-            .finish()
-    }
-}
-
-impl<T> fmt::Display for SpawnOnceError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl<T: 'static> Error for SpawnOnceError<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Carried::by::<Self>()
-    }
-}
-
-impl<T: 'static> CarriesValue for SpawnOnceError<T> {
-    type Bare = SpawnError;
-
-    fn into_bare(self) -> SpawnError {
-        self.kind
     }
 }
 

@@ -69,14 +69,8 @@ impl<T> SyncWrapper<T> {
 }
 
 /// A generator of unique, increasing numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct IdGen(AtomicU64);
-
-impl Default for IdGen {
-    fn default() -> Self {
-        Self(AtomicU64::new(0))
-    }
-}
 
 impl IdGen {
     /// Returns the next number. The first is 1.

@@ -42,7 +42,7 @@ impl<A: Actor> Context<A> {
         }
         let signalled = self.attachment().process().queue.has_signal();
         if !signalled {
-            if let Some(message) = self.self_messages_mut().next_continuation() {
+            if let Some(message) = self.self_messages_mut().continuations.pop_front() {
                 return self.begin_self_message(Ok(message));
             }
         }

@@ -2,10 +2,10 @@
 
 use super::traits::{Actor, Context};
 use crate::address::{ActorHandle, NoProcessError};
-use crate::any_process::AnyProcess;
 use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
 use crate::signal::MonitorId;
+use crate::system::AnyProcess;
 
 /// # Links, monitors and exit signals
 ///

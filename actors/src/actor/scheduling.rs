@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::traits::{Actor, Context};
-use crate::self_messages::{PipeHandle, SelfMessages, StreamHandle, TimerId};
+use crate::clock::{deadline_after, time_until};
+use crate::self_messages::{PipeHandle, StreamHandle, TimerId};
 
 /// # Messages to itself
 ///
@@ -23,7 +24,7 @@ impl<A: Actor> Context<A> {
     /// first.
     #[doc = context_example!(r"ctx.continue_with(Msg::Done(42));")]
     pub fn continue_with(&mut self, message: A::Msg) {
-        self.self_messages_mut().continue_with(message);
+        self.self_messages_mut().continuations.push_back(message);
     }
 
     /// Returns `true` if a handler with several steps may continue with its next step.
@@ -83,7 +84,7 @@ impl<A: Actor> Context<A> {
     /// Timers that are due together are handled in the order in which they were set.
     #[doc = context_example!(r"ctx.send_after(Duration::from_secs(1), Msg::Tick);")]
     pub fn send_after(&mut self, after: Duration, message: A::Msg) -> TimerId {
-        self.self_messages_mut().set_timer(after, message)
+        self.self_messages_mut().timers.set(deadline_after(after), message)
     }
 
     /// Handles a message after every `period` until the timer is cancelled. `message` makes each
@@ -97,7 +98,7 @@ impl<A: Actor> Context<A> {
         period: Duration,
         message: impl FnMut() -> A::Msg + Send + 'static,
     ) -> TimerId {
-        self.self_messages_mut().set_interval(period, message)
+        self.self_messages_mut().timers.set_interval(deadline_after(period), period, Box::new(message))
     }
 
     /// Handles `message` after a time, and replaces the timer with the same key: its message is
@@ -110,7 +111,7 @@ ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(42));"#)]
         after: Duration,
         message: A::Msg,
     ) -> TimerId {
-        self.self_messages_mut().set_keyed(key.into(), after, message)
+        self.self_messages_mut().timers.set_keyed(key.into(), deadline_after(after), message)
     }
 
     /// Returns the timer with this key if it is not due yet.
@@ -118,7 +119,7 @@ ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(42));"#)]
 assert_eq!(ctx.timer("retry"), Some(retry));"#)]
     #[must_use]
     pub fn timer(&mut self, key: &str) -> Option<TimerId> {
-        self.self_messages_if_any().and_then(|own| own.keyed(key))
+        self.self_messages_if_any().and_then(|own| own.timers.keyed(key))
     }
 
     /// Handles `message` if no message or signal is handled for this time: OTP's timeout of a
@@ -129,7 +130,7 @@ assert_eq!(ctx.timer("retry"), Some(retry));"#)]
     /// actor was too busy to handle them before.
     #[doc = context_example!(r"ctx.idle_timeout(Duration::from_secs(60), Msg::Tick);")]
     pub fn idle_timeout(&mut self, after: Duration, message: A::Msg) {
-        self.self_messages_mut().set_idle(after, message);
+        self.self_messages_mut().timers.set_idle(deadline_after(after), message);
     }
 
     /// Cancels a timer and returns the remaining time, or `None` if it was due or cancelled before.
@@ -140,7 +141,7 @@ assert!(ctx.cancel_timer(timer).is_some());
 assert_eq!(ctx.cancel_timer(timer), None);
 ctx.stop(ExitReason::Normal);")]
     pub fn cancel_timer(&mut self, timer: TimerId) -> Option<Duration> {
-        self.self_messages_if_any().and_then(|own| own.cancel(timer))
+        self.self_messages_if_any().and_then(|own| own.timers.cancel(timer)).map(time_until)
     }
 
     /// Returns the remaining time of a timer, or `None` if it was due or cancelled before.
@@ -148,7 +149,7 @@ ctx.stop(ExitReason::Normal);")]
 assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
     #[must_use]
     pub fn read_timer(&mut self, timer: TimerId) -> Option<Duration> {
-        self.self_messages_if_any().and_then(|own| own.read(timer))
+        self.self_messages_if_any().and_then(|own| own.timers.read(timer)).map(time_until)
     }
 
     /// Runs a future beside the actor and handles the message that `map` makes of its result. The
@@ -227,7 +228,7 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
         F: Future + Send + 'static,
     {
         let system = self.system().clone();
-        self.self_messages_mut().pipe(system, async move { map(future.await) })
+        self.self_messages_mut().pipes.pipe(system, async move { map(future.await) })
     }
 
     /// Handles a message for every item of a stream. The actor stays responsive meanwhile.
@@ -290,7 +291,7 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
         S: Stream + Send + 'static,
     {
         let system = self.system().clone();
-        self.self_messages_mut().attach(system, stream, map, None)
+        self.self_messages_mut().streams.attach(system, stream, map, None)
     }
 
     /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream ends
@@ -307,7 +308,7 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
         S: Stream + Send + 'static,
     {
         let system = self.system().clone();
-        self.self_messages_mut().attach(system, stream, map, Some(last))
+        self.self_messages_mut().streams.attach(system, stream, map, Some(last))
     }
 
     /// Runs blocking or computing work on a thread for such work, and handles the message that
@@ -323,7 +324,7 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
         map: impl FnOnce(T) -> A::Msg + Send + 'static,
     ) -> PipeHandle {
         let system = self.system().clone();
-        self.self_messages_mut().pipe_blocking(system, move || map(work()))
+        self.self_messages_mut().pipes.pipe_blocking(system, move || map(work()))
     }
 }
 
@@ -331,7 +332,7 @@ impl<A: Actor> Context<A> {
     /// Cancels the idle timeout, because a message or a signal is handled.
     pub(crate) fn interrupt_idle(&mut self) {
         if let Some(own) = self.self_messages_if_any() {
-            SelfMessages::interrupt_idle(own);
+            own.timers.interrupt_idle();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::sync::Arc;
 
 use crate::address::{Address, Reply};
@@ -169,7 +170,7 @@ impl<A: Actor> Context<A> {
     #[doc = context_example!(r"let own = ctx.address();
 ctx.pipe_to_self(async move { own.call(Msg::Get).await }, |_| Msg::Tick);")]
     pub fn stop_and_reply<T: Send + 'static>(&mut self, reason: ExitReason, reply: Reply<T>, answer: T) {
-        self.self_messages_mut().defer_reply(Box::new(move || reply.send(answer)));
+        self.self_messages_mut().deferred_replies.push(Box::new(move || reply.send(answer)));
         self.stop(reason);
     }
 
@@ -219,9 +220,9 @@ ctx.stop(ExitReason::Normal);")]
     /// Sends the replies that were deferred until `terminate` has run. An answer that no caller
     /// waits for is dropped here.
     pub(crate) fn send_deferred_replies(&mut self) {
-        let replies =
-            self.self_messages_if_any().map(SelfMessages::take_deferred_replies).unwrap_or_default();
-        replies.into_iter().for_each(ignore_panic);
+        if let Some(own) = self.self_messages_if_any() {
+            mem::take(&mut own.deferred_replies).into_iter().for_each(ignore_panic);
+        }
     }
 
     /// Drops the timers, futures and continuations of the incarnation, and returns its attachment.

@@ -1,16 +1,25 @@
 //! Calls: a request, its answer, and a typed error if there is none.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::calling::Calling;
-use super::errors::CallError;
+use tokio::sync::oneshot;
+
+use super::call_timer::{Timer, default_timeout};
+use super::callee::{CalledProcess, Callee};
+use super::errors::{CallError, Unsent};
 use super::reply::Reply;
-use crate::process::Process;
+use super::typed::Address;
+use crate::error::NoTimers;
+use crate::exit::ExitReason;
+use crate::foreign::{Guarded, ignore_panic};
+use crate::mailbox::{MessageOutcome, PushError};
+use crate::system::{AnyProcess, System};
+use crate::target::Target;
 
 /// A future that sends a message with a [`Reply`] and resolves to the answer.
 ///
@@ -54,81 +63,204 @@ use crate::process::Process;
 /// # }
 /// ```
 #[must_use = "nothing is sent before it is awaited"]
-pub struct Call<M: Send + 'static, T>(Calling<Arc<Process<M>>, M, T>);
+#[expect(private_bounds, reason = "nothing else can be called")]
+pub struct Call<M: Send + 'static, T, C: Callee<M> = Address<M>> {
+    callee: C,
+    entry: C::Entry,
+    sequence: Option<u64>,
+    /// Guarded, because it holds the answer if the caller stops waiting.
+    answer: Guarded<oneshot::Receiver<T>>,
+    answer_lost: bool,
+    timer: Timer,
+}
 
-impl<M: Send + 'static, T> Call<M, T> {
-    pub(super) fn new(process: Arc<Process<M>>, message: impl FnOnce(Reply<T>) -> M) -> Self {
-        Self(Calling::new(process, message))
+impl<M: Send + 'static> Address<M> {
+    /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns all
+    /// that it needs.
+    ///
+    /// The timeout is 5 seconds, unless the [system](crate::SystemBuilder::call_timeout) or the
+    /// [call](Call::timeout) sets another.
+    ///
+    /// An actor that calls itself in a handler gets
+    /// [`WouldDeadlock`](CallError::WouldDeadlock) at once. It may call itself from a task
+    /// that it has spawned or piped. Two actors that call each other in their handlers wait for
+    /// each other until one of the calls times out.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`](CallError). On a thread without a tokio runtime, or on a runtime
+    /// without timers, only calls with [`no_timeout`](Call::no_timeout) are possible.
+    #[doc = actor_example!(r"assert_eq!(counter.call(Msg::Get).await?, 0);
+let total = counter.call(Msg::Get).timeout(Duration::from_secs(1)).await?;
+assert_eq!(total, 0);")]
+    pub fn call<T, F>(&self, message: F) -> Call<M, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Reply<T>) -> M,
+    {
+        Call::new(self.clone(), message)
     }
 }
 
-impl<M: Send + 'static, T> Call<M, T> {
+#[expect(private_bounds, reason = "nothing else can be called")]
+impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
     /// Sets the timeout, for room in the mailbox and for the answer together.
     ///
     /// The default is the [call timeout of the system](crate::SystemBuilder::call_timeout). The
     /// time is read from tokio's clock. The timeout elapses when a tokio timer would, and never
     /// early, also under load.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.0.set_timeout(Some(timeout));
+        self.timer = Timer::NotBegun(Some(timeout));
         self
     }
 
     /// Removes the timeout. The call still ends when its message or its target does.
     pub fn no_timeout(mut self) -> Self {
-        self.0.set_timeout(None);
+        self.timer = Timer::Never;
         self
     }
 
-    /// Makes the call from synchronous code and blocks the thread until it has an outcome.
-    ///
-    /// For threads without a runtime, `spawn_blocking` and `block_in_place`. The timeout needs no
-    /// runtime: it is measured in real time, also if tokio's clock is paused.
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`]. In asynchronous code the call fails at once with
-    /// [`InAsyncContext`](CallError::InAsyncContext), because it would block the runtime. Only
-    /// tokio can tell, by a panic that is caught, so the panic hook is called in this case.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use perennial_actors::{Actor, Context, ExitReason, Reply, System};
-    /// # struct Answer;
-    /// # impl Actor for Answer {
-    /// #     type Msg = Reply<u64>;
-    /// #     type Args = ();
-    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// # async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>)
-    /// # -> Result<(), ExitReason> {
-    /// #         reply.send(42);
-    /// #         Ok(())
-    /// #     }
-    /// # }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let system = System::new();
-    /// let actor = system.spawn::<Answer>(()).await?;
-    /// let work = tokio::task::spawn_blocking(move || actor.call(|reply| reply).blocking());
-    /// assert_eq!(work.await??, 42);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn blocking(self) -> Result<T, CallError<M>> {
-        self.0.blocking()
+    pub(super) fn new(callee: C, message: impl FnOnce(Reply<T>) -> M) -> Self {
+        let (reply, answer) = Reply::new();
+        Self {
+            callee,
+            entry: C::entry(message(reply)),
+            sequence: None,
+            answer: Guarded::new(answer),
+            answer_lost: false,
+            timer: Timer::NotBegun(None),
+        }
+    }
+
+    /// Removes the timeout, for a caller that measures the time itself. Returns it.
+    pub(super) fn take_timeout(&mut self) -> Option<Duration> {
+        match std::mem::replace(&mut self.timer, Timer::Never) {
+            Timer::NotBegun(timeout) => {
+                Some(timeout.unwrap_or_else(|| default_timeout(self.callee.process().system())))
+            }
+            _ => None,
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let is_sent = self.sequence.is_some();
+        let sequence = match self.sequence {
+            Some(sequence) => sequence,
+            None => match self.callee.enter(&mut self.entry, cx.waker()) {
+                Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
+                Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        if !self.answer_lost {
+            match Pin::new(&mut *self.answer).poll(cx) {
+                Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
+                Poll::Ready(Err(_)) => self.answer_lost = true,
+                // A wake-up without an answer: perhaps the actor has ended.
+                Poll::Pending if is_sent && self.callee.process().waits_for_this_task() => {
+                    return Poll::Ready(Err(CallError::Deadlock(self.target())));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        // The reply was dropped. That does not give the reason yet: a handler that is about to fail
+        // drops it too. The outcome of the message does.
+        match self.callee.process().mailbox().outcome(sequence, cx.waker()) {
+            MessageOutcome::Pending => Poll::Pending,
+            MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
+            MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(self.target()))),
+            MessageOutcome::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, self.target()))),
+        }
+    }
+
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
+        if self.timer.poll(self.callee.process().system().map(System::timeouts), cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.time_out())
+    }
+
+    /// Starts the timer before anything is sent: without timers, nothing is sent.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
+        let begun = self.timer.begin(self.callee.process().system(), cx);
+        begun.or_else(|NoTimers| {
+            match self.cancel() {
+                Some(unsent) if self.callee.process().mailbox().is_closed() => Err(CallError::Closed(unsent)),
+                Some(unsent) => Err(CallError::NoTimers(unsent)),
+                // It has not begun, so nothing was sent.
+                None => Ok(false),
+            }
+        })
+    }
+
+    #[cold]
+    fn refused(&self, refused: Option<PushError<M>>) -> CallError<M> {
+        let Some(refused) = refused else { return CallError::Ended(ExitReason::NoProcess, self.target()) };
+        match refused {
+            PushError::Closed(message) => CallError::Closed(self.unsent(message)),
+            PushError::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            // A sender that waits for room is never refused as full.
+            PushError::Full(message) => CallError::NoRoom(self.unsent(message)),
+        }
+    }
+
+    fn unsent(&self, message: M) -> Unsent<M> {
+        Unsent::new(message, self.target())
+    }
+
+    /// Cancels the call at its timeout. Returns the error to report.
+    pub(super) fn time_out(&mut self) -> CallError<M> {
+        match self.callee.cancel(&mut self.entry) {
+            Some(message) => CallError::NoRoom(self.unsent(message)),
+            None => CallError::TimedOut(self.target()),
+        }
+    }
+
+    /// Cancels the call before anything is sent. Returns the message.
+    pub(super) fn cancel(&mut self) -> Option<Unsent<M>> {
+        self.callee.cancel(&mut self.entry).map(|message| self.unsent(message))
+    }
+
+    #[cold]
+    fn target(&self) -> Target {
+        self.callee.process().target_of(type_name::<M>())
     }
 }
 
-impl<M: Send + 'static, T> Future for Call<M, T> {
+impl<M: Send + 'static, T, C: Callee<M>> Future for Call<M, T, C> {
     type Output = Result<T, CallError<M>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let has_just_begun = match this.begin_timeout(cx) {
+            Ok(has_just_begun) => has_just_begun,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        match this.poll_answer(cx) {
+            Poll::Pending if !has_just_begun => this.poll_timeout(cx).map(Err),
+            polled => polled,
+        }
     }
 }
 
-impl<M: Send + 'static, T> fmt::Debug for Call<M, T> {
+/// No field is structurally pinned.
+impl<M: Send + 'static, T, C: Callee<M>> Unpin for Call<M, T, C> {}
+
+impl<M: Send + 'static, T, C: Callee<M>> Drop for Call<M, T, C> {
+    fn drop(&mut self) {
+        ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
+        let process = self.callee.process();
+        if let (Timer::Wheel(id), Some(system)) = (&self.timer, process.system()) {
+            system.timeouts().cancel(id);
+        }
+        if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
+            process.mailbox().forget_outcome(sequence);
+        }
+    }
+}
+
+impl<M: Send + 'static, T, C: Callee<M>> fmt::Debug for Call<M, T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Call").field(&self.0.sequence()).finish()
+        f.debug_tuple("Call").field(&self.sequence).finish()
     }
 }

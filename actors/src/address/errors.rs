@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::carried::{Carried, CarriesValue};
 use crate::exit::ExitReason;
-use crate::process::Target;
+use crate::target::Target;
 use crate::type_names::ShortTypeName;
 
 /// A message that was not sent, and its target.

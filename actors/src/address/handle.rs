@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::errors::NoProcessError;
 use super::monitor::Monitor;
-use crate::any_process::{AnyProcess, ProcessState};
 use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
@@ -17,6 +16,7 @@ use crate::mailbox::ExitHook;
 use crate::pid::Pid;
 use crate::process::{poke_awaited, set_awaited, set_supervisor};
 use crate::system::System;
+use crate::system::{AnyProcess, ProcessState};
 
 /// Controls one actor, whichever incarnation of it runs, without its message type.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ assert_eq!(exit.await.reason, ExitReason::Normal);")]
 counter.handle().kill()?;
 assert_eq!(exit.await.reason, ExitReason::Killed);")]
     pub fn kill(&self) -> Result<(), NoProcessError> {
-        self.0.kill().then_some(()).ok_or(NoProcessError)
+        self.0.mailbox().kill().then_some(()).ok_or(NoProcessError)
     }
 
     /// Sends an exit signal without a sender, like the signal of a link whose other end has exited.
@@ -155,7 +155,7 @@ assert!(counter.handle().on_close(|| drop(sender.send("closed"))));
 counter.stop(ExitReason::Normal)?;
 assert_eq!(closed.await?, "closed");"#)]
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
-        self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).is_ok()
+        self.add_close_hook(hook).is_some()
     }
 
     /// Registers `hook` to run with the exit reason when this incarnation has ended or was
@@ -169,7 +169,11 @@ assert_eq!(ended.await?, ExitReason::Killed);"#)]
     pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce(&ExitReason) + Send + 'static) -> bool {
         let number = Some(incarnation.incarnation());
         self.0.identity() == incarnation.identity()
-            && self.0.hook(ExitHook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
+            && self
+                .0
+                .mailbox()
+                .hook(ExitHook { name: None, incarnation: number, run: Box::new(hook) })
+                .is_ok()
     }
 
     /// Registers `hook` to run when the actor is closed, before any link or monitor is notified.
@@ -180,7 +184,7 @@ let hook = handle.add_close_hook(|| {}).ok_or("it has ended")?;
 assert!(handle.has_close_hook(hook));
 assert!(handle.remove_close_hook(hook));"#)]
     pub fn add_close_hook(&self, hook: impl FnOnce() + Send + 'static) -> Option<CloseHook> {
-        self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).ok().map(CloseHook)
+        self.on_close_of(None, hook)
     }
 
     /// Registers a name of the actor and the `hook` that frees it; see
@@ -196,21 +200,29 @@ assert_eq!(counter.handle().info().names, ["counter"]);"#)]
         name: impl Into<Cow<'static, str>>,
         hook: impl FnOnce() + Send + 'static,
     ) -> Option<CloseHook> {
-        let hook = ExitHook { name: Some(name.into()), incarnation: None, run: Box::new(|_| hook()) };
-        self.0.hook(hook).ok().map(CloseHook)
+        self.on_close_of(Some(name.into()), hook)
+    }
+
+    fn on_close_of(
+        &self,
+        name: Option<Cow<'static, str>>,
+        hook: impl FnOnce() + Send + 'static,
+    ) -> Option<CloseHook> {
+        let hook = ExitHook { name, incarnation: None, run: Box::new(|_| hook()) };
+        self.0.mailbox().hook(hook).ok().map(CloseHook)
     }
 
     /// Removes a hook of this actor that has not run, with its name, and drops it. Returns `true`
     /// if it was registered.
     pub fn remove_close_hook(&self, hook: CloseHook) -> bool {
-        self.0.remove_close_hook(hook.0)
+        self.0.mailbox().remove_close_hook(hook.0).is_some()
     }
 
     /// Returns `true` if the hook is registered with this actor: it was not removed and has not
     /// run.
     #[must_use]
     pub fn has_close_hook(&self, hook: CloseHook) -> bool {
-        self.0.has_close_hook(hook.0)
+        self.0.mailbox().has_close_hook(hook.0)
     }
 
     /// Returns why no incarnation is running and when the supervisor starts the next one.
@@ -277,7 +289,7 @@ assert_eq!(counter.handle().info().names, ["counter"]);"#)]
 assert_eq!(counter.handle().counters().accepted, 1);")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
-        self.0.counters()
+        self.0.mailbox().counters()
     }
 }
 
@@ -301,7 +313,7 @@ impl System {
     #[doc = actor_example!(r"assert_eq!(system.processes(), [counter.handle()]);")]
     #[must_use]
     pub fn processes(&self) -> Vec<ActorHandle> {
-        self.living().into_iter().map(ActorHandle::new).collect()
+        self.table().living().into_iter().map(ActorHandle::new).collect()
     }
 
     /// Returns the actor with this incarnation, running or not, or `None` if the actor was freed.
@@ -334,7 +346,7 @@ impl System {
     /// ```
     #[must_use]
     pub fn actor(&self, pid: Pid) -> Option<ActorHandle> {
-        self.find(pid.identity()).map(ActorHandle::new)
+        self.table().find(pid.identity()).map(ActorHandle::new)
     }
 }
 

@@ -1,48 +1,10 @@
 //! Information about an actor that is read from outside, without its help.
 
-use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::ActorHandle;
-use crate::any_process::{ProcessState, Suspensions};
-use crate::counters::MessageStats;
 use crate::pid::Pid;
-use crate::signal::MonitorId;
-
-/// A snapshot of one actor. OTP's `process_info`.
-///
-/// Reading it needs no help of the actor, so it works for an actor that hangs.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ProcessInfo {
-    /// The path in the tree, or the type; `None` before the first start.
-    pub label: Option<Arc<str>>,
-    /// The names of the actor.
-    pub names: Vec<Cow<'static, str>>,
-    /// The state, with the running incarnation.
-    pub state: ProcessState,
-    /// The number of the latest incarnation, running or not; 0 if there was none.
-    pub incarnation: u32,
-    /// The message counts of the mailbox.
-    pub counters: MessageStats,
-    /// How long the current handler has been observed running, or `None` if the actor is idle.
-    ///
-    /// Observation starts at the handler's first await or at the first read while it runs. The
-    /// value never exceeds the true running time. For a handler that blocks its thread, it counts
-    /// from the first read. It is the value of [`ActorHandle::busy_for`].
-    pub busy_for: Option<Duration>,
-    /// `true` if the actor is [suspended](ActorHandle::suspend).
-    pub suspended: bool,
-    /// `true` if the actor [traps exits](crate::Context::trap_exits).
-    pub trap_exits: bool,
-    /// The incarnations that are linked to the running one.
-    pub links: Vec<Pid>,
-    /// The monitors that the running incarnation has set.
-    pub monitors: Vec<MonitorId>,
-    /// The number of monitors on this actor.
-    pub monitored_by: usize,
-}
+use crate::system::{ProcessInfo, Suspensions};
 
 impl ActorHandle {
     /// Returns the suspensions of the running incarnation. The cost is a few atomic loads.
@@ -106,20 +68,6 @@ assert!(counter.handle().suspensions().is_suspended);")]
 assert_eq!((info.incarnation, info.suspended, info.monitored_by), (1, false, 0));")]
     #[must_use]
     pub fn info(&self) -> ProcessInfo {
-        let process = self.process();
-        let flags = process.flags();
-        ProcessInfo {
-            label: self.label(),
-            names: process.names(),
-            state: self.state(),
-            incarnation: process.latest_incarnation(),
-            counters: self.counters(),
-            busy_for: flags.busy_for,
-            suspended: flags.suspended,
-            trap_exits: flags.trap_exits,
-            links: flags.links,
-            monitors: flags.monitors,
-            monitored_by: process.watchers(),
-        }
+        self.process().info()
     }
 }

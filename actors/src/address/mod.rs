@@ -2,7 +2,8 @@
 
 mod blocking;
 mod call;
-mod calling;
+mod call_timer;
+mod callee;
 mod debug;
 mod errors;
 mod handle;
@@ -19,7 +20,6 @@ mod weak;
 pub use call::Call;
 pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError, Unsent};
 pub use handle::{ActorHandle, CloseHook, PendingRestart};
-pub use info::ProcessInfo;
 pub use monitor::Monitor;
 pub use permit::{Permit, ReserveFuture};
 pub use recipient::{Recipient, RecipientCall};

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use crate::any_process::AnyProcess;
 use crate::exit::ExitReason;
 use crate::signal::Down;
+use crate::system::AnyProcess;
 
 /// Resolves once, when one incarnation of an actor has ended. It always resolves.
 ///
@@ -40,7 +40,7 @@ pub struct Monitor {
 impl Monitor {
     pub(super) fn of(process: Arc<dyn AnyProcess>) -> Self {
         let (sender, down) = oneshot::channel();
-        let watcher = process.watch(Box::new(move |pid, reason| {
+        let watcher = process.mailbox().watch(Box::new(move |pid, reason| {
             // The monitor may have been dropped.
             let _ = sender.send(Down { pid, reason: reason.clone() });
         }));
@@ -70,7 +70,7 @@ impl Future for Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         if let Some(id) = self.watcher {
-            self.process.unwatch(id);
+            self.process.mailbox().unwatch(id);
         }
     }
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::errors::{ClosedError, SendError, Unsent};
-use super::send::unsent;
+use super::send::{SendState, unsent};
 use super::typed::Address;
 use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
+use crate::system::AnyProcess;
 
 /// Reserved room for one message in the mailbox of an actor. It is released if the permit is
 /// dropped unused.
@@ -120,7 +121,7 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
     /// # }
     /// ```
     pub fn reserve(&self) -> ReserveFuture<'_, M> {
-        ReserveFuture { process: self.process(), state: State::New }
+        ReserveFuture { process: self.process(), state: SendState::New(()) }
     }
 }
 
@@ -128,17 +129,7 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
 #[must_use = "no room is reserved before it is awaited"]
 pub struct ReserveFuture<'a, M: Send + 'static> {
     process: &'a Arc<Process<M>>,
-    state: State,
-}
-
-/// The progress of a reservation.
-pub(super) enum State {
-    /// Not requested yet.
-    New,
-    /// Waiting in the queue of senders, with this ticket.
-    Waiting(u64),
-    /// Reserved, refused or cancelled.
-    Done,
+    state: SendState<()>,
 }
 
 impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
@@ -146,48 +137,36 @@ impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let process = self.process;
-        self.state.poll(process, cx.waker()).map_err(|refused| unsent(process, refused))
+        self.state.poll_reserve(process, cx.waker()).map_err(|refused| unsent(process, refused))
     }
 }
 
-impl State {
+impl SendState<()> {
     /// Reserves room as soon as there is any.
-    pub(super) fn poll<M: Send + 'static>(
+    pub(super) fn poll_reserve<M: Send + 'static>(
         &mut self,
         process: &Arc<Process<M>>,
         waker: &Waker,
     ) -> Poll<Result<Permit<M>, PushError<()>>> {
-        let queue = &process.queue;
-        let is_circular = || process.waits_for_this_task();
-        let reserved = match mem::replace(self, Self::Done) {
-            Self::New => match queue.reserve_or_wait(is_circular, waker) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(ticket)) => {
-                    *self = Self::Waiting(ticket);
-                    return Poll::Pending;
+        let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
+        let reserved = self.advance(
+            |()| queue.reserve_or_wait(is_circular, waker),
+            |ticket| match queue.poll_ticket(ticket, waker) {
+                Some(TicketOutcome::Reserved) => Some(Ok(())),
+                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => {
+                    Some(Err(PushError::Closed(())))
                 }
-                Err(refused) => Err(refused),
-            },
-            Self::Waiting(ticket) => match queue.poll_ticket(ticket, waker) {
-                Some(TicketOutcome::Reserved) => Ok(()),
-                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => Err(PushError::Closed(())),
-                None if is_circular() => {
+                None => is_circular().then(|| {
                     queue.cancel_reserve(ticket);
                     Err(PushError::WouldDeadlock(()))
-                }
-                None => {
-                    *self = Self::Waiting(ticket);
-                    return Poll::Pending;
-                }
+                }),
             },
-            // Polled again after it was ready.
-            Self::Done => return Poll::Pending,
-        };
-        Poll::Ready(reserved.map(|()| Permit::new(process.clone())))
+        );
+        reserved.map(|reserved| reserved.map(|()| Permit::new(process.clone())))
     }
 
     /// Stops waiting for room.
-    pub(super) fn cancel<M: Send + 'static>(&mut self, process: &Process<M>) {
+    pub(super) fn cancel_reserve<M: Send + 'static>(&mut self, process: &Process<M>) {
         if let Self::Waiting(ticket) = mem::replace(self, Self::Done) {
             process.queue.cancel_reserve(ticket);
         }
@@ -196,7 +175,7 @@ impl State {
 
 impl<M: Send + 'static> Drop for ReserveFuture<'_, M> {
     fn drop(&mut self) {
-        self.state.cancel(self.process);
+        self.state.cancel_reserve(self.process);
     }
 }
 

@@ -4,19 +4,20 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Poll, Waker};
 
 use tokio::task;
 
-use super::calling::{CalledProcess, Callee, Calling};
-use super::errors::{CallError, SendError};
+use super::call::Call;
+use super::callee::{CalledProcess, Callee};
+use super::errors::SendError;
 use super::handle::ActorHandle;
-use super::permit::{Permit, State as Reservation};
+use super::permit::Permit;
 use super::reply::Reply;
-use super::send::unsent;
+use super::send::{SendState, unsent};
 use super::typed::Address;
-use crate::mailbox::PushError;
+use crate::mailbox::{AnyMailbox, PushError};
+use crate::system::AnyProcess;
 
 /// The address of any actor that accepts messages `N`, whatever its own message type: that type is
 /// [`From<N>`](From).
@@ -78,7 +79,7 @@ trait Receive<N>: Send + Sync {
 /// A part that is being sent. It is converted to the actor's message when room is reserved.
 pub(super) struct PartEntry<N> {
     part: Option<N>,
-    reservation: Reservation,
+    reservation: SendState<()>,
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -107,12 +108,16 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
 
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         let process = self.process();
-        if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
-            self.cancel(entry);
+        if task::try_id().is_some_and(|caller| process.queue.is_run_by(caller))
+            || process.waits_for_this_task()
+        {
+            Receive::cancel(self, entry);
             let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
-        let Poll::Ready(reserved) = entry.reservation.poll(process, waker) else { return Poll::Pending };
+        let Poll::Ready(reserved) = entry.reservation.poll_reserve(process, waker) else {
+            return Poll::Pending;
+        };
         let Some(part) = entry.part.take() else { return Poll::Pending };
         Poll::Ready(match reserved {
             Ok(permit) => put(permit, part).ok_or(None),
@@ -121,7 +126,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
     }
 
     fn cancel(&self, entry: &mut PartEntry<N>) {
-        entry.reservation.cancel(self.process());
+        entry.reservation.cancel_reserve(self.process());
     }
 
     fn process(&self) -> &(dyn CalledProcess + 'static) {
@@ -142,7 +147,7 @@ impl<N: Send + 'static> Callee<N> for Recipient<N> {
     }
 
     fn entry(part: N) -> PartEntry<N> {
-        PartEntry { part: Some(part), reservation: Reservation::New }
+        PartEntry { part: Some(part), reservation: SendState::New(()) }
     }
 
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
@@ -256,7 +261,7 @@ impl<N: Send + 'static> Recipient<N> {
     /// # }
     /// ```
     pub fn call<T: Send + 'static>(&self, message: impl FnOnce(Reply<T>) -> N) -> RecipientCall<N, T> {
-        RecipientCall::new(self.clone(), message)
+        Call::new(self.clone(), message)
     }
 
     /// Returns a handle to the actor.
@@ -301,53 +306,4 @@ impl<N> fmt::Debug for Recipient<N> {
 }
 
 /// A [`Call`](crate::Call) through a [`Recipient`].
-///
-/// # Cancel safety
-///
-/// The same as of [`Call`](crate::Call).
-#[must_use = "nothing is sent before it is awaited"]
-pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    fn new(recipient: Recipient<N>, message: impl FnOnce(Reply<T>) -> N) -> Self {
-        Self(Calling::new(recipient, message))
-    }
-}
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    /// Sets the timeout, for room in the mailbox and for the answer together; see
-    /// [`Call::timeout`](crate::Call::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.0.set_timeout(Some(timeout));
-        self
-    }
-
-    /// Removes the timeout. The call still ends when its message or its target does.
-    pub fn no_timeout(mut self) -> Self {
-        self.0.set_timeout(None);
-        self
-    }
-
-    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Call::blocking`](crate::Call::blocking).
-    pub fn blocking(self) -> Result<T, CallError<N>> {
-        self.0.blocking()
-    }
-}
-
-impl<N: Send + 'static, T> Future for RecipientCall<N, T> {
-    type Output = Result<T, CallError<N>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
-    }
-}
-
-impl<N: Send + 'static, T> fmt::Debug for RecipientCall<N, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecipientCall").field(&self.0.sequence()).finish()
-    }
-}
+pub type RecipientCall<N, T> = Call<N, T, Recipient<N>>;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,8 +12,9 @@ use tokio::time::{Instant, Sleep};
 use super::errors::{SendError, Unsent};
 use crate::clock::{deadline_after, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{Mailbox, PushError, TicketOutcome, WaitsFor};
+use crate::mailbox::{Admission, Mailbox, PushError, TicketOutcome, WaitsFor};
 use crate::process::Process;
+use crate::system::AnyProcess;
 
 /// Converts the refusal of a message, or of a part, to an error.
 #[cold]
@@ -25,14 +27,39 @@ pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: PushEr
     }
 }
 
-/// The progress of a send.
-pub(super) enum SendState<M> {
+/// The progress of the send of a message, or of a reservation if `T` is `()`.
+pub(super) enum SendState<T> {
     /// Not offered to the mailbox yet.
-    New(M),
+    New(T),
     /// Waiting in the queue of senders, with this ticket.
     Waiting(u64),
     /// Accepted, refused or cancelled.
     Done,
+}
+
+impl<T> SendState<T> {
+    /// Offers the message to the mailbox by a call of `begin`, or looks for the outcome of its
+    /// ticket.
+    pub(super) fn advance<G>(
+        &mut self,
+        begin: impl FnOnce(T) -> Result<Admission<G>, PushError<T>>,
+        outcome: impl FnOnce(u64) -> Option<Result<G, PushError<T>>>,
+    ) -> Poll<Result<G, PushError<T>>> {
+        match mem::replace(self, Self::Done) {
+            Self::New(message) => match begin(message) {
+                Ok(Admission::Granted(granted)) => return Poll::Ready(Ok(granted)),
+                Ok(Admission::Waiting(ticket)) => *self = Self::Waiting(ticket),
+                Err(refused) => return Poll::Ready(Err(refused)),
+            },
+            Self::Waiting(ticket) => match outcome(ticket) {
+                Some(outcome) => return Poll::Ready(outcome),
+                None => *self = Self::Waiting(ticket),
+            },
+            // Polled again after it was ready.
+            Self::Done => {}
+        }
+        Poll::Pending
+    }
 }
 
 impl<M: Send + 'static> SendState<M> {
@@ -44,35 +71,23 @@ impl<M: Send + 'static> SendState<M> {
         waker: &Waker,
     ) -> Poll<Result<u64, PushError<M>>> {
         let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
-        let result = match std::mem::replace(self, Self::Done) {
-            Self::New(message) => match queue.push_or_wait(message, waits_for, is_circular, waker) {
-                Ok(Ok(sequence)) => Ok(sequence),
-                Ok(Err(ticket)) => {
-                    *self = Self::Waiting(ticket);
-                    return Poll::Pending;
-                }
-                Err(refused) => Err(refused),
-            },
-            Self::Waiting(ticket) => match queue.poll_ticket(ticket, waker) {
-                Some(TicketOutcome::Accepted(sequence)) => Ok(sequence),
-                Some(TicketOutcome::Refused(Some(message))) => Err(PushError::Closed(message)),
+        self.advance(
+            |message| queue.push_or_wait(message, waits_for, is_circular, waker),
+            |ticket| match queue.poll_ticket(ticket, waker) {
+                Some(TicketOutcome::Accepted(sequence)) => Some(Ok(sequence)),
+                Some(TicketOutcome::Refused(Some(message))) => Some(Err(PushError::Closed(message))),
                 // A ticket with a message never gets a bare reservation.
-                Some(TicketOutcome::Refused(None) | TicketOutcome::Reserved) | None => {
-                    *self = Self::Waiting(ticket);
-                    let message = if is_circular() { self.cancel(queue) } else { None };
-                    let Some(message) = message else { return Poll::Pending };
-                    Err(PushError::WouldDeadlock(message))
+                _ if is_circular() => {
+                    queue.cancel(ticket).map(|message| Err(PushError::WouldDeadlock(message)))
                 }
+                _ => None,
             },
-            // Polled again after it was ready.
-            Self::Done => return Poll::Pending,
-        };
-        Poll::Ready(result)
+        )
     }
 
     /// Cancels the send. Returns the message unless it was accepted.
     pub(super) fn cancel(&mut self, queue: &Mailbox<M>) -> Option<M> {
-        match std::mem::replace(self, Self::Done) {
+        match mem::replace(self, Self::Done) {
             Self::New(message) => Some(message),
             Self::Waiting(ticket) => queue.cancel(ticket),
             Self::Done => None,

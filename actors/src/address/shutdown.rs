@@ -10,8 +10,9 @@ use tokio::task;
 use tokio::time::Sleep;
 
 use super::handle::ActorHandle;
-use crate::clock::{NoTimers, deadline_after, sleep_until};
+use crate::clock::{deadline_after, sleep_until};
 use crate::counters::MessageStats;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::supervisor_of;
@@ -143,8 +144,11 @@ impl System {
 
     /// Returns the running actors, except the one that runs in this task.
     fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
-        let others =
-            self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
+        let others = self
+            .table()
+            .living()
+            .into_iter()
+            .filter(|process| !caller.is_some_and(|id| process.mailbox().is_run_by(id)));
         others
             .filter_map(|process| process.state().pid().map(|pid| (ActorHandle::new(process), pid)))
             .collect()

@@ -4,19 +4,17 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::call::Call;
 use super::errors::{NoProcessError, SendError};
 use super::handle::ActorHandle;
 use super::monitor::Monitor;
-use super::reply::Reply;
 use super::send::{SendFuture, unsent};
-use crate::any_process::{AnyProcess, ProcessState};
 use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
-use crate::mailbox::PushError;
+use crate::mailbox::{AnyMailbox, PushError};
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
+use crate::system::{AnyProcess, ProcessState};
 
 /// The address of one actor, valid for all its incarnations: messages, calls, monitors, stop and
 /// kill.
@@ -86,32 +84,6 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
         SendFuture::new(&self.0, message)
     }
 
-    /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns all
-    /// that it needs.
-    ///
-    /// The timeout is 5 seconds, unless the [system](crate::SystemBuilder::call_timeout) or the
-    /// [call](Call::timeout) sets another.
-    ///
-    /// An actor that calls itself in a handler gets
-    /// [`WouldDeadlock`](super::CallError::WouldDeadlock) at once. It may call itself from a task
-    /// that it has spawned or piped. Two actors that call each other in their handlers wait for
-    /// each other until one of the calls times out.
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`](super::CallError). On a thread without a tokio runtime, or on a runtime
-    /// without timers, only calls with [`no_timeout`](Call::no_timeout) are possible.
-    #[doc = actor_example!(r"assert_eq!(counter.call(Msg::Get).await?, 0);
-let total = counter.call(Msg::Get).timeout(Duration::from_secs(1)).await?;
-assert_eq!(total, 0);")]
-    pub fn call<T, F>(&self, message: F) -> Call<M, T>
-    where
-        T: Send + 'static,
-        F: FnOnce(Reply<T>) -> M,
-    {
-        Call::new(self.0.clone(), message)
-    }
-
     /// Stops the running incarnation after the current message and ahead of all queued messages.
     /// Its `terminate` runs.
     ///
@@ -139,7 +111,7 @@ assert_eq!(exit.await.reason, ExitReason::shutdown());")]
 counter.kill()?;
 assert_eq!(exit.await.reason, ExitReason::Killed);")]
     pub fn kill(&self) -> Result<(), NoProcessError> {
-        AnyProcess::kill(&*self.0).then_some(()).ok_or(NoProcessError)
+        self.0.queue.kill().then_some(()).ok_or(NoProcessError)
     }
 
     /// Returns a future that resolves when the current incarnation has ended. See [`Monitor`] for
@@ -189,10 +161,6 @@ assert_eq!((counter.counters().accepted, counter.counters().queued), (1, 1));")]
     pub(super) const fn process(&self) -> &Arc<Process<M>> {
         &self.0
     }
-
-    fn key(&self) -> *const Process<M> {
-        Arc::as_ptr(&self.0)
-    }
 }
 
 impl ActorHandle {
@@ -229,7 +197,7 @@ impl<M: Send + 'static> Eq for Address<M> {}
 
 impl<M: Send + 'static> Hash for Address<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        Arc::as_ptr(&self.0).hash(state);
     }
 }
 

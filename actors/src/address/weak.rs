@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use super::handle::ActorHandle;
 use super::typed::Address;
-use crate::any_process::AnyProcess;
 use crate::process::Process;
+use crate::system::AnyProcess;
 
 /// An address that keeps nothing allocated.
 ///

@@ -20,20 +20,20 @@ pub fn dispose<T: Send + 'static>(value: T) {
         return;
     }
     let value = Guarded::new(value);
+    in_own_task(move || drop(value));
+}
+
+fn in_own_task(code: impl FnOnce() + Send + 'static) {
     match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(async move { drop(value) })),
-        Err(_) => drop(value),
+        Ok(runtime) => drop(runtime.spawn(async move { code() })),
+        Err(_) => code(),
     }
 }
 
 /// Runs `code` under a guard, in a task of its own if there is a runtime here, else at once.
 pub(crate) fn run_elsewhere(code: impl FnOnce() + Send + 'static) {
     let code = Guarded::new(code);
-    let run = move || code.into_inner().into_iter().for_each(ignore_panic);
-    match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(async move { run() })),
-        Err(_) => run(),
-    }
+    in_own_task(move || code.into_inner().into_iter().for_each(ignore_panic));
 }
 
 /// A value whose `Drop` may panic. It is dropped under a guard.
@@ -117,17 +117,17 @@ impl<F> Drop for InPlace<'_, F> {
 }
 
 /// A user value that the library shares or stores. Its last owner [disposes](dispose) of it.
-pub struct Foreign<T: Send + 'static>(Option<T>);
+pub struct Foreign<T: Send + 'static>(Guarded<T>);
 
 impl<T: Send + 'static> Foreign<T> {
     /// Wraps a user's value.
     pub const fn new(value: T) -> Self {
-        Self(Some(value))
+        Self(Guarded::new(value))
     }
 
     /// Takes the value out. Always returns `Some`.
     pub fn into_inner(mut self) -> Option<T> {
-        self.0.take()
+        self.0.0.take()
     }
 }
 
@@ -135,16 +135,13 @@ impl<T: Send + 'static> Deref for Foreign<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.0 {
-            Some(value) => value,
-            None => unreachable!("the value is taken by `drop` and `into_inner` only"),
-        }
+        &self.0
     }
 }
 
 impl<T: Send + 'static> Drop for Foreign<T> {
     fn drop(&mut self) {
-        if let Some(value) = self.0.take() {
+        if let Some(value) = self.0.0.take() {
             dispose(value);
         }
     }

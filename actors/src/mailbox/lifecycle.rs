@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::batch::Batch;
 use super::config::MailboxOnRestart;
-use super::shared::{EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
+use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
 use super::state::{ExitCallback, ExitHook, Interest, LostRange, MailboxState, PendingRestart, Phase};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
@@ -111,7 +110,7 @@ impl<M> Mailbox<M> {
         state.phase = Phase::Attached;
         let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
         let mut batch = self.batch.lock();
-        batch.set_owner(state.incarnation);
+        batch.owner = Some(state.incarnation);
         state.first_sequence = settled_count(&state, &batch);
         let incarnation = state.incarnation;
         drop((batch, state));
@@ -238,7 +237,7 @@ impl<M> Mailbox<M> {
         } else {
             state.handled += in_flight;
         }
-        batch.clear_owner();
+        batch.owner = None;
         state.settle_evicted();
         self.flags.clear(EVICTED);
         if let Some(incarnation) = state.attached_incarnation() {
@@ -285,5 +284,5 @@ fn dead_letter_all<M>(
     effects.dead = std::mem::take(&mut state.messages);
     let first = settled_count(state, batch) + 1;
     state.count_dead(effects.dead.len() as u64);
-    effects.lost_ranges.extend(state.record_lost(first, state.accepted(), reason));
+    effects.lost_ranges.extend(state.record_lost(first, state.accepted, reason));
 }

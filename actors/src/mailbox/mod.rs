@@ -54,13 +54,11 @@
 //!    both queues empty. Then no sender waits either, unless all places are reserved. The release
 //!    of a reserved place admits waiting senders and wakes the consumer.
 
-mod batch;
+mod any;
 mod config;
-mod idle;
 mod lifecycle;
 mod overflow;
 mod peek;
-mod permits;
 mod recv;
 mod send;
 mod shared;
@@ -69,13 +67,13 @@ mod state;
 mod tests;
 mod wait_queue;
 
+pub(crate) use any::{AnyMailbox, Traffic};
 pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
-pub(crate) use idle::Traffic;
 pub(crate) use lifecycle::{AttachRefused, DetachEffects};
 pub(crate) use overflow::Evicted;
 pub(crate) use peek::Peek;
 pub(crate) use recv::{NextEvent, ParkResult};
-pub(crate) use send::{PushError, WaitsFor};
+pub(crate) use send::{Admission, PushError, WaitsFor, wake};
 pub(crate) use shared::Mailbox;
-pub(crate) use state::{ExitCallback, ExitHook, Interest, MessageOutcome, PendingRestart};
+pub(crate) use state::{ExitHook, Interest, MessageOutcome, PendingRestart};
 pub(crate) use wait_queue::TicketOutcome;

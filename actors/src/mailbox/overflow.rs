@@ -2,10 +2,9 @@
 
 use std::task::Waker;
 
-use super::batch::Batch;
 use super::config::OverflowPolicy;
 use super::send::PushError;
-use super::shared::{EVICTED, Mailbox, SENDERS_WAITING, settled_count};
+use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING, settled_count};
 use super::state::{Interest, MailboxState};
 use crate::sync::Ordering;
 

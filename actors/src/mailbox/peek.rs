@@ -31,17 +31,9 @@ impl<M> Mailbox<M> {
     /// Returns what is next, without taking it. Registers `waker` if there is nothing. With
     /// [`Interest::Messages`] it also counts the previous message as handled.
     pub(crate) fn poll_peek(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Poll<Peek> {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) {
-            return Poll::Ready(Peek::Detached);
-        }
+        let Some(mut state) = self.lock_attached(incarnation) else { return Poll::Ready(Peek::Detached) };
         let idle = interest >= Interest::Messages;
-        let mut wakers = Vec::new();
-        if idle {
-            state.handled += self.swap_in_flight(0);
-            self.settle_evicted(&mut state);
-            wakers = self.take_outcome_wakers(&mut state);
-        }
+        let mut wakers = if idle { self.settle_previous(&mut state) } else { Vec::new() };
         let waits = self.batch_len.load(Ordering::Relaxed) > 0 || !state.messages.is_empty();
         let stop = if idle && !waits { state.take_stop() } else { None };
         if let Some(stop) = stop {
@@ -66,13 +58,8 @@ impl<M> Mailbox<M> {
     /// Takes the next message and puts it in flight, unless a signal goes first. Counts the
     /// previous message as handled.
     pub(crate) fn try_recv(&self, incarnation: u32) -> Option<M> {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) || self.flags.has(SIGNAL | KILL) {
-            return None;
-        }
-        state.handled += self.swap_in_flight(0);
-        self.settle_evicted(&mut state);
-        let mut wakers = self.take_outcome_wakers(&mut state);
+        let mut state = self.lock_attached(incarnation).filter(|_| !self.has_signal())?;
+        let mut wakers = self.settle_previous(&mut state);
         let message = self.next_message(&mut state);
         if self.flags.has(SENDERS_WAITING) {
             wakers.extend(self.admit(&mut state, Some(self.batch_len.load(Ordering::Relaxed))));

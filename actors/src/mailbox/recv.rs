@@ -67,10 +67,9 @@ impl<M> Mailbox<M> {
     /// A nearly empty mailbox, as under calls, needs only the state lock.
     #[inline(never)]
     fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) {
+        let Some(mut state) = self.lock_attached(incarnation) else {
             return Poll::Ready(NextEvent::Detached);
-        }
+        };
         state.handled += self.swap_in_flight(0);
         let mut wakers = Vec::new();
         let urgent = if self.flags.any() { self.next_urgent(&mut state, &mut wakers) } else { None };
@@ -153,6 +152,14 @@ impl<M> Mailbox<M> {
         u64::from(before)
     }
 
+    /// Counts the message in flight as handled. Returns the wakers of the tasks whose awaited
+    /// outcome is decided by that.
+    pub(super) fn settle_previous(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+        state.handled += self.swap_in_flight(0);
+        self.settle_evicted(state);
+        self.take_outcome_wakers(state)
+    }
+
     /// Settles the messages that were evicted behind the one in flight, which has settled now.
     pub(super) fn settle_evicted(&self, state: &mut MailboxState<M>) {
         if self.flags.has(EVICTED) {
@@ -174,7 +181,7 @@ impl<M> Mailbox<M> {
     pub(super) fn settled_up_to(&self, state: &mut MailboxState<M>, up_to: u64) -> Vec<Waker> {
         let Some(cold) = state.cold_mut() else { return Vec::new() };
         let decided = cold.take_outcome_wakers(up_to);
-        if cold.has_no_outcome_waiters() {
+        if cold.outcome_wakers.is_empty() {
             self.flags.clear(OUTCOME_WAITERS);
         }
         decided
@@ -206,10 +213,9 @@ impl<M> Mailbox<M> {
         if self.parked_incarnation.load(Ordering::Relaxed) == incarnation {
             return ParkResult::Parked;
         }
-        let mut state = self.state.lock();
-        if self.flags.has(KILL) || state.attached_incarnation() != Some(incarnation) {
+        let Some(mut state) = self.lock_attached(incarnation).filter(|_| !self.flags.has(KILL)) else {
             return ParkResult::Ended;
-        }
+        };
         if std::mem::take(&mut state.is_poked)
             || (interest >= Interest::Exits && state.signals().any(to_act_on))
         {
@@ -236,10 +242,7 @@ impl<M> Mailbox<M> {
         if !self.flags.has(SIGNAL) {
             return None;
         }
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) {
-            return None;
-        }
+        let mut state = self.lock_attached(incarnation)?;
         let first = state.signals().position(to_act_on)?;
         state.is_interrupted = true;
         self.remove_signal(&mut state, first)
@@ -252,9 +255,8 @@ impl<M> Mailbox<M> {
         incarnation: u32,
         unwanted: impl Fn(&ControlSignal) -> bool,
     ) -> Vec<ControlSignal> {
-        let mut state = self.state.lock();
-        let is_attached = state.attached_incarnation() == Some(incarnation);
-        let Some(cold) = state.cold_mut().filter(|_| is_attached) else { return Vec::new() };
+        let Some(mut state) = self.lock_attached(incarnation) else { return Vec::new() };
+        let Some(cold) = state.cold_mut() else { return Vec::new() };
         let (retracted, kept): (Vec<_>, _) =
             std::mem::take(&mut cold.signals).into_iter().partition(unwanted);
         cold.signals = kept.into();
@@ -267,10 +269,9 @@ impl<M> Mailbox<M> {
     /// Returns the next signal, for a consumer that takes no messages now. Parks on signals if
     /// there is none.
     pub(crate) fn poll_signal(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) {
+        let Some(mut state) = self.lock_attached(incarnation) else {
             return Poll::Ready(NextEvent::Detached);
-        }
+        };
         if self.flags.has(KILL) {
             return Poll::Ready(NextEvent::Killed);
         }
@@ -289,15 +290,10 @@ impl<M> Mailbox<M> {
     /// Tasks that wait for the outcome of that message are woken here, because it may be long until
     /// the consumer checks its mailbox again.
     pub(crate) fn mark_awake(&self, incarnation: u32) -> bool {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() != Some(incarnation) {
-            return false;
-        }
+        let Some(mut state) = self.lock_attached(incarnation) else { return false };
         state.wake_on = Interest::Nothing;
         self.parked_incarnation.store(0, Ordering::Relaxed);
-        state.handled += self.swap_in_flight(0);
-        self.settle_evicted(&mut state);
-        let wakers = self.take_outcome_wakers(&mut state);
+        let wakers = self.settle_previous(&mut state);
         drop(state);
         wake_each(wakers);
         true

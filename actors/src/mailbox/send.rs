@@ -1,10 +1,11 @@
-//! The senders' operations: enqueue messages and signals.
+//! The senders' operations: enqueue messages and signals, and reserve places for messages that are
+//! sent later.
 
 use std::task::Waker;
 
 use tokio::task;
 
-use super::shared::{KILL, Mailbox, SENDERS_WAITING, SIGNAL};
+use super::shared::{Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
 use super::wait_queue::TicketOutcome;
 use crate::control::ControlSignal;
@@ -33,6 +34,18 @@ impl<M> PushError<M> {
     }
 }
 
+/// The state of a sender that may wait for room.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Admission<T> {
+    /// Its message was accepted, with this sequence number, or a place is reserved.
+    Granted(T),
+    /// It waits, with this ticket.
+    Waiting(u64),
+}
+
+/// No incarnation is attached, or not the expected one.
+pub(crate) struct NotDelivered;
+
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum WaitsFor {
@@ -48,14 +61,36 @@ impl<M> Mailbox<M> {
         self.push_locked(self.state.lock(), message)
     }
 
+    // A cast is these three functions. As calls of each other they would cost a fifth more.
+    #[inline(always)]
     fn push_locked(&self, state: MutexGuard<'_, MailboxState<M>>, message: M) -> Result<u64, PushError<M>> {
+        match self.check_room(&state) {
+            Ok(()) => Ok(Self::accept_and_wake(state, message)),
+            Err(refused) => Err(refused.map(|()| message)),
+        }
+    }
+
+    /// Checks that there is room for one more message and that no sender waits for it.
+    #[inline(always)]
+    fn check_room(&self, state: &MailboxState<M>) -> Result<(), PushError<()>> {
         if state.refuses() {
-            return Err(PushError::Closed(message));
+            Err(PushError::Closed(()))
+        } else if state.has_waiters() || !self.has_room(state) {
+            Err(PushError::Full(()))
+        } else {
+            Ok(())
         }
-        if state.has_waiters() || !self.has_room(&state) {
-            return Err(PushError::Full(message));
-        }
-        Ok(Self::accept_and_wake(state, message))
+    }
+
+    /// Reserves a place, if there is room and no sender waits for it.
+    pub(crate) fn try_reserve(&self) -> Result<(), PushError<()>> {
+        self.reserve_locked(&mut self.state.lock())
+    }
+
+    fn reserve_locked(&self, state: &mut MailboxState<M>) -> Result<(), PushError<()>> {
+        self.check_room(state)?;
+        state.cold_or_init().reserved += 1;
+        Ok(())
     }
 
     /// Enqueues a message like [`push`](Self::push). If `caller` is set, that task will wait for
@@ -74,55 +109,79 @@ impl<M> Mailbox<M> {
 
     /// Enqueues a message for which there is a place, and wakes the consumer. Returns its sequence
     /// number.
-    pub(super) fn accept_and_wake(mut state: MutexGuard<'_, MailboxState<M>>, message: M) -> u64 {
+    #[inline(always)]
+    fn accept_and_wake(mut state: MutexGuard<'_, MailboxState<M>>, message: M) -> u64 {
         let sequence = state.accept(message);
         let waker = state.take_waker_if(Interest::Messages);
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
         sequence
     }
 
-    /// Enqueues a message, or joins the wait queue and returns the ticket. Refused if the calling
-    /// task would wait for itself. The mailbox checks this for the attached incarnation, and
-    /// `is_circular` for one that is yet to start.
-    ///
-    /// The flag is set before the batch is read (invariant 6). If the consumer frees the last place
-    /// before that, the second check finds it. If it does so later, it sees the flag.
+    /// Enqueues a message, or joins the wait queue. Refused if the calling task would wait for
+    /// itself. The mailbox checks this for the attached incarnation, and `is_circular` for one that
+    /// is yet to start.
     pub(crate) fn push_or_wait(
         &self,
         message: M,
         waits_for: WaitsFor,
         is_circular: impl FnOnce() -> bool,
         waker: &Waker,
-    ) -> Result<Result<u64, u64>, PushError<M>> {
+    ) -> Result<Admission<u64>, PushError<M>> {
         let caller = if waits_for == WaitsFor::Answer { task::try_id() } else { None };
         let message = match self.push_from(caller, message) {
-            Ok(sequence) => return Ok(Ok(sequence)),
             Err(PushError::Full(message)) => message,
-            Err(refused) => return Err(refused),
+            pushed => return pushed.map(Admission::Granted),
         };
         if is_circular() {
             return Err(PushError::WouldDeadlock(message));
         }
-        let message = match self.push(message) {
-            Ok(sequence) => return Ok(Ok(sequence)),
-            Err(PushError::Full(message)) => message,
-            Err(refused) => return Err(refused),
-        };
+        let state = self.state.lock();
+        match self.check_room(&state) {
+            Ok(()) => Ok(Admission::Granted(Self::accept_and_wake(state, message))),
+            Err(PushError::Full(())) if state.is_run_by(task::try_id()) => {
+                Err(PushError::WouldDeadlock(message))
+            }
+            Err(PushError::Full(())) => Ok(self.wait(state, Some(message), waker)),
+            Err(refused) => Err(refused.map(|()| message)),
+        }
+    }
+
+    /// Reserves a place, or joins the wait queue. Refused as by
+    /// [`push_or_wait`](Self::push_or_wait).
+    pub(crate) fn reserve_or_wait(
+        &self,
+        is_circular: impl FnOnce() -> bool,
+        waker: &Waker,
+    ) -> Result<Admission<()>, PushError<()>> {
+        match self.try_reserve() {
+            Err(PushError::Full(())) if is_circular() => return Err(PushError::WouldDeadlock(())),
+            Err(PushError::Full(())) => {}
+            reserved => return reserved.map(Admission::Granted),
+        }
         let mut state = self.state.lock();
-        if state.refuses() {
-            return Err(PushError::Closed(message));
+        match self.reserve_locked(&mut state) {
+            Err(PushError::Full(())) if state.is_run_by(task::try_id()) => Err(PushError::WouldDeadlock(())),
+            Err(PushError::Full(())) => Ok(self.wait(state, None, waker)),
+            reserved => reserved.map(Admission::Granted),
         }
-        if state.is_run_by(task::try_id()) {
-            return Err(PushError::WouldDeadlock(message));
-        }
-        let ticket = state.cold_or_init().waiters.enqueue(Some(message), waker.clone());
+    }
+
+    /// Joins the wait queue, with a message or for a permit.
+    ///
+    /// The flag is set before the batch is read (invariant 6). If the consumer frees the last place
+    /// before that, this finds it. If it does so later, it sees the flag.
+    fn wait<T>(
+        &self,
+        mut state: MutexGuard<'_, MailboxState<M>>,
+        message: Option<M>,
+        waker: &Waker,
+    ) -> Admission<T> {
+        let ticket = state.cold_or_init().waiters.enqueue(message, waker.clone());
         self.flags.set(SENDERS_WAITING);
         let admitted = self.admit(&mut state, None);
         wake_all(state, admitted);
-        Ok(Err(ticket))
+        Admission::Waiting(ticket)
     }
 
     /// Returns the outcome of a ticket, or `None` while it waits. Then `waker` is woken on a
@@ -139,6 +198,33 @@ impl<M> Mailbox<M> {
             Some(TicketOutcome::Refused(message)) => message,
             Some(TicketOutcome::Accepted(_) | TicketOutcome::Reserved) | None => None,
         }
+    }
+
+    /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
+    pub(crate) fn cancel_reserve(&self, ticket: u64) {
+        let outcome = self.state.lock().cold_or_init().waiters.cancel(ticket);
+        if matches!(outcome, Some(TicketOutcome::Reserved)) {
+            self.release_permit();
+        }
+    }
+
+    /// Releases a reserved place. The first waiter gets it.
+    pub(crate) fn release_permit(&self) {
+        let mut state = self.state.lock();
+        state.cold_or_init().reserved -= 1;
+        let admitted = self.admit(&mut state, None);
+        wake_all(state, admitted);
+    }
+
+    /// Enqueues a message in its reserved place. Returns the message if the mailbox is closed. The
+    /// reservation ends in both cases.
+    pub(crate) fn send_reserved(&self, message: M) -> Result<u64, M> {
+        let mut state = self.state.lock();
+        state.cold_or_init().reserved -= 1;
+        if state.refuses() {
+            return Err(message);
+        }
+        Ok(Self::accept_and_wake(state, message))
     }
 
     /// Admits waiting senders while there is room. Returns their wakers. `batch_len` is the length
@@ -167,22 +253,20 @@ impl<M> Mailbox<M> {
     /// Enqueues a signal for the attached incarnation, if it is the expected one. Returns `true` if
     /// it was enqueued.
     pub(crate) fn signal(&self, expected: Option<u32>, signal: ControlSignal) -> bool {
-        let delivered = self.enqueue_signal(expected, signal);
-        let is_delivered = delivered.is_some();
-        if let Some(waker) = delivered.flatten() {
-            waker.wake();
+        match self.enqueue_signal(expected, signal) {
+            Ok(waker) => wake(waker),
+            Err(NotDelivered) => return false,
         }
-        is_delivered
+        true
     }
 
     /// Enqueues a signal for a caller that holds a lock. The caller wakes the returned waker once
-    /// it holds none. Returns `None` if the signal was not enqueued.
-    #[must_use]
+    /// it holds none.
     pub(crate) fn enqueue_signal(
         &self,
         expected: Option<u32>,
         signal: ControlSignal,
-    ) -> Option<Option<Waker>> {
+    ) -> Result<Option<Waker>, NotDelivered> {
         let mut state = self.state.lock();
         let receiver = state
             .attached_incarnation()
@@ -190,36 +274,27 @@ impl<M> Mailbox<M> {
         if receiver.is_none() {
             drop(state);
             drop(signal);
-            return None;
+            return Err(NotDelivered);
         }
         // A handler is woken only by a signal that may end it.
         let interest =
             if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
         state.cold_or_init().signals.push_back(signal);
         self.flags.set(SIGNAL);
-        Some(state.take_waker_if(interest))
+        Ok(state.take_waker_if(interest))
     }
+}
 
-    /// Kills the attached incarnation: its code ends at the next await. Returns `true` if one is
-    /// attached.
-    pub(crate) fn kill(&self) -> bool {
-        let mut state = self.state.lock();
-        if state.attached_incarnation().is_none() {
-            return false;
-        }
-        self.flags.set(KILL);
-        let waker = state.take_waker_if(Interest::Kill);
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        true
+/// Wakes the consumer, if it is to be woken.
+pub(crate) fn wake(consumer: Option<Waker>) {
+    if let Some(waker) = consumer {
+        waker.wake();
     }
 }
 
 /// Wakes the admitted senders, and the consumer if one of them brought a message. A consumer that
 /// is parked on messages has left none behind.
-pub(super) fn wake_all<M>(mut state: MutexGuard<'_, MailboxState<M>>, admitted: Vec<Waker>) {
+fn wake_all<M>(mut state: MutexGuard<'_, MailboxState<M>>, admitted: Vec<Waker>) {
     let consumer = if state.messages.is_empty() { None } else { state.take_waker_if(Interest::Messages) };
     drop(state);
     wake_each(admitted.into_iter().chain(consumer));

@@ -1,19 +1,18 @@
-//! The mailbox as its senders, consumer and owner share it, and the queries open to all of them.
+//! The mailbox as its senders, consumer and owner share it.
 
-use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use tokio::task;
 
-use super::batch::Batch;
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
-use super::state::{ExitCallback, ExitHook, Interest, MailboxState, MessageOutcome, Phase};
-use crate::counters::MessageStats;
+use super::state::MailboxState;
 use crate::foreign::wake_each;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The reasons why the consumer must check the state before it takes its next message (invariant
 /// 6).
+#[derive(Default)]
 pub(super) struct EventFlags(AtomicU8);
 
 /// A signal is queued.
@@ -30,10 +29,6 @@ pub(super) const EVICTED: u8 = 16;
 pub(super) const IDLE: u8 = 32;
 
 impl EventFlags {
-    pub(super) fn new() -> Self {
-        Self(AtomicU8::new(0))
-    }
-
     /// Sets a flag. Flags are set and cleared under the state lock only.
     pub(super) fn set(&self, bit: u8) {
         self.0.fetch_or(bit, Ordering::Release);
@@ -53,6 +48,29 @@ impl EventFlags {
     #[inline]
     pub(super) fn has(&self, bit: u8) -> bool {
         self.0.load(Ordering::Acquire) & bit != 0
+    }
+}
+
+/// The state under the batch lock. It belongs to the incarnation in `owner` (invariant 2).
+pub(crate) struct Batch<M> {
+    pub(super) owner: Option<u32>,
+    pub(crate) messages: VecDeque<M>,
+    /// The number of messages counted as handled under this lock.
+    pub(crate) handled: u64,
+}
+
+impl<M> Batch<M> {
+    pub(crate) const fn new() -> Self {
+        Self { owner: None, messages: VecDeque::new(), handled: 0 }
+    }
+
+    pub(crate) fn is_owned_by(&self, incarnation: u32) -> bool {
+        self.owner == Some(incarnation)
+    }
+
+    /// Returns the number of messages in the batch, without the one in flight.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
     }
 }
 
@@ -83,7 +101,7 @@ impl<M> Mailbox<M> {
             has_default_capacity: settings.capacity.is_none(),
             on_restart: settings.on_restart,
             overflow: settings.overflow,
-            flags: EventFlags::new(),
+            flags: EventFlags::default(),
             batch_len: AtomicUsize::new(0),
             in_flight: AtomicU8::new(0),
             parked_incarnation: AtomicU32::new(0),
@@ -100,10 +118,17 @@ impl<M> Mailbox<M> {
         }
     }
 
+    /// Locks the state if this incarnation is attached.
+    pub(super) fn lock_attached(&self, incarnation: u32) -> Option<MutexGuard<'_, MailboxState<M>>> {
+        let state = self.state.lock();
+        (state.attached_incarnation() == Some(incarnation)).then_some(state)
+    }
+
     /// Marks the incarnation as ending, before it drops the replies that it kept.
     pub(crate) fn mark_ending(&self, incarnation: u32) {
-        let mut state = self.state.lock();
-        state.is_ending |= state.attached_incarnation() == Some(incarnation);
+        if let Some(mut state) = self.lock_attached(incarnation) {
+            state.is_ending = true;
+        }
     }
 
     /// Returns `true` if one more message fits.
@@ -112,169 +137,34 @@ impl<M> Mailbox<M> {
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 
-    /// Returns the number of the attached incarnation, if there is one.
-    pub(crate) fn attached_incarnation(&self) -> Option<u32> {
-        self.state.lock().attached_incarnation()
-    }
-
-    /// Returns `true` if the mailbox is closed.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().phase <= Phase::Drained
-    }
-
-    /// Returns the number of the latest incarnation, attached or not.
-    pub(crate) fn latest_incarnation(&self) -> u32 {
-        self.state.lock().incarnation
-    }
-
-    /// Returns the message counters. They add up whenever they are read (invariant 4).
-    pub(crate) fn counters(&self) -> MessageStats {
-        let state = self.state.lock();
-        let batch = self.batch.lock();
-        let (lost, dead, discarded) = state
-            .cold()
-            .map_or((0, 0, 0), |cold| (cold.lost, cold.dead + cold.evicted_unsettled, cold.discarded));
-        MessageStats {
-            accepted: state.accepted() + discarded,
-            handled: handled(&state, &batch),
-            lost_in_flight: lost,
-            dead_lettered: dead + discarded,
-            queued: (state.messages.len() + batch.len()) as u64
-                + u64::from(self.in_flight.load(Ordering::Relaxed)),
-        }
-    }
-
-    /// Returns the outcome of the message with this sequence number. While it is pending, `waker`
-    /// is woken when it is decided.
-    ///
-    /// Both locks are held until the flag is set: the consumer must not settle the message and take
-    /// the next one in between (invariant 6).
-    pub(crate) fn outcome(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
-        let mut state = self.state.lock();
-        let batch = self.batch.lock();
-        let outcome = state.outcome(sequence, settled_count(&state, &batch));
-        if matches!(outcome, MessageOutcome::Pending) {
-            state.cold_or_init().await_outcome(sequence, waker);
-            self.flags.set(OUTCOME_WAITERS);
-        }
-        outcome
-    }
-
-    /// Removes the waker for the outcome of this message.
-    pub(crate) fn forget_outcome(&self, sequence: u64) {
-        let waker = self.state.lock().cold_mut().and_then(|cold| cold.forget_outcome(sequence));
-        drop(waker);
-    }
-
-    /// Returns `true` if the mailbox is open and no incarnation is attached.
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.state.lock().phase == Phase::Detached
-    }
-
-    /// Returns `true` if the attached incarnation runs in this task.
-    pub(crate) fn is_run_by(&self, task: task::Id) -> bool {
-        self.state.lock().is_run_by(Some(task))
-    }
-
-    /// Returns `true` if `caller` is the task of the attached incarnation, which would have to
-    /// answer the call that `caller` waits for.
-    pub(crate) fn is_answered_by(&self, caller: Option<task::Id>) -> bool {
-        self.state.lock().is_run_by(caller)
-    }
-
-    /// Makes the attached incarnation poll its init or handler again: now, or when it next waits
-    /// inside one.
-    pub(crate) fn poke(&self) {
-        let waker = {
-            let mut state = self.state.lock();
-            let waits_inside = matches!(state.wake_on, Interest::Kill | Interest::Exits | Interest::Signals);
-            state.is_poked = !waits_inside && state.attached_incarnation().is_some();
-            if waits_inside { state.waker.clone() } else { None }
-        };
-        wake_each(waker);
-    }
-
     /// Sets the task in which the incarnation runs.
     pub(crate) fn set_task(&self, incarnation: u32, task: Option<task::Id>) {
-        let mut state = self.state.lock();
-        if state.attached_incarnation() == Some(incarnation) {
+        if let Some(mut state) = self.lock_attached(incarnation) {
             state.task = task;
         }
     }
 
-    /// Registers `hook` to run on the end of its incarnation or on the close, before any watcher is
-    /// notified. Returns the number under which a hook on the close can be removed, or the hook if
-    /// its event has happened already.
-    pub(crate) fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
+    /// Takes the wakers of the tasks that wait until the mailbox is idle. The caller wakes them
+    /// outside the locks.
+    pub(super) fn take_idle_wakers(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+        if !self.flags.has(IDLE) {
+            return Vec::new();
+        }
+        self.flags.clear(IDLE);
+        state.cold_mut().map(|cold| std::mem::take(&mut cold.idle_wakers)).unwrap_or_default()
+    }
+
+    /// Records that every notification of an end was sent.
+    pub(crate) fn end_reported(&self) {
         let mut state = self.state.lock();
-        let over = match hook.incarnation {
-            Some(_) => state.attached_incarnation() != hook.incarnation,
-            None => state.phase == Phase::Closed,
-        };
-        if over {
-            return Err(hook);
-        }
-        let cold = state.cold_or_init();
-        if hook.incarnation.is_some() {
-            cold.exit_hooks.push(hook);
-        } else {
-            cold.last_hook += 1;
-            cold.close_hooks.insert(cold.last_hook, hook);
-        }
-        Ok(cold.last_hook)
-    }
-
-    /// Removes a hook on the close and returns it, to be dropped outside the locks.
-    pub(crate) fn remove_close_hook(&self, number: u64) -> Option<ExitHook> {
-        self.state.lock().cold_mut()?.close_hooks.remove(number)
-    }
-
-    /// Returns `true` if a hook on the close is registered.
-    pub(crate) fn has_close_hook(&self, number: u64) -> bool {
-        self.state.lock().cold().is_some_and(|cold| cold.close_hooks.get(number).is_some())
-    }
-
-    /// Returns the names that are released when the mailbox is closed.
-    pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
-        let state = self.state.lock();
-        let hooks = state.cold().into_iter().flat_map(|cold| cold.close_hooks.iter());
-        hooks.filter_map(|(_, hook)| hook.name.clone()).collect()
-    }
-
-    /// Registers `watcher` for the end of the attached incarnation, or of the next one. Returns it
-    /// if the mailbox is closed. While close hooks are still running, the watcher is kept instead,
-    /// and is notified once the names are free.
-    pub(crate) fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
-        let mut state = self.state.lock();
-        let is_closed = state.phase == Phase::Closed;
-        if is_closed && state.cold().is_none_or(|cold| cold.pending_closes == 0) {
-            return Err(watcher);
-        }
-        let cold = state.cold_or_init();
-        let id = cold.next_watcher;
-        cold.next_watcher += 1;
-        if is_closed { &mut cold.close_watchers } else { &mut cold.watchers }.insert(id, watcher);
-        Ok(id)
-    }
-
-    /// Returns the number of watchers that wait for an end.
-    pub(crate) fn watchers(&self) -> usize {
-        self.state.lock().cold().map_or(0, |cold| cold.watchers.len())
-    }
-
-    /// Removes a watcher that was not notified yet.
-    pub(crate) fn unwatch(&self, id: u64) {
-        let watcher = {
-            let mut state = self.state.lock();
-            state
-                .cold_mut()
-                .and_then(|cold| cold.watchers.remove(id).or_else(|| cold.close_watchers.remove(id)))
-        };
-        drop(watcher);
+        state.unreported_ends = state.unreported_ends.saturating_sub(1);
+        let wakers = self.take_idle_wakers(&mut state);
+        drop(state);
+        wake_each(wakers);
     }
 }
 
-fn handled<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
+pub(super) fn handled<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
     state.handled + batch.handled
 }
 

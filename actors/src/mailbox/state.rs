@@ -125,7 +125,7 @@ pub(crate) struct ColdState<M> {
     pub(crate) stop_when_empty: Option<ExitReason>,
     /// The wakers of the tasks that wait for an outcome: one for each message, however often it is
     /// polled.
-    outcome_wakers: BTreeMap<u64, Waker>,
+    pub(crate) outcome_wakers: BTreeMap<u64, Waker>,
     pub(crate) next_watcher: u64,
     /// The wakers of the tasks that wait until it is idle.
     pub(crate) idle_wakers: Vec<Waker>,
@@ -141,11 +141,6 @@ impl<M> ColdState<M> {
             .or_insert_with(|| waker.clone());
     }
 
-    /// Removes and returns the waker for this message.
-    pub(crate) fn forget_outcome(&mut self, sequence: u64) -> Option<Waker> {
-        self.outcome_wakers.remove(&sequence)
-    }
-
     /// Removes and returns the wakers for all messages up to this one.
     pub(crate) fn take_outcome_wakers(&mut self, up_to: u64) -> Vec<Waker> {
         let mut decided = Vec::new();
@@ -153,11 +148,6 @@ impl<M> ColdState<M> {
             decided.push(first.remove());
         }
         decided
-    }
-
-    /// Returns `true` if no task waits for an outcome.
-    pub(crate) fn has_no_outcome_waiters(&self) -> bool {
-        self.outcome_wakers.is_empty()
     }
 }
 
@@ -186,7 +176,7 @@ pub(crate) struct MailboxState<M> {
     /// Queue and batch were swapped since the consumer last parked. So either buffer may be large
     /// although it is empty.
     pub(crate) swapped: bool,
-    accepted: u64,
+    pub(crate) accepted: u64,
     /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
     cold: Option<Box<ColdState<M>>>,
@@ -225,10 +215,6 @@ impl<M> MailboxState<M> {
     pub(crate) fn accept(&mut self, message: M) -> u64 {
         self.messages.push_back(message);
         self.accepted += 1;
-        self.accepted
-    }
-
-    pub(crate) fn accepted(&self) -> u64 {
         self.accepted
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::any_process::Suspensions;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::system::Suspensions;
 
 /// The bit of `steps` that marks the incarnation as idle.
 const IDLE: u32 = 1;
@@ -14,6 +14,7 @@ const OBSERVING: u64 = u32::MAX as u64;
 
 /// The state that a running incarnation publishes. Only the incarnation changes it. The observation
 /// is written by its readers too.
+#[derive(Default)]
 pub(crate) struct Activity {
     trap_exits: AtomicBool,
     suspended: AtomicBool,
@@ -32,18 +33,6 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    pub(crate) fn new() -> Self {
-        Self {
-            trap_exits: AtomicBool::new(false),
-            suspended: AtomicBool::new(false),
-            resumptions: AtomicU32::new(0),
-            resumed_at: AtomicU64::new(0),
-            steps: AtomicU32::new(0),
-            observed: AtomicU64::new(0),
-            observed_at: AtomicU64::new(0),
-        }
-    }
-
     /// Resets the state for the next incarnation.
     pub(crate) fn reset(&self) {
         self.trap(false);
@@ -169,7 +158,7 @@ mod tests {
 
     #[test]
     fn idle_incarnation_is_not_busy_until_its_next_step() {
-        let activity = Activity::new();
+        let activity = Activity::default();
         activity.begin_step();
         assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 15)), (Some(0), Some(5)));
         activity.mark_idle();
@@ -184,21 +173,21 @@ mod tests {
 
     #[test]
     fn observation_of_one_incarnation_does_not_apply_to_another() {
-        let activity = Activity::new();
+        let activity = Activity::default();
         activity.observe(2, || Duration::from_secs(1));
         assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 11)), (Some(0), Some(1)));
     }
 
     #[test]
     fn query_that_began_before_the_observation_returns_zero() {
-        let activity = Activity::new();
+        let activity = Activity::default();
         activity.observe(1, || Duration::from_secs(10));
         assert_eq!(busy_secs(&activity, 9), Some(0));
     }
 
     #[test]
     fn step_that_begins_during_an_observation_is_timed_from_then_on() {
-        let activity = Activity::new();
+        let activity = Activity::default();
         let clock = || {
             // The step that was read first ends while the clock is read.
             activity.begin_step();
@@ -210,7 +199,7 @@ mod tests {
 
     #[test]
     fn busy_time_survives_a_wrap_of_the_step_counter() {
-        let activity = Activity::new();
+        let activity = Activity::default();
         activity.steps.store(u32::MAX, Ordering::Relaxed);
         activity.begin_step();
         assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 15)), (Some(0), Some(5)));

@@ -9,7 +9,7 @@ use crate::control::{ControlSignal, InspectState};
 use crate::exit::ExitReason;
 use crate::foreign::{ignore_panic, run_elsewhere};
 use crate::log::EndKind;
-use crate::mailbox::NextEvent;
+use crate::mailbox::{AnyMailbox, NextEvent};
 use crate::pid::Pid;
 use crate::system::{LifecycleEvent, System};
 
@@ -335,12 +335,8 @@ impl<M: Send + 'static> MailboxConsumer<M> {
             true => EndKind::Started,
             false => EndKind::StartFailed,
         };
-        let deferred = if notifier.is_supervised() {
-            self.process.detach(self.incarnation, &reason, kind)
-        } else {
-            self.process.detach_and_close(self.incarnation, &reason, kind)
-        };
-        let Some(deferred) = deferred else { return };
+        let is_last = !notifier.is_supervised();
+        let Some(deferred) = self.process.end(self.incarnation, &reason, kind, is_last) else { return };
         let end = IncarnationExit { pid: self.pid(), reason, started, dropped: deferred.dropped };
         ignore_panic(|| notifier.ended(end));
         self.process.queue.end_reported();

@@ -3,7 +3,7 @@
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{ignore_panic, wake_each};
-use crate::mailbox::{Evicted, PushError};
+use crate::mailbox::{AnyMailbox, Evicted, PushError};
 use crate::system::DeadLetterReason;
 
 impl<M: Send + 'static> Process<M> {

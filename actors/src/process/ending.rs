@@ -11,7 +11,7 @@ use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
 use crate::log::{self, EndKind};
-use crate::mailbox::DetachEffects;
+use crate::mailbox::{AnyMailbox, DetachEffects};
 use crate::pid::Pid;
 use crate::system::{DeadLetterReason, LifecycleEvent};
 
@@ -26,32 +26,23 @@ enum DropIn {
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Ends an incarnation that another one may follow. Returns the values to drop after its parent
-    /// was notified, or `None` if the incarnation is not attached any more.
-    pub(crate) fn detach(
+    /// Ends an incarnation, which another one may follow unless it is the last. Returns the values
+    /// to drop after its parent was notified, or `None` if the incarnation is not attached any
+    /// more.
+    pub(crate) fn end(
         &self,
         incarnation: u32,
         reason: &ExitReason,
         kind: EndKind,
+        is_last: bool,
     ) -> Option<DeferredDrop<M>> {
-        let mut effects = self.queue.detach(incarnation, reason)?;
+        let effects = if is_last { self.queue.close(reason) } else { self.queue.detach(incarnation, reason) };
+        let mut effects = effects?;
         let dropped = effects.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &effects);
-        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
-        Some(DeferredDrop { effects, dropped })
-    }
-
-    /// Ends an incarnation that no other follows. Returns the same as [`detach`](Self::detach).
-    pub(crate) fn detach_and_close(
-        &self,
-        incarnation: u32,
-        reason: &ExitReason,
-        kind: EndKind,
-    ) -> Option<DeferredDrop<M>> {
-        let mut effects = self.queue.close(reason)?;
-        let dropped = effects.dropped(reason);
-        self.publish_ended(incarnation, reason, kind, &effects);
-        self.publish_closed(reason);
+        if is_last {
+            self.publish_closed(reason);
+        }
         self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
         Some(DeferredDrop { effects, dropped })
     }

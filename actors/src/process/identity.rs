@@ -7,6 +7,7 @@ use super::consumer::MailboxConsumer;
 use super::report::{ExitNotifier, Parent};
 use super::shared::Process;
 use super::start_order;
+use crate::error::AttachError;
 use crate::exit::ExitReason;
 use crate::label::Label;
 use crate::mailbox::{AttachRefused, MailboxConfig, PendingRestart};
@@ -19,18 +20,6 @@ use crate::system::System;
 /// the other, and closes it when none will follow. It may be opened again.
 pub struct Identity<M: Send + 'static> {
     pub(crate) process: Arc<Process<M>>,
-}
-
-/// Why an incarnation could not attach.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttachError {
-    /// The identity is not open.
-    #[error("the mailbox of the actor is not open")]
-    Closed,
-    /// The previous incarnation is still attached.
-    #[error("another incarnation of the actor is running")]
-    AlreadyAttached,
 }
 
 impl<M: Send + 'static> Identity<M> {

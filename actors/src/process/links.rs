@@ -4,13 +4,13 @@ use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::shared::Process;
-use crate::any_process::{AnyProcess, RelationsLock, RelationsSlot};
 use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
+use crate::mailbox::{AnyMailbox, wake};
 use crate::pid::Pid;
-use crate::relations::MonitorTarget;
 use crate::signal::{Down, MonitorId};
 use crate::sync::MutexGuard;
+use crate::system::{AnyProcess, MonitorSlot, RelationsLock, RelationsSlot};
 
 /// Locks the relations of two processes in the order of their addresses, so that two concurrent
 /// calls do not deadlock.
@@ -37,15 +37,6 @@ impl<M: Send + 'static> Process<M> {
         (self.queue.attached_incarnation() == Some(incarnation)).then_some(relations)
     }
 
-    /// Returns the pids to which the incarnation is linked.
-    pub(crate) fn linked(&self) -> Vec<Pid> {
-        self.relations.lock().as_ref().map(|own| own.linked()).unwrap_or_default()
-    }
-
-    pub(crate) fn monitoring(&self) -> Vec<MonitorId> {
-        self.relations.lock().as_ref().map(|own| own.monitoring()).unwrap_or_default()
-    }
-
     /// Implements [`AnyProcess::link_ended`].
     pub(super) fn on_link_exit(&self, incarnation: u32, from: Pid, reason: &ExitReason) {
         let Some(mut own) = self.attached_relations(incarnation) else { return };
@@ -55,12 +46,8 @@ impl<M: Send + 'static> Process<M> {
         };
         let signal =
             ControlSignal::Exit(Box::new(Exit { from: Some(from), reason: reason.clone(), source: by }));
-        let waker = self.queue.enqueue_signal(Some(incarnation), signal).flatten();
-        drop(own);
+        self.deliver(own, incarnation, signal);
         drop(link);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 
     /// Sets the source of an exit signal that was sent explicitly: it may be the parent.
@@ -74,15 +61,15 @@ impl<M: Send + 'static> Process<M> {
     fn on_monitor_down(&self, incarnation: u32, monitor: MonitorId, down: Down) {
         let Some(mut own) = self.attached_relations(incarnation) else { return };
         let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
-        let waker = self
-            .queue
-            .enqueue_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) })
-            .flatten();
-        drop(own);
+        self.deliver(own, incarnation, ControlSignal::Down { monitor, down: Box::new(down) });
         drop(monitored);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    }
+
+    /// Enqueues a signal under the lock of the relations, and wakes the incarnation under none.
+    fn deliver(&self, own: MutexGuard<'_, RelationsSlot>, incarnation: u32, signal: ControlSignal) {
+        let delivered = self.queue.enqueue_signal(Some(incarnation), signal);
+        drop(own);
+        delivered.into_iter().for_each(wake);
     }
 
     /// Links an incarnation of this process to the running one of another, both ends at once.
@@ -121,7 +108,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn same_system(&self, other: &Arc<dyn AnyProcess>) -> bool {
-        self.registration().is_some_and(|registration| other.system_key() == Some(registration.system.key()))
+        self.system_key().is_some_and(|key| other.system_key() == Some(key))
     }
 
     /// Removes the links to another process, both ends at once. When this returns, no exit signal
@@ -152,7 +139,7 @@ impl<M: Send + 'static> Process<M> {
             None => return,
         }
         let observer: Weak<Self> = Arc::downgrade(self);
-        let registered = target.watch(Box::new(move |pid, reason| {
+        let registered = target.mailbox().watch(Box::new(move |pid, reason| {
             if let Some(observer) = observer.upgrade() {
                 let down = Down { pid, reason: reason.clone() };
                 observer.on_monitor_down(incarnation, monitor, down);
@@ -160,12 +147,12 @@ impl<M: Send + 'static> Process<M> {
         }));
         match registered {
             Ok(watcher) => {
-                let monitored = MonitorTarget { target: target.clone(), watcher };
+                let monitored = MonitorSlot::Set(target.clone(), watcher);
                 let unneeded = match self.attached_relations(incarnation) {
                     Some(mut own) => own.get_or_insert_default().set_monitor(monitor, monitored),
                     None => Some(monitored),
                 };
-                unneeded.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
+                unneeded.into_iter().for_each(MonitorSlot::unwatch);
             }
             Err(watcher) => watcher(None, &ExitReason::NoProcess),
         }
@@ -176,7 +163,7 @@ impl<M: Send + 'static> Process<M> {
         let Some(mut own) = self.attached_relations(incarnation) else { return false };
         let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return false };
         drop(own);
-        monitored.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
+        monitored.unwatch();
         true
     }
 
@@ -184,9 +171,7 @@ impl<M: Send + 'static> Process<M> {
     pub(super) fn notify_links(&self, pid: Pid, reason: &ExitReason) {
         let Some(own) = self.relations.lock().take() else { return };
         let (links, monitors) = own.into_parts();
-        for monitored in monitors {
-            monitored.target.unwatch(monitored.watcher);
-        }
+        monitors.for_each(MonitorSlot::unwatch);
         for (to, other) in links {
             other.link_ended(to.incarnation(), pid, reason);
         }

@@ -15,15 +15,13 @@ mod peek;
 mod report;
 mod shared;
 mod start_order;
-mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
-pub use identity::{AttachError, Identity};
+pub use identity::Identity;
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};
 pub(crate) use shared::Process;
 pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor, supervisor as supervisor_of};
-pub use target::Target;

@@ -1,7 +1,6 @@
 //! The part of an actor that all its handles share.
 
 use std::any::{Any, type_name};
-use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -9,19 +8,20 @@ use std::time::Duration;
 use tokio::task;
 
 use super::activity::Activity;
-use crate::any_process::{
-    AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Suspensions, Work,
-};
+use super::start_order;
 use crate::control::ControlSignal;
-use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::label::Label;
 use crate::log::LogQueue;
-use crate::mailbox::{ExitCallback, ExitHook, Mailbox, MailboxConfig};
+use crate::mailbox::{AnyMailbox, Mailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
-use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
+use crate::system::{
+    AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, RelationsLock,
+    SlotIndex, StartOrderSlot, Suspensions, System, Work,
+};
+use crate::target::Target;
 
 /// One actor with all its incarnations: its mailbox, and its registration in a system.
 pub(crate) struct Process<M: Send + 'static> {
@@ -47,7 +47,7 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn new(settings: MailboxConfig) -> Arc<Self> {
         Arc::new(Self {
             queue: Mailbox::new(settings),
-            activity: Activity::new(),
+            activity: Activity::default(),
             relations: Mutex::new(None),
             start_order: Mutex::new(None),
             registration: OnceLock::new(),
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Process<M> {
                 system: system.clone(),
                 label: label(),
                 number,
-                slot: system.register(number, this),
+                slot: system.table().register(number, this),
             }
         })
     }
@@ -111,9 +111,9 @@ impl<M: Send + 'static> Process<M> {
         self.is_unowned.store(true, Ordering::Relaxed);
     }
 
-    /// Returns `true` if the process is closed and nothing can open it again.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_unowned.load(Ordering::Relaxed) && self.queue.is_closed()
+    /// Returns this process as the target of an `N`, which is its message or a part of it.
+    pub(crate) fn target<N>(&self) -> Target {
+        self.target_of(type_name::<N>())
     }
 
     pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
@@ -142,6 +142,26 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         type_name::<M>()
     }
 
+    fn mailbox(&self) -> &dyn AnyMailbox {
+        &self.queue
+    }
+
+    fn system_key(&self) -> Option<usize> {
+        self.registration().map(|registration| registration.system.key())
+    }
+
+    fn log(&self) -> Option<&LogQueue> {
+        self.registration().map(|registration| registration.system.log())
+    }
+
+    #[cold]
+    fn target_of(&self, message_type: &'static str) -> Target {
+        let id = || start_order::id(self).map(Label::from);
+        let label = self.registration().map(|registration| registration.label.clone()).or_else(id);
+        let is_gone = self.is_unowned.load(Ordering::Relaxed) && self.queue.is_closed();
+        Target::new(label, message_type, is_gone)
+    }
+
     fn label(&self) -> Option<Arc<str>> {
         self.registration().map(|registration| registration.label.to_shared())
     }
@@ -154,36 +174,27 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         }
     }
 
-    fn counters(&self) -> MessageStats {
-        self.queue.counters()
-    }
-
     fn identity(&self) -> u64 {
         self.registration().map_or(0, |registration| registration.number)
     }
 
-    fn system_key(&self) -> Option<usize> {
-        self.registration().map(|registration| registration.system.key())
-    }
-
-    fn log(&self) -> Option<LogQueue> {
-        self.registration().map(|registration| registration.system.log().clone())
-    }
-
-    fn latest_incarnation(&self) -> u32 {
-        self.queue.latest_incarnation()
-    }
-
-    fn flags(&self) -> ProcessFlags {
-        if self.queue.attached_incarnation().is_none() {
-            return ProcessFlags::default();
-        }
-        ProcessFlags {
-            links: self.linked(),
-            monitors: self.monitoring(),
-            trap_exits: self.activity.is_trapping(),
-            suspended: self.activity.is_suspended(),
+    fn info(&self) -> ProcessInfo {
+        let state = self.state();
+        let is_attached = state.pid().is_some();
+        let relations = self.relations.lock().as_ref().filter(|_| is_attached).map(|own| own.list());
+        let (links, monitors) = relations.unwrap_or_default();
+        ProcessInfo {
+            label: AnyProcess::label(self),
+            names: self.queue.names(),
+            state,
+            incarnation: self.queue.latest_incarnation(),
+            counters: self.queue.counters(),
             busy_for: self.busy_for().map(|(_, time)| time),
+            suspended: is_attached && self.activity.is_suspended(),
+            trap_exits: is_attached && self.activity.is_trapping(),
+            links,
+            monitors,
+            monitored_by: self.queue.watchers(),
         }
     }
 
@@ -220,38 +231,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.signal(expected, signal)
     }
 
-    fn kill(&self) -> bool {
-        self.queue.kill()
-    }
-
-    fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
-        self.queue.watch(watcher)
-    }
-
-    fn unwatch(&self, id: u64) {
-        self.queue.unwatch(id);
-    }
-
-    fn watchers(&self) -> usize {
-        self.queue.watchers()
-    }
-
-    fn names(&self) -> Vec<Cow<'static, str>> {
-        self.queue.names()
-    }
-
-    fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
-        self.queue.hook(hook)
-    }
-
-    fn remove_close_hook(&self, number: u64) -> bool {
-        self.queue.remove_close_hook(number).is_some()
-    }
-
-    fn has_close_hook(&self, number: u64) -> bool {
-        self.queue.has_close_hook(number)
-    }
-
     fn pending_restart(&self) -> Option<(ExitReason, Duration)> {
         let pending = self.queue.pending_restart()?;
         Some((pending.reason, pending.until.saturating_sub(self.age())))
@@ -265,16 +244,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         &self.start_order
     }
 
-    fn is_vacant(&self) -> bool {
-        self.queue.is_vacant()
-    }
-
-    fn is_run_by(&self, task: task::Id) -> bool {
-        self.queue.is_run_by(task)
-    }
-
-    fn poke(&self) {
-        self.queue.poke();
+    fn waits_for_this_task(&self) -> bool {
+        task::try_id().is_some_and(|caller| self.queue.is_vacant() && start_order::waits_for(self, caller))
     }
 
     fn relations(&self) -> &RelationsLock {
@@ -292,7 +263,7 @@ impl<M: Send + 'static> Drop for Process<M> {
     fn drop(&mut self) {
         self.close(&ExitReason::NoProcess);
         if let Some(registration) = self.registration.get() {
-            registration.system.unregister(registration.slot, self.queue.counters());
+            registration.system.table().unregister(registration.slot, self.queue.counters());
         }
     }
 }

@@ -11,8 +11,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::task;
 
-use super::shared::Process;
-use crate::any_process::{AnyProcess, StartOrder};
+use crate::system::{AnyProcess, StartOrder};
 
 /// Sets the supervisor that starts a process.
 pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyProcess>) {
@@ -66,28 +65,17 @@ fn starting(supervisor: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
 /// waits for may have ended.
 pub(crate) fn poke_awaited(supervisor: &dyn AnyProcess) {
     if let Some(child) = starting(supervisor) {
-        child.poke();
-    }
-}
-
-impl<M: Send + 'static> Process<M> {
-    /// Returns `true` if no incarnation is running, and the next one starts only after the calling
-    /// code has returned.
-    pub(crate) fn waits_for_this_task(&self) -> bool {
-        match task::try_id() {
-            Some(caller) if self.queue.is_vacant() => waits_for(self, caller),
-            _ => false,
-        }
+        child.mailbox().poke();
     }
 }
 
 /// Returns `true` if a process without an incarnation starts only after this task has completed its
 /// own start.
-fn waits_for(process: &dyn AnyProcess, caller: task::Id) -> bool {
+pub(super) fn waits_for(process: &dyn AnyProcess, caller: task::Id) -> bool {
     let mut above = supervisor(process);
     while let Some(supervising) = above {
-        if !supervising.is_vacant() {
-            return starting(&*supervising).is_some_and(|child| child.is_run_by(caller));
+        if !supervising.mailbox().is_vacant() {
+            return starting(&*supervising).is_some_and(|child| child.mailbox().is_run_by(caller));
         }
         // This supervisor waits for its own start, and so do its children.
         above = supervisor(&*supervising);

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinSet, unconstrained};
 
-use crate::caught::catch_panic;
+use crate::caught::{catch_panic, catch_panics};
 use crate::exit::ExitReason;
-use crate::foreign::{Guarded, InPlace};
+use crate::foreign::Guarded;
 use crate::sync::{AtomicBool, Ordering};
 use crate::system::System;
 
@@ -54,40 +54,29 @@ struct PipeResult<M> {
 }
 
 /// The piped futures of one incarnation. They are dropped with it.
-pub(super) struct Pipes<M>(JoinSet<PipeResult<M>>);
+pub(crate) struct Pipes<M>(JoinSet<PipeResult<M>>);
 
 impl<M: Send + 'static> Pipes<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(JoinSet::new())
     }
 
-    pub(super) fn pipe(
+    pub(crate) fn pipe(
         &mut self,
         system: System,
         future: impl Future<Output = M> + Send + 'static,
     ) -> PipeHandle {
         let cancelled = CancelFlag::default();
         let flag = cancelled.clone();
-        let future = Guarded::new(future);
-        let task = self.0.spawn(async move {
-            let mut pinned = pin!(future.into_inner());
-            // The locals of the future are dropped under a guard, even if it is aborted.
-            let mut future = InPlace::new(pinned.as_mut());
-            // Caught here, on the thread that panicked: only this thread knows the location of the
-            // panic.
-            let caught = poll_fn(|cx| {
-                let Some(future) = future.get() else { return Poll::Pending };
-                match catch_panic(Some(&system), || future.poll(cx)) {
-                    Ok(polled) => polled.map(Ok),
-                    Err(reason) => Poll::Ready(Err(reason)),
-                }
-            });
-            PipeResult { result: Guarded::new(caught.await), cancelled: flag }
-        });
+        // Caught within the task, on the thread that panicked: only this thread knows the location
+        // of the panic.
+        let result = catch_panics(Some(system), future);
+        let task =
+            self.0.spawn(async move { PipeResult { result: Guarded::new(result.await), cancelled: flag } });
         PipeHandle { task, cancelled }
     }
 
-    pub(super) fn pipe_blocking(
+    pub(crate) fn pipe_blocking(
         &mut self,
         system: System,
         work: impl FnOnce() -> M + Send + 'static,
@@ -104,7 +93,7 @@ impl<M: Send + 'static> Pipes<M> {
     }
 
     /// Returns the message of a completed pipe, or the exit reason of one that panicked.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         while !self.0.is_empty() {
             // Not within tokio's budget, as for timers.
             match pin!(unconstrained(poll_fn(|cx| self.0.poll_join_next(cx)))).poll(cx) {

@@ -1,33 +1,30 @@
 //! The self messages of one incarnation, and which of them is next.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use futures_core::Stream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
-use super::pipes::{PipeHandle, Pipes};
-use super::streams::{StreamHandle, Streams};
-use super::timers::{TimerId, Timers};
-use crate::clock::{NoTimers, deadline_after, sleep_until};
+use super::pipes::Pipes;
+use super::streams::Streams;
+use super::timers::Timers;
+use crate::clock::sleep_until;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
-use crate::system::System;
 
 /// The self messages of one incarnation. Most incarnations have none, so it is created on first
 /// use.
 pub(crate) struct SelfMessages<M> {
-    continuations: VecDeque<M>,
-    timers: Timers<M>,
-    pipes: Pipes<M>,
-    streams: Streams<M>,
+    pub(crate) continuations: VecDeque<M>,
+    pub(crate) timers: Timers<M>,
+    pub(crate) pipes: Pipes<M>,
+    pub(crate) streams: Streams<M>,
     sleep: Option<Pin<Box<Sleep>>>,
-    deferred_replies: Vec<DeferredReply>,
+    pub(crate) deferred_replies: Vec<DeferredReply>,
     /// The source that is polled first.
     first: Source,
 }
@@ -72,89 +69,6 @@ impl<M: Send + 'static> SelfMessages<M> {
             deferred_replies: Vec::new(),
             first: Source::Timers,
         }
-    }
-
-    pub(crate) fn continue_with(&mut self, message: M) {
-        self.continuations.push_back(message);
-    }
-
-    pub(crate) fn next_continuation(&mut self) -> Option<M> {
-        self.continuations.pop_front()
-    }
-
-    pub(crate) fn set_timer(&mut self, after: Duration, message: M) -> TimerId {
-        self.timers.set(deadline_after(after), message)
-    }
-
-    pub(crate) fn set_interval(
-        &mut self,
-        period: Duration,
-        make: impl FnMut() -> M + Send + 'static,
-    ) -> TimerId {
-        self.timers.set_interval(deadline_after(period), period, Box::new(make))
-    }
-
-    pub(crate) fn set_keyed(&mut self, key: Cow<'static, str>, after: Duration, message: M) -> TimerId {
-        self.timers.set_keyed(key, deadline_after(after), message)
-    }
-
-    pub(crate) fn keyed(&self, key: &str) -> Option<TimerId> {
-        self.timers.keyed(key)
-    }
-
-    pub(crate) fn set_idle(&mut self, after: Duration, message: M) {
-        self.timers.set_idle(deadline_after(after), message);
-    }
-
-    pub(crate) fn interrupt_idle(&mut self) {
-        self.timers.interrupt_idle();
-    }
-
-    /// Cancels a timer and returns the time that was left.
-    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<Duration> {
-        self.timers.cancel(id).map(remaining)
-    }
-
-    /// Returns the time that is left.
-    pub(crate) fn read(&self, id: TimerId) -> Option<Duration> {
-        self.timers.read(id).map(remaining)
-    }
-
-    pub(crate) fn pipe(
-        &mut self,
-        system: System,
-        future: impl Future<Output = M> + Send + 'static,
-    ) -> PipeHandle {
-        self.pipes.pipe(system, future)
-    }
-
-    pub(crate) fn pipe_blocking(
-        &mut self,
-        system: System,
-        work: impl FnOnce() -> M + Send + 'static,
-    ) -> PipeHandle {
-        self.pipes.pipe_blocking(system, work)
-    }
-
-    pub(crate) fn attach<S>(
-        &mut self,
-        system: System,
-        stream: S,
-        map: impl FnMut(S::Item) -> M + Send + 'static,
-        last: Option<M>,
-    ) -> StreamHandle
-    where
-        S: Stream + Send + 'static,
-    {
-        self.streams.attach(system, stream, map, last)
-    }
-
-    pub(crate) fn defer_reply(&mut self, reply: DeferredReply) {
-        self.deferred_replies.push(reply);
-    }
-
-    pub(crate) fn take_deferred_replies(&mut self) -> Vec<DeferredReply> {
-        std::mem::take(&mut self.deferred_replies)
     }
 
     /// Returns the source that is polled first.
@@ -215,8 +129,4 @@ impl<M> Drop for SelfMessages<M> {
         drop_each(std::mem::take(&mut self.deferred_replies));
         self.timers.clear();
     }
-}
-
-fn remaining(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
 }

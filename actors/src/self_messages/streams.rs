@@ -67,14 +67,14 @@ struct Attached<M> {
 }
 
 /// The streams attached to one incarnation, in the order in which they are polled.
-pub(super) struct Streams<M>(VecDeque<Attached<M>>);
+pub(crate) struct Streams<M>(VecDeque<Attached<M>>);
 
 impl<M: Send + 'static> Streams<M> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(VecDeque::new())
     }
 
-    pub(super) fn attach<S>(
+    pub(crate) fn attach<S>(
         &mut self,
         system: System,
         stream: S,
@@ -95,7 +95,7 @@ impl<M: Send + 'static> Streams<M> {
 
     /// Returns the message of the first stream that yields one. Fails with the reason if a stream
     /// panics.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         for _ in 0..self.0.len() {
             let Some(mut attached) = self.0.pop_front() else { break };
             if attached.handle.poll_aborted(cx.waker()) {

@@ -28,7 +28,7 @@ struct TimerEntry {
 
 /// The timers of one incarnation. Timers with the same deadline are due in the order in which they
 /// were set.
-pub(super) struct Timers<M> {
+pub(crate) struct Timers<M> {
     next: u64,
     due: BTreeMap<(Instant, TimerId), TimerKind<M>>,
     entries: HashMap<TimerId, TimerEntry>,
@@ -38,21 +38,21 @@ pub(super) struct Timers<M> {
 }
 
 impl<M> Timers<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: 0, due: BTreeMap::new(), entries: HashMap::new(), keys: HashMap::new(), idle: None }
     }
 
-    pub(super) fn set(&mut self, at: Instant, message: M) -> TimerId {
+    pub(crate) fn set(&mut self, at: Instant, message: M) -> TimerId {
         self.add(at, None, TimerKind::Once(message))
     }
 
     /// Sets a timer that is due at `first`, and every `period` from then on.
-    pub(super) fn set_interval(&mut self, first: Instant, period: Duration, make: MakeMessage<M>) -> TimerId {
+    pub(crate) fn set_interval(&mut self, first: Instant, period: Duration, make: MakeMessage<M>) -> TimerId {
         self.add(first, None, TimerKind::Every(period, make))
     }
 
     /// Sets a timer that is due at `at`. Replaces the timer with the same key.
-    pub(super) fn set_keyed(&mut self, key: Cow<'static, str>, at: Instant, message: M) -> TimerId {
+    pub(crate) fn set_keyed(&mut self, key: Cow<'static, str>, at: Instant, message: M) -> TimerId {
         if let Some(before) = self.keyed(&key) {
             self.cancel(before);
         }
@@ -62,48 +62,48 @@ impl<M> Timers<M> {
     }
 
     /// Returns the timer with this key, if it has not fired yet.
-    pub(super) fn keyed(&self, key: &str) -> Option<TimerId> {
+    pub(crate) fn keyed(&self, key: &str) -> Option<TimerId> {
         self.keys.get(key).copied()
     }
 
     /// Sets the idle timer: it is due at `at`, unless a message comes before. Replaces the previous
     /// one.
-    pub(super) fn set_idle(&mut self, at: Instant, message: M) {
+    pub(crate) fn set_idle(&mut self, at: Instant, message: M) {
         drop_each(self.idle.replace((at, message)));
     }
 
     /// Drops the idle timer, because a message came. That message is in flight during the drop.
-    pub(super) fn interrupt_idle(&mut self) {
+    pub(crate) fn interrupt_idle(&mut self) {
         drop_each(self.idle.take());
     }
 
     /// Takes the message of the idle timer, if it is due by `now`. The caller has verified that
     /// nothing else is ready.
-    pub(super) fn pop_idle(&mut self, now: Instant) -> Option<M> {
+    pub(crate) fn pop_idle(&mut self, now: Instant) -> Option<M> {
         self.idle.take_if(|(at, _)| *at <= now).map(|(_, message)| message)
     }
 
     /// Cancels a timer and returns its deadline, or `None` if it has fired or was cancelled before.
-    pub(super) fn cancel(&mut self, id: TimerId) -> Option<Instant> {
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<Instant> {
         let at = self.remove_entry(id)?;
         drop_each(self.due.remove(&(at, id)));
         Some(at)
     }
 
     /// Returns the deadline of a timer. For an interval, it is the next one.
-    pub(super) fn read(&self, id: TimerId) -> Option<Instant> {
+    pub(crate) fn read(&self, id: TimerId) -> Option<Instant> {
         self.entries.get(&id).map(|entry| entry.at)
     }
 
     /// Returns the first deadline of all timers, with the idle timer.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         let first = self.due.first_key_value().map(|((at, _), _)| *at);
         let idle = self.idle.as_ref().map(|(at, _)| *at);
         first.into_iter().chain(idle).min()
     }
 
     /// Takes the message of the first timer that is due by `now`, except the idle timer.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<M> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<M> {
         let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
         let ((at, id), due) = first.remove_entry();
         match due {
@@ -124,7 +124,7 @@ impl<M> Timers<M> {
     }
 
     /// Drops all timers, each message and closure under its own guard.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         drop_each(std::mem::take(&mut self.due).into_values());
         drop_each(self.idle.take());
     }

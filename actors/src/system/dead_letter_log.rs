@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::dead_letters::{DeadLetter, DeadLetterReason};
 use super::throttle::{Throttle, Throttled};
-use crate::clock::{NoTimers, sleep_until};
+use crate::clock::sleep_until;
+use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::log::{self, Level, LogQueue};
 use crate::sync::Mutex;

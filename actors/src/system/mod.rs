@@ -14,6 +14,7 @@
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
+mod any_process;
 mod broadcast;
 mod dead_letter_log;
 mod dead_letters;
@@ -28,6 +29,10 @@ mod throttle;
 mod timer_wheel;
 mod wheel;
 
+pub(crate) use any_process::{
+    AnyProcess, MonitorSlot, RelationsLock, RelationsSlot, StartOrder, StartOrderSlot, Work,
+};
+pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::LifecycleEvent;

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::any_process::AnyProcess;
+use slab::Slab;
+
+use super::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::sync::Mutex;
 
@@ -14,14 +16,13 @@ pub(crate) struct SlotIndex(u32);
 const SHARDS: u32 = 16;
 
 /// A sharded table of identities. An identity knows its slot, so removal needs no search.
-pub(super) struct ProcessTable {
+pub(crate) struct ProcessTable {
     shards: Vec<Mutex<Shard>>,
 }
 
 #[derive(Default)]
 struct Shard {
-    slots: Vec<Option<Weak<dyn AnyProcess>>>,
-    free: Vec<u32>,
+    slots: Slab<Weak<dyn AnyProcess>>,
     retired: MessageStats,
 }
 
@@ -30,24 +31,18 @@ impl ProcessTable {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
     }
 
-    pub(super) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
+    pub(crate) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
         let shard_index = (number % u64::from(SHARDS)) as u32;
-        let mut shard = self.shards[shard_index as usize].lock();
-        let index = shard.free.pop().unwrap_or_else(|| {
-            shard.slots.push(None);
-            (shard.slots.len() - 1) as u32
-        });
-        shard.slots[index as usize] = Some(process);
-        SlotIndex(index * SHARDS + shard_index)
+        let index = self.shards[shard_index as usize].lock().slots.insert(process);
+        SlotIndex(index as u32 * SHARDS + shard_index)
     }
 
     /// Removes an identity and keeps its message counts.
-    pub(super) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
+    pub(crate) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
         let mut shard = self.shards[(slot.0 % SHARDS) as usize].lock();
-        let index = slot.0 / SHARDS;
-        shard.slots[index as usize] = None;
-        shard.free.push(index);
+        let removed = shard.slots.try_remove((slot.0 / SHARDS) as usize);
         shard.retired += last;
+        drop((shard, removed));
     }
 
     pub(super) fn counters(&self) -> MessageStats {
@@ -56,7 +51,7 @@ impl ProcessTable {
             let (retired, living) = shard.lock().read();
             sum += retired;
             for process in living {
-                sum += process.counters();
+                sum += process.mailbox().counters();
             }
         }
         sum
@@ -65,12 +60,12 @@ impl ProcessTable {
     /// Returns the identity with this number, unless it was freed.
     ///
     /// Searches one shard: an index of numbers would cost memory for every identity.
-    pub(super) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
+    pub(crate) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
         let (_, living) = self.shards[(number % u64::from(SHARDS)) as usize].lock().read();
         living.into_iter().find(|process| process.identity() == number)
     }
 
-    pub(super) fn processes(&self) -> Vec<Arc<dyn AnyProcess>> {
+    pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
         self.shards.iter().flat_map(|shard| shard.lock().read().1).collect()
     }
 }
@@ -80,6 +75,6 @@ impl Shard {
     /// uses them outside the lock, because the last reference to an identity may be dropped there,
     /// which takes this lock again.
     fn read(&self) -> (MessageStats, Vec<Arc<dyn AnyProcess>>) {
-        (self.retired, self.slots.iter().flatten().filter_map(Weak::upgrade).collect())
+        (self.retired, self.slots.iter().filter_map(|(_, process)| process.upgrade()).collect())
     }
 }

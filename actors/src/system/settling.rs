@@ -4,8 +4,8 @@ use std::future::poll_fn;
 
 use tokio::task;
 
+use super::any_process::Work;
 use super::shared::System;
-use crate::any_process::Work;
 
 impl System {
     /// Resolves when the system is idle: every accepted message was handled, lost or dead-lettered,
@@ -74,8 +74,8 @@ impl System {
     /// Waits for one actor after the other. Returns the work counter of each at its idle moment.
     async fn pass(&self) -> Vec<(u64, Work)> {
         let mut seen = Vec::new();
-        for process in self.living() {
-            if task::try_id().is_some_and(|caller| process.is_run_by(caller)) {
+        for process in self.table().living() {
+            if task::try_id().is_some_and(|caller| process.mailbox().is_run_by(caller)) {
                 continue;
             }
             seen.push((process.identity(), poll_fn(|cx| process.poll_idle(cx.waker())).await));

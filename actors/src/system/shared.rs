@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,9 +12,8 @@ use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
 use super::events::LifecycleEvent;
 use super::extensions::Extensions;
-use super::process_table::{ProcessTable, SlotIndex};
+use super::process_table::ProcessTable;
 use super::timer_wheel::TimerWheel;
-use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
@@ -38,25 +36,11 @@ struct Inner {
     dead_letter_log: DeadLetterLog,
     runtime_gone: AtomicBool,
     timeouts: Arc<TimerWheel>,
-    defaults: Defaults,
-    panic_locations: Option<PanicLocations>,
+    settings: SystemBuilder,
 }
 
 /// The default timeout of a call, as in OTP.
 pub(crate) const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The defaults of a system for calls and mailboxes.
-#[derive(Clone, Copy, Debug)]
-struct Defaults {
-    call_timeout: Duration,
-    capacity: Capacity,
-}
-
-impl Default for Defaults {
-    fn default() -> Self {
-        Self { call_timeout: DEFAULT_CALL_TIMEOUT, capacity: Capacity::default() }
-    }
-}
 
 impl System {
     /// Returns an empty system with the default settings.
@@ -168,12 +152,8 @@ assert_eq!(system.counters().accepted, 1);")]
         self.0.next_number.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
-        self.0.processes.register(number, process)
-    }
-
-    pub(crate) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
-        self.0.processes.unregister(slot, last);
+    pub(crate) fn table(&self) -> &ProcessTable {
+        &self.0.processes
     }
 
     /// Returns a key that differs from the keys of all other existing systems.
@@ -185,24 +165,16 @@ assert_eq!(system.counters().accepted, 1);")]
         self.0.began.elapsed()
     }
 
-    pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
-        self.0.processes.processes()
-    }
-
-    pub(crate) fn find(&self, identity: u64) -> Option<Arc<dyn AnyProcess>> {
-        self.0.processes.find(identity)
-    }
-
     pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
         &self.0.timeouts
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
-        self.0.defaults.call_timeout
+        self.0.settings.call_timeout
     }
 
     pub(crate) fn capacity(&self) -> Capacity {
-        self.0.defaults.capacity
+        self.0.settings.capacity
     }
 
     pub(crate) fn log(&self) -> &LogQueue {
@@ -217,7 +189,7 @@ assert_eq!(system.counters().accepted, 1);")]
 
     /// Returns `true` if exit reasons of panics contain the location.
     pub(crate) fn has_panic_locations(&self) -> bool {
-        self.0.panic_locations.is_some()
+        self.0.settings.panic_locations.is_some()
     }
 }
 
@@ -261,11 +233,18 @@ impl fmt::Debug for System {
 }
 
 /// The builder of a [`System`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use]
 pub struct SystemBuilder {
-    defaults: Defaults,
+    call_timeout: Duration,
+    capacity: Capacity,
     panic_locations: Option<PanicLocations>,
+}
+
+impl Default for SystemBuilder {
+    fn default() -> Self {
+        Self { call_timeout: DEFAULT_CALL_TIMEOUT, capacity: Capacity::default(), panic_locations: None }
+    }
 }
 
 impl SystemBuilder {
@@ -288,7 +267,7 @@ impl SystemBuilder {
     /// # }
     /// ```
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.defaults.call_timeout = timeout;
+        self.call_timeout = timeout;
         self
     }
 
@@ -311,7 +290,7 @@ impl SystemBuilder {
     /// assert!(matches!(address.cast("second"), Err(SendError::Full(_))));
     /// ```
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
-        self.defaults.capacity = match capacity.into() {
+        self.capacity = match capacity.into() {
             Capacity::Bounded(0) => Capacity::Bounded(1),
             capacity => capacity,
         };
@@ -342,8 +321,7 @@ impl SystemBuilder {
             runtime_gone: AtomicBool::new(false),
             log,
             timeouts: Arc::new(TimerWheel::new()),
-            defaults: self.defaults,
-            panic_locations: self.panic_locations,
+            settings: self,
         }))
     }
 }

@@ -31,9 +31,10 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::wheel::{Key, Tick, Wheel};
-use crate::clock::{FAR, NoTimers, sleep_until};
+use crate::clock::{FAR, sleep_until};
+use crate::error::NoTimers;
 use crate::foreign::{guarded, register_waker};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::Mutex;
 
 /// The shortest timeout that uses the wheel. Its half is many times longer than a tick, and than
 /// usual delays of a ticker.
@@ -145,10 +146,6 @@ impl TimerWheel {
         Self(Mutex::new(State { wheel: Wheel::new(), ticker: None, next_ticker: 0 }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
-    }
-
     /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter must use a timer of its
     /// own runtime: the timeout is short, there is no runtime here or one without timers, or the
     /// ticker runs on another runtime or has not begun yet.
@@ -159,12 +156,12 @@ impl TimerWheel {
         let here = Handle::try_current().ok()?;
         let (waker, now, after) = (waker.clone(), Instant::now(), after.min(FAR));
         let (deadline, half) = (now + after, after / 2);
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
             fresh = Some(Arc::new(TickerSleep::new(now + half).ok()?));
-            state = self.lock();
+            state = self.0.lock();
         }
         let begun = match fresh {
             Some(sleep) if state.ticker.is_none() => Some(state.begin(&here, sleep)),
@@ -203,19 +200,19 @@ impl TimerWheel {
 
     /// Cancels a timeout: its waker is dropped and not woken any more.
     pub(crate) fn cancel(&self, id: &TimeoutId) {
-        let timeout = self.lock().wheel.remove(id.key);
+        let timeout = self.0.lock().wheel.remove(id.key);
         drop(timeout);
     }
 
     /// Returns how often the ticker has checked the wheel.
     #[cfg(all(test, not(model)))]
     pub(super) fn ticker_polls(&self) -> usize {
-        self.lock().wheel.advances()
+        self.0.lock().wheel.advances()
     }
 
     /// Stores the timer that wakes a waiter. Returns the timer if the timeout was cancelled.
     fn hand_over(&self, key: Key, timer: Pin<Box<Sleep>>) -> Option<Pin<Box<Sleep>>> {
-        match self.lock().wheel.get_mut(key) {
+        match self.0.lock().wheel.get_mut(key) {
             Some(Timeout::HandedOver(place)) => place.replace(timer),
             _ => Some(timer),
         }
@@ -225,7 +222,7 @@ impl TimerWheel {
 impl Drop for TimerWheel {
     /// Ends the ticker, which would keep sleeping otherwise.
     fn drop(&mut self) {
-        let ticker = self.lock().ticker.take();
+        let ticker = self.0.lock().ticker.take();
         if let Some(ticker) = ticker {
             let mut sleep = ticker.sleep.0.lock();
             let past = sleep.deadline().checked_sub(FAR).unwrap_or_else(Instant::now);
@@ -288,7 +285,7 @@ impl Ticker {
         // forward afterwards.
         let mut sleep = self.sleep.0.lock();
         let next = {
-            let mut state = wheel.lock();
+            let mut state = wheel.0.lock();
             let State { wheel, ticker, .. } = &mut *state;
             wheel.advance(Instant::now(), |key, timeout| due.extend(Due::take(key, timeout)));
             let next = wheel.next();
@@ -330,7 +327,7 @@ impl Drop for Ticker {
         let Some(wheel) = self.wheel.upgrade() else { return };
         let mut left = Vec::new();
         {
-            let mut state = wheel.lock();
+            let mut state = wheel.0.lock();
             if state.ticker.as_ref().is_some_and(|ticker| ticker.id == self.id) {
                 state.ticker = None;
                 state.wheel.clear(|key, timeout| left.extend(Due::take(key, timeout)));

@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use slab::Slab;
 use tokio::time::Instant;
 
 /// The width of a bucket. The values of one tick are due together.
@@ -42,8 +43,7 @@ pub(super) struct Wheel<T> {
 }
 
 struct Bucket<T> {
-    slots: Vec<Option<Entry<T>>>,
-    free: Vec<u32>,
+    slots: Slab<Entry<T>>,
     /// A lower bound of the ticks of the values that wait here.
     earliest: u64,
     /// `false` if the value with the earliest tick may have been removed.
@@ -69,27 +69,21 @@ pub(super) struct Key {
 }
 
 impl<T> Bucket<T> {
-    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_precise: true };
+    const EMPTY: Self = Self { slots: Slab::new(), earliest: NEVER, is_precise: true };
 
     fn insert(&mut self, entry: Entry<T>) -> u32 {
         if entry.tick <= self.earliest {
             (self.earliest, self.is_precise) = (entry.tick, true);
         }
-        if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = Some(entry);
-            return slot;
-        }
-        self.slots.push(Some(entry));
-        (self.slots.len() - 1) as u32
+        self.slots.insert(entry) as u32
     }
 
     fn remove(&mut self, key: Key) -> Option<Entry<T>> {
-        let place = self.slots.get_mut(key.slot as usize)?;
-        let entry = place.take_if(|entry| entry.id == key.id)?;
-        self.free.push(key.slot);
-        if self.free.len() < self.slots.len() {
+        self.get_mut(key)?;
+        let entry = self.slots.try_remove(key.slot as usize)?;
+        if !self.slots.is_empty() {
             self.is_precise &= entry.tick != self.earliest;
-        } else if self.slots.len() > SPARE_SLOTS {
+        } else if self.slots.capacity() > SPARE_SLOTS {
             *self = Self::EMPTY;
         } else {
             (self.earliest, self.is_precise) = (NEVER, true);
@@ -97,8 +91,12 @@ impl<T> Bucket<T> {
         Some(entry)
     }
 
+    fn get_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
+        self.slots.get_mut(key.slot as usize).filter(|entry| entry.id == key.id)
+    }
+
     fn update_earliest(&mut self) {
-        self.earliest = self.slots.iter().flatten().map(|entry| entry.tick).min().unwrap_or(NEVER);
+        self.earliest = self.slots.iter().map(|(_, entry)| entry.tick).min().unwrap_or(NEVER);
         self.is_precise = true;
     }
 }
@@ -138,9 +136,7 @@ impl<T> Wheel<T> {
 
     /// Returns a value, due or not, unless it was removed.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let slots = &mut self.buckets.get_mut(key.bucket as usize)?.slots;
-        let entry = slots.get_mut(key.slot as usize)?.as_mut()?;
-        (entry.id == key.id).then_some(&mut entry.value)
+        self.buckets.get_mut(key.bucket as usize)?.get_mut(key).map(|entry| &mut entry.value)
     }
 
     /// Removes a value, due or not.
@@ -175,11 +171,10 @@ impl<T> Wheel<T> {
             if bucket.earliest > last {
                 continue;
             }
-            for (slot, place) in (0..).zip(&mut bucket.slots) {
-                let Some(entry) = place.as_mut().filter(|entry| entry.tick <= last) else { continue };
+            for (slot, entry) in bucket.slots.iter_mut().filter(|(_, entry)| entry.tick <= last) {
                 entry.tick = NEVER;
                 self.waiting -= 1;
-                due(Key { id: entry.id, bucket: index, slot }, &mut entry.value);
+                due(Key { id: entry.id, bucket: index, slot: slot as u32 }, &mut entry.value);
             }
             bucket.update_earliest();
         }
@@ -217,7 +212,7 @@ impl<T> Wheel<T> {
     /// Returns the number of slots, including free ones.
     #[cfg(all(test, not(model)))]
     pub(super) fn slots(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.slots.len()).sum()
+        self.buckets.iter().map(|bucket| bucket.slots.capacity()).sum()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, host};
+use perennial_actors::ExitReason;
+use perennial_actors::host::{GAMMA, jitter_sample, mix};
 
 use super::core::{Engine, Mode};
 use super::transition::Transition;
@@ -152,6 +153,7 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return 0.0 };
         let Some(backoff) = &entry.policy.backoff else { return 0.0 };
         let index = key.0 << 32 | u64::from(entry.failures);
-        host::jitter_sample(backoff.seed_or(self.policy.seed).wrapping_add(host::mix(index)))
+        let child = mix(index.wrapping_add(GAMMA));
+        jitter_sample(backoff.seed_or(self.policy.seed).wrapping_add(child).wrapping_add(GAMMA))
     }
 }

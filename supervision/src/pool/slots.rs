@@ -1,6 +1,6 @@
 //! The slots of a pool: the running workers, the due workers, and the slot that a job maps to.
 
-use perennial_actors::host::mix;
+use perennial_actors::host::{GAMMA, mix};
 
 use super::priority_queue::QueuedJob;
 
@@ -99,5 +99,5 @@ impl<I> Slots<I> {
 
 /// Returns how well a slot fits a key: the mixed bits of both.
 pub(super) const fn fit(key: u64, slot: usize) -> u64 {
-    mix(key ^ (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    mix(key ^ (slot as u64 + 1).wrapping_mul(GAMMA))
 }

@@ -9,8 +9,8 @@ use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    DetachEffects, Evicted, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult,
-    PushError, TicketOutcome, WaitsFor,
+    Admission, AnyMailbox, DetachEffects, Evicted, Interest, Mailbox, MailboxConfig, MessageOutcome,
+    NextEvent, ParkResult, PushError, TicketOutcome, WaitsFor,
 };
 
 /// A waker that counts its wake-ups.
@@ -52,6 +52,14 @@ pub(super) enum Outcome {
     Handled,
     Lost(String),
     Evicted,
+}
+
+/// Returns what was granted, or the ticket of a wait.
+fn granted<T>(admission: Admission<T>) -> Result<T, u64> {
+    match admission {
+        Admission::Granted(granted) => Ok(granted),
+        Admission::Waiting(ticket) => Err(ticket),
+    }
 }
 
 /// Why a message was rejected.
@@ -114,9 +122,18 @@ impl Checked {
     pub(super) fn push_or_wait(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
         let pushed = self.queue.push_or_wait(message, WaitsFor::Room, || false, waker);
         self.check();
-        pushed.map_err(|refused| match rejected(&refused) {
+        pushed.map(granted).map_err(|refused| match rejected(&refused) {
             Rejected::Full(message) | Rejected::Closed(message) => message,
         })
+    }
+
+    /// Reserves a place, or returns the ticket of the wait for one.
+    pub(super) fn reserve_or_wait(
+        &self,
+        is_circular: impl FnOnce() -> bool,
+        waker: &Waker,
+    ) -> Result<Result<(), u64>, PushError<()>> {
+        self.queue.reserve_or_wait(is_circular, waker).map(granted)
     }
 
     /// Waits with a message for which there is no room. Returns the ticket and the counter of its

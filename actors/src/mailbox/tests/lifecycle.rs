@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checked::{Checked, Got, Outcome, Rejected, accounts, bounded, failed};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig, ParkResult};
+use crate::mailbox::{AnyMailbox, AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig, ParkResult};
 
 fn hook() -> ExitHook {
     ExitHook { name: None, incarnation: None, run: Box::new(|_| {}) }

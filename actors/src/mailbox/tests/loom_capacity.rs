@@ -6,7 +6,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::loom_protocol::{attached, check, explore, next_message, poll_message, send};
-use crate::mailbox::{Mailbox, MailboxConfig, MessageOutcome, OverflowPolicy};
+use crate::mailbox::{AnyMailbox, Mailbox, MailboxConfig, MessageOutcome, OverflowPolicy};
 
 #[test]
 fn released_place_goes_to_the_first_waiter() {

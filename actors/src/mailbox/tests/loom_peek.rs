@@ -6,7 +6,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::mailbox::{Interest, Mailbox, MailboxConfig, Peek};
+use crate::mailbox::{AnyMailbox, Interest, Mailbox, MailboxConfig, Peek};
 
 /// Explores a mailbox with incarnation 1 attached, while another thread runs `meanwhile`.
 fn explore(meanwhile: fn(&Mailbox<u32>), model: fn(&Mailbox<u32>)) {

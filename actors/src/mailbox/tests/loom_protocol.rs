@@ -15,8 +15,8 @@ use loom::thread;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult, PushError, TicketOutcome,
-    WaitsFor,
+    Admission, AnyMailbox, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult,
+    PushError, TicketOutcome, WaitsFor,
 };
 
 type Shared = Arc<Mailbox<u32>>;
@@ -76,8 +76,8 @@ pub(super) fn send(queue: &Mailbox<u32>, message: u32) -> Result<u64, PushError<
     block_on(poll_fn(|cx| {
         if let Some(message) = message.take() {
             match queue.push_or_wait(message, WaitsFor::Room, || false, cx.waker()) {
-                Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
-                Ok(Err(waiting)) => ticket = Some(waiting),
+                Ok(Admission::Granted(sequence)) => return Poll::Ready(Ok(sequence)),
+                Ok(Admission::Waiting(waiting)) => ticket = Some(waiting),
                 Err(refused) => return Poll::Ready(Err(refused.map(Some))),
             }
         }

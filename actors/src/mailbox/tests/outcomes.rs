@@ -2,7 +2,7 @@
 
 use super::checked::{Checked, Got, Outcome, failed};
 use crate::exit::ExitReason;
-use crate::mailbox::MailboxConfig;
+use crate::mailbox::{AnyMailbox, MailboxConfig};
 
 fn lost(reason: &ExitReason) -> Outcome {
     Outcome::Lost(reason.to_string())

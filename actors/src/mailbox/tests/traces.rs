@@ -8,7 +8,7 @@ use super::checked::{Checked, WakeCounter, accounts, bounded, failed};
 use super::reference::{DetachResult, Reference, Rules};
 use super::reference_capacity::NEVER_MADE;
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachRefused, DetachEffects, Interest, OverflowPolicy, PushError};
+use crate::mailbox::{AnyMailbox, AttachRefused, DetachEffects, Interest, OverflowPolicy, PushError};
 
 /// The caller of an operation: the latest incarnation, or the previous one.
 #[derive(Clone, Copy, Debug)]

@@ -13,12 +13,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::turns::{FIRST, PausePoint, Turns, incarnation};
-use crate::any_process::AnyProcess;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::log::EndKind;
 use crate::pid::Pid;
 use crate::process::Process;
+use crate::system::AnyProcess;
 use crate::system::System;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,7 +79,8 @@ impl Fixture {
 
     /// Returns the links of one incarnation, without the pause point.
     fn linked(&self, number: usize) -> Vec<Pid> {
-        let mut linked = self.pair[number].linked();
+        let mut linked =
+            self.pair[number].relations().lock().as_ref().map(|own| own.list().0).unwrap_or_default();
         linked.retain(|pid| Some(*pid) != self.pause_point.latest_pid());
         linked
     }
@@ -105,7 +106,7 @@ impl Fixture {
                 own.unlink(FIRST, &other);
                 true
             }
-            (Step::End, 0) => own.detach(FIRST, &ExitReason::failed("bad"), EndKind::Started).is_some(),
+            (Step::End, 0) => own.end(FIRST, &ExitReason::failed("bad"), EndKind::Started, false).is_some(),
             (Step::End, _) => own.abandon(FIRST),
         };
         let done = StepRecord { by, step, began, ended: self.now(), succeeded, exits: self.exits(by % 2) };

@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use crate::any_process::{AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Work};
 use crate::control::ControlSignal;
-use crate::counters::MessageStats;
 use crate::exit::ExitReason;
-use crate::mailbox::{ExitCallback, ExitHook, MailboxConfig};
+use crate::mailbox::{AnyMailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
+use crate::system::{AnyProcess, ProcessInfo, ProcessState, RelationsLock, StartOrderSlot, Work};
+use crate::target::Target;
 
 /// Lets one thread run at a time.
 pub(super) struct Turns {
@@ -146,18 +146,6 @@ impl AnyProcess for PausePoint {
         self.process.start_order()
     }
 
-    fn is_vacant(&self) -> bool {
-        self.process.is_vacant()
-    }
-
-    fn is_run_by(&self, task: tokio::task::Id) -> bool {
-        self.process.is_run_by(task)
-    }
-
-    fn poke(&self) {
-        self.process.poke();
-    }
-
     fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
         self
     }
@@ -166,16 +154,24 @@ impl AnyProcess for PausePoint {
         AnyProcess::message_type(&*self.process)
     }
 
+    fn mailbox(&self) -> &dyn AnyMailbox {
+        self.process.mailbox()
+    }
+
+    fn target_of(&self, message_type: &'static str) -> Target {
+        self.process.target_of(message_type)
+    }
+
+    fn waits_for_this_task(&self) -> bool {
+        self.process.waits_for_this_task()
+    }
+
     fn system_key(&self) -> Option<usize> {
         AnyProcess::system_key(&*self.process)
     }
 
-    fn log(&self) -> Option<crate::log::LogQueue> {
+    fn log(&self) -> Option<&crate::log::LogQueue> {
         AnyProcess::log(&*self.process)
-    }
-
-    fn names(&self) -> Vec<std::borrow::Cow<'static, str>> {
-        AnyProcess::names(&*self.process)
     }
 
     fn label(&self) -> Option<Arc<str>> {
@@ -186,23 +182,15 @@ impl AnyProcess for PausePoint {
         AnyProcess::state(&*self.process)
     }
 
-    fn counters(&self) -> MessageStats {
-        self.process.counters()
-    }
-
     fn identity(&self) -> u64 {
         self.process.identity()
     }
 
-    fn latest_incarnation(&self) -> u32 {
-        AnyProcess::latest_incarnation(&*self.process)
+    fn info(&self) -> ProcessInfo {
+        self.process.info()
     }
 
-    fn flags(&self) -> ProcessFlags {
-        self.process.flags()
-    }
-
-    fn suspensions(&self) -> crate::any_process::Suspensions {
+    fn suspensions(&self) -> crate::system::Suspensions {
         self.process.suspensions()
     }
 
@@ -216,34 +204,6 @@ impl AnyProcess for PausePoint {
 
     fn drain(&self, _: ExitReason) -> bool {
         unreachable!("nothing drains it")
-    }
-
-    fn kill(&self) -> bool {
-        self.process.kill()
-    }
-
-    fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
-        self.process.watch(watcher)
-    }
-
-    fn unwatch(&self, id: u64) {
-        self.process.unwatch(id);
-    }
-
-    fn watchers(&self) -> usize {
-        self.process.watchers()
-    }
-
-    fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
-        self.process.hook(hook)
-    }
-
-    fn remove_close_hook(&self, number: u64) -> bool {
-        self.process.remove_close_hook(number)
-    }
-
-    fn has_close_hook(&self, number: u64) -> bool {
-        self.process.has_close_hook(number)
     }
 
     fn pending_restart(&self) -> Option<(ExitReason, Duration)> {

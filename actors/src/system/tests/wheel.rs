@@ -116,7 +116,7 @@ fn clearing_finds_everything_and_the_next_clock_may_be_an_earlier_one() {
 fn a_bucket_gives_the_memory_of_a_burst_back() {
     let (start, mut wheel) = (Instant::now(), Wheel::new());
     let keys: Vec<Key> = (0..100_000).map(|value| wheel.insert(start, TICK * (value % 8), value).0).collect();
-    assert_eq!(wheel.slots(), 100_000);
+    assert!(wheel.slots() >= 100_000);
     assert!(keys.into_iter().all(|key| wheel.remove(key).is_some()));
     assert!(wheel.slots() <= 8 * 64, "{} slots", wheel.slots());
 }

@@ -5,9 +5,6 @@ use std::fmt;
 
 use crate::label::Label;
 
-use super::shared::Process;
-use super::start_order;
-
 /// The actor to which a message was sent, and the type of the message. Errors of send and call
 /// contain it.
 ///
@@ -23,6 +20,10 @@ struct Inner {
 }
 
 impl Target {
+    pub(crate) fn new(label: Option<Label>, message_type: &'static str, is_gone: bool) -> Self {
+        Self(Box::new(Inner { label, message_type, is_gone }))
+    }
+
     /// Returns the path of the actor in its tree, or its type. If it was never started, returns the
     /// id in its spec, or `None` without an id.
     #[must_use]
@@ -76,20 +77,5 @@ impl fmt::Display for Target {
             Some(label) => write!(f, "actor {label:?}"),
             None => f.write_str("the actor"),
         }
-    }
-}
-
-impl<M: Send + 'static> Process<M> {
-    /// Returns this process as the target of an `N`, which is its message or a part of it.
-    pub(crate) fn target<N>(&self) -> Target {
-        self.target_of(type_name::<N>())
-    }
-
-    /// Returns this process as the target of a message of this type.
-    #[cold]
-    pub(crate) fn target_of(&self, message_type: &'static str) -> Target {
-        let id = || start_order::id(self).map(Label::from);
-        let label = self.registration().map(|registration| registration.label.clone()).or_else(id);
-        Target(Box::new(Inner { label, message_type, is_gone: self.is_gone() }))
     }
 }
