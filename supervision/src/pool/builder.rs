@@ -10,7 +10,7 @@ use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, PoolManager, Shared, ThreadWaiter, Threads,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Shared, ThreadWaiter, Threads,
     WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
@@ -28,9 +28,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest time that a worker has, after a drain has timed out, to finish its current job.
 const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The default number of dead jobs that a pool keeps.
-const MAX_DEAD_JOBS: usize = 1000;
 
 /// The specification of a pool: the number of workers, the capacity of the queue, and how both are
 /// treated. A pool is the root of a tree, or a child of any supervisor.
@@ -66,19 +63,9 @@ pub struct Pool<W: Work + 'static> {
     is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
-    close_on_drop: CloseOnDrop,
-}
-
-/// Closes a pool that is dropped without having become part of a tree: no worker will run the jobs
-/// that wait in it.
-struct CloseOnDrop(Option<Box<dyn FnOnce() + Send + Sync>>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(close) = self.0.take() {
-            close();
-        }
-    }
+    /// Closes a pool that is dropped without having become part of a tree: no worker will run the
+    /// jobs that wait in it.
+    close_on_drop: OnDrop,
 }
 
 impl<W: Worker> Pool<W> {
@@ -175,16 +162,16 @@ impl<W: Work + 'static> Pool<W> {
     /// Makes a pool of `R` workers. Each worker starts from the same `args`.
     fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
-        let mut scheduler = Scheduler::new(size.max(), CAPACITY);
-        for slot in size.min()..size.max() {
+        let (min, max) = size.bounds();
+        let mut scheduler = Scheduler::new(max, CAPACITY);
+        for slot in min..max {
             // No worker starts there yet, so no job may wait for one.
             scheduler.set_open(slot, false);
         }
         let weak = supervisor.handle().downgrade();
-        let is_elastic = size.min() < size.max();
-        let shared = Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak));
+        let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
-        let threads = Arc::new(Threads::new(size.max()));
+        let threads = Arc::new(Threads::new(max));
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
@@ -199,7 +186,7 @@ impl<W: Work + 'static> Pool<W> {
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
             id,
-            close_on_drop: CloseOnDrop(Some(Box::new(move || shared.close()))),
+            close_on_drop: OnDrop::new(move || shared.close()),
             user_handle: handle.clone(),
             handle,
             supervisor,
@@ -280,12 +267,13 @@ assert!(other.shutdown().await.is_clean());"#
 
     fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared.clone();
-        self.close_on_drop.0 = None;
+        self.close_on_drop.disarm();
         let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
         if let Some(time) = drain_time {
             self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
         }
-        let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
+        let children: Vec<Child<WorkerMsg>> =
+            (0..self.size.bounds().1).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
         let manager = Child::new::<PoolManager<W>>("manager", (shared.clone(), scale, self.backoff));
         // The manager starts last and stops first: it must start no worker while the others stop.

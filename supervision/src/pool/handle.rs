@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::event::JobEvent;
 use super::job::DeadJob;
-use super::runtime::{ResultSink, Shared};
+use super::runtime::{OnDrop, ResultSink, Shared};
 use super::stats::PoolStats;
 use super::submission::{Submission, SubmitError};
 use super::worker::Work;
@@ -23,7 +23,7 @@ pub struct PoolHandle<W: Work + 'static> {
     pub(super) shared: Arc<Shared<W>>,
     supervisor: SupervisorHandle,
     /// Shared by all handles of a pool that closes when the last of them is dropped.
-    on_last_drop: Option<Arc<OnLastDrop>>,
+    on_last_drop: Option<Arc<OnDrop>>,
 }
 
 /// A handle that does not keep the pool alive, for values that the pool itself owns, such as the
@@ -32,7 +32,7 @@ pub struct PoolHandle<W: Work + 'static> {
 pub struct WeakPoolHandle<W: Work + 'static> {
     shared: Weak<Shared<W>>,
     supervisor: WeakSupervisorHandle,
-    on_last_drop: Option<Weak<OnLastDrop>>,
+    on_last_drop: Option<Weak<OnDrop>>,
 }
 
 impl<W: Work + 'static> WeakPoolHandle<W> {
@@ -63,23 +63,14 @@ impl<W: Work + 'static> fmt::Debug for WeakPoolHandle<W> {
     }
 }
 
-/// Runs an action when the last handle of a pool is dropped.
-struct OnLastDrop(Box<dyn Fn() + Send + Sync>);
-
-impl Drop for OnLastDrop {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 impl<W: Work + 'static> PoolHandle<W> {
     pub(super) const fn new(shared: Arc<Shared<W>>, supervisor: SupervisorHandle) -> Self {
         Self { shared, supervisor, on_last_drop: None }
     }
 
     /// Returns a handle that runs `end` when it and all its clones are dropped.
-    pub(super) fn with_last_drop(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { on_last_drop: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
+    pub(super) fn with_last_drop(&self, end: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { on_last_drop: Some(Arc::new(OnDrop::new(end))), ..self.clone() }
     }
 
     /// Returns the handle of a pool, or `None` if its tree is gone.

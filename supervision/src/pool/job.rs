@@ -96,24 +96,8 @@ impl<E: fmt::Display> fmt::Display for AttemptError<E> {
 impl<E: fmt::Display> fmt::Display for JobError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(failures) => match failures.last() {
-                Some(last) => {
-                    write!(f, "the job failed ({}), last failure: ", Attempts(failures.len()))?;
-                    fmt::Display::fmt(last, f)
-                }
-                None => f.write_str("the job failed"),
-            },
-            Self::ExpiredAfterFailures(failures) => match failures.last() {
-                Some(last) => {
-                    write!(
-                        f,
-                        "the job expired after it failed ({}), last failure: ",
-                        Attempts(failures.len())
-                    )?;
-                    fmt::Display::fmt(last, f)
-                }
-                None => f.write_str("the job expired after it failed"),
-            },
+            Self::Failed(failures) => with_last("the job failed", failures, f),
+            Self::ExpiredAfterFailures(failures) => with_last("the job expired after it failed", failures, f),
             Self::Expired => f.write_str("the job expired before its first attempt"),
             Self::Cancelled => f.write_str("the job was cancelled"),
             Self::Dropped => f.write_str("the pool dropped the job before it completed"),
@@ -123,13 +107,13 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
 
 impl<E: fmt::Debug + fmt::Display> Error for JobError<E> {}
 
-/// A number of attempts, with its noun.
-struct Attempts(usize);
-
-impl fmt::Display for Attempts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0, if self.0 == 1 { "attempt" } else { "attempts" })
-    }
+/// Writes the end of a job, with the number of attempts and the last failure.
+fn with_last<E: fmt::Display>(end: &str, failures: &Failures<E>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(last) = failures.last() else { return f.write_str(end) };
+    let noun = if failures.len() == 1 { "attempt" } else { "attempts" };
+    write!(f, "{end} ({} {noun}), last failure: ", failures.len())?;
+    // With the options of the caller.
+    fmt::Display::fmt(last, f)
 }
 
 /// The number of a job in its pool, in submission order.

@@ -7,42 +7,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::wake_safely;
 use perennial_actors::{Actor, Context, ExitReason};
+use tokio::sync::oneshot;
 
 use super::shared::Shared;
 use crate::policy::Shutdown;
 use crate::pool::worker::Work;
 use crate::spec::Child;
 
-/// A caller that waits until the pool is empty; counted in `drain_waiters` until it is dropped.
-struct DrainGuard<'a, W: Work + 'static>(&'a Shared<W>);
-
-impl<W: Work + 'static> Drop for DrainGuard<'_, W> {
-    fn drop(&mut self) {
-        self.0.lock_state().drain_waiters -= 1;
-    }
-}
-
 impl<W: Work + 'static> Shared<W> {
-    /// Returns a guard that counts the caller as a waiter, or `None` if the wait is over.
-    fn drain_guard(&self) -> Option<DrainGuard<'_, W>> {
-        self.with_queue(|queue| {
-            let is_run_down = queue.state.is_run_down(self.wanted());
-            queue.state.drain_waiters += usize::from(!is_run_down);
-            (!is_run_down).then(|| DrainGuard(self))
-        })
-    }
-
     /// Waits until no job is queued or leased, or the pool drains and no worker is left to run one.
     pub(crate) async fn emptied(&self) {
-        loop {
-            // Registered before the check, so that no notification is missed in between.
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            let Some(_drain_guard) = self.drain_guard() else { return };
-            wake_safely(emptied).await;
+        let wait = || {
+            self.with_queue(|queue| {
+                let (waiter, emptied) = oneshot::channel();
+                queue.state.drain_waiters.push(waiter);
+                (!queue.state.is_run_down(self.wanted())).then_some(emptied)
+            })
+        };
+        while let Some(emptied) = wait() {
+            // The pool is there as long as its queue: the waiter is never dropped unanswered.
+            let _ = emptied.await;
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) type Outcome<W> = Result<<W as Work>::Output, JobError<<W as Work>::E
 pub(crate) type GuardedOutcome<W> = Guarded<Outcome<W>>;
 
 /// The options of a job.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct JobOptions {
     pub(crate) priority: u8,
     pub(crate) attempts: u32,
@@ -36,22 +36,6 @@ pub(crate) struct JobOptions {
     pub(crate) key: Option<u64>,
     /// The slot of the only worker that may run it.
     pub(crate) slot: Option<usize>,
-}
-
-impl Default for JobOptions {
-    fn default() -> Self {
-        Self {
-            priority: 0,
-            attempts: 3,
-            retry_errors: false,
-            backoff: None,
-            time_limit: None,
-            expires_in: None,
-            delay: None,
-            key: None,
-            slot: None,
-        }
-    }
 }
 
 /// The destination of the result.

@@ -122,7 +122,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         let Some(job) = job else { return self.defer_drop(finished) };
         if let Some(since) = finished.since {
             let worked = self.now().saturating_sub(since);
-            self.state.stats.works.count(worked);
+            self.state.works.count(worked);
         }
         match finished.attempt {
             AttemptOutcome::Done(output) => self.job_completed(job.item, output),
@@ -157,7 +157,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         let Next::Job(task, waiting_since) = next else { return None };
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();
-            self.state.stats.waits.count(now.saturating_sub(waiting_since));
+            self.state.waits.count(now.saturating_sub(waiting_since));
             now
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });

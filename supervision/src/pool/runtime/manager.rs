@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_actors::host::sync::Ordering;
 use perennial_actors::{Actor, Context, ExitReason, System};
 
-use super::repair::{Repair, Repairing, Step};
+use super::repair::{Repair, Step};
 use super::shared::{Shared, Tick};
 use crate::log;
 use crate::policy::Backoff;
@@ -96,8 +96,9 @@ impl<W: Work + 'static> PoolManager<W> {
             Step::Idle => None,
             Step::Wait(wait) => Some(wait),
             Step::Reconcile => {
-                let (pool, repairing) = (PoolHandle::of(&self.pool)?, Repairing::begin(&self.pool)?);
-                tokio::spawn(async move { pool.repair(repairing).await });
+                let pool = PoolHandle::of(&self.pool)?;
+                self.pool.is_repairing.store(true, Ordering::Release);
+                tokio::spawn(async move { pool.repair().await });
                 None
             }
         }

@@ -2,12 +2,13 @@
 //! side, and the children of the pool's supervisor.
 
 mod admission;
-mod counters;
 mod drain;
 mod fn_worker;
+mod histogram;
 mod job_state;
 mod lease;
 mod manager;
+mod on_drop;
 mod outcomes;
 mod queue;
 mod repair;
@@ -26,6 +27,7 @@ pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
 pub(crate) use manager::PoolManager;
+pub(crate) use on_drop::OnDrop;
 pub use shared::Routing;
 pub(crate) use shared::{Shared, WorkerMsg};
 pub(crate) use submit::Submit;

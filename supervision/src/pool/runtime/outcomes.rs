@@ -17,7 +17,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         if job.try_complete() {
             self.state.stats.completed += 1;
             self.record(JobEvent::Done(job.id));
-            self.complete(job, output);
+            self.completed = Some((job, output));
         } else {
             self.defer_drop(output);
             self.drop_cancelled(job);

@@ -31,12 +31,12 @@ pub(crate) struct Queue<'a, W: Work + 'static> {
     more_to_wake: Vec<usize>,
     notify_manager: bool,
     /// A job that its worker has completed, and its output.
-    completed: Option<(Arc<JobState<W>>, W::Output)>,
-    effects: Vec<Effect<W>>,
+    pub(crate) completed: Option<(Arc<JobState<W>>, W::Output)>,
+    pub(crate) effects: Vec<Effect<W>>,
 }
 
 /// A rarer effect of a change.
-enum Effect<W: Work + 'static> {
+pub(crate) enum Effect<W: Work + 'static> {
     /// Answers a submitter that waited for room.
     Answer(oneshot::Sender<Admitted<W>>, Admitted<W>),
     /// Delivers an error as the result of a job.
@@ -95,20 +95,17 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(crate) fn stats(&self) -> PoolStats {
         self.with_queue(|queue| {
-            let (scheduler, counters) = (&queue.state.scheduler, &queue.state.stats);
+            let State { scheduler, stats, waits, works, .. } = &*queue.state;
             PoolStats {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
                 running: scheduler.leased(),
-                completed: counters.completed,
-                failed: counters.failed,
-                retried: counters.retried,
-                dropped: counters.dropped,
                 workers: (0..self.workers().len()).filter(|slot| scheduler.is_present(*slot)).count(),
-                wait_p50: counters.waits.percentile(0.5),
-                wait_p99: counters.waits.percentile(0.99),
-                work_p50: counters.works.percentile(0.5),
-                work_p99: counters.works.percentile(0.99),
+                wait_p50: waits.percentile(0.5),
+                wait_p99: waits.percentile(0.99),
+                work_p50: works.percentile(0.5),
+                work_p99: works.percentile(0.99),
+                ..*stats
             }
         })
     }
@@ -164,14 +161,6 @@ impl<W: Work + 'static> Queue<'_, W> {
         self.pool.events.record(event);
     }
 
-    pub(crate) fn complete(&mut self, job: Arc<JobState<W>>, output: W::Output) {
-        self.completed = Some((job, output));
-    }
-
-    pub(crate) fn answer(&mut self, submitter: oneshot::Sender<Admitted<W>>, admitted: Admitted<W>) {
-        self.effects.push(Effect::Answer(submitter, admitted));
-    }
-
     pub(crate) fn fail(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>) {
         self.effects.push(Effect::Fail(job, error));
     }
@@ -209,7 +198,9 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Unlocks the queue and performs the effects. Returns the values to drop.
     fn unlock(mut self) -> Vec<Deferred> {
-        if self.state.drain_waiters > 0 && !self.is_synced {
+        self.state.drain_waiters.retain(|waiter| !waiter.is_closed());
+        let is_awaited = !self.state.drain_waiters.is_empty();
+        if is_awaited && !self.is_synced {
             self.drain_buffer();
         }
         self.clear_if_no_worker();
@@ -225,7 +216,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         if credit > 0 {
             pool.submit_buffer.lock().credit = credit;
         }
-        let is_emptied = state.drain_waiters > 0 && state.is_run_down(pool.wanted());
+        let is_emptied = is_awaited && state.is_run_down(pool.wanted());
+        let drained = if is_emptied { mem::take(&mut state.drain_waiters) } else { Vec::new() };
         drop(state);
         to_wake.into_iter().chain(more_to_wake).for_each(|slot| pool.wake_worker(slot));
         if notify_manager {
@@ -244,8 +236,11 @@ impl<W: Work + 'static> Queue<'_, W> {
                 Effect::Drop(value) => values.push(value),
             }
         }
-        if is_emptied {
-            ignore_panic(|| pool.emptied.notify_waiters());
+        // A waiter may be gone, and its waker may panic.
+        for waiter in drained {
+            ignore_panic(|| {
+                let _ = waiter.send(());
+            });
         }
         values
     }

@@ -5,13 +5,13 @@
 //! that declined to start, or whose manual start failed. The manager detects these workers and
 //! starts them after a delay, which grows with each failure.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::sync::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::on_drop::OnDrop;
 use super::shared::Shared;
 use crate::policy::Backoff;
 use crate::pool::handle::PoolHandle;
@@ -77,27 +77,14 @@ impl<W: Work + 'static> Shared<W> {
     }
 }
 
-/// A repair in progress. The manager is notified when it is over.
-pub(crate) struct Repairing<W: Work + 'static>(Arc<Shared<W>>);
-
-impl<W: Work + 'static> Repairing<W> {
-    /// Begins a repair, unless one is in progress.
-    pub(crate) fn begin(pool: &Arc<Shared<W>>) -> Option<Self> {
-        let in_progress = pool.is_repairing.swap(true, Ordering::AcqRel);
-        (!in_progress).then(|| Self(pool.clone()))
-    }
-}
-
-impl<W: Work + 'static> Drop for Repairing<W> {
-    fn drop(&mut self) {
-        self.0.is_repairing.store(false, Ordering::Release);
-        self.0.notify_manager();
-    }
-}
-
 impl<W: Work + 'static> PoolHandle<W> {
     /// Starts all missing workers concurrently, and stops surplus ones.
-    pub(crate) async fn repair(&self, _repairing: Repairing<W>) {
+    pub(crate) async fn repair(&self) {
+        let pool = self.shared.clone();
+        let _over = OnDrop::new(move || {
+            pool.is_repairing.store(false, Ordering::Release);
+            pool.notify_manager();
+        });
         let (shared, mut starting) = (&self.shared, JoinSet::new());
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use perennial_actors::host::{add_time, dispose_each};
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::counters::{Counters, is_sampled};
+use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
@@ -18,6 +18,7 @@ use super::wait_queue::WaitQueue;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
 use crate::pool::scheduler::{Phase, Scheduler, Time};
+use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
 use crate::supervisor::WeakSupervisorHandle;
 
@@ -60,8 +61,6 @@ pub(crate) struct Shared<W: Work + 'static> {
     manager: OnceLock<Address<Tick>>,
     /// Weak, because the supervisor owns its children, and they own this.
     pub(crate) supervisor: WeakSupervisorHandle,
-    /// Notified when no job is queued or runs.
-    pub(crate) emptied: Notify,
     pub(in crate::pool) events: Events,
     /// The target number of workers.
     wanted: AtomicUsize,
@@ -73,13 +72,24 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
 
+/// The default number of dead jobs that a pool keeps.
+const MAX_DEAD_JOBS: usize = 1000;
+
+/// The default number of attempts of a job.
+const ATTEMPTS: u32 = 3;
+
 /// The scheduler of the jobs of a pool.
 pub(crate) type Jobs<W> = Scheduler<Arc<JobState<W>>>;
 
 /// The state behind the lock of the queue.
 pub(crate) struct State<W: Work + 'static> {
     pub(crate) scheduler: Jobs<W>,
-    pub(crate) stats: Counters,
+    /// The counters. The other statistics are computed on demand.
+    pub(crate) stats: PoolStats,
+    /// How long jobs waited before they started.
+    pub(crate) waits: Histogram,
+    /// The durations of attempts.
+    pub(crate) works: Histogram,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
     pub(crate) routing: Routing,
@@ -95,8 +105,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) is_checking_workers: bool,
     /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(crate) handles_dropped: bool,
-    /// The number of callers that wait until the pool is empty.
-    pub(crate) drain_waiters: usize,
+    /// The callers that wait until the pool is empty.
+    pub(crate) drain_waiters: Vec<oneshot::Sender<()>>,
     /// `true` if the tree of the pool has ended.
     pub(crate) tree_ended: bool,
     /// `true` if the pool rejects jobs because its tree stops after they are finished.
@@ -110,22 +120,23 @@ impl<W: Work + 'static> Shared<W> {
         scheduler: Jobs<W>,
         wanted: usize,
         times_all_jobs: bool,
-        max_dead: usize,
         supervisor: WeakSupervisorHandle,
     ) -> Self {
         let state = State {
             scheduler,
-            stats: Counters::default(),
+            stats: PoolStats::default(),
+            waits: Histogram::default(),
+            works: Histogram::default(),
             dead: VecDeque::new(),
-            max_dead,
+            max_dead: MAX_DEAD_JOBS,
             routing: Routing::default(),
-            options: JobOptions::default(),
+            options: JobOptions { attempts: ATTEMPTS, ..JobOptions::default() },
             next_tick: None,
             waiters: WaitQueue::new(),
             scaling_idle: false,
             is_checking_workers: false,
             handles_dropped: false,
-            drain_waiters: 0,
+            drain_waiters: Vec::new(),
             tree_ended: false,
             is_draining: false,
             is_watching: false,
@@ -138,7 +149,6 @@ impl<W: Work + 'static> Shared<W> {
             workers: OnceLock::new(),
             manager: OnceLock::new(),
             supervisor,
-            emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),

@@ -18,23 +18,12 @@ pub(crate) enum QueueId {
     Except(usize),
 }
 
-/// The queues of one slot.
-#[derive(Debug)]
-struct SlotQueues<I> {
-    keyed: PriorityQueue<I>,
-    routed: PriorityQueue<I>,
-    except: PriorityQueue<I>,
-}
+/// The queues of one slot, by kind.
+type SlotQueues<I> = [PriorityQueue<I>; 3];
 
-impl<I> Default for SlotQueues<I> {
-    fn default() -> Self {
-        Self {
-            keyed: PriorityQueue::default(),
-            routed: PriorityQueue::default(),
-            except: PriorityQueue::default(),
-        }
-    }
-}
+const KEYED: usize = 0;
+const ROUTED: usize = 1;
+const EXCEPT: usize = 2;
 
 /// All queued jobs, each in one place.
 #[derive(Debug)]
@@ -77,7 +66,7 @@ impl<I> JobQueues<I> {
 
     /// Returns the number of jobs that only this worker may run.
     pub(crate) fn reserved_for(&self, slot: usize) -> usize {
-        self.slots.get(slot).map_or(0, |own| own.keyed.len() + own.routed.len())
+        self.slots.get(slot).map_or(0, |own| own[KEYED].len() + own[ROUTED].len())
     }
 
     /// Returns `true` if there is a job that a worker may not run because it failed it.
@@ -107,9 +96,9 @@ impl<I> JobQueues<I> {
         let Self { shared, slots, .. } = self;
         match queue {
             QueueId::Shared => None,
-            QueueId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own.keyed),
-            QueueId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own.routed),
-            QueueId::Except(slot) => slots.get_mut(slot).map(|own| &mut own.except),
+            QueueId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own[KEYED]),
+            QueueId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own[ROUTED]),
+            QueueId::Except(slot) => slots.get_mut(slot).map(|own| &mut own[EXCEPT]),
         }
         .unwrap_or(shared)
     }
@@ -144,33 +133,24 @@ impl<I> JobQueues<I> {
                 first = (queue, rank);
             }
         };
-        consider(QueueId::Keyed(slot), own.keyed.first());
-        consider(QueueId::Routed(slot), own.routed.first());
+        consider(QueueId::Keyed(slot), own[KEYED].first());
+        consider(QueueId::Routed(slot), own[ROUTED].first());
         for except in self.excepted.iter().filter(|except| is_alone || **except != slot) {
-            consider(QueueId::Except(*except), self.slots[*except].except.first());
+            consider(QueueId::Except(*except), self.slots[*except][EXCEPT].first());
         }
         first.1.map(|_| first.0)
     }
 
     fn forget_if_empty(&mut self, queue: QueueId) {
         if let QueueId::Except(slot) = queue {
-            if self.slots[slot].except.is_empty() {
+            if self.slots[slot][EXCEPT].is_empty() {
                 self.excepted.remove(&slot);
             }
         }
     }
 
-    /// Removes the jobs that routing assigned to this worker.
-    pub(crate) fn take_routed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
-        self.take(QueueId::Routed(slot))
-    }
-
-    /// Removes the jobs that a key or a pin assigned to this worker.
-    pub(crate) fn take_keyed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
-        self.take(QueueId::Keyed(slot))
-    }
-
-    fn take(&mut self, queue: QueueId) -> Vec<QueuedJob<I>> {
+    /// Removes the jobs of a queue.
+    pub(crate) fn take(&mut self, queue: QueueId) -> Vec<QueuedJob<I>> {
         let jobs: Vec<_> = self.queue(queue).drain().collect();
         jobs.iter().for_each(|job| self.untrack(job));
         jobs
@@ -231,9 +211,8 @@ impl<I> JobQueues<I> {
 
     /// Removes all jobs.
     pub(crate) fn clear(&mut self) -> Vec<I> {
-        let own = self.slots.iter_mut().flat_map(|own| [&mut own.keyed, &mut own.routed, &mut own.except]);
-        let mut all: Vec<QueuedJob<I>> =
-            own.chain([&mut self.shared]).flat_map(PriorityQueue::drain).collect();
+        let queues = self.slots.iter_mut().flatten().chain([&mut self.shared]);
+        let mut all: Vec<QueuedJob<I>> = queues.flat_map(PriorityQueue::drain).collect();
         all.extend(std::mem::take(&mut self.delayed).into_values());
         self.due.clear();
         self.excepted.clear();
@@ -244,8 +223,7 @@ impl<I> JobQueues<I> {
 
     /// Returns since when the oldest job has waited for a worker.
     pub(crate) fn oldest(&self) -> Option<Duration> {
-        let own = self.slots.iter().flat_map(|own| [&own.keyed, &own.routed, &own.except]);
-        own.chain([&self.shared]).filter_map(PriorityQueue::oldest).min()
+        self.slots.iter().flatten().chain([&self.shared]).filter_map(PriorityQueue::oldest).min()
     }
 
     fn track(&mut self, job: &QueuedJob<I>) {

@@ -1,6 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
+use super::job_queues::QueueId;
 use super::rate::Rate;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
@@ -62,8 +63,8 @@ impl<I> Scheduler<I> {
             // The worker may have looked for a job before its slot was open.
             return self.mark_busy(slot).into_iter().collect();
         }
-        let mut to_requeue = self.queues.take_routed(slot);
-        to_requeue.extend(self.queues.take_keyed(slot));
+        let mut to_requeue = self.queues.take(QueueId::Routed(slot));
+        to_requeue.extend(self.queues.take(QueueId::Keyed(slot)));
         // The worker may have been woken for a job that it may no longer run.
         self.requeue(to_requeue)
     }

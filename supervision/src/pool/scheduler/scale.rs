@@ -26,17 +26,11 @@ impl From<RangeInclusive<usize>> for PoolSize {
 }
 
 impl PoolSize {
-    pub(crate) fn max(&self) -> usize {
+    /// Returns the minimum and the maximum.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
         match self {
-            Self::Fixed(workers) => *workers,
-            Self::Between(bounds) => (*bounds.end()).max(*bounds.start()),
-        }
-    }
-
-    pub(crate) fn min(&self) -> usize {
-        match self {
-            Self::Fixed(workers) => *workers,
-            Self::Between(bounds) => *bounds.start(),
+            Self::Fixed(workers) => (*workers, *workers),
+            Self::Between(bounds) => (*bounds.start(), (*bounds.end()).max(*bounds.start())),
         }
     }
 }
@@ -66,7 +60,7 @@ pub(crate) struct Scale {
 
 impl Scale {
     pub(crate) fn of(size: &PoolSize, max_wait: Duration, cool_down: Duration) -> Option<Self> {
-        let (min, max) = (size.min(), size.max());
+        let (min, max) = size.bounds();
         (min < max).then_some(Self { min, max, max_wait, cool_down, calm_since: None })
     }
 

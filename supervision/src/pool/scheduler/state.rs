@@ -323,7 +323,7 @@ impl<I> Scheduler<I> {
         }
         self.slots.change(slot, |place| place.is_occupied = false);
         self.mark_busy(slot);
-        let to_requeue = self.queues.take_routed(slot);
+        let to_requeue = self.queues.take(QueueId::Routed(slot));
         (job, self.requeue(to_requeue))
     }
 

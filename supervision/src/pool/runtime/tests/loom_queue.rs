@@ -51,7 +51,7 @@ impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak));
+        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, weak));
         let (system, mut worker_ids, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(MailboxConfig::default());

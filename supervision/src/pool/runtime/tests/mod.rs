@@ -2,7 +2,7 @@
 //! and workers under loom.
 
 #[cfg(not(model))]
-mod counters;
+mod histogram;
 #[cfg(model)]
 mod loom_queue;
 #[cfg(not(model))]

@@ -1,17 +1,6 @@
-//! The counters of a pool, and the distribution of its times.
+//! The distribution of the wait and work times of jobs.
 
 use std::time::Duration;
-
-/// The counters of a pool.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) completed: u64,
-    pub(crate) failed: u64,
-    pub(crate) retried: u64,
-    pub(crate) dropped: u64,
-    pub(crate) waits: Histogram,
-    pub(crate) works: Histogram,
-}
 
 /// A histogram of durations with an error of at most one eighth, in constant memory.
 #[derive(Clone)]

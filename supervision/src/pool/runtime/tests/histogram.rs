@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::pool::runtime::counters::Histogram;
+use crate::pool::runtime::histogram::Histogram;
 
 #[test]
 fn an_empty_histogram_has_zero_percentiles() {
