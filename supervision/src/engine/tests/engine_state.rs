@@ -259,7 +259,7 @@ fn exit_of_a_stopped_child_is_an_error_unless_it_was_asked_for() {
         (brutal, ExitReason::failed("no"), true),
         (brutal_permanent, ExitReason::Killed, false),
     ] {
-        let mut world = World::up(STATIC, &[child.clone()]);
+        let mut world = World::up(STATIC, std::slice::from_ref(&child));
         world.ask(1, terminate("0"));
         let actions = world.end(FIRST, reason.clone());
         assert_eq!(reports(&actions, "ShutdownError"), is_error, "{child:?}, {reason:?}: {actions:?}");
