@@ -1,15 +1,18 @@
 //! What the engine says of itself, reports and waits for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Suspensions;
 
 use crate::engine::{
     Action, ChildKey, Engine, Event, Policy, Request, RequestError, RequestId, StartId, State,
     SupervisorExit, Target,
 };
 use crate::policy::{
-    AutoShutdown, ChildKind, ChildPolicy, Intensity, Restart, Shutdown, Strategy, SupervisorKind,
+    AutoShutdown, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
+    SupervisorKind,
 };
 use crate::tree::ChildState;
 
@@ -259,7 +262,7 @@ fn exit_of_a_stopped_child_is_an_error_unless_it_was_asked_for() {
         (brutal, ExitReason::failed("no"), true),
         (brutal_permanent, ExitReason::Killed, false),
     ] {
-        let mut world = World::up(STATIC, &[child.clone()]);
+        let mut world = World::up(STATIC, std::slice::from_ref(&child));
         world.ask(1, terminate("0"));
         let actions = world.end(FIRST, reason.clone());
         assert_eq!(reports(&actions, "ShutdownError"), is_error, "{child:?}, {reason:?}: {actions:?}");
@@ -314,4 +317,23 @@ fn children_of_a_group_restart_are_shown_as_restarting_and_waiting() {
 fn children_of_a_static_supervisor_are_found_by_id() {
     let world = World::up(STATIC, &[ChildPolicy::default(), ChildPolicy::default()]);
     assert_eq!(["0", "1", "2"].map(|id| world.engine.find(id)), [Some(FIRST), Some(SECOND_CHILD), None]);
+}
+
+#[test]
+fn unresponsive_child_that_is_terminated_is_significant_no_more() {
+    let kind =
+        SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::AllSignificant };
+    let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
+    let liveness = Some(Arc::new(Liveness { probe: Some(probe), ..Liveness::default() }));
+    let significant = ChildPolicy { significant: true, ..of(Restart::Transient) };
+    let mut world = World::up(kind, &[significant.clone(), ChildPolicy { liveness, ..significant }]);
+    world.tick();
+    let actions = world.tick();
+    let [Action::CheckBusy { key: SECOND_CHILD, run }] = actions[..] else { panic!("{actions:?}") };
+    let suspensions = Suspensions::default();
+    world.happen(Event::BusyChecked { key: SECOND_CHILD, run, busy: None, suspensions });
+    assert!(world.engine.view(SECOND_CHILD).is_some_and(|view| view.shown == ChildState::Stopping));
+    assert_eq!(answered(&world.ask(1, terminate("1"))), []);
+    let actions = world.end(FIRST, ExitReason::Normal);
+    assert!(actions.iter().any(|action| matches!(action, Action::BeginShutdown)), "{actions:?}");
 }
