@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::job_state::{JobOptions, JobState, NewJob};
-use super::queue::{Effect, Queue};
+use super::queue::{Queue, QueueEffect};
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
 use crate::pool::event::JobEvent;
@@ -98,7 +98,7 @@ impl<W: Work + 'static> Queue<'_, W> {
             let is_open = self.state.is_open();
             let admitted =
                 if is_open { Ok(self.insert(new_job)) } else { Err(SubmitError::Closed(new_job.job)) };
-            self.effects.push(Effect::Answer(submitter, admitted));
+            self.effects.push(QueueEffect::Answer(submitter, admitted));
         }
     }
 }

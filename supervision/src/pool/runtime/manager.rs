@@ -42,7 +42,7 @@ impl<W: Work + 'static> Actor for PoolManager<W> {
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         let (now, (next, is_partial), load, scaling_idle) = self.pool.with_queue(|queue| {
-            // Read before the rate allows more starts: while it does not, more workers are of no use.
+            // Read before the rate allows more starts: until then, more workers are of no use.
             let queued = queue.state.scheduler.runnable();
             let (due, now) = (queue.tick(), queue.now());
             let scheduler = &queue.state.scheduler;

@@ -32,11 +32,11 @@ pub(crate) struct Queue<'a, W: Work + 'static> {
     notify_manager: bool,
     /// A job that its worker has completed, and its output.
     pub(crate) completed: Option<(Arc<JobState<W>>, W::Output)>,
-    pub(crate) effects: Vec<Effect<W>>,
+    pub(crate) effects: Vec<QueueEffect<W>>,
 }
 
 /// A rarer effect of a change.
-pub(crate) enum Effect<W: Work + 'static> {
+pub(crate) enum QueueEffect<W: Work + 'static> {
     /// Answers a submitter that waited for room.
     Answer(oneshot::Sender<Admitted<W>>, Admitted<W>),
     /// Delivers an error as the result of a job.
@@ -162,11 +162,11 @@ impl<W: Work + 'static> Queue<'_, W> {
     }
 
     pub(crate) fn fail(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>) {
-        self.effects.push(Effect::Fail(job, error));
+        self.effects.push(QueueEffect::Fail(job, error));
     }
 
     pub(crate) fn defer_drop(&mut self, value: impl Send + 'static) {
-        self.effects.push(Effect::Drop(Box::new(Guarded::new(value))));
+        self.effects.push(QueueEffect::Drop(Box::new(Guarded::new(value))));
     }
 
     /// Makes the manager check whether each of the wanted workers runs.
@@ -231,9 +231,11 @@ impl<W: Work + 'static> Queue<'_, W> {
         let mut values = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Answer(submitter, admitted) => pool.answer(submitter, admitted),
-                Effect::Fail(job, error) => values.push(Box::new((job.deliver(Err(error)), job)) as Deferred),
-                Effect::Drop(value) => values.push(value),
+                QueueEffect::Answer(submitter, admitted) => pool.answer(submitter, admitted),
+                QueueEffect::Fail(job, error) => {
+                    values.push(Box::new((job.deliver(Err(error)), job)) as Deferred)
+                }
+                QueueEffect::Drop(value) => values.push(value),
             }
         }
         // A waiter may be gone, and its waker may panic.
