@@ -271,15 +271,15 @@ fn exit_of_a_stopped_child_is_an_error_unless_it_was_asked_for() {
 }
 
 #[test]
-fn killed_worker_is_abandoned_after_the_grace_and_a_supervisor_never() {
-    for (kind, is_abandoned) in [(ChildKind::Worker, true), (ChildKind::Supervisor, false)] {
+fn killed_worker_has_grace_after_the_grace_and_a_supervisor_never() {
+    for (kind, has_grace) in [(ChildKind::Worker, true), (ChildKind::Supervisor, false)] {
         let child = ChildPolicy { kind, shutdown: Shutdown::Timeout(SECOND), ..ChildPolicy::default() };
         let mut world = World::up(STATIC, &[child]);
         world.ask(1, terminate("0"));
         let actions = world.tick();
         assert!(matches!(actions.last(), Some(Action::Kill { key: FIRST })), "{actions:?}");
-        assert_eq!(world.engine.next_deadline(), is_abandoned.then(|| world.now + SECOND));
-        if is_abandoned {
+        assert_eq!(world.engine.next_deadline(), has_grace.then(|| world.now + SECOND));
+        if has_grace {
             let actions = world.tick();
             assert!(matches!(actions.first(), Some(Action::Abandon { key: FIRST })), "{actions:?}");
             assert!(reports(&actions, "ShutdownError"), "an abandoned child did not stop in order");
