@@ -147,7 +147,8 @@ impl Engine {
             State::Starting { cause, timed_out: true, .. } => {
                 self.start_failed(key, cause, ExitReason::StartTimedOut);
             }
-            // The child declined to start. That is no failure: it stays stopped, and nothing is retried.
+            // The child declined to start. That is no failure: it stays stopped, and nothing is
+            // retried.
             State::Starting { cause, .. } if matches!(reason, ExitReason::Ignore) => {
                 self.mark_stopped(key, &ExitReason::Ignore);
                 self.start_done(key, cause, RequestOk::Ignored);
