@@ -166,7 +166,7 @@ fn is_gap<T>((_, value): &(u64, Option<T>)) -> bool {
     value.is_none()
 }
 
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 

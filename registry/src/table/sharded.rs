@@ -106,7 +106,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 }
 
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

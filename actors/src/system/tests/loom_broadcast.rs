@@ -31,6 +31,6 @@ fn subscriber_receives_recorded_values_in_order_and_is_woken_for_each() {
             })
         });
         assert_eq!([(); 2].map(|()| block_on(subscriber.next())), [Some(1), Some(2)]);
-        senders.map(|sender| sender.join().expect("the sender is done"));
+        senders.into_iter().for_each(|sender| sender.join().expect("the sender is done"));
     });
 }
