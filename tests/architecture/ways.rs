@@ -22,7 +22,6 @@ fn every_hop_is_a_function_that_exists() {
 }
 
 #[test]
-#[ignore = "a request has 14 hops"]
 fn the_ways_are_short() {
     let ways = ways(&section("Ways through it"));
     for (name, most) in LIMITS {
