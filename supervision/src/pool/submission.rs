@@ -13,7 +13,7 @@ use perennial_actors::host::{Carried, CarriesValue};
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::job_handle::JobHandle;
+use super::job::JobHandle;
 use super::runtime::{AdmitError, JobOptions, NewJob, ResultSink, Shared, Submit};
 use super::worker::Work;
 use crate::policy::Backoff;
