@@ -303,8 +303,9 @@ assert_eq!(squares.stats().completed, 1);")]
     }
 
     /// Returns the future that submits the job, with this destination of its result.
-    pub(super) fn submit_to(self, sink: ResultSink<W>) -> Submit<W> {
-        Submit::new(self.pool, NewJob { sink, ..self.new_job })
+    pub(super) fn submit_to(mut self, sink: ResultSink<W>) -> Submit<W> {
+        self.new_job.sink = sink;
+        Submit::new(self.pool, self.new_job)
     }
 }
 
