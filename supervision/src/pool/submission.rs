@@ -13,7 +13,7 @@ use perennial_actors::host::{Carried, CarriesValue};
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::job_handle::JobHandle;
+use super::job::JobHandle;
 use super::runtime::{AdmitError, JobOptions, NewJob, ResultSink, Shared, Submit};
 use super::worker::Work;
 use crate::policy::Backoff;
@@ -303,8 +303,9 @@ assert_eq!(squares.stats().completed, 1);")]
     }
 
     /// Returns the future that submits the job, with this destination of its result.
-    pub(super) fn submit_to(self, sink: ResultSink<W>) -> Submit<W> {
-        Submit::new(self.pool, NewJob { sink, ..self.new_job })
+    pub(super) fn submit_to(mut self, sink: ResultSink<W>) -> Submit<W> {
+        self.new_job.sink = sink;
+        Submit::new(self.pool, self.new_job)
     }
 }
 

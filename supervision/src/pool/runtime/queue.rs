@@ -198,8 +198,11 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Unlocks the queue and performs the effects. Returns the values to drop.
     fn unlock(mut self) -> Vec<Deferred> {
-        self.state.drain_waiters.retain(|waiter| !waiter.is_closed());
-        let is_awaited = !self.state.drain_waiters.is_empty();
+        let mut is_awaited = !self.state.drain_waiters.is_empty();
+        if is_awaited {
+            self.state.drain_waiters.retain(|waiter| !waiter.is_closed());
+            is_awaited = !self.state.drain_waiters.is_empty();
+        }
         if is_awaited && !self.is_synced {
             self.drain_buffer();
         }

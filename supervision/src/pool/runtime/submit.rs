@@ -1,7 +1,6 @@
 //! The submission of a job: it is admitted at once, or after a wait for room.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,13 +18,10 @@ use crate::pool::worker::Work;
 /// The future that submits a job when there is room. Dropping it discards a job that waits.
 pub(crate) struct Submit<W: Work + 'static> {
     pub(crate) pool: Arc<Shared<W>>,
-    state: State<W>,
-}
-
-enum State<W: Work + 'static> {
-    New(NewJob<W>),
-    Waiting(PendingAdmission<W>),
-    Done,
+    /// The job, until the first poll.
+    new_job: Option<NewJob<W>>,
+    /// The wait for room, until the answer.
+    pending: Option<PendingAdmission<W>>,
 }
 
 /// No part of it is pinned.
@@ -33,7 +29,7 @@ impl<W: Work + 'static> Unpin for Submit<W> {}
 
 impl<W: Work + 'static> Submit<W> {
     pub(crate) const fn new(pool: Arc<Shared<W>>, new_job: NewJob<W>) -> Self {
-        Self { pool, state: State::New(new_job) }
+        Self { pool, new_job: Some(new_job), pending: None }
     }
 }
 
@@ -41,27 +37,24 @@ impl<W: Work + 'static> Future for Submit<W> {
     type Output = Admitted<W>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Admitted<W>> {
-        let mut pending = match mem::replace(&mut self.state, State::Done) {
-            State::New(new_job) => match self.pool.admit(new_job) {
+        if let Some(new_job) = self.new_job.take() {
+            match self.pool.admit(new_job) {
                 Ok(job) => return Poll::Ready(Ok(job)),
                 Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                Err(AdmitError::Full(new_job)) => self.pool.wait_for_room(new_job),
-            },
-            State::Waiting(pending) => pending,
-            State::Done => return Poll::Pending,
-        };
-        if let Poll::Ready(Ok(admitted)) = Pin::new(&mut pending.answer).poll(cx) {
-            return Poll::Ready(admitted);
+                Err(AdmitError::Full(new_job)) => self.pending = Some(self.pool.wait_for_room(new_job)),
+            }
         }
-        self.state = State::Waiting(pending);
-        Poll::Pending
+        let Some(pending) = &mut self.pending else { return Poll::Pending };
+        let Poll::Ready(Ok(admitted)) = Pin::new(&mut pending.answer).poll(cx) else { return Poll::Pending };
+        self.pending = None;
+        Poll::Ready(admitted)
     }
 }
 
 impl<W: Work + 'static> Drop for Submit<W> {
     /// Leaves the wait queue. A job that was admitted unobserved is cancelled.
     fn drop(&mut self) {
-        let State::Waiting(mut pending) = mem::replace(&mut self.state, State::Done) else { return };
+        let Some(mut pending) = self.pending.take() else { return };
         pending.answer.close();
         let waiter = self.pool.lock_state().waiters.remove(&pending);
         ignore_panic(|| drop(waiter));
