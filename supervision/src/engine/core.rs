@@ -75,7 +75,8 @@ impl Engine {
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
-            Event::ContinueShutdown => self.stop_next_batch(),
+            Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
+            Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
             Event::BusyChecked { key, run, busy, suspensions } => {
                 self.on_busy_checked(key, run, busy, suspensions)

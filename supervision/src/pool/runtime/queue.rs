@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use perennial_actors::host::sync::MutexGuard;
-use perennial_actors::host::{Guarded, dispose_each, ignore_panic};
+use perennial_actors::host::{dispose_each, drop_each, ignore_panic};
 use tokio::sync::oneshot;
 
 use super::job_state::{Admitted, JobState};
@@ -45,14 +45,16 @@ pub(crate) enum QueueEffect<W: Work + 'static> {
     Drop(Deferred),
 }
 
-/// A value that is dropped under no lock, and under a panic guard.
+/// A value that is dropped under no lock.
 pub(crate) type Deferred = Box<dyn Send>;
 
 impl<W: Work + 'static> Shared<W> {
     /// Locks the queue, drains the submit buffer into the scheduler, runs `change`, unlocks the
     /// queue and performs the effects.
     pub(crate) fn with_queue<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
-        self.run(true, change).0
+        let (result, values) = self.run(true, change);
+        drop_each(values);
+        result
     }
 
     /// Like `with_queue`, in the task of a supervisor: users' values are dropped in another task.
@@ -65,7 +67,9 @@ impl<W: Work + 'static> Shared<W> {
     /// Like `with_queue`, for a worker whose next job is in the scheduler: the submit buffer is not
     /// drained.
     pub(crate) fn with_scheduler<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
-        self.run(false, change).0
+        let (result, values) = self.run(false, change);
+        drop_each(values);
+        result
     }
 
     /// Changes the scheduler, and wakes the workers that `change` returns.
@@ -166,7 +170,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     }
 
     pub(crate) fn defer_drop(&mut self, value: impl Send + 'static) {
-        self.effects.push(QueueEffect::Drop(Box::new(Guarded::new(value))));
+        self.effects.push(QueueEffect::Drop(Box::new(value)));
     }
 
     /// Makes the manager check whether each of the wanted workers runs.
