@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perennial_actors::host::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use perennial_actors::System;
+use perennial_actors::host::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use tokio::runtime::{self, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time;

@@ -1,9 +1,8 @@
 //! The reports of a supervisor: to the log, the subscribers, the statistics of the system, and the
 //! shutdown report.
 
-
-use perennial_actors::host::sync::{AtomicU64, Ordering};
 use perennial_actors::System;
+use perennial_actors::host::sync::{AtomicU64, Ordering};
 
 use super::run::Driver;
 use crate::engine::ChildKey;

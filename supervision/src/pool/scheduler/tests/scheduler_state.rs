@@ -7,8 +7,8 @@ use super::model::{job, ms};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate::Rate;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
-use crate::pool::scheduler::{Next, Phase, Scheduler};
 use crate::pool::scheduler::slots::fit;
+use crate::pool::scheduler::{Next, Phase, Scheduler};
 
 /// A scheduler with this capacity whose workers have started and not asked for a job.
 fn scheduler(workers: usize, capacity: usize) -> Scheduler<u64> {
