@@ -292,3 +292,36 @@ const fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
 }
+
+/// A waker that panics when it is dropped.
+struct Fragile;
+
+impl Wake for Fragile {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("dropped"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_and_a_drain_whose_waker_panics_as_it_is_dropped_leave_the_pool() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(1), journal)).await;
+    let _busy = running.submit(long(0, ms(10)));
+    quiet().await;
+    let _queued = running.submit(quick(1));
+    let mut submission = Box::pin(running.pool.submit(quick(2)).into_future());
+    let mut drained = Box::pin(running.pool.drain());
+    let (first, second) = (Waker::from(Arc::new(Fragile)), Waker::from(Arc::new(Fragile)));
+    assert!(submission.as_mut().poll(&mut Context::from_waker(&first)).is_pending());
+    assert!(drained.as_mut().poll(&mut Context::from_waker(&second)).is_pending());
+    drop((first, second));
+    drop(submission);
+    drop(drained);
+    running.drained().await;
+    assert_eq!(running.journal.jobs(), [0, 1]);
+    running.close().await;
+}

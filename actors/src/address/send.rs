@@ -62,6 +62,16 @@ impl<T> SendState<T> {
     }
 }
 
+/// Returns the result of a send whose ticket has an outcome.
+fn sent<M>(outcome: TicketOutcome<M>, refused: fn(M) -> PushError<M>) -> Option<Result<u64, PushError<M>>> {
+    match outcome {
+        TicketOutcome::Accepted(sequence) => Some(Ok(sequence)),
+        TicketOutcome::Refused(message) => message.map(|message| Err(refused(message))),
+        // A ticket with a message never gets a bare reservation.
+        TicketOutcome::Reserved => None,
+    }
+}
+
 impl<M: Send + 'static> SendState<M> {
     /// Sends the message as soon as there is room. Returns its sequence number.
     pub(super) fn poll(
@@ -70,17 +80,22 @@ impl<M: Send + 'static> SendState<M> {
         waits_for: WaitsFor,
         waker: &Waker,
     ) -> Poll<Result<u64, PushError<M>>> {
-        let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
+        self.poll_queue(&process.queue, waits_for, || process.waits_for_this_task(), waker)
+    }
+
+    fn poll_queue(
+        &mut self,
+        queue: &Mailbox<M>,
+        waits_for: WaitsFor,
+        is_circular: impl Fn() -> bool,
+        waker: &Waker,
+    ) -> Poll<Result<u64, PushError<M>>> {
         self.advance(
-            |message| queue.push_or_wait(message, waits_for, is_circular, waker),
+            |message| queue.push_or_wait(message, waits_for, &is_circular, waker),
             |ticket| match queue.poll_ticket(ticket, waker) {
-                Some(TicketOutcome::Accepted(sequence)) => Some(Ok(sequence)),
-                Some(TicketOutcome::Refused(Some(message))) => Some(Err(PushError::Closed(message))),
-                // A ticket with a message never gets a bare reservation.
-                _ if is_circular() => {
-                    queue.cancel(ticket).map(|message| Err(PushError::WouldDeadlock(message)))
-                }
-                _ => None,
+                // Its outcome may be decided before it is cancelled.
+                None if is_circular() => sent(queue.cancel_ticket(ticket)?, PushError::WouldDeadlock),
+                outcome => sent(outcome?, PushError::Closed),
             },
         )
     }
@@ -226,5 +241,25 @@ impl<M: Send + 'static> Future for SendTimeoutFuture<'_, M> {
 impl<M: Send + 'static> fmt::Debug for SendTimeoutFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendTimeoutFuture").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+    use crate::mailbox::MailboxConfig;
+
+    #[test]
+    fn send_accepted_during_the_check_for_a_circular_wait_is_sent() {
+        let mailbox = Mailbox::new(MailboxConfig::bounded(1));
+        mailbox.open();
+        assert_eq!(mailbox.attach(), Ok(1));
+        let (mut send, waker) = (SendState::New(2), Waker::noop());
+        assert_eq!(mailbox.push(1), Ok(1));
+        let mut poll =
+            |is_circular: &dyn Fn() -> bool| send.poll_queue(&mailbox, WaitsFor::Room, is_circular, waker);
+        assert!(poll(&|| false).is_pending());
+        let make_room = || mailbox.try_recv(1) == Some(1);
+        assert_eq!(poll(&make_room), Poll::Ready(Ok(2)));
     }
 }

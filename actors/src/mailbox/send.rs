@@ -193,17 +193,21 @@ impl<M> Mailbox<M> {
 
     /// Removes a message from the wait queue and returns it, unless it was accepted before.
     pub(crate) fn cancel(&self, ticket: u64) -> Option<M> {
-        let mut state = self.state.lock();
-        match state.cold_or_init().waiters.cancel(ticket) {
-            Some(TicketOutcome::Refused(message)) => message,
-            Some(TicketOutcome::Accepted(_) | TicketOutcome::Reserved) | None => None,
+        match self.cancel_ticket(ticket)? {
+            TicketOutcome::Refused(message) => message,
+            TicketOutcome::Accepted(_) | TicketOutcome::Reserved => None,
         }
+    }
+
+    /// Removes a ticket from the wait queue. Returns its outcome, or `None` if there is no such
+    /// ticket any more.
+    pub(crate) fn cancel_ticket(&self, ticket: u64) -> Option<TicketOutcome<M>> {
+        self.state.lock().cold_or_init().waiters.cancel(ticket)
     }
 
     /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
     pub(crate) fn cancel_reserve(&self, ticket: u64) {
-        let outcome = self.state.lock().cold_or_init().waiters.cancel(ticket);
-        if matches!(outcome, Some(TicketOutcome::Reserved)) {
+        if matches!(self.cancel_ticket(ticket), Some(TicketOutcome::Reserved)) {
             self.release_permit();
         }
     }

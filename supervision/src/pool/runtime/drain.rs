@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::wake_safely;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::oneshot;
 
@@ -27,7 +28,7 @@ impl<W: Work + 'static> Shared<W> {
         };
         while let Some(emptied) = wait() {
             // The pool is there as long as its queue: the waiter is never dropped unanswered.
-            let _ = emptied.await;
+            let _ = wake_safely(emptied).await;
         }
     }
 

@@ -96,9 +96,11 @@ impl<W: Work + 'static> PoolManager<W> {
             Step::Idle => None,
             Step::Wait(wait) => Some(wait),
             Step::Reconcile => {
-                let pool = PoolHandle::of(&self.pool)?;
-                self.pool.is_repairing.store(true, Ordering::Release);
-                tokio::spawn(async move { pool.repair().await });
+                let (pool, repairing) = (PoolHandle::of(&self.pool)?, self.pool.begin_repair());
+                tokio::spawn(async move {
+                    pool.repair().await;
+                    drop(repairing);
+                });
                 None
             }
         }

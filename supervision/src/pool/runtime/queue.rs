@@ -200,13 +200,21 @@ impl<W: Work + 'static> Queue<'_, W> {
         (self.state.next_tick, is_partial)
     }
 
+    /// Returns `true` if a caller waits until the pool is empty. Removes the callers that are gone.
+    fn is_awaited(&mut self) -> bool {
+        if !self.state.drain_waiters.is_empty() {
+            let (gone, waiting): (Vec<_>, Vec<_>) =
+                mem::take(&mut self.state.drain_waiters).into_iter().partition(oneshot::Sender::is_closed);
+            self.state.drain_waiters = waiting;
+            // They may hold wakers.
+            gone.into_iter().for_each(|waiter| self.defer_drop(waiter));
+        }
+        !self.state.drain_waiters.is_empty()
+    }
+
     /// Unlocks the queue and performs the effects. Returns the values to drop.
     fn unlock(mut self) -> Vec<Deferred> {
-        let mut is_awaited = !self.state.drain_waiters.is_empty();
-        if is_awaited {
-            self.state.drain_waiters.retain(|waiter| !waiter.is_closed());
-            is_awaited = !self.state.drain_waiters.is_empty();
-        }
+        let is_awaited = self.is_awaited();
         if is_awaited && !self.is_synced {
             self.drain_buffer();
         }

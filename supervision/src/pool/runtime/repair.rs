@@ -5,6 +5,7 @@
 //! that declined to start, or whose manual start failed. The manager detects these workers and
 //! starts them after a delay, which grows with each failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::sync::Ordering;
@@ -75,16 +76,21 @@ impl<W: Work + 'static> Shared<W> {
         state.is_checking_workers = is_open && (0..self.workers().len()).any(is_wrong);
         state.is_checking_workers
     }
+
+    /// Begins a repair. The drop of the returned value ends it and notifies the manager.
+    pub(crate) fn begin_repair(self: &Arc<Self>) -> OnDrop {
+        self.is_repairing.store(true, Ordering::Release);
+        let pool = self.clone();
+        OnDrop::new(move || {
+            pool.is_repairing.store(false, Ordering::Release);
+            pool.notify_manager();
+        })
+    }
 }
 
 impl<W: Work + 'static> PoolHandle<W> {
     /// Starts all missing workers concurrently, and stops surplus ones.
     pub(crate) async fn repair(&self) {
-        let pool = self.shared.clone();
-        let _over = OnDrop::new(move || {
-            pool.is_repairing.store(false, Ordering::Release);
-            pool.notify_manager();
-        });
         let (shared, mut starting) = (&self.shared, JoinSet::new());
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.

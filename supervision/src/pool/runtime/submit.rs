@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{catch_panic, ignore_panic};
+use perennial_actors::host::{catch_panic, dispose, ignore_panic};
 use tokio::sync::oneshot;
 
 use super::admission::AdmitError;
@@ -55,11 +55,13 @@ impl<W: Work + 'static> Drop for Submit<W> {
     /// Leaves the wait queue. A job that was admitted unobserved is cancelled.
     fn drop(&mut self) {
         let Some(mut pending) = self.pending.take() else { return };
-        pending.answer.close();
+        // Drops the waker of the submitter.
+        ignore_panic(|| pending.answer.close());
         let waiter = self.pool.lock_state().waiters.remove(&pending);
         ignore_panic(|| drop(waiter));
         if let Ok(admitted) = pending.answer.try_recv() {
-            self.pool.discard(admitted);
+            self.pool.cancel_unobserved(&admitted);
+            ignore_panic(|| drop(admitted));
         }
         ignore_panic(|| drop(pending));
     }
@@ -76,15 +78,16 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn answer(&self, submitter: oneshot::Sender<Admitted<W>>, admitted: Admitted<W>) {
         // The waker of the submitter may panic; the answer is there by then.
         if let Ok(Err(admitted)) = catch_panic(None, || submitter.send(admitted)) {
-            self.discard(admitted);
+            self.cancel_unobserved(&admitted);
+            // The caller may be a supervisor.
+            dispose(admitted);
         }
     }
 
-    /// Cancels an admitted job, or drops a refused one, whose submitter is gone.
-    fn discard(&self, admitted: Admitted<W>) {
-        match admitted {
-            Ok(job) => drop(self.cancel(&job)),
-            Err(refused) => ignore_panic(|| drop(refused)),
+    /// Cancels an admitted job whose submitter is gone.
+    fn cancel_unobserved(&self, admitted: &Admitted<W>) {
+        if let Ok(job) = admitted {
+            self.cancel(job);
         }
     }
 }

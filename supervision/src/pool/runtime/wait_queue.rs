@@ -51,7 +51,7 @@ impl<W: Work + 'static> WaitQueue<W> {
         self.entries.pop_first().map(|(_, first)| first)
     }
 
-    /// Removes the job with this pending, if it still waits.
+    /// Removes the job of a submitter, if it still waits.
     pub(crate) fn remove(&mut self, pending: &PendingAdmission<W>) -> Option<Waiter<W>> {
         self.entries.remove(&pending.number)
     }
