@@ -17,3 +17,19 @@ pub const fn mix(number: u64) -> u64 {
 pub fn jitter_sample(seed: u64) -> f64 {
     f64::from((mix(seed) >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{GAMMA, jitter_sample, mix};
+
+    #[test]
+    fn the_numbers_are_the_first_outputs_of_splitmix64() {
+        assert_eq!(mix(GAMMA), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(mix(GAMMA.wrapping_mul(2)), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn a_jitter_sample_is_the_upper_half_of_the_number_as_a_fraction() {
+        assert_eq!(jitter_sample(GAMMA), f64::from(0xe220_a839_u32) / 4_294_967_296.0);
+    }
+}

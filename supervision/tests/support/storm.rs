@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobHandle, JobId, Pool, PoolHandle, PoolStats, Worker, WorkerContext,
+    AttemptError, JobError, JobHandle, JobId, Pool, PoolError, PoolHandle, PoolStats, Worker, WorkerContext,
 };
 use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
@@ -53,11 +53,45 @@ const SUBMITTERS: u64 = 5;
 /// The number of jobs that a submitter has pending at a time.
 const WAVE: u64 = 500;
 
-/// How often each job was started, and was completed.
+/// How often each job was started, was completed, and may have been interrupted.
 pub(crate) struct Marks {
     seed: u64,
     begun: Vec<AtomicU32>,
     done: Vec<AtomicU32>,
+    /// The attempts that were dropped during a change of the pool. Its workers are stopped by their
+    /// supervisor at no other time, so each interrupted attempt is one of these.
+    cut: Vec<AtomicU32>,
+    is_changing: AtomicBool,
+}
+
+impl Marks {
+    fn new(seed: u64) -> Self {
+        let zeros = || (0..JOBS).map(|_| AtomicU32::new(0)).collect();
+        Self { seed, begun: zeros(), done: zeros(), cut: zeros(), is_changing: AtomicBool::new(false) }
+    }
+
+    /// Marks the time of a change, in which workers are stopped. Returns `true` if it succeeds.
+    async fn changes(&self, change: impl Future<Output = Result<(), PoolError>>) -> bool {
+        self.is_changing.store(true, Ordering::Relaxed);
+        let changed = change.await;
+        self.is_changing.store(false, Ordering::Relaxed);
+        changed.is_ok()
+    }
+}
+
+/// An attempt that is marked as cut if it is dropped before its end, while the pool changes.
+struct Voyage<'a> {
+    marks: &'a Marks,
+    place: usize,
+    has_ended: bool,
+}
+
+impl Drop for Voyage<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended && self.marks.is_changing.load(Ordering::Relaxed) {
+            self.marks.cut[self.place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 pub(crate) struct Sailor(Arc<Marks>);
@@ -80,13 +114,19 @@ impl Worker for Sailor {
         let marks = &self.0;
         let place = *job as usize;
         let attempt = marks.begun[place].fetch_add(1, Ordering::Relaxed);
-        match mixed(marks.seed ^ (job << 8) ^ u64::from(attempt)) % 1000 {
-            0..20 => return Err("it failed"),
-            // Unlike `panic!`, this prints nothing.
-            20..30 => resume_unwind(Box::new("it panicked")),
+        let fate = mixed(marks.seed ^ (job << 8) ^ u64::from(attempt)) % 1000;
+        let mut voyage = Voyage { marks, place, has_ended: false };
+        match fate {
             30..35 => pending().await,
             35..40 => sleep(Duration::from_millis(1)).await,
             40..300 => yield_now().await,
+            _ => {}
+        }
+        voyage.has_ended = true;
+        match fate {
+            0..20 => return Err("it failed"),
+            // Unlike `panic!`, this prints nothing.
+            20..30 => resume_unwind(Box::new("it panicked")),
             _ => {}
         }
         marks.done[place].fetch_add(1, Ordering::Relaxed);
@@ -123,8 +163,7 @@ pub(crate) enum Loss {
 
 /// Runs all jobs under faults.
 pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
-    let zeros = || (0..JOBS).map(|_| AtomicU32::new(0)).collect();
-    let marks = Arc::new(Marks { seed, begun: zeros(), done: zeros() });
+    let marks = Arc::new(Marks::new(seed));
     let ms = Duration::from_millis;
     let pool = Pool::<Sailor>::new("sailors", WORKERS, marks.clone())
         .attempts(ATTEMPTS)
@@ -138,7 +177,10 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let (sailors, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     let calm = Arc::new(AtomicBool::new(false));
-    let weather = tokio::spawn(rage(Dice::new(seed), loss, handles(&app), sailors.clone(), calm.clone()));
+    let weather = {
+        let (marks, workers, pool, calm) = (marks.clone(), handles(&app), sailors.clone(), calm.clone());
+        tokio::spawn(async move { rage(Dice::new(seed), loss, &marks, workers, pool, &calm).await })
+    };
     let mut submitting = JoinSet::new();
     for submitter in 0..SUBMITTERS {
         submitting.spawn(submit(Dice::new(seed ^ (submitter << 32)), loss, submitter, sailors.clone()));
@@ -163,9 +205,10 @@ fn handles(app: &App<SupervisorHandle>) -> Vec<ActorHandle> {
 async fn rage(
     mut dice: Dice,
     loss: Loss,
+    marks: &Marks,
     workers: Vec<ActorHandle>,
     pool: Sailors,
-    calm: Arc<AtomicBool>,
+    calm: &AtomicBool,
 ) -> (u64, u64) {
     let (mut kills, mut changes) = (0, 0);
     while !calm.load(Ordering::Relaxed) {
@@ -173,8 +216,11 @@ async fn rage(
             yield_now().await;
         }
         match dice.below(100) {
-            0 => changes += u64::from(pool.resize(dice.below(WORKERS as u64 + 1) as usize).await.is_ok()),
-            1 => changes += u64::from(pool.rolling_restart().await.is_ok()),
+            0 => {
+                let workers = dice.below(WORKERS as u64 + 1) as usize;
+                changes += u64::from(marks.changes(pool.resize(workers)).await);
+            }
+            1 => changes += u64::from(marks.changes(pool.rolling_restart()).await),
             // Paused time advances only if a task sleeps.
             2 => sleep(Duration::from_millis(dice.below(80))).await,
             3 if loss == Loss::Some => changes += u64::from(pool.clear() > 0),
@@ -186,7 +232,7 @@ async fn rage(
             _ => kills += u64::from(workers[dice.below(WORKERS as u64) as usize].kill().is_ok()),
         }
     }
-    while pool.resize(WORKERS).await.is_err() {}
+    while !marks.changes(pool.resize(WORKERS)).await {}
     (kills, changes)
 }
 
@@ -224,7 +270,8 @@ async fn submit(mut dice: Dice, loss: Loss, submitter: u64, pool: Sailors) -> Ve
 
 impl Logbook {
     /// Checks that every job ended exactly once: with a result, as a dead job, or dropped if `loss`
-    /// allows it. No at-most-once job was started twice.
+    /// allows it. No job had more attempts than are allowed, apart from those that a change of the
+    /// pool interrupted. No at-most-once job was started twice.
     pub(crate) fn check(&self, loss: Loss) {
         let stats: PoolStats = self.pool.stats();
         assert_eq!(self.outcomes.len() as u64, JOBS, "each has a result");
@@ -236,8 +283,11 @@ impl Logbook {
         let (mut again, mut dropped) = (0, 0);
         for (number, (id, outcome)) in &self.outcomes {
             let begun = self.marks.begun[*number as usize].load(Ordering::Relaxed);
-            let most = if is_once(*number) { 1 } else { ATTEMPTS };
-            assert!(begun <= most, "{number} was begun {begun} times");
+            let cut = self.marks.cut[*number as usize].load(Ordering::Relaxed);
+            let (most, cut) = if is_once(*number) { (1, 0) } else { (ATTEMPTS, cut) };
+            assert!(begun <= most + cut, "{number} was begun {begun} times, and cut {cut} times");
+            // Each attempt has failed or was interrupted.
+            let failed_in = |failures: usize| (begun - cut..=begun).contains(&(failures as u32));
             match (outcome, dead.remove(number)) {
                 (Ok(result), None) => {
                     assert_eq!(result, number);
@@ -246,12 +296,13 @@ impl Logbook {
                 }
                 (Err(JobError::Failed(failures)), Some(dead)) => {
                     assert_eq!((failures.len() as u32, dead.failures.len() as u32), (most, most));
-                    assert_eq!((begun, dead.id), (most, *id));
-                    again += most - 1;
+                    assert_eq!((failed_in(failures.len()), dead.id), (true, *id));
+                    again += begun - 1;
                 }
                 (Err(JobError::ExpiredAfterFailures(failures)), Some(dead)) => {
-                    assert_eq!((failures.len() as u32, dead.failures.len() as u32), (begun, begun));
-                    assert_eq!((begun < most, dead.id), (true, *id));
+                    assert_eq!(failures.len(), dead.failures.len());
+                    assert!(failed_in(failures.len()) && (failures.len() as u32) < most);
+                    assert_eq!(dead.id, *id);
                     again += begun - 1;
                 }
                 (Err(JobError::Cancelled | JobError::Expired | JobError::Dropped), None) => dropped += 1,

@@ -271,6 +271,35 @@ fn exit_of_a_stopped_child_is_an_error_unless_it_was_asked_for() {
 }
 
 #[test]
+fn exit_before_a_shutdown_reaches_the_child_is_an_error_as_if_it_had_been_asked_to_stop() {
+    for (restart, reason, is_error) in [
+        (Restart::Permanent, ExitReason::shutdown(), false),
+        (Restart::Permanent, ExitReason::Normal, true),
+        (Restart::Transient, ExitReason::Normal, false),
+        (Restart::Transient, ExitReason::Killed, true),
+    ] {
+        let mut world = World::up(STATIC, &[of(restart), ChildPolicy::default()]);
+        assert!(is_stopped(&world.shutdown(), SECOND_CHILD));
+        world.end(FIRST, reason.clone());
+        let actions = world.end(SECOND_CHILD, ExitReason::shutdown());
+        assert_eq!(reports(&actions, "ShutdownError"), is_error, "{restart:?}, {reason:?}: {actions:?}");
+        assert!(matches!(actions.last(), Some(Action::Exit { .. })), "{actions:?}");
+    }
+}
+
+#[test]
+fn next_incarnation_of_a_supervisor_uses_no_start_id_again() {
+    let mut world = World::up(STATIC, &[ChildPolicy::default(), ChildPolicy::default()]);
+    world.end(FIRST, ExitReason::Killed);
+    let last = [FIRST, SECOND_CHILD].map(|key| world.run(key)).into_iter().max();
+    let children = [("0".into(), ChildPolicy::default())];
+    let mut next =
+        World { engine: Engine::new(policy(STATIC), children, world.engine.next_run()), now: SECOND };
+    next.happen(Event::Begin);
+    assert!(Some(next.run(FIRST)) > last, "{:?} after {last:?}", next.run(FIRST));
+}
+
+#[test]
 fn killed_worker_has_grace_after_the_grace_and_a_supervisor_never() {
     for (kind, has_grace) in [(ChildKind::Worker, true), (ChildKind::Supervisor, false)] {
         let child = ChildPolicy { kind, shutdown: Shutdown::Timeout(SECOND), ..ChildPolicy::default() };

@@ -48,7 +48,7 @@ fn a_high_rate_uses_little_memory() {
         assert!(rate.is_ready(now), "what is over is evicted when it is asked");
         rate.record_start(now);
     }
-    assert!(rate.entries() <= 4200, "{} entries", rate.entries());
+    assert!((4000..=4200).contains(&rate.entries()), "{} entries", rate.entries());
 }
 
 proptest! {

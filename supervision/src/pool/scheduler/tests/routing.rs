@@ -162,3 +162,15 @@ fn a_worker_that_takes_another_job_than_it_was_woken_for_passes_its_wakeup_on() 
     assert_eq!(lease_next(&mut scheduler, 2), None);
     assert_eq!(lease_next(&mut scheduler, 0), Some(2));
 }
+
+#[test]
+fn a_worker_that_takes_a_shared_job_wakes_no_other_for_a_job_that_any_may_run() {
+    let mut scheduler = scheduler(3);
+    let woken = [1, 2].map(|number| scheduler.enqueue(job(number)).expect("a worker is woken"));
+    for (slot, number) in woken.into_iter().zip([1, 2]) {
+        let (next, to_wake) = scheduler.lease(slot, 1, ms(0), &mut Vec::new());
+        assert!(matches!(next, Next::Job(job, _) if job == number));
+        assert_eq!(to_wake, None, "each job has woken its own worker");
+    }
+    assert_eq!(scheduler.idle(), 1);
+}
