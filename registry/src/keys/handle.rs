@@ -34,6 +34,20 @@ pub enum Unique {}
 #[derive(Debug)]
 pub enum Duplicate {}
 
+/// A policy of [`Keys`].
+trait KeyPolicy {
+    /// `true` if at most one incarnation registers each key.
+    const IS_UNIQUE: bool;
+}
+
+impl KeyPolicy for Unique {
+    const IS_UNIQUE: bool = true;
+}
+
+impl KeyPolicy for Duplicate {
+    const IS_UNIQUE: bool = false;
+}
+
 /// A table of keys, each registered by at most one incarnation.
 pub type UniqueKeys<K, M, V = ()> = Keys<K, M, V, Unique>;
 
@@ -46,24 +60,6 @@ where
     M: Send + 'static,
     V: Clone + fmt::Debug + Send + Sync + 'static,
 {
-    /// Registers a key for the calling incarnation until it ends.
-    ///
-    /// # Errors
-    ///
-    /// [`AlreadyRegistered`](RegisterError::AlreadyRegistered) if a running incarnation has the
-    /// key, the calling one included. [`Ended`](RegisterError::Ended) if the calling incarnation's
-    /// mailbox was taken away from it. The error holds the value.
-    #[doc = keys_example!("UniqueKeys", r"// In the init of an actor:
-keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
-    pub fn register<A: Actor<Msg = M>>(
-        &self,
-        ctx: &Context<A>,
-        key: K,
-        value: V,
-    ) -> Result<(), RegisterError<V>> {
-        self.0.register_entry(key, KeyEntry::of(ctx, value), true)
-    }
-
     /// Unregisters a key of the calling incarnation and returns its value. A key of another
     /// incarnation is not changed.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;
@@ -116,24 +112,6 @@ where
     M: Send + 'static,
     V: Clone + fmt::Debug + Send + Sync + 'static,
 {
-    /// Registers a key for the calling incarnation until it ends. If the incarnation has the key
-    /// already, this adds another entry.
-    ///
-    /// # Errors
-    ///
-    /// [`Ended`](RegisterError::Ended) if the calling incarnation's mailbox was taken away from it.
-    /// The error holds the value.
-    #[doc = keys_example!("DuplicateKeys", r"// In the init of an actor:
-keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).len(), 1);")]
-    pub fn register<A: Actor<Msg = M>>(
-        &self,
-        ctx: &Context<A>,
-        key: K,
-        value: V,
-    ) -> Result<(), RegisterError<V>> {
-        self.0.register_entry(key, KeyEntry::of(ctx, value), false)
-    }
-
     /// Unregisters all entries of a key that the calling incarnation has. Returns their values.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;
 // In an actor:
@@ -181,6 +159,33 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
     pub fn count_match(&self, key: &K, matches: impl Fn(&V) -> bool) -> usize {
         let matches = Guarded::new(matches);
         Each::new(self.lookup(key)).iter().filter(|entry| matches(&entry.value)).count()
+    }
+}
+
+#[expect(private_bounds, reason = "there are two policies")]
+impl<K, M, V, P: KeyPolicy> Keys<K, M, V, P>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    M: Send + 'static,
+    V: Clone + fmt::Debug + Send + Sync + 'static,
+{
+    /// Registers a key for the calling incarnation until it ends. If keys are not unique and the
+    /// incarnation has the key already, this adds another entry.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyRegistered`](RegisterError::AlreadyRegistered) if keys are unique and a running
+    /// incarnation has the key, the calling one included. [`Ended`](RegisterError::Ended) if the
+    /// calling incarnation's mailbox was taken away from it. The error holds the value.
+    #[doc = keys_example!("UniqueKeys", r"// In the init of an actor:
+keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
+    pub fn register<A: Actor<Msg = M>>(
+        &self,
+        ctx: &Context<A>,
+        key: K,
+        value: V,
+    ) -> Result<(), RegisterError<V>> {
+        self.0.register_entry(key, KeyEntry::of(ctx, value), P::IS_UNIQUE)
     }
 }
 
