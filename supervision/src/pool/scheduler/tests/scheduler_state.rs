@@ -7,8 +7,8 @@ use super::model::{job, ms};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate::Rate;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
-use crate::pool::scheduler::{Next, Phase, Scheduler};
 use crate::pool::scheduler::slots::fit;
+use crate::pool::scheduler::{Next, Phase, Scheduler};
 
 /// A scheduler with this capacity whose workers have started and not asked for a job.
 fn scheduler(workers: usize, capacity: usize) -> Scheduler<u64> {
@@ -138,6 +138,27 @@ fn due_workers_are_those_of_open_slots_and_present_ones_those_that_run() {
     assert_eq!([0, 1, 2, 3, 4].map(|slot| scheduler.is_present(slot)), [false, false, true, false, false]);
     scheduler.worker_exited(2, 1);
     assert!(!scheduler.is_present(2));
+}
+
+#[test]
+fn leases_are_the_jobs_that_workers_have() {
+    let mut scheduler = scheduler(2, 10);
+    [1, 2, 3].into_iter().for_each(|number| assert!(scheduler.enqueue(job(number)).is_none()));
+    assert_eq!((lease(&mut scheduler, 1), lease(&mut scheduler, 0)), (Some(1), Some(2)));
+    assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2, &1], 2));
+    scheduler.release_lease(1, 1);
+    assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2], 1));
+}
+
+#[test]
+fn a_delayed_job_waits_for_a_worker_from_the_time_at_which_it_is_due() {
+    for (since, measured) in [(Some(ms(1)), Some(ms(6))), (None, None)] {
+        let mut scheduler = scheduler(1, 10);
+        scheduler.delay(QueuedJob { since, ..job(1) }, ms(5));
+        scheduler.tick(ms(6), &mut Vec::new());
+        let (next, _) = scheduler.lease(0, 1, ms(8), &mut Vec::new());
+        assert!(matches!(next, Next::Job(1, waiting) if waiting == measured), "{next:?}");
+    }
 }
 
 #[test]
