@@ -11,8 +11,8 @@ use crate::engine::{
     SupervisorExit, Target,
 };
 use crate::policy::{
-    AutoShutdown, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
-    SupervisorKind,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
+    Strategy, SupervisorKind,
 };
 use crate::tree::ChildState;
 
@@ -297,6 +297,22 @@ fn next_incarnation_of_a_supervisor_uses_no_start_id_again() {
         World { engine: Engine::new(policy(STATIC), children, world.engine.next_run()), now: SECOND };
     next.happen(Event::Begin);
     assert!(Some(next.run(FIRST)) > last, "{:?} after {last:?}", next.run(FIRST));
+}
+
+#[test]
+fn changed_supervisor_keeps_the_seed_of_its_delays() {
+    let minute = Duration::from_secs(60);
+    let backoff = Some(Arc::new(Backoff::new(minute, minute).jitter(0.5)));
+    let child = ChildPolicy { backoff, ..ChildPolicy::default() };
+    let [kept, changed] = [7, 8].map(|seed| {
+        let mut world = World::up(STATIC, std::slice::from_ref(&child));
+        let policy = Policy { seed, ..policy(STATIC) };
+        world.ask(1, Request::Change { policy, children: vec![("0".into(), child.clone())] });
+        world.end(FIRST, ExitReason::Killed);
+        world.engine.next_deadline().expect("the restart is delayed")
+    });
+    assert_eq!(kept, changed);
+    assert!(kept > SECOND + minute, "the delay has jitter: {kept:?}");
 }
 
 #[test]

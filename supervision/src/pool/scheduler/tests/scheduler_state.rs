@@ -141,6 +141,27 @@ fn due_workers_are_those_of_open_slots_and_present_ones_those_that_run() {
 }
 
 #[test]
+fn leases_are_the_jobs_that_workers_have() {
+    let mut scheduler = scheduler(2, 10);
+    [1, 2, 3].into_iter().for_each(|number| assert!(scheduler.enqueue(job(number)).is_none()));
+    assert_eq!((lease(&mut scheduler, 1), lease(&mut scheduler, 0)), (Some(1), Some(2)));
+    assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2, &1], 2));
+    scheduler.release_lease(1, 1);
+    assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2], 1));
+}
+
+#[test]
+fn a_delayed_job_waits_for_a_worker_from_the_time_at_which_it_is_due() {
+    for (since, measured) in [(Some(ms(1)), Some(ms(6))), (None, None)] {
+        let mut scheduler = scheduler(1, 10);
+        scheduler.delay(QueuedJob { since, ..job(1) }, ms(5));
+        scheduler.tick(ms(6), &mut Vec::new());
+        let (next, _) = scheduler.lease(0, 1, ms(8), &mut Vec::new());
+        assert!(matches!(next, Next::Job(1, waiting) if waiting == measured), "{next:?}");
+    }
+}
+
+#[test]
 fn closing_the_slot_of_an_ended_worker_wakes_another_for_its_jobs() {
     let mut scheduler = scheduler(3, 10);
     assert_eq!(lease(&mut scheduler, 2), None);
