@@ -215,11 +215,11 @@ impl<N: Send + 'static> Recipient<N> {
     ///
     /// The part is converted to the actor's message after room is reserved, as in
     /// [`cast`](Self::cast). If the actor ends between the two, the call fails with
-    /// [`Ended`](CallError::Ended).
+    /// [`Ended`](crate::CallError::Ended).
     ///
     /// # Errors
     ///
-    /// See [`CallError`]. The error contains the part if it was not sent.
+    /// See [`CallError`](crate::CallError). The error contains the part if it was not sent.
     ///
     /// # Examples
     ///

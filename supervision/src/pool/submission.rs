@@ -200,7 +200,7 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     ///
     #[doc = pool_example!("assert_eq!(squares.submit(7).try_submit()?.await?, 49);")]
     pub fn try_submit(self) -> Result<JobHandle<W>, SubmitError<W::Job>> {
-        match self.pool.admit(self.new_job) {
+        match self.pool.admit(self.new_job, Arc::clone) {
             Ok(job) => Ok(JobHandle::new(job, &self.pool)),
             Err(AdmitError::Full(new_job)) => Err(SubmitError::Full(new_job.job)),
             Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
@@ -217,7 +217,14 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
 squares.drain().await;
 assert_eq!(squares.stats().completed, 1);")]
     pub async fn detach(self) -> Result<(), SubmitError<W::Job>> {
-        self.submit_to(ResultSink::Discard).await.map(drop)
+        let Self { pool, mut new_job } = self;
+        new_job.sink = ResultSink::Discard;
+        // Most jobs find room: for them there is no future to make, and no reference to count.
+        match pool.admit(new_job, |_| ()) {
+            Ok(()) => Ok(()),
+            Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
+            Err(AdmitError::Full(new_job)) => Submit::new(pool, new_job).await.map(drop),
+        }
     }
 
     /// Submits one copy of the job to each worker that is due, in slot order, as room becomes

@@ -21,24 +21,29 @@ pub(crate) enum AdmitError<W: Work + 'static> {
 }
 
 impl<W: Work + 'static> Shared<W> {
-    /// Admits a job. There is no room while other submitters wait for room.
-    pub(crate) fn admit(&self, new_job: NewJob<W>) -> Result<Arc<JobState<W>>, AdmitError<W>> {
+    /// Admits a job and returns what `keep` makes of it. There is no room while other submitters
+    /// wait for room.
+    pub(crate) fn admit<R>(
+        &self,
+        new_job: NewJob<W>,
+        keep: impl FnOnce(&Arc<JobState<W>>) -> R,
+    ) -> Result<R, AdmitError<W>> {
         // Options and events are handled by the scheduler's side.
         if new_job.options.is_some() || self.events.has_subscribers() {
-            return self.admit_locked(new_job);
+            return self.admit_locked(new_job).map(|job| keep(&job));
         }
         let mut submit_buffer = self.submit_buffer.lock();
         let Some(credit) = submit_buffer.credit.checked_sub(1) else {
             drop(submit_buffer);
-            return self.admit_locked(new_job);
+            return self.admit_locked(new_job).map(|job| keep(&job));
         };
         submit_buffer.credit = credit;
         let number = submit_buffer.next_number();
         let since = self.is_timed(number).then(|| self.now());
         let job = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
-        let item = job.clone();
-        submit_buffer.jobs.push_back(QueuedJob { item, number, placement: Placement::default(), since });
-        Ok(job)
+        let kept = keep(&job);
+        submit_buffer.jobs.push_back(QueuedJob { item: job, number, placement: Placement::default(), since });
+        Ok(kept)
     }
 
     /// Admits a job under the lock of the queue, and wakes an idle worker for it.

@@ -53,7 +53,9 @@ impl<W: Work + 'static> Shared<W> {
     /// queue and performs the effects.
     pub(crate) fn with_queue<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
         let (result, values) = self.run(true, change);
-        drop_each(values);
+        if !values.is_empty() {
+            drop_each(values);
+        }
         result
     }
 
@@ -68,7 +70,9 @@ impl<W: Work + 'static> Shared<W> {
     /// drained.
     pub(crate) fn with_scheduler<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
         let (result, values) = self.run(false, change);
-        drop_each(values);
+        if !values.is_empty() {
+            drop_each(values);
+        }
         result
     }
 
@@ -95,6 +99,28 @@ impl<W: Work + 'static> Shared<W> {
         }
         let result = change(&mut queue);
         (result, queue.unlock())
+    }
+
+    /// Performs the rarer effects of a change. Returns the values to drop.
+    #[cold]
+    fn perform(&self, effects: Vec<QueueEffect<W>>, drained: Vec<oneshot::Sender<()>>) -> Vec<Deferred> {
+        let mut values = Vec::new();
+        for effect in effects {
+            match effect {
+                QueueEffect::Answer(submitter, admitted) => self.answer(submitter, admitted),
+                QueueEffect::Fail(job, error) => {
+                    values.push(Box::new((job.deliver(Err(error)), job)) as Deferred)
+                }
+                QueueEffect::Drop(value) => values.push(value),
+            }
+        }
+        // A waiter may be gone, and its waker may panic.
+        for waiter in drained {
+            ignore_panic(|| {
+                let _ = waiter.send(());
+            });
+        }
+        values
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -234,7 +260,10 @@ impl<W: Work + 'static> Queue<'_, W> {
         let is_emptied = is_awaited && state.is_run_down(pool.wanted());
         let drained = if is_emptied { mem::take(&mut state.drain_waiters) } else { Vec::new() };
         drop(state);
-        to_wake.into_iter().chain(more_to_wake).for_each(|slot| pool.wake_worker(slot));
+        if let Some(slot) = to_wake {
+            pool.wake_worker(slot);
+            more_to_wake.into_iter().for_each(|slot| pool.wake_worker(slot));
+        }
         if notify_manager {
             pool.notify_manager();
         }
@@ -243,22 +272,9 @@ impl<W: Work + 'static> Queue<'_, W> {
             // Dropped by the worker itself, under the panic guard around each job.
             drop(job.deliver(Ok(output)));
         }
-        let mut values = Vec::new();
-        for effect in effects {
-            match effect {
-                QueueEffect::Answer(submitter, admitted) => pool.answer(submitter, admitted),
-                QueueEffect::Fail(job, error) => {
-                    values.push(Box::new((job.deliver(Err(error)), job)) as Deferred)
-                }
-                QueueEffect::Drop(value) => values.push(value),
-            }
+        if effects.is_empty() && drained.is_empty() {
+            return Vec::new();
         }
-        // A waiter may be gone, and its waker may panic.
-        for waiter in drained {
-            ignore_panic(|| {
-                let _ = waiter.send(());
-            });
-        }
-        values
+        pool.perform(effects, drained)
     }
 }

@@ -38,7 +38,7 @@ impl<W: Work + 'static> Future for Submit<W> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Admitted<W>> {
         if let Some(new_job) = self.new_job.take() {
-            match self.pool.admit(new_job) {
+            match self.pool.admit(new_job, Arc::clone) {
                 Ok(job) => return Poll::Ready(Ok(job)),
                 Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
                 Err(AdmitError::Full(new_job)) => self.pending = Some(self.pool.wait_for_room(new_job)),
@@ -52,18 +52,11 @@ impl<W: Work + 'static> Future for Submit<W> {
 }
 
 impl<W: Work + 'static> Drop for Submit<W> {
-    /// Leaves the wait queue. A job that was admitted unobserved is cancelled.
+    #[inline]
     fn drop(&mut self) {
-        let Some(mut pending) = self.pending.take() else { return };
-        // Drops the waker of the submitter.
-        ignore_panic(|| pending.answer.close());
-        let waiter = self.pool.lock_state().waiters.remove(&pending);
-        ignore_panic(|| drop(waiter));
-        if let Ok(admitted) = pending.answer.try_recv() {
-            self.pool.cancel_unobserved(&admitted);
-            ignore_panic(|| drop(admitted));
+        if let Some(pending) = self.pending.take() {
+            self.pool.stop_waiting(pending);
         }
-        ignore_panic(|| drop(pending));
     }
 }
 
@@ -72,6 +65,20 @@ impl<W: Work + 'static> Shared<W> {
     /// is available at once.
     fn wait_for_room(&self, new_job: NewJob<W>) -> PendingAdmission<W> {
         self.with_queue(|queue| queue.state.waiters.push(new_job))
+    }
+
+    /// Leaves the wait queue. A job that was admitted unobserved is cancelled.
+    #[cold]
+    fn stop_waiting(&self, mut pending: PendingAdmission<W>) {
+        // Drops the waker of the submitter.
+        ignore_panic(|| pending.answer.close());
+        let waiter = self.lock_state().waiters.remove(&pending);
+        ignore_panic(|| drop(waiter));
+        if let Ok(admitted) = pending.answer.try_recv() {
+            self.cancel_unobserved(&admitted);
+            ignore_panic(|| drop(admitted));
+        }
+        ignore_panic(|| drop(pending));
     }
 
     /// Answers a submitter that waited for room.

@@ -59,6 +59,7 @@ impl<I> Slots<I> {
     }
 
     /// Changes a slot and updates the number of running workers.
+    #[inline]
     pub(crate) fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>) -> R) -> Option<R> {
         let slot = self.all.get_mut(slot)?;
         let ran = slot.runs();
