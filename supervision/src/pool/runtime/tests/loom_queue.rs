@@ -79,7 +79,7 @@ impl Model {
 
 fn submit(pool: &Pool, job: u32) -> bool {
     let new_job = NewJob { options: None, job, sink: ResultSink::Discard };
-    !matches!(pool.admit(new_job), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
+    !matches!(pool.admit(new_job, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
 }
 
 /// Runs jobs until none is left, as a woken worker does. Returns the jobs.
