@@ -252,7 +252,9 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
 
     /// Returns a handle to a topic, with which actors subscribe to it and messages are published on
     /// it.
-    #[doc = registry_example!(r#"assert_eq!(registry.topic(NEWS).publish(&"it rains".to_owned()).delivered, 0);"#)]
+    #[doc = registry_example!(
+        r#"assert_eq!(registry.topic(NEWS).publish(&"it rains".to_owned()).delivered, 0);"#
+    )]
     #[must_use]
     pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
         TopicHandle::new(self.0.topics.clone(), topic.borrow())

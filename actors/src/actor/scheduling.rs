@@ -115,8 +115,10 @@ ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(42));"#)]
     }
 
     /// Returns the timer with this key if it is not due yet.
-    #[doc = context_example!(r#"let retry = ctx.start_timer("retry", Duration::from_secs(1), Msg::Tick);
-assert_eq!(ctx.timer("retry"), Some(retry));"#)]
+    #[doc = context_example!(
+        r#"let retry = ctx.start_timer("retry", Duration::from_secs(1), Msg::Tick);
+assert_eq!(ctx.timer("retry"), Some(retry));"#
+    )]
     #[must_use]
     pub fn timer(&mut self, key: &str) -> Option<TimerId> {
         self.self_messages_if_any().and_then(|own| own.timers.keyed(key))
@@ -296,8 +298,10 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
 
     /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream ends
     /// by itself.
-    #[doc = context_example!(r"ctx.attach_with_end(futures_util::stream::iter([42]), Msg::Done, Msg::Tick);
-")]
+    #[doc = context_example!(
+        r"ctx.attach_with_end(futures_util::stream::iter([42]), Msg::Done, Msg::Tick);
+"
+    )]
     pub fn attach_with_end<S>(
         &mut self,
         stream: S,

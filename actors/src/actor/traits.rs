@@ -19,11 +19,11 @@ use crate::system::System;
 /// A value that handles messages one after the other, and can be restarted from the same arguments.
 ///
 /// ```text
-///         ┌─── Err, panic, stop, kill ───────────────────────────────┐
-///         │                                                          ▼
-///   ───▶ init ── Ok ─▶ running ── stop, Err, panic ─▶ terminate ─▶ ended ─▶ (next incarnation)
-///                         │                               │          ▲
-///                         └─────── kill ──────────────────┴──────────┘
+///         +--- Err, panic, stop, kill -------------------------------+
+///         |                                                          v
+///   ---> init -- Ok -> running -- stop, Err, panic -> terminate -> ended -> (next incarnation)
+///                         |                               |          ^
+///                         +------- kill ------------------+----------+
 /// ```
 ///
 /// Any error can end an actor through `?`. A panic ends this actor too, and no other. An exit does

@@ -229,7 +229,9 @@ assert_eq!(counter.handle().info().names, ["counter"]);"#)]
     ///
     /// Returns `None` if an incarnation is running, if none is pending, or if the supervisor has
     /// not handled the exit yet.
-    #[doc = actor_example!(r#"assert!(counter.handle().pending_restart().is_none(), "it is running");"#)]
+    #[doc = actor_example!(
+        r#"assert!(counter.handle().pending_restart().is_none(), "it is running");"#
+    )]
     #[must_use]
     pub fn pending_restart(&self) -> Option<PendingRestart> {
         self.0.pending_restart().map(|(reason, retry_in)| PendingRestart { reason, retry_in })
@@ -278,7 +280,9 @@ assert_eq!(counter.handle().info().names, ["counter"]);"#)]
     }
 
     /// Returns the path of the actor in its tree, or its type; `None` before its first start.
-    #[doc = actor_example!(r#"assert!(counter.handle().label().is_some_and(|label| label.ends_with("Counter")));"#)]
+    #[doc = actor_example!(
+        r#"assert!(counter.handle().label().is_some_and(|label| label.ends_with("Counter")));"#
+    )]
     #[must_use]
     pub fn label(&self) -> Option<Arc<str>> {
         self.0.label()

@@ -14,12 +14,12 @@
 //!
 //! ```text
 //!              open             attach                  detach, abandon
-//!   Closed ───────────▶ Detached ─────────▶ Attached(n) ────────────────────▶ Detached
-//!      ▲                   │                    │
-//!      └────── close ──────┴─────── close ──────┘
+//!   Closed -----------> Detached ---------> Attached(n) --------------------> Detached
+//!      ^                   |                    |
+//!      +------ close ------+------- close ------+
 //!
 //!                drain                 detach             open
-//!   Attached(n) ───────▶ Draining(n) ────────▶ Drained ─────────▶ Detached
+//!   Attached(n) -------> Draining(n) --------> Drained ---------> Detached
 //! ```
 //!
 //! A *detached* or *attached* mailbox queues messages, because an incarnation will receive them. A

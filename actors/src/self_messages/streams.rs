@@ -30,10 +30,12 @@ struct Abort {
 impl StreamHandle {
     /// Detaches the stream: it yields no further message, not even its last one. The actor drops it
     /// when it next looks for a message.
-    #[doc = context_example!(r"let numbers = ctx.attach(futures_util::stream::iter([1, 2, 3]), Msg::Done);
+    #[doc = context_example!(
+        r"let numbers = ctx.attach(futures_util::stream::iter([1, 2, 3]), Msg::Done);
 numbers.abort();
 ctx.pipe_to_self(async { 42 }, Msg::Done);
-")]
+"
+    )]
     pub fn abort(&self) {
         let waker = {
             let mut abort = self.0.lock();

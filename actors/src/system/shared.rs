@@ -53,8 +53,10 @@ assert_eq!(counter.call(Msg::Get).await?, 40);")]
     }
 
     /// Returns a builder for a system with other settings.
-    #[doc = actor_example!(r"let system = System::builder().call_timeout(Duration::from_secs(1)).capacity(64).build();
-assert_ne!(system, System::new());")]
+    #[doc = actor_example!(
+        r"let system = System::builder().call_timeout(Duration::from_secs(1)).capacity(64).build();
+assert_ne!(system, System::new());"
+    )]
     pub fn builder() -> SystemBuilder {
         SystemBuilder::default()
     }

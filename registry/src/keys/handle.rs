@@ -92,14 +92,22 @@ assert_eq!(keys.update(ctx, &7, |old| old + 1), Some(1));", r"# assert_eq!(keys.
     }
 
     /// Returns the owner of a key and its value.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));"
+    )]
     #[must_use]
     pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
         self.0.lookup_one(key)
     }
 
     /// Returns the address of the owner of a key.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.whereis(&7), Some(session));")]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.whereis(&7), Some(session));"
+    )]
     #[must_use]
     pub fn whereis(&self, key: &K) -> Option<Address<M>> {
         Some(self.lookup(key)?.address)
@@ -135,7 +143,11 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
     }
 
     /// Returns the owners of a key and their values, in the order in which they registered it.
-    #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).len(), 1);")]
+    #[doc = keys_example!(
+        "DuplicateKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.lookup(&7).len(), 1);"
+    )]
     #[must_use]
     pub fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
         self.0.lookup(key)
@@ -143,7 +155,11 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
 
     /// Calls `run` with all entries of a key, unless there are none. Returns `true` if it was
     /// called.
-    #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(keys.dispatch(&7, |entries| assert_eq!(entries.len(), 1)));")]
+    #[doc = keys_example!(
+        "DuplicateKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert!(keys.dispatch(&7, |entries| assert_eq!(entries.len(), 1)));"
+    )]
     pub fn dispatch(&self, key: &K, run: impl FnOnce(Vec<KeyEntry<M, V>>)) -> bool {
         let run = Guarded::new(run);
         let entries = self.lookup(key);
@@ -155,7 +171,11 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
     }
 
     /// Returns the number of a key's entries whose values match.
-    #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.count_match(&7, |value| *value > 0), 1);")]
+    #[doc = keys_example!(
+        "DuplicateKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.count_match(&7, |value| *value > 0), 1);"
+    )]
     pub fn count_match(&self, key: &K, matches: impl Fn(&V) -> bool) -> usize {
         let matches = Guarded::new(matches);
         Each::new(self.lookup(key)).iter().filter(|entry| matches(&entry.value)).count()
@@ -204,8 +224,12 @@ assert!(keys.is_empty());")]
     }
 
     /// Returns the keys of an incarnation, each once per entry.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r#"let pid = session.pid().ok_or("it has ended")?;
-assert_eq!(keys.keys_of(pid), [7]);"#)]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r#"let pid = session.pid().ok_or("it has ended")?;
+assert_eq!(keys.keys_of(pid), [7]);"#
+    )]
     #[must_use]
     pub fn keys_of(&self, pid: Pid) -> Vec<K> {
         self.0.keys_of(pid)
@@ -213,14 +237,22 @@ assert_eq!(keys.keys_of(pid), [7]);"#)]
 
     /// Returns the number of keys, each counted once. It includes the keys of an incarnation that
     /// is ending at this moment.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.len(), 1);")]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.len(), 1);"
+    )]
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Returns `true` if the table has no keys.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(!keys.is_empty());")]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert!(!keys.is_empty());"
+    )]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -228,16 +260,24 @@ assert_eq!(keys.keys_of(pid), [7]);"#)]
 
     /// Returns the values that `pick` makes of all keys and their entries, in no order. Entries
     /// that are registered or unregistered during the call may be included or not.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.select(|key, entry| Some((key, entry.value))), [(7, 1)]);")]
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"assert_eq!(keys.select(|key, entry| Some((key, entry.value))), [(7, 1)]);"
+    )]
     pub fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         self.0.select(pick)
     }
 
     /// Subscribes to the registrations and removals that are made from now on; see [`KeyChange`]
     /// for the order.
-    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"let mut changes = keys.subscribe();
+    #[doc = keys_example!(
+        "UniqueKeys",
+        r"# keys.register(ctx, 7, 1)?;",
+        r"let mut changes = keys.subscribe();
 # session.kill()?;
-assert!(matches!(changes.next().await, Some(KeyChange::Unregistered { .. })));")]
+assert!(matches!(changes.next().await, Some(KeyChange::Unregistered { .. })));"
+    )]
     #[must_use]
     pub fn subscribe(&self) -> Subscription<KeyChange<K>> {
         self.0.changes.subscribe()

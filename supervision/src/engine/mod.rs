@@ -9,12 +9,12 @@
 //!
 //! ```text
 //!            start            started            end (wanted back)
-//!  Stopped ─────────▶ Starting ──────▶ Running ─────────────────────▶ Starting ...
-//!     ▲                 │  ▲              │
-//!     │          failed │  │ retry        │ stop
-//!     │                 ▼  │              ▼
-//!     ├───────────── Restarting        Stopping ──▶ Stopped
-//!     └── stop ─────────┘
+//!  Stopped ---------> Starting ------> Running ---------------------> Starting ...
+//!     ^                 |  ^              |
+//!     |          failed |  | retry        | stop
+//!     |                 v  |              v
+//!     ├------------- Restarting        Stopping --> Stopped
+//!     +-- stop ---------+
 //! ```
 //!
 //! One-for-one restarts, and stops and starts by request, each concern one child, and run side by

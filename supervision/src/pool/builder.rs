@@ -244,7 +244,9 @@ impl<W: Work + 'static> Pool<W> {
     /// Returns a handle that submits jobs and manages the pool. It is valid from now on and through
     /// every restart.
     ///
-    #[doc = setting_example!("let squares = pool.handle();\nassert_eq!(squares.stats().completed, 0);")]
+    #[doc = setting_example!(
+        "let squares = pool.handle();\nassert_eq!(squares.stats().completed, 0);"
+    )]
     #[must_use]
     pub fn handle(&self) -> PoolHandle<W> {
         self.user_handle.clone()

@@ -192,8 +192,10 @@ impl<W: Work + 'static> JobHandle<W> {
 
     /// Returns the number of the job.
     ///
-    #[doc = pool_example!(r"let (first, second) = (squares.submit(1).await?, squares.submit(2).await?);
-assert!(first.id() < second.id());")]
+    #[doc = pool_example!(
+        r"let (first, second) = (squares.submit(1).await?, squares.submit(2).await?);
+assert!(first.id() < second.id());"
+    )]
     #[must_use]
     pub fn id(&self) -> JobId {
         self.job.id

@@ -68,7 +68,9 @@ impl<W: Work + 'static> Pool<W> {
 
     /// Sets the delay after a failed attempt; none by default.
     ///
-    #[doc = setting_example!(r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
+    #[doc = setting_example!(
+        r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
+    )]
     pub fn retry_after(self, backoff: Backoff) -> Self {
         self.handle.shared.set_options(|options| options.backoff = Some(backoff));
         self
@@ -144,7 +146,9 @@ impl<W: Work + 'static> Pool<W> {
     /// normally after a job. By default, a worker that crashed in a job is restarted at once, and
     /// the delay of a worker that keeps ending without a job is at most one second.
     ///
-    #[doc = setting_example!(r"let pool = pool.backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
+    #[doc = setting_example!(
+        r"let pool = pool.backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
+    )]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
         self
@@ -175,7 +179,9 @@ impl<W: Work + 'static> Pool<W> {
     /// added when a job has waited for `after`. One worker is removed after each `cool_down` in
     /// which no job waited and a worker was idle.
     ///
-    #[doc = setting_example!(r"let pool = pool.scaling(Duration::from_millis(50), Duration::from_secs(60));")]
+    #[doc = setting_example!(
+        r"let pool = pool.scaling(Duration::from_millis(50), Duration::from_secs(60));"
+    )]
     pub const fn scaling(mut self, after: Duration, cool_down: Duration) -> Self {
         self.scale_after = after;
         self.cool_down = cool_down;

@@ -159,9 +159,11 @@ assert_eq!(job.await?, 49);")]
 
     /// Sets the delay after a failed attempt.
     ///
-    #[doc = pool_example!(r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    #[doc = pool_example!(
+        r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 let job = squares.submit(7).backoff(backoff).await?;
-assert_eq!(job.await?, 49);")]
+assert_eq!(job.await?, 49);"
+    )]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.options().backoff = Some(backoff);
         self

@@ -10,9 +10,9 @@
 //! # A ractor actor as a child
 //!
 //! ```text
-//!   Address ──▶ mailbox ◀── host, a task ── rings ──▶ doorbell ──▶ the actor, in ractor's own loop
-//!                  ▲                                             │
-//!                  └───────────── takes the next message ────────┘
+//!   Address --> mailbox <-- host, a task -- rings --> doorbell --> the actor, in ractor's own loop
+//!                  ^                                             |
+//!                  +------------- takes the next message --------+
 //! ```
 //!
 //! Ractor runs the actor, without a name and linked to the ractor actor of its supervisor. Messages
