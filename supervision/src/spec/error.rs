@@ -33,6 +33,12 @@ pub enum SpecError {
         /// The child, or the pool.
         id: Arc<str>,
     },
+    /// A rate limit of a pool has zero jobs, a period of zero, or a burst of zero.
+    #[error("pool {id:?} has a rate limit with zero jobs, a period of zero, or a burst of zero")]
+    ZeroRate {
+        /// The pool.
+        id: Arc<str>,
+    },
     /// A child is significant and permanent. A child that always restarts never shuts its
     /// supervisor down.
     #[error("child {id:?} is significant and permanent")]

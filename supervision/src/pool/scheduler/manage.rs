@@ -2,7 +2,6 @@
 //! workers.
 
 use super::job_queues::QueueId;
-use super::rate::Rate;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
 
@@ -81,10 +80,6 @@ impl<I> Scheduler<I> {
 
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-    }
-
-    pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.rate = Some(rate);
     }
 
     pub(crate) fn advance_to(&mut self, phase: Phase) {
