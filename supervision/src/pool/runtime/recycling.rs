@@ -23,8 +23,8 @@ impl Recycling {
         self.max_jobs == Some(0) || self.max_age.is_some_and(|age| age.is_zero())
     }
 
-    /// Returns the age at which the worker of a slot ends: between three quarters of the maximum and
-    /// the maximum. The ages of any number of slots are spread evenly.
+    /// Returns the age at which the worker of a slot ends: between three quarters of the maximum
+    /// and the maximum. The ages of any number of slots are spread evenly.
     pub(crate) fn age_of(&self, slot: usize) -> Option<Duration> {
         // The high bits of multiples of the golden ratio are spread evenly.
         let spread = ((slot as u64).wrapping_mul(GAMMA) >> 48) as u32;
