@@ -10,8 +10,8 @@ use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Shared, ThreadWaiter,
-    Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
+    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -49,14 +49,15 @@ pub struct Pool<W: Work + 'static> {
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
     size: PoolSize,
-    /// Makes the child of a slot. The second argument is the start timeout.
-    worker: Arc<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send + Sync>,
+    /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
+    worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
+    pub(super) recycling: Recycling,
     /// The threads of blocking workers.
     threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
@@ -173,10 +174,10 @@ impl<W: Work + 'static> Pool<W> {
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
-        let worker = move |slot: usize, start_timeout: Duration| {
+        let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits });
+            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
@@ -198,6 +199,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             deadline: None,
             start_timeout: START_TIMEOUT,
+            recycling: Recycling::default(),
             threads,
             is_blocking: false,
             has_zero_capacity: false,
@@ -286,6 +288,8 @@ assert!(other.shutdown().await.is_clean());"#
         let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        } else if self.recycling.has_zero() {
+            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
         }
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
@@ -299,10 +303,11 @@ assert!(other.shutdown().await.is_clean());"#
     fn workers(&self) -> (WorkerSpecs, Vec<ChildSpec>, Box<[Address<WorkerMsg>]>) {
         let (shared, worker) = (self.handle.shared.clone(), self.worker.clone());
         let (shutdown, start_timeout) = (self.shutdown, self.start_timeout);
-        let (backoff, deadline) = (self.backoff, self.deadline);
+        let (backoff, deadline, recycling) = (self.backoff, self.deadline, self.recycling);
         let make = move |slot: usize| {
             let shared = shared.clone();
-            let mut child = worker(slot, start_timeout).shutdown(shutdown).start_timeout(start_timeout);
+            let mut child =
+                worker(slot, start_timeout, recycling).shutdown(shutdown).start_timeout(start_timeout);
             if let Some(backoff) = backoff {
                 child = child.backoff(backoff);
             }
