@@ -2,6 +2,7 @@
 //! side, and the children of the pool's supervisor.
 
 mod admission;
+mod attempt;
 mod drain;
 mod fn_worker;
 mod histogram;
@@ -23,6 +24,7 @@ mod worker_actor;
 mod worker_exit;
 
 pub(crate) use admission::AdmitError;
+pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
