@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::job::JobId;
+use super::job_id::JobId;
 use super::runtime::{AnyAttempt, AttemptInfo, OwnedAttempt};
 
 /// The context of one attempt at a job: its identity and its limits. Each call of

@@ -78,6 +78,7 @@ mod event;
 mod handle;
 mod job;
 mod job_context;
+mod job_id;
 mod resize;
 mod runtime;
 mod scheduler;

@@ -17,14 +17,14 @@ pub(crate) struct AttemptInfo {
 }
 
 /// A running attempt, held by its worker.
-pub(crate) struct Attempt<W: Work + 'static> {
+pub(crate) struct RunningAttempt<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
     info: AttemptInfo,
     /// What contexts of other tasks refer to. Most jobs have none.
     owned: OnceLock<Arc<OwnedAttempt>>,
 }
 
-impl<W: Work + 'static> Attempt<W> {
+impl<W: Work + 'static> RunningAttempt<W> {
     pub(crate) fn new(task: Arc<JobState<W>>, number: u32) -> Self {
         Self { info: AttemptInfo { id: task.id, number }, task, owned: OnceLock::new() }
     }
@@ -38,7 +38,7 @@ pub(crate) trait AnyAttempt: Send + Sync {
     fn owned(&self) -> &Arc<OwnedAttempt>;
 }
 
-impl<W: Work + 'static> AnyAttempt for Attempt<W> {
+impl<W: Work + 'static> AnyAttempt for RunningAttempt<W> {
     fn info(&self) -> &AttemptInfo {
         &self.info
     }

@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
-use super::attempt::Attempt;
+use super::attempt::RunningAttempt;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
@@ -149,7 +149,7 @@ async fn attempt<W: Work + 'static>(
     leased: Leased<W>,
 ) -> AttemptResult<W> {
     let Leased { task, number, time_limit, since } = leased;
-    let running = Attempt::new(task, number);
+    let running = RunningAttempt::new(task, number);
     let task = &running.task;
     let ctx = JobContext::new(&running);
     let mut timeout = None;
