@@ -11,8 +11,8 @@ use perennial_actors::{MailboxConfig, System};
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Shared, ThreadWaiter, Threads,
-    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Recycling, Shared, ThreadWaiter,
+    Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -50,14 +50,15 @@ pub struct Pool<W: Work + 'static> {
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
     size: PoolSize,
-    /// Makes the child of a slot. The second argument is the start timeout.
-    worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
+    /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
+    worker: Box<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
+    pub(super) recycling: Recycling,
     /// The threads of blocking workers.
     threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
@@ -224,10 +225,10 @@ impl<W: Work + 'static> Pool<W> {
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(max));
         let all_threads = threads.clone();
-        let worker = move |slot: usize, start_timeout: Duration| {
+        let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits });
+            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
@@ -249,6 +250,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             deadline: None,
             start_timeout: START_TIMEOUT,
+            recycling: Recycling::default(),
             threads,
             is_blocking: false,
             has_zero_capacity: false,
@@ -335,6 +337,8 @@ assert!(other.shutdown().await.is_clean());"#
         let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        } else if self.recycling.has_zero() {
+            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
         }
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
@@ -346,8 +350,8 @@ assert!(other.shutdown().await.is_clean());"#
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {
         let shared = self.handle.shared.clone();
-        let mut child =
-            (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
+        let child = (self.worker)(slot, self.start_timeout, self.recycling);
+        let mut child = child.shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }
