@@ -9,6 +9,7 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
+use super::job_context::JobContext;
 use super::runtime::{
     BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
     ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
@@ -76,7 +77,7 @@ impl<W: Worker> Pool<W> {
     ///
     /// ```
     /// # use perennial_actors::{ExitReason, System};
-    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// # use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
     /// struct Multiplier(u64);
     ///
     /// impl Worker for Multiplier {
@@ -87,7 +88,7 @@ impl<W: Worker> Pool<W> {
     ///     async fn init(factor: &u64, _: &WorkerContext) -> Result<Self, ExitReason> {
     ///         Ok(Self(*factor))
     ///     }
-    ///     async fn work(&mut self, job: &u64) -> Result<u64, Self::Error> {
+    ///     async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, Self::Error> {
     ///         Ok(job * self.0)
     ///     }
     /// }
@@ -124,11 +125,42 @@ let pool = Pool::from_fn("squares", 4, square);"#
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(
-            id.into(),
-            size.into(),
-            Arc::new(Foreign::new(function)),
-        )
+        let function = move |job: &J, _: &JobContext<'_>| function(job);
+        Self::of_fn(id.into(), size.into(), function)
+    }
+
+    /// Makes a pool whose workers call an async function for each job, with the context of the job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: &u64, ctx: JobContext<'static>| {
+    let n = *n;
+    async move {
+        assert_eq!(ctx.attempt(), 1);
+        Ok::<u64, Infallible>(n * n)
+    }
+};
+let pool = Pool::from_fn_with_context("squares", 4, square);"#
+    )]
+    pub fn from_fn_with_context<F, Fut>(
+        id: impl Into<Arc<str>>,
+        size: impl Into<PoolSize>,
+        function: F,
+    ) -> Self
+    where
+        F: Fn(&J, JobContext<'static>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let function = move |job: &J, ctx: &JobContext<'_>| function(job, ctx.to_owned());
+        Self::of_fn(id.into(), size.into(), function)
+    }
+
+    fn of_fn<F, Fut>(id: Arc<str>, size: PoolSize, function: F) -> Self
+    where
+        F: Fn(&J, &JobContext<'_>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let function = Arc::new(Foreign::new(function));
+        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(id, size, function)
     }
 
     /// Makes a pool whose workers call a blocking function for each job, on a thread that may
@@ -150,11 +182,30 @@ let pool = Pool::from_blocking_fn("squares", 2, square);"#
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(
-            id.into(),
-            size.into(),
-            Arc::new(Foreign::new(function)),
-        );
+        Self::from_blocking_fn_with_context(id, size, move |job, _| function(job))
+    }
+
+    /// Makes a [pool of a blocking function](Self::from_blocking_fn) that gets the context of its
+    /// job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: u64, ctx: JobContext<'static>| {
+    assert_eq!(ctx.attempt(), 1);
+    Ok::<u64, Infallible>(n * n)
+};
+let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
+    )]
+    pub fn from_blocking_fn_with_context<F>(
+        id: impl Into<Arc<str>>,
+        size: impl Into<PoolSize>,
+        function: F,
+    ) -> Self
+    where
+        J: Clone,
+        F: Fn(J, JobContext<'static>) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let function = Arc::new(Foreign::new(function));
+        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
         Self { is_blocking: true, ..pool }
     }
 }

@@ -12,8 +12,8 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// workers have ended. A surplus worker finishes its current job, if that does not exceed the
     /// shutdown time. No job is lost.
     ///
-    /// A pool of a [fixed](super::PoolSize::Fixed) size can have any number of workers, up to 2^32 -
-    /// 1: `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
+    /// A pool of a [fixed](super::PoolSize::Fixed) size can have any number of workers below 2^32:
+    /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
     /// new number survives a restart of the pool.
     ///
     /// # Errors
@@ -144,9 +144,9 @@ assert_eq!(squares.stats().workers, 2);")]
         started
     }
 
-    /// Adds the worker of a slot to the supervisor and starts it: the slot is new, or its worker was
-    /// deleted. If it starts, it belongs to the spec of the supervisor. A deleted worker belongs to
-    /// the holder of its spec until the spec is dropped.
+    /// Adds the worker of a slot to the supervisor and starts it: the slot is new, or its worker
+    /// was deleted. If it starts, it belongs to the spec of the supervisor. A deleted worker
+    /// belongs to the holder of its spec until the spec is dropped.
     async fn add_worker(&self, slot: usize) -> Result<ChildStart, ChildError> {
         let specs = self.shared.worker_specs().ok_or(ChildError::ShuttingDown)?;
         let spec = specs.claim(slot).ok_or(ChildError::NotFound)?;

@@ -1,9 +1,20 @@
-//! The addresses of the workers, by slot: slots are added while the pool runs, and none is removed.
+//! The messages of the workers, and their addresses by slot: slots are added while the pool runs,
+//! and none is removed.
 
 use perennial_actors::Address;
 use perennial_actors::host::sync::{AtomicUsize, OnceLock, Ordering};
 
-use super::shared::WorkerMsg;
+/// The messages of a worker.
+pub(crate) enum WorkerMsg {
+    /// A job may be available.
+    Wake,
+    /// Continues running jobs, as a message from the worker to itself.
+    Run,
+    /// The thread of the worker is free again.
+    Freed,
+    /// The worker has its maximum age.
+    Aged,
+}
 
 /// The number of chunks of added slots. Each is twice as long as the one before it, so that they
 /// suffice for the greatest number of workers.

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admission;
+mod attempt;
 mod drain;
 mod fn_worker;
 mod histogram;
@@ -25,7 +26,9 @@ mod worker_actor;
 mod worker_exit;
 mod worker_specs;
 
+pub(crate) use addresses::WorkerMsg;
 pub(crate) use admission::AdmitError;
+pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
@@ -33,7 +36,7 @@ pub(crate) use manager::{ManagerArgs, PoolManager};
 pub(crate) use on_drop::OnDrop;
 pub(crate) use recycling::Recycling;
 pub use shared::Routing;
-pub(crate) use shared::{Shared, WorkerMsg};
+pub(crate) use shared::Shared;
 pub(crate) use submit::Submit;
 pub(crate) use threads::{Thread, ThreadWaiter, Threads, shutdown_time};
 pub(crate) use worker_actor::{WorkerActor, WorkerArgs, WorkerOf};

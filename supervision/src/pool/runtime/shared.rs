@@ -10,7 +10,7 @@ use perennial_actors::host::{add_time, dispose_each};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
 use super::submit_buffer::SubmitBuffer;
@@ -23,18 +23,6 @@ use crate::pool::scheduler::{Phase, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
 use crate::supervisor::WeakSupervisorHandle;
-
-/// The messages of a worker.
-pub(crate) enum WorkerMsg {
-    /// A job may be available.
-    Wake,
-    /// Continues running jobs, as a message from the worker to itself.
-    Run,
-    /// The thread of the worker is free again.
-    Freed,
-    /// The worker has its maximum age.
-    Aged,
-}
 
 /// Makes the manager check its deadlines now.
 pub(crate) struct Tick;
@@ -63,7 +51,7 @@ pub(crate) struct Shared<W: Work + 'static> {
     times_all_jobs: bool,
     workers: Addresses,
     /// Weak, because the tree owns the arguments of the workers.
-    pub(super) worker_specs: OnceLock<Weak<WorkerSpecs>>,
+    worker_specs: OnceLock<Weak<WorkerSpecs>>,
     manager: OnceLock<Address<Tick>>,
     /// Weak, because the supervisor owns its children, and they own this.
     pub(crate) supervisor: WeakSupervisorHandle,
@@ -209,10 +197,22 @@ impl<W: Work + 'static> Shared<W> {
         let _ = self.manager.set(manager);
     }
 
-    /// Adds the address of the next slot. Calls must not overlap. Returns `false` if there are too
-    /// many slots.
-    pub(super) fn add_address(&self, worker: Address<WorkerMsg>) -> bool {
-        self.workers.push(worker)
+    /// Returns the specs of the workers, or `None` if the pool is part of no tree.
+    pub(crate) fn worker_specs(&self) -> Option<Arc<WorkerSpecs>> {
+        self.worker_specs.get()?.upgrade()
+    }
+
+    /// Adds slots until there are this many. No worker is due there. Returns `false` if the pool
+    /// cannot have that many.
+    pub(crate) fn add_slots(&self, slots: usize) -> bool {
+        let add = |address| {
+            let is_added = self.workers.push(address);
+            if is_added {
+                self.lock_state().scheduler.add_slot();
+            }
+            is_added
+        };
+        self.worker_specs().is_some_and(|specs| specs.add_slots(slots, add))
     }
 
     /// Returns the number of slots: 0 before the pool becomes part of a tree.

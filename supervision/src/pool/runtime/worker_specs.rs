@@ -1,13 +1,11 @@
 //! The specs of the workers of a pool, by slot, and how the specs of added slots are made.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use perennial_actors::Address;
 use perennial_actors::host::sync::Mutex;
 
-use super::shared::{Shared, WorkerMsg};
-use crate::pool::worker::Work;
+use super::addresses::WorkerMsg;
 use crate::spec::{Child, ChildSpec};
 
 /// Makes the child of a slot.
@@ -42,33 +40,23 @@ impl WorkerSpecs {
         &self.bounds
     }
 
-    /// Claims the spec of a worker that belongs to no supervisor: it was never started, or it was
-    /// deleted and its deleted spec was dropped. Returns `None` if it belongs to another owner.
-    pub(crate) fn claim(&self, slot: usize) -> Option<ChildSpec> {
-        self.specs.lock().get_mut(slot)?.claim()
-    }
-}
-
-impl<W: Work + 'static> Shared<W> {
-    /// Adds slots until there are this many. No worker is due there. Returns `false` if the pool
-    /// cannot have that many.
-    pub(crate) fn add_slots(&self, slots: usize) -> bool {
-        let Some(workers) = self.worker_specs() else { return slots <= self.slots() };
-        // One at a time.
-        let mut specs = workers.specs.lock();
+    /// Adds slots until there are this many: `add` is called with the address of each. Returns
+    /// `false` if that did. Calls are executed one after the other.
+    pub(crate) fn add_slots(&self, slots: usize, mut add: impl FnMut(Address<WorkerMsg>) -> bool) -> bool {
+        let mut specs = self.specs.lock();
         while specs.len() < slots {
-            let child = (workers.make)(specs.len());
-            if !self.add_address(child.address()) {
+            let child = (self.make)(specs.len());
+            if !add(child.address()) {
                 return false;
             }
             specs.push(ChildSpec::from(child).unclaimed());
-            self.lock_state().scheduler.add_slot();
         }
         true
     }
 
-    /// Returns the specs of the workers, or `None` if the pool is part of no tree.
-    pub(crate) fn worker_specs(&self) -> Option<Arc<WorkerSpecs>> {
-        self.worker_specs.get()?.upgrade()
+    /// Claims the spec of a worker that belongs to no supervisor: it was never started, or it was
+    /// deleted and its deleted spec was dropped. Returns `None` if it belongs to another owner.
+    pub(crate) fn claim(&self, slot: usize) -> Option<ChildSpec> {
+        self.specs.lock().get_mut(slot)?.claim()
     }
 }
