@@ -59,8 +59,8 @@ let pool = pool.rate_for(&"mail", RateLimit::per(10, minute));"#
 }
 
 impl<W: Work + 'static> PoolHandle<W> {
-    /// Changes the [rate limit](Pool::rate) of all jobs, or removes it with `None`. The starts before
-    /// this call do not count for the new limit.
+    /// Changes the [rate limit](Pool::rate) of all jobs, or removes it with `None`. The starts
+    /// before this call do not count for the new limit.
     ///
     /// # Errors
     ///
@@ -77,9 +77,9 @@ assert_eq!(second.await?, 49);")]
         Ok(())
     }
 
-    /// Changes the [rate limit](Pool::rate_for) of one kind of jobs, or removes it with `None`, also
-    /// that of [`rate_per_key`](Pool::rate_per_key). The starts before this call do not count for
-    /// the new limit. It is Celery's `control.rate_limit`.
+    /// Changes the [rate limit](Pool::rate_for) of one kind of jobs, or removes it with `None`,
+    /// also that of [`rate_per_key`](Pool::rate_per_key). The starts before this call do not count
+    /// for the new limit. It is Celery's `control.rate_limit`.
     ///
     /// # Errors
     ///

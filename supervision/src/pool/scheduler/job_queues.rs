@@ -5,20 +5,7 @@ use std::time::Duration;
 
 use super::key_rates::RateKey;
 use super::kind_queues::KindQueues;
-use super::priority_queue::{PriorityQueue, QueuedJob, Rank};
-
-/// The queue in which a job waits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum QueueId {
-    /// For any worker.
-    Shared,
-    /// For the worker in this slot, because of a key or a pin.
-    Keyed(usize),
-    /// For the worker in this slot, because routing chose it.
-    Routed(usize),
-    /// For every worker except the one in this slot. The last variant: these queues are a range.
-    Except(usize),
-}
+use super::priority_queue::{PriorityQueue, QueueId, QueuedJob, Rank};
 
 /// The queues of one slot, by kind.
 type SlotQueues<I> = [PriorityQueue<I>; 3];
@@ -57,6 +44,11 @@ impl<I> JobQueues<I> {
             expiring: BTreeSet::new(),
             len: 0,
         }
+    }
+
+    /// Adds the queues of the next slot.
+    pub(crate) fn add_slot(&mut self) {
+        self.slots.push(SlotQueues::default());
     }
 
     /// Returns the number of queued jobs, delayed ones included.

@@ -8,9 +8,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::job_queues::QueueId;
 use super::key_rates::RateKey;
-use super::priority_queue::{QueuedJob, Rank, priorities};
+use super::priority_queue::{QueueId, QueuedJob, Rank, priorities};
 
 /// The queued jobs of one kind.
 #[derive(Debug)]
@@ -159,8 +158,8 @@ impl<I> KindQueues<I> {
         }
     }
 
-    /// Releases the held kinds whose hold ends by this time. Their first jobs wait for a worker from
-    /// now on. Returns `true` if there was one.
+    /// Releases the held kinds whose hold ends by this time. Their first jobs wait for a worker
+    /// from now on. Returns `true` if there was one.
     pub(crate) fn release(&mut self, now: Duration) -> bool {
         let mut is_released = false;
         while let Some((_, key)) = self.held.first().copied().filter(|(until, _)| *until <= now) {

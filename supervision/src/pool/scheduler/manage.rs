@@ -1,7 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
-use super::job_queues::QueueId;
+use super::priority_queue::QueueId;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
 
@@ -41,6 +41,12 @@ impl<I> Scheduler<I> {
 
 /// Settings and phases.
 impl<I> Scheduler<I> {
+    /// Adds a slot where no worker is due.
+    pub(crate) fn add_slot(&mut self) {
+        self.queues.add_slot();
+        self.slots.add();
+    }
+
     /// Closes the slot of a worker that ended and is not started again, as after a declined start.
     /// Returns the workers to wake.
     pub(crate) fn close_slot(&mut self, slot: usize) -> Vec<usize> {

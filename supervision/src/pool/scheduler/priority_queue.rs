@@ -23,6 +23,19 @@ pub(crate) enum Target {
     Except(usize),
 }
 
+/// The queue in which a job waits.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum QueueId {
+    /// For any worker.
+    Shared,
+    /// For the worker in this slot, because of a key or a pin.
+    Keyed(usize),
+    /// For the worker in this slot, because routing chose it.
+    Routed(usize),
+    /// For every worker except the one in this slot. The last variant: these queues are a range.
+    Except(usize),
+}
+
 /// The placement of a job in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Placement {

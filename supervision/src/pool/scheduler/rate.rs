@@ -54,8 +54,8 @@ impl Rate {
     }
 }
 
-/// A token bucket as one number, known as the generic cell rate algorithm: a start moves the time at
-/// which the bucket is full again by the time that one token takes.
+/// A token bucket as one number, known as the generic cell rate algorithm: a start moves the time
+/// at which the bucket is full again by the time that one token takes.
 ///
 /// Times are counted in parts of a nanosecond, one for each job of a period, in which every time
 /// that matters is a whole number. So no start is allowed too early, not even by rounding.

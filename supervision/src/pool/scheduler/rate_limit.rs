@@ -8,8 +8,8 @@ use std::time::Duration;
 /// | limit | starts | known from |
 /// |---|---|---|
 /// | `RateLimit::per(10, minute)` | evenly spaced: one in 6 s | Celery's `rate_limit="10/m"` |
-/// | `RateLimit::per(10, minute).burst(5)` | up to 5 at once after a quiet time, then one in 6 s | token bucket |
-/// | `RateLimit::window(10, minute)` | at most 10 in any minute, all at once if none started before | sliding window |
+/// | `RateLimit::per(10, minute).burst(5)` | up to 5 at once, then one in 6 s | token bucket |
+/// | `RateLimit::window(10, minute)` | at most 10 in any minute | sliding window |
 ///
 /// A limit of zero jobs, of a period of zero, or with a burst of zero is [an
 /// error](crate::SpecError::ZeroRate) when the pool starts.
@@ -46,7 +46,8 @@ impl RateLimit {
     }
 
     /// Makes the limit a token bucket with room for `jobs` tokens: as many unused starts are kept
-    /// and may be used at once. In any time, at most the starts of that time and `jobs` more happen.
+    /// and may be used at once. In any time, at most the starts of that time and `jobs` more
+    /// happen.
     ///
     #[doc = setting_example!(
         "let pool = pool.rate(RateLimit::per(100, Duration::from_secs(1)).burst(10));"

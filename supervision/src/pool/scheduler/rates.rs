@@ -28,8 +28,8 @@ impl<I> Scheduler<I> {
         self.release_all()
     }
 
-    /// Releases all held kinds. A kind that is still exhausted is held again by the next worker that
-    /// looks for a job.
+    /// Releases all held kinds. A kind that is still exhausted is held again by the next worker
+    /// that looks for a job.
     fn release_all(&mut self) -> Option<usize> {
         self.queues.kinds.release_all();
         self.wake_idle_worker()

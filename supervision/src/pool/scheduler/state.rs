@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, QueueId};
+use super::job_queues::JobQueues;
 use super::key_rates::KeyRates;
-use super::priority_queue::{QueuedJob, Target};
+use super::priority_queue::{QueueId, QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 

@@ -20,8 +20,9 @@ fn of_kind(number: u64, kind: u64) -> QueuedJob<u64> {
     QueuedJob { placement: Placement { rate_key: Some(key(kind)), ..Placement::default() }, ..job(number) }
 }
 
-fn meant(job: QueuedJob<u64>, target: Target) -> QueuedJob<u64> {
-    QueuedJob { placement: Placement { target, ..job.placement }, ..job }
+fn meant(mut job: QueuedJob<u64>, target: Target) -> QueuedJob<u64> {
+    job.placement.target = target;
+    job
 }
 
 /// Leases a job to a worker that has none.

@@ -172,7 +172,7 @@ impl Model {
         self.begun.iter().filter(|at| **at + period > self.now).count() < jobs as usize
     }
 
-    /// Returns the queued jobs that a worker may run, or might if the rate of their kind allowed it.
+    /// Returns the queued jobs that a worker may run if the rates of their kinds allow it.
     pub(super) fn jobs_for(&self, slot: usize) -> impl Iterator<Item = &Job> {
         let is_alone = (0..self.slots.len()).all(|other| other == slot || !self.runs(other));
         let is_open = self.slots[slot].open && !self.paused;
