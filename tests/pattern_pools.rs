@@ -255,6 +255,24 @@ async fn kotlin_failing_job_leaves_its_siblings_running_and_all_are_joined() {
     assert!(app.shutdown().await.is_clean());
 }
 
+/// Kotlin, `supervisorScope`: the siblings of a job that fails run to their own ends, and the scope
+/// waits for them.
+#[tokio::test(start_paused = true)]
+async fn kotlin_siblings_that_still_run_when_a_job_fails_run_to_their_ends() {
+    let begun = tokio::time::Instant::now();
+    let mut scope = TaskScope::start("scope", &System::new()).await.expect("the tree starts");
+    for (seconds, fails) in [(10, false), (1, true), (20, false)] {
+        let task = async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            assert!(!fails, "on purpose");
+            seconds
+        };
+        scope.spawn("job", task).await.expect("it is started");
+    }
+    assert!(matches!(scope.join_all().await[..], [Ok(10), Err(ExitReason::Panicked(_)), Ok(20)]));
+    assert_eq!(begun.elapsed(), Duration::from_secs(20));
+}
+
 /// Returns a pool together with its handle.
 trait HandleAndPool: Sized {
     type Handle;
