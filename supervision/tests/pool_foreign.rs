@@ -135,7 +135,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
     }
     let report = app.shutdown().await;
     assert_eq!((report.dropped_jobs, report.dropped_messages, report.unstopped.len()), (6, 0, 0), "{report}");
-    assert!(matches!(waiting.await, Err(JobError::Dropped)));
+    assert!(matches!(waiting.await, Err(JobError::Dropped(_))));
     let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);
 }

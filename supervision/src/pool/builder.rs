@@ -9,6 +9,7 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
+use super::retry::RetryRule;
 use super::runtime::{
     BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Shared, ThreadWaiter, Threads,
     WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
@@ -55,6 +56,8 @@ pub struct Pool<W: Work + 'static> {
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
+    /// The errors that are retried.
+    pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
     /// The threads of blocking workers.
@@ -196,6 +199,7 @@ impl<W: Work + 'static> Pool<W> {
             cool_down: Duration::from_secs(10),
             shutdown: Shutdown::default(),
             backoff: None,
+            retry: RetryRule::Never,
             deadline: None,
             start_timeout: START_TIMEOUT,
             threads,
@@ -289,6 +293,7 @@ assert!(other.shutdown().await.is_clean());"#
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
             .shutdown(ThreadWaiter::shutdown(self.shutdown));
         let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
+        let _ = shared.retry.set(self.retry);
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }

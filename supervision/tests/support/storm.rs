@@ -299,7 +299,7 @@ impl Logbook {
                     assert_eq!((failed_in(failures.len()), dead.id), (true, *id));
                     again += begun - 1;
                 }
-                (Err(JobError::ExpiredAfterFailures(failures)), Some(dead)) => {
+                (Err(JobError::Expired(failures)), Some(dead)) => {
                     assert_eq!(failures.len(), dead.failures.len());
                     assert!(failed_in(failures.len()) && (failures.len() as u32) < most);
                     assert_eq!(dead.id, *id);
@@ -321,7 +321,7 @@ impl Logbook {
     /// Returns the number of dead jobs with an attempt that failed with a matching error.
     pub(crate) fn count(&self, is_so: impl Fn(&AttemptError<&'static str>) -> bool) -> usize {
         let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
-            Err(JobError::Failed(failures) | JobError::ExpiredAfterFailures(failures)) => Some(failures),
+            Err(JobError::Failed(failures) | JobError::Expired(failures)) => Some(failures),
             _ => None,
         });
         failures.filter(|failures| failures.iter().any(&is_so)).count()

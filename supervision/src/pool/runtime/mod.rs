@@ -25,7 +25,7 @@ mod worker_exit;
 pub(crate) use admission::AdmitError;
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
-pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
+pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, OwnOptions, ResultSink};
 pub(crate) use manager::PoolManager;
 pub(crate) use on_drop::OnDrop;
 pub use shared::Routing;
