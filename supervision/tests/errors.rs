@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, ProcessState, Reply, System};
-use perennial_supervision::pool::{JobError, SubmitError};
+use perennial_supervision::pool::{Failures, JobError, SubmitError};
 use perennial_supervision::{
     Child, ChildError, ChildNotStarted, StartChildErrorKind, StartError, Supervised, Supervisor,
 };

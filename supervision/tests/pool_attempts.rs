@@ -260,7 +260,8 @@ async fn job_errors_display_the_cause() {
     assert!(failures[1].to_string().starts_with("the worker ended: panicked: a bug"), "{}", failures[1]);
     assert_eq!(AttemptError::<&str>::TimedOut.to_string(), "the attempt timed out");
     let others = |of: &Failures<&'static str>| {
-        let ends = [JobError::Expired(of.clone()), JobError::Cancelled(of.clone()), JobError::Dropped(of.clone())];
+        let ends =
+            [JobError::Expired(of.clone()), JobError::Cancelled(of.clone()), JobError::Dropped(of.clone())];
         ends.map(|end| {
             assert_eq!(end.failures(), of);
             end.to_string()
