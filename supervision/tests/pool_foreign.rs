@@ -327,10 +327,10 @@ fn an_abandoned_worker_that_drops_its_job_later_blocks_no_supervisor() {
             let _ = blocked.lock().expect("it does not panic").recv();
             async { Ok::<(), ()>(()) }
         });
-        let pool = pool.attempts(1).max_dead_jobs(0).abandon_after(Duration::from_millis(1));
+        let pool = pool.max_dead_jobs(0).abandon_after(Duration::from_millis(1));
         let (jobs, app) = start(pool.shutdown(Shutdown::BrutalKill)).await;
         let (slow, gate) = Slow::new();
-        jobs.submit(Mutex::new(slow)).detach().await.expect("it is open");
+        jobs.submit(Mutex::new(slow)).at_most_once().detach().await.expect("it is open");
         while jobs.stats().running == 0 {
             tokio::task::yield_now().await;
         }

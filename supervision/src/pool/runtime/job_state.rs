@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
@@ -112,6 +112,8 @@ pub(crate) struct JobState<W: Work + 'static> {
     is_wanted: bool,
     /// `true` once the outcome is decided. The caller that sets this delivers the result.
     is_complete: AtomicBool,
+    /// How often the job has started. Written under the lock of the queue.
+    starts: AtomicU32,
     delivery: Mutex<Delivery<W>>,
 }
 
@@ -202,6 +204,7 @@ impl<W: Work + 'static> JobState<W> {
             options,
             is_wanted,
             is_complete: AtomicBool::new(false),
+            starts: AtomicU32::new(0),
             delivery: Mutex::new(delivery),
         }
     }
@@ -214,6 +217,14 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the errors that are retried, if the job has a rule of its own.
     pub(in crate::pool) fn retry_rule(&self) -> Option<&RetryRule<W::Error>> {
         self.options.as_deref().and_then(|own| own.retry.as_ref())
+    }
+
+    /// Counts a start and returns its number; the first is 1. The caller holds the lock of the
+    /// queue.
+    pub(crate) fn count_start(&self) -> u32 {
+        let number = self.starts.load(Ordering::Relaxed).saturating_add(1);
+        self.starts.store(number, Ordering::Relaxed);
+        number
     }
 
     /// Returns `true` once the outcome is decided.

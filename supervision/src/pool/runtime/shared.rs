@@ -31,6 +31,8 @@ pub(crate) enum WorkerMsg {
     Run,
     /// The thread of the worker is free again.
     Freed,
+    /// The worker has its maximum age.
+    Aged,
 }
 
 /// Makes the manager check its deadlines now.
