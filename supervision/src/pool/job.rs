@@ -155,8 +155,8 @@ fn with_last<E: fmt::Display>(
     fmt::Display::fmt(last, f)
 }
 
-/// A job that failed permanently: it returned an error that is not retried, has no attempts left, or
-/// expired before the next attempt.
+/// A job that failed permanently: it returned an error that is not retried, has no attempts left,
+/// or expired before the next attempt.
 #[non_exhaustive]
 pub struct DeadJob<W: Work + 'static> {
     /// The number of the job.

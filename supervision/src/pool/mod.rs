@@ -81,6 +81,7 @@ mod job_context;
 mod job_id;
 mod resize;
 mod retry;
+mod retry_settings;
 mod runtime;
 mod scheduler;
 mod settings;

@@ -190,7 +190,7 @@ async fn attempt<W: Work + 'static>(
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(Box::new(judge(error, task, pool, system))),
+                |error| AttemptOutcome::Failed(Box::new(decide_on(error, task, pool, system))),
                 AttemptOutcome::Done,
             ));
         }
@@ -208,7 +208,7 @@ async fn attempt<W: Work + 'static>(
 
 /// Decides whether a job is retried after an error. May run users' code, under a guard.
 #[cold]
-fn judge<W: Work + 'static>(
+fn decide_on<W: Work + 'static>(
     error: W::Error,
     job: &JobState<W>,
     pool: &Shared<W>,
