@@ -24,21 +24,27 @@ pub const fn ms(millis: u64) -> Duration {
 
 /// What happened when, in milliseconds since the timeline was made.
 #[derive(Clone)]
-pub struct Timeline(Arc<(Instant, Mutex<Vec<(String, u64)>>)>);
+pub struct Timeline {
+    began: Instant,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+/// What happened, and when.
+pub type Event = (String, u64);
 
 impl Timeline {
     pub fn new() -> Self {
-        Self(Arc::new((Instant::now(), Mutex::default())))
+        Self { began: Instant::now(), events: Arc::default() }
     }
 
     pub fn note(&self, what: impl Into<String>) {
-        let at = self.0.0.elapsed().as_millis() as u64;
-        self.0.1.lock().expect("not poisoned").push((what.into(), at));
+        let at = self.began.elapsed().as_millis() as u64;
+        self.events.lock().expect("not poisoned").push((what.into(), at));
     }
 
     /// Removes and returns what happened.
-    pub fn take(&self) -> Vec<(String, u64)> {
-        std::mem::take(&mut self.0.1.lock().expect("not poisoned"))
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut self.events.lock().expect("not poisoned"))
     }
 
     /// Like `take`, but returns the times between one event and the next.
@@ -171,9 +177,9 @@ pub async fn outcome(job: JobHandle<Scripted>) -> String {
     match job.await {
         Ok(incarnation) => format!("done by {incarnation}"),
         Err(JobError::Failed(failures)) => failures.iter().map(failure).collect::<Vec<_>>().join(", "),
-        Err(JobError::Expired) => "expired".to_owned(),
-        Err(JobError::Cancelled) => "cancelled".to_owned(),
-        Err(JobError::Dropped) => "dropped".to_owned(),
+        Err(JobError::Expired(_)) => "expired".to_owned(),
+        Err(JobError::Cancelled(_)) => "cancelled".to_owned(),
+        Err(JobError::Dropped(_)) => "dropped".to_owned(),
         Err(other) => format!("{other:?}"),
     }
 }
