@@ -96,7 +96,7 @@ pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRe
 pub use job_context::JobContext;
 pub use runtime::Routing;
 pub use scheduler::PoolSize;
-pub use stats::PoolStats;
+pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};
 pub use worker::{Work, Worker, WorkerContext};
