@@ -69,7 +69,7 @@ impl Worker for Waiter {
     }
 
     async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<(), &'static str> {
-        sleep(secs(*job)).await;
+        tokio::time::sleep_until(Instant::now() + secs(*job)).await;
         Ok(())
     }
 }
@@ -118,7 +118,7 @@ impl Tested {
         let begun = Instant::now();
         let recovered = async {
             while self.counts() != [3, 3, 0, 0] {
-                sleep(ms(1)).await;
+                quiet().await;
             }
         };
         tokio::time::timeout(secs(600), recovered).await.unwrap_or_else(|_| panic!("{:?}", self.workers()));
