@@ -32,7 +32,7 @@ async fn replicas_that_were_killed_are_running_again_at_once() {
     let pods = start_pool(3, Duration::ZERO, |pool| pool).await;
     (0..3).for_each(|slot| pods.kill(slot));
     sleep(ms(1)).await;
-    assert_eq!((pods.jobs.stats().workers, pods.incarnations(3)), (3, vec![2, 2, 2]));
+    assert_eq!((pods.jobs.stats().workers.running, pods.incarnations(3)), (3, vec![2, 2, 2]));
     pods.close().await;
 }
 
@@ -40,11 +40,11 @@ async fn replicas_that_were_killed_are_running_again_at_once() {
 async fn a_replica_that_was_deleted_by_hand_is_replaced() {
     let pods = start_pool(3, Duration::ZERO, |pool| pool).await;
     pods.jobs.supervisor().terminate_child("1").await.expect("it runs");
-    assert_eq!(pods.jobs.stats().workers, 2);
+    assert_eq!(pods.jobs.stats().workers.running, 2);
     sleep(ms(99)).await;
-    assert_eq!(pods.jobs.stats().workers, 2);
+    assert_eq!(pods.jobs.stats().workers.running, 2);
     sleep(ms(2)).await;
-    assert_eq!(pods.jobs.stats().workers, 3);
+    assert_eq!(pods.jobs.stats().workers.running, 3);
     pods.close().await;
 }
 
@@ -123,7 +123,7 @@ async fn fewest_workers(pods: &Running, change: impl Future) -> (usize, Duration
         tokio::select! {
             biased;
             _ = &mut change => return (fewest, before.elapsed()),
-            () = sleep(ms(100)) => fewest = fewest.min(pods.jobs.stats().workers),
+            () = sleep(ms(100)) => fewest = fewest.min(pods.jobs.stats().workers.running),
         }
     }
 }
@@ -179,14 +179,14 @@ async fn the_number_of_replicas_follows_the_load() {
     let load = pods.jobs.submit_many((0..40).map(|_| job("load", [Step::Work(10 * SECOND)])));
     let load = load.await.expect("the jobs are accepted");
     sleep(30 * SECOND).await;
-    assert_eq!(pods.jobs.stats().workers, 4);
+    assert_eq!(pods.jobs.stats().workers.running, 4);
     assert!(load.join_all().await.iter().all(Result::is_ok));
     // The quiet time began when the first worker was idle, at most 10 seconds before.
     sleep(289 * SECOND).await;
-    assert_eq!(pods.jobs.stats().workers, 4);
+    assert_eq!(pods.jobs.stats().workers.running, 4);
     sleep(12 * SECOND).await;
     for workers in [3, 2, 1, 1] {
-        assert_eq!(pods.jobs.stats().workers, workers);
+        assert_eq!(pods.jobs.stats().workers.running, workers);
         sleep(300 * SECOND).await;
     }
     assert_eq!(outcome(pods.submit(quick("one"))).await, "done by 1");
