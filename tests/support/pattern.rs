@@ -172,9 +172,9 @@ impl Running {
     }
 }
 
-/// Returns a short description of the end of a job.
+/// Returns a short description of the end of a job. A job that does not end fails the test.
 pub async fn outcome(job: JobHandle<Scripted>) -> String {
-    match job.await {
+    match tokio::time::timeout(24 * 60 * MINUTE, job).await.expect("the job ends") {
         Ok(incarnation) => format!("done by {incarnation}"),
         Err(JobError::Failed(failures)) => failures.iter().map(failure).collect::<Vec<_>>().join(", "),
         Err(JobError::Expired(_)) => "expired".to_owned(),
