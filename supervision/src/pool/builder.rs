@@ -9,15 +9,16 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
+use super::probe::Probes;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Shared, ThreadWaiter, Threads,
-    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Probing, Shared, ThreadWaiter,
+    Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
-use crate::spec::{Child, ChildSpec, SpecError};
+use crate::spec::{Child, ChildSpec, Probe, SpecError};
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// The default capacity of the queue, in jobs.
@@ -56,6 +57,7 @@ pub struct Pool<W: Work + 'static> {
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
+    pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
     /// The threads of blocking workers.
     threads: Arc<Threads>,
@@ -197,6 +199,7 @@ impl<W: Work + 'static> Pool<W> {
             shutdown: Shutdown::default(),
             backoff: None,
             deadline: None,
+            probes: Probes::default(),
             start_timeout: START_TIMEOUT,
             threads,
             is_blocking: false,
@@ -282,8 +285,10 @@ assert!(other.shutdown().await.is_clean());"#
         let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
         shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
         let mut manager = ChildSpec::from(manager);
-        if self.has_zero_capacity {
-            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        let error = self.has_zero_capacity.then(|| SpecError::ZeroCapacity { id: self.id.clone() });
+        manager.error = error.or_else(|| self.probes.error(&self.id)).map(Box::new);
+        if self.probes.liveness.is_some() || self.probes.readiness.is_some() {
+            let _ = shared.probing.set(Probing::new(self.probes));
         }
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
@@ -302,6 +307,11 @@ assert!(other.shutdown().await.is_clean());"#
         }
         if let Some(deadline) = self.deadline {
             child = child.handler_deadline(deadline);
+        }
+        if let Some(probe) = &self.probes.liveness {
+            let pool = shared.clone();
+            let check = move |_| pool.check_liveness(slot);
+            child = child.probe(Probe::checked_by(check).timed(probe.policy()));
         }
         child.enabled_if(move || slot < shared.wanted())
     }

@@ -30,6 +30,7 @@
 //!   new submission.
 //! - **No job waits for a worker that does not run**, except jobs of a key whose worker is due, and
 //!   [broadcast](Submission::broadcast) copies.
+//! - **An unready worker gets no jobs**: see [`WorkerContext::set_ready`].
 //! - **Jobs never end their pool**, however many of them crash workers. Only workers that fail to
 //!   start do.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
@@ -75,6 +76,8 @@ mod builder;
 mod event;
 mod handle;
 mod job;
+mod probe;
+mod readiness;
 mod resize;
 mod runtime;
 mod scheduler;
@@ -89,6 +92,7 @@ pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
+pub use probe::WorkerProbe;
 pub use runtime::Routing;
 pub use scheduler::PoolSize;
 pub use stats::PoolStats;

@@ -7,11 +7,12 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use perennial_actors::host::{add_time, dispose_each};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
+use super::probing::Probing;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
@@ -68,6 +69,10 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
     /// `true` while the workers are reconciled.
     pub(crate) is_repairing: AtomicBool,
+    /// The probes of the workers, once the pool is part of a tree and if it has any.
+    pub(crate) probing: OnceLock<Probing>,
+    /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
+    pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -153,6 +158,8 @@ impl<W: Work + 'static> Shared<W> {
             wanted: wanted.into(),
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
+            probing: OnceLock::new(),
+            readiness_changed: Notify::new(),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }

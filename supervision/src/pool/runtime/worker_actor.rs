@@ -10,6 +10,7 @@ use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::readiness::ReadinessGate;
 use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
@@ -69,6 +70,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
+            readiness: ReadinessGate::new(&args.pool, worker_id),
         };
         let worker =
             R::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
@@ -76,8 +78,11 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         // The worker is registered first: if it ends in between, the callback is refused, and the
         // explicit call below frees the slot.
         args.pool.worker_started(worker_id);
-        let shared = args.clone();
-        let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
+        let (shared, probing) = (args.clone(), args.pool.begin_probing(&at));
+        let on_exit = move |reason: &ExitReason| {
+            drop(probing);
+            shared.worker_exited(worker_id, reason);
+        };
         if !handle.on_end(worker_id.pid, on_exit) {
             args.worker_exited(worker_id, &ExitReason::Killed);
         }

@@ -20,11 +20,15 @@
 //! 8. A job that failed on one worker is retried on another, as long as another worker runs. A job
 //!    with a key stays with its worker.
 //! 9. A pinned job waits for its worker while that worker is due, and is dropped after that.
+//! 10. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
+//!    routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
+//!    restarted. In rules 6 and 8, only ready workers count as running.
 
 mod job_queues;
 mod manage;
 mod priority_queue;
 mod rate;
+mod readiness;
 mod scale;
 mod slots;
 mod state;
@@ -33,6 +37,7 @@ mod tests;
 
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub(crate) use rate::Rate;
+pub(crate) use readiness::ReadinessSource;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
 pub(crate) use state::{EXPIRED_AT_ONCE, Next, Phase, Scheduler, Time};

@@ -3,6 +3,7 @@
 use perennial_actors::host::{GAMMA, mix};
 
 use super::priority_queue::QueuedJob;
+use super::readiness::Readiness;
 
 /// The number of an incarnation of the worker in a slot.
 pub(crate) type Incarnation = u32;
@@ -20,6 +21,8 @@ pub(crate) struct Slot<I> {
     pub(crate) open: bool,
     /// `true` if the last incarnation declined to start.
     pub(crate) declined: bool,
+    /// The readiness of the last incarnation, or of the one whose init runs.
+    pub(crate) readiness: Readiness,
 }
 
 impl<I> Slot<I> {
@@ -27,23 +30,35 @@ impl<I> Slot<I> {
     pub(crate) const fn runs(&self) -> bool {
         self.is_occupied && self.open
     }
+
+    /// Returns `true` if its worker runs and is ready.
+    pub(crate) const fn takes_jobs(&self) -> bool {
+        self.runs() && self.readiness.is_ready()
+    }
 }
 
 /// All slots of a pool.
 #[derive(Debug)]
 pub(crate) struct Slots<I> {
     all: Vec<Slot<I>>,
-    /// The number of running workers.
-    running: usize,
+    /// The number of workers that run and are ready.
+    taking_jobs: usize,
     /// The slot after the one that had the last turn.
     cursor: usize,
 }
 
 impl<I> Slots<I> {
     pub(crate) fn new(slots: usize) -> Self {
-        let slot =
-            || Slot { last: 0, is_occupied: false, lease: None, idle: false, open: true, declined: false };
-        Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
+        let slot = || Slot {
+            last: 0,
+            is_occupied: false,
+            lease: None,
+            idle: false,
+            open: true,
+            declined: false,
+            readiness: Readiness::new(0, false),
+        };
+        Self { all: std::iter::repeat_with(slot).take(slots).collect(), taking_jobs: 0, cursor: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -58,14 +73,14 @@ impl<I> Slots<I> {
         self.all.get(slot)
     }
 
-    /// Changes a slot and updates the number of running workers.
+    /// Changes a slot and updates the number of workers that take jobs.
     #[inline]
     pub(crate) fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>) -> R) -> Option<R> {
         let slot = self.all.get_mut(slot)?;
-        let ran = slot.runs();
+        let took_jobs = slot.takes_jobs();
         let result = change(slot);
-        self.running += usize::from(slot.runs());
-        self.running -= usize::from(ran);
+        self.taking_jobs += usize::from(slot.takes_jobs());
+        self.taking_jobs -= usize::from(took_jobs);
         Some(result)
     }
 
@@ -73,19 +88,26 @@ impl<I> Slots<I> {
         self.get(slot).is_some_and(|slot| slot.open)
     }
 
-    pub(crate) fn runs(&self, slot: usize) -> bool {
-        self.get(slot).is_some_and(Slot::runs)
+    /// Returns `true` if the worker of this slot runs and is ready.
+    pub(crate) fn takes_jobs(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(Slot::takes_jobs)
     }
 
-    /// Returns `true` if no worker in another slot runs.
+    /// Returns the number of workers that run and are ready.
+    pub(crate) const fn taking_jobs(&self) -> usize {
+        self.taking_jobs
+    }
+
+    /// Returns `true` if no worker in another slot takes jobs.
     pub(crate) fn is_alone(&self, slot: usize) -> bool {
-        self.running <= usize::from(self.runs(slot))
+        self.taking_jobs <= usize::from(self.takes_jobs(slot))
     }
 
-    /// Returns the next slot with a running worker, after the slot that had the last turn.
+    /// Returns the next slot whose worker takes jobs, after the slot that had the last turn.
     pub(crate) fn next_in_turn(&mut self) -> Option<usize> {
         let slots = self.all.len();
-        let slot = (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
+        let slot =
+            (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.takes_jobs(*slot))?;
         self.cursor = slot + 1;
         Some(slot)
     }

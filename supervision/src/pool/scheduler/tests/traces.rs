@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::model::{Job, Model, Place, ms};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate::Rate;
-use crate::pool::scheduler::{Next, Scheduler};
+use crate::pool::scheduler::{Next, ReadinessSource, Scheduler};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -27,6 +27,8 @@ enum Op {
     /// An ended incarnation calls every function.
     OldIncarnation(usize),
     Open(usize, bool),
+    /// A worker becomes ready or unready.
+    Ready(usize, bool),
     /// The next incarnation declines to start, or a decline of the current one is reported.
     Decline(usize),
     Pause(bool),
@@ -60,6 +62,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => slot().prop_map(Op::Start),
         1 => slot().prop_map(Op::OldIncarnation),
         1 => (slot(), any::<bool>()).prop_map(|(slot, open)| Op::Open(slot, open)),
+        2 => (slot(), any::<bool>()).prop_map(|(slot, ready)| Op::Ready(slot, ready)),
         1 => slot().prop_map(Op::Decline),
         1 => prop::bool::weighted(0.3).prop_map(Op::Pause),
         1 => (0..100_u64).prop_map(Op::Cancel),
@@ -104,6 +107,7 @@ impl Comparison {
             Op::Start(slot) => self.start_worker(slot),
             Op::OldIncarnation(slot) => self.act_as_old_incarnation(slot),
             Op::Open(slot, open) => self.open(slot, open),
+            Op::Ready(slot, ready) => self.set_ready(slot, ready),
             Op::Decline(slot) => self.decline(slot),
             Op::Pause(paused) => {
                 self.model.paused = paused;
@@ -238,7 +242,7 @@ impl Comparison {
         let slot_state = &mut self.model.slots[slot];
         if !slot_state.present {
             slot_state.incarnation += 1;
-            (slot_state.present, slot_state.woken) = (true, true);
+            (slot_state.present, slot_state.ready, slot_state.woken) = (true, true, true);
             self.scheduler.worker_started(slot, slot_state.incarnation);
         }
     }
@@ -254,6 +258,22 @@ impl Comparison {
         let (job, woken) = self.scheduler.worker_exited(slot, old);
         assert!(job.is_none() && woken.is_empty());
         assert_eq!(self.scheduler.decline(slot, old), []);
+        assert_eq!(self.scheduler.set_ready(slot, old, ReadinessSource::Worker, false), []);
+    }
+
+    fn set_ready(&mut self, slot: usize, ready: bool) {
+        let slot_state = &mut self.model.slots[slot];
+        if !slot_state.present {
+            return;
+        }
+        slot_state.ready = ready;
+        let incarnation = slot_state.incarnation;
+        if !ready {
+            self.model.requeue(slot, false);
+        }
+        let woken = self.scheduler.set_ready(slot, incarnation, ReadinessSource::Worker, ready);
+        self.wake(woken);
+        assert_eq!(self.scheduler.is_ready(slot), self.model.takes_jobs(slot));
     }
 
     fn open(&mut self, slot: usize, open: bool) {
@@ -362,6 +382,7 @@ proptest! {
         for slot in 0..SLOTS {
             comparison.apply(Op::Open(slot, true));
             comparison.apply(Op::Start(slot));
+            comparison.apply(Op::Ready(slot, true));
         }
         while !comparison.scheduler.is_empty() {
             comparison.apply(Op::FinishAll);

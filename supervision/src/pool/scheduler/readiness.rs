@@ -1,0 +1,98 @@
+//! The readiness of workers: an unready worker runs, but takes no jobs.
+//!
+//! Kubernetes removes a pod that is not ready from the endpoints of its service, and keeps it
+//! running. A pool does the same with a worker.
+
+use super::job_queues::QueueId;
+use super::slots::Incarnation;
+use super::state::Scheduler;
+
+/// The source of a statement about the readiness of a worker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReadinessSource {
+    /// The worker itself.
+    Worker,
+    /// The readiness probe of the pool.
+    Probe,
+}
+
+/// The readiness of one incarnation: it is ready if both sources say so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    incarnation: Incarnation,
+    by_worker: bool,
+    by_probe: bool,
+}
+
+impl Readiness {
+    /// Returns the readiness of an incarnation of which nothing is known. With a readiness probe it
+    /// is unready until the probe has succeeded.
+    pub(crate) const fn new(incarnation: Incarnation, is_probed: bool) -> Self {
+        Self { incarnation, by_worker: true, by_probe: !is_probed }
+    }
+
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.by_worker && self.by_probe
+    }
+
+    const fn set(&mut self, source: ReadinessSource, ready: bool) {
+        match source {
+            ReadinessSource::Worker => self.by_worker = ready,
+            ReadinessSource::Probe => self.by_probe = ready,
+        }
+    }
+}
+
+/// Readiness.
+impl<I> Scheduler<I> {
+    /// Makes every later incarnation unready until a probe has succeeded.
+    pub(crate) fn require_probe(&mut self) {
+        self.is_probed = true;
+    }
+
+    /// Returns `true` if the worker of a slot has started, has not ended, is due and is ready.
+    pub(crate) fn is_ready(&self, slot: usize) -> bool {
+        self.slots.takes_jobs(slot)
+    }
+
+    /// Returns the number of workers that are ready.
+    pub(crate) const fn ready_workers(&self) -> usize {
+        self.slots.taking_jobs()
+    }
+
+    /// Sets whether an incarnation is ready (rule 10). It may still be in its init: this then holds
+    /// from its start on. Returns the workers to wake.
+    pub(crate) fn set_ready(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+        source: ReadinessSource,
+        ready: bool,
+    ) -> Vec<usize> {
+        let (is_probed, took_jobs) = (self.is_probed, self.is_ready(slot));
+        self.slots.change(slot, |place| {
+            let has_ended = place.last == incarnation && !place.is_occupied;
+            if has_ended || incarnation < place.last.max(place.readiness.incarnation()) {
+                return;
+            }
+            if place.readiness.incarnation() != incarnation {
+                place.readiness = Readiness::new(incarnation, is_probed);
+            }
+            place.readiness.set(source, ready);
+        });
+        match (took_jobs, self.is_ready(slot)) {
+            // It may have looked for a job before.
+            (false, true) => self.mark_busy(slot).into_iter().collect(),
+            (true, false) => {
+                // It may have been woken for a job that it may no longer run.
+                let to_requeue = self.queues.take(QueueId::Routed(slot));
+                self.requeue(to_requeue)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
