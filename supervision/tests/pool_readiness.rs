@@ -118,10 +118,10 @@ async fn a_worker_that_turns_unready_finishes_its_job() {
     let health = Health::new(1);
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.readiness(health.probe().failure_threshold(1)), journal)).await;
-    let (in_hand, mut next) = (running.submit(long(1, secs(60))), running.submit(quick(2)));
+    let (in_flight, mut next) = (running.submit(long(1, secs(60))), running.submit(quick(2)));
     quiet().await;
     health.set(0, false);
-    assert_eq!(outcome_of(in_hand).await, "done 1");
+    assert_eq!(outcome_of(in_flight).await, "done 1");
     assert_eq!(health.checks(0), [0, 10, 20, 30, 40, 50, 60], "it is checked beside its job");
     assert!(pends(&mut next).await, "and takes no other");
     assert_eq!((running.pool.stats().ready_workers, running.pool.stats().queued), (0, 1));

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::host::Foreign;
 
-use super::builder::Pool;
-use super::worker::{Work, WorkerContext};
+use super::worker::WorkerContext;
 use crate::policy::ProbePolicy;
 use crate::spec::{Answer, CheckResult, CheckRunner, SpecError};
 
@@ -88,7 +87,7 @@ impl WorkerProbe {
     }
 
     /// Sets how many successes in a row make a worker ready; 1 by default. Kubernetes'
-    /// `successThreshold`, which is 1 for every [liveness probe](Pool::probe).
+    /// `successThreshold`, which is 1 for every [liveness probe](super::Pool::probe).
     pub const fn success_threshold(mut self, successes: u32) -> Self {
         self.success_threshold = successes;
         self
@@ -135,46 +134,5 @@ impl Probes {
         }
         let is_single = self.liveness.as_ref().is_none_or(|probe| probe.success_threshold == 1);
         (!is_single).then_some(SpecError::LivenessSuccessThreshold { id })
-    }
-}
-
-impl<W: Work + 'static> Pool<W> {
-    /// Sets a liveness probe, like Kubernetes' `livenessProbe`: a worker that fails it
-    /// [several times in a row](WorkerProbe::failure_threshold) is unresponsive. It is stopped and
-    /// replaced, and its job is retried like that of a worker that was lost.
-    ///
-    /// The probe runs beside the jobs, so it may ask for what the worker needs, and not whether it
-    /// works: that is what [`handler_deadline`](Self::handler_deadline) detects. A hanging `init` is
-    /// detected by the [`start_timeout`](Self::start_timeout).
-    ///
-    /// A duration or a threshold of zero, and a [success
-    /// threshold](WorkerProbe::success_threshold) other than 1, are [errors](SpecError) when the
-    /// pool starts.
-    ///
-    #[doc = setting_example!(
-        r"let probe = WorkerProbe::new(|_: WorkerContext| ready(true));
-let pool = pool.probe(probe.period(Duration::from_secs(5)));"
-    )]
-    pub fn probe(mut self, probe: WorkerProbe) -> Self {
-        self.probes.liveness = Some(probe);
-        self
-    }
-
-    /// Sets a readiness probe, like Kubernetes' `readinessProbe`: a worker is unready and gets no
-    /// jobs until it has passed the probe, and again when it fails it [several times in a
-    /// row](WorkerProbe::failure_threshold). It keeps running: see
-    /// [`WorkerContext::set_ready`]. A worker is ready if both the probe and the worker say so.
-    ///
-    /// A duration or a threshold of zero is [an error](SpecError::ZeroLiveness) when the pool
-    /// starts.
-    ///
-    #[doc = setting_example!(
-        r"let probe = WorkerProbe::new(|_: WorkerContext| ready(true));
-let pool = pool.readiness(probe.success_threshold(2).period(Duration::from_millis(1)));"
-    )]
-    pub fn readiness(mut self, probe: WorkerProbe) -> Self {
-        self.handle.shared.lock_state().scheduler.require_probe();
-        self.probes.readiness = Some(probe);
-        self
     }
 }

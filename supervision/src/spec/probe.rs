@@ -62,10 +62,7 @@ impl<M> Probe<M> {
     /// is dropped then. A check that blocks its thread also fails.
     ///
     #[doc = supervision_example!(
-        r#"use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-let is_connected = Arc::new(AtomicBool::new(true));
-let probe = Probe::from_fn(move || std::future::ready(is_connected.load(Ordering::Relaxed)));
+        r#"let probe = Probe::from_fn(|| async { std::fs::exists("/") });
 let child = clock("clock").probe(probe.initial_delay(Duration::from_secs(30)));
 let app = Supervisor::new("app").child(child).start(&System::new()).await?;
 # assert!(app.shutdown().await.is_clean());"#

@@ -2,6 +2,7 @@
 //! side, and the children of the pool's supervisor.
 
 mod admission;
+mod attempt;
 mod drain;
 mod fn_worker;
 mod histogram;
@@ -13,6 +14,7 @@ mod outcomes;
 mod probing;
 mod queue;
 mod readiness;
+mod recycling;
 mod repair;
 mod shared;
 mod submit;
@@ -25,6 +27,7 @@ mod worker_actor;
 mod worker_exit;
 
 pub(crate) use admission::AdmitError;
+pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
@@ -32,6 +35,7 @@ pub(crate) use manager::PoolManager;
 pub(crate) use on_drop::OnDrop;
 pub(crate) use probing::Probing;
 pub(crate) use readiness::ReadinessGate;
+pub(crate) use recycling::Recycling;
 pub use shared::Routing;
 pub(crate) use shared::{Shared, WorkerMsg};
 pub(crate) use submit::Submit;

@@ -10,15 +10,12 @@ use perennial_actors::host::sync::Mutex;
 use tokio::time::sleep;
 
 use super::on_drop::OnDrop;
-use super::readiness::ReadinessGate;
-use super::shared::Shared;
 use crate::pool::probe::{Probes, WorkerProbe};
 use crate::pool::scheduler::ReadinessSource;
-use crate::pool::worker::{Work, WorkerContext};
+use crate::pool::worker::WorkerContext;
 use crate::spec::{AbortOnDrop, Answer, CheckRunner};
 
 /// The probes of a pool, and the incarnations that they check.
-#[derive(Default)]
 pub(crate) struct Probing {
     probes: Probes,
     /// The incarnations whose liveness is checked, by slot.
@@ -37,8 +34,22 @@ impl Probing {
         Self { probes, checked: Mutex::new(HashMap::new()) }
     }
 
+    /// Begins to probe an incarnation that has started, until the returned value is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, at: &WorkerContext) -> ProbingGuard {
+        let liveness = self.probes.liveness.is_some().then(|| {
+            let checked = Checked { at: at.clone(), runner: CheckRunner::default() };
+            let previous = self.checked.lock().insert(at.slot, checked);
+            drop(previous);
+            let (probing, at) = (self.clone(), at.clone());
+            OnDrop::new(move || probing.forget(&at))
+        });
+        let readiness = self.probes.readiness.clone();
+        let readiness = readiness.map(|probe| AbortOnDrop(tokio::spawn(probe_readiness(probe, at.clone()))));
+        ProbingGuard { _liveness: liveness, _readiness: readiness }
+    }
+
     /// Checks whether the worker of a slot is alive. The answer is `false` if it has not started.
-    fn check_liveness(&self, slot: usize) -> Answer {
+    pub(crate) fn check_liveness(&self, slot: usize) -> Answer {
         let checked = self.checked.lock().get(&slot).cloned();
         match (&self.probes.liveness, checked) {
             (Some(probe), Some(Checked { at, runner })) => probe.run(&runner, at),
@@ -55,37 +66,6 @@ impl Probing {
     }
 }
 
-impl<W: Work + 'static> Shared<W> {
-    /// Checks whether the worker of a slot is alive.
-    pub(crate) fn check_liveness(&self, slot: usize) -> Answer {
-        match self.probing.get() {
-            Some(probing) => probing.check_liveness(slot),
-            None => Box::pin(std::future::ready(true)),
-        }
-    }
-
-    /// Begins to probe an incarnation that has started, until the returned value is dropped.
-    pub(crate) fn begin_probing(self: &Arc<Self>, at: &WorkerContext) -> Option<ProbingGuard> {
-        let probes = &self.probing.get()?.probes;
-        let liveness = probes.liveness.is_some().then(|| {
-            let (pool, at) = (self.clone(), at.clone());
-            let checked = Checked { at: at.clone(), runner: CheckRunner::default() };
-            let previous = self.probing.get().and_then(|it| it.checked.lock().insert(at.slot, checked));
-            drop(previous);
-            OnDrop::new(move || {
-                if let Some(probing) = pool.probing.get() {
-                    probing.forget(&at);
-                }
-            })
-        });
-        let readiness = probes.readiness.clone().map(|probe| {
-            let gate = at.readiness.clone();
-            AbortOnDrop(tokio::spawn(probe_readiness(probe, at.clone(), gate)))
-        });
-        Some(ProbingGuard { _liveness: liveness, _readiness: readiness })
-    }
-}
-
 /// Ends the probes of an incarnation when it is dropped.
 pub(crate) struct ProbingGuard {
     _liveness: Option<OnDrop>,
@@ -93,14 +73,14 @@ pub(crate) struct ProbingGuard {
 }
 
 /// Probes the readiness of an incarnation for ever.
-async fn probe_readiness(probe: WorkerProbe, at: WorkerContext, gate: ReadinessGate) {
+async fn probe_readiness(probe: WorkerProbe, at: WorkerContext) {
     let (policy, runner) = (probe.policy(), CheckRunner::default());
     let mut results = Results::new(probe.successes(), policy.failure_threshold);
     sleep(policy.first_after()).await;
     loop {
         let succeeded = probe.run(&runner, at.clone()).await;
         if let Some(ready) = results.record(succeeded) {
-            gate.set(ReadinessSource::Probe, ready);
+            at.readiness.set(ReadinessSource::Probe, ready);
         }
         sleep(policy.period).await;
     }

@@ -31,6 +31,8 @@ pub(crate) enum WorkerMsg {
     Run,
     /// The thread of the worker is free again.
     Freed,
+    /// The worker has its maximum age.
+    Aged,
 }
 
 /// Makes the manager check its deadlines now.
@@ -70,7 +72,7 @@ pub(crate) struct Shared<W: Work + 'static> {
     /// `true` while the workers are reconciled.
     pub(crate) is_repairing: AtomicBool,
     /// The probes of the workers, once the pool is part of a tree and if it has any.
-    pub(crate) probing: OnceLock<Probing>,
+    pub(crate) probing: OnceLock<Arc<Probing>>,
     /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
     pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
