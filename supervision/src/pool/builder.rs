@@ -5,21 +5,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::System;
 use perennial_actors::host::Foreign;
-use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
 use super::probe::Probes;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Probing, Recycling, Shared,
-    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+    BlockingFnWorker, ExitHistory, FnWorker, OnDrop, Recycling, Shared, Threads, WorkerActor, WorkerArgs,
+    WorkerMsg, WorkerOf,
 };
-use super::scheduler::{PoolSize, Scale, Scheduler};
+use super::scheduler::{PoolSize, Scheduler};
 use super::worker::{Work, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
-use crate::spec::{Child, ChildSpec, Probe, SpecError};
+use crate::spec::Child;
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// The default capacity of the queue, in jobs.
@@ -27,9 +27,6 @@ const CAPACITY: usize = 1024;
 
 /// The default start timeout of a worker.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest time that a worker has, after a drain has timed out, to finish its current job.
-const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The specification of a pool: the number of workers, the capacity of the queue, and how both are
 /// treated. A pool is the root of a tree, or a child of any supervisor.
@@ -44,32 +41,32 @@ const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 ///   100 workers fail to start within a second.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<W: Work + 'static> {
-    id: Arc<str>,
+    pub(super) id: Arc<str>,
     pub(super) supervisor: Supervisor,
     /// The internal handle. It does not count as a user's handle.
     pub(super) handle: PoolHandle<W>,
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
-    size: PoolSize,
+    pub(super) size: PoolSize,
     /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
-    worker: Box<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send>,
+    pub(super) worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
     pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
     pub(super) recycling: Recycling,
     /// The threads of blocking workers.
-    threads: Arc<Threads>,
+    pub(super) threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
-    is_blocking: bool,
+    pub(super) is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
     /// Closes a pool that is dropped without having become part of a tree: no worker will run the
     /// jobs that wait in it.
-    close_on_drop: OnDrop,
+    pub(super) close_on_drop: OnDrop,
 }
 
 impl<W: Worker> Pool<W> {
@@ -225,7 +222,7 @@ impl<W: Work + 'static> Pool<W> {
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
-        let threads = Arc::new(Threads::new(max));
+        let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
@@ -245,7 +242,7 @@ impl<W: Work + 'static> Pool<W> {
             handle,
             supervisor,
             size,
-            worker: Box::new(worker),
+            worker: Arc::new(worker),
             scale_after: Duration::from_millis(100),
             cool_down: Duration::from_secs(10),
             shutdown: Shutdown::default(),
@@ -321,68 +318,6 @@ assert!(other.shutdown().await.is_clean());"#
     )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.into_supervisor().start(system).await
-    }
-
-    fn into_supervisor(mut self) -> Supervisor {
-        let shared = self.handle.shared.clone();
-        self.close_on_drop.disarm();
-        let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
-        if let Some(time) = drain_time {
-            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
-        }
-        if self.probes.liveness.is_some() || self.probes.readiness.is_some() {
-            let _ = shared.probing.set(Arc::new(Probing::new(self.probes.clone())));
-        }
-        let children: Vec<Child<WorkerMsg>> =
-            (0..self.size.bounds().1).map(|slot| self.child(slot)).collect();
-        let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let manager = Child::new::<PoolManager<W>>("manager", (shared.clone(), scale, self.backoff));
-        // The manager starts last and stops first: it must start no worker while the others stop.
-        let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
-        shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
-        let mut manager = ChildSpec::from(manager);
-        manager.error = self.spec_error().map(Box::new);
-        let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
-        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
-            .shutdown(ThreadWaiter::shutdown(self.shutdown));
-        let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
-        let drainer = drain_time.map(|time| Drainer::child(shared, time));
-        self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
-    }
-
-    /// Returns the first setting of the pool that is wrong.
-    fn spec_error(&self) -> Option<SpecError> {
-        let id = || self.id.clone();
-        if self.has_zero_capacity {
-            return Some(SpecError::ZeroCapacity { id: id() });
-        }
-        if self.recycling.has_zero() {
-            return Some(SpecError::ZeroLifetime { id: id() });
-        }
-        self.probes.error(&self.id)
-    }
-
-    fn child(&self, slot: usize) -> Child<WorkerMsg> {
-        let shared = self.handle.shared.clone();
-        let child = (self.worker)(slot, self.start_timeout, self.recycling);
-        let mut child = child.shutdown(self.shutdown).start_timeout(self.start_timeout);
-        if let Some(backoff) = self.backoff {
-            child = child.backoff(backoff);
-        }
-        if let Some(deadline) = self.deadline {
-            child = child.handler_deadline(deadline);
-        }
-        if let (Some(probe), Some(probing)) = (&self.probes.liveness, shared.probing.get().cloned()) {
-            let check = move |_| probing.check_liveness(slot);
-            child = child.probe(Probe::checked_by(check).timed(probe.policy()));
-        }
-        child.enabled_if(move || slot < shared.wanted())
-    }
-}
-
-impl<W: Work + 'static> From<Pool<W>> for ChildSpec {
-    fn from(pool: Pool<W>) -> Self {
-        pool.into_supervisor().into()
     }
 }
 

@@ -73,6 +73,7 @@
 //! Jobs that must outlive the process: the queue is in memory. Jobs that exchange messages with
 //! each other: use [actors](perennial_actors::Actor).
 
+mod assembly;
 mod batch;
 mod builder;
 mod event;

@@ -37,7 +37,7 @@ mod tests;
 
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub(crate) use rate::Rate;
-pub(crate) use readiness::ReadinessSource;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
+pub(crate) use slots::ReadinessSource;
 pub(crate) use state::{EXPIRED_AT_ONCE, Next, Phase, Scheduler, Time};

@@ -4,48 +4,8 @@
 //! running. A pool does the same with a worker.
 
 use super::job_queues::QueueId;
-use super::slots::Incarnation;
+use super::slots::{Incarnation, Readiness, ReadinessSource};
 use super::state::Scheduler;
-
-/// The source of a statement about the readiness of a worker.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ReadinessSource {
-    /// The worker itself.
-    Worker,
-    /// The readiness probe of the pool.
-    Probe,
-}
-
-/// The readiness of one incarnation: it is ready if both sources say so.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Readiness {
-    incarnation: Incarnation,
-    by_worker: bool,
-    by_probe: bool,
-}
-
-impl Readiness {
-    /// Returns the readiness of an incarnation of which nothing is known. With a readiness probe it
-    /// is unready until the probe has succeeded.
-    pub(crate) const fn new(incarnation: Incarnation, is_probed: bool) -> Self {
-        Self { incarnation, by_worker: true, by_probe: !is_probed }
-    }
-
-    pub(crate) const fn incarnation(&self) -> Incarnation {
-        self.incarnation
-    }
-
-    pub(crate) const fn is_ready(&self) -> bool {
-        self.by_worker && self.by_probe
-    }
-
-    const fn set(&mut self, source: ReadinessSource, ready: bool) {
-        match source {
-            ReadinessSource::Worker => self.by_worker = ready,
-            ReadinessSource::Probe => self.by_probe = ready,
-        }
-    }
-}
 
 /// Readiness.
 impl<I> Scheduler<I> {

@@ -3,7 +3,6 @@
 use perennial_actors::host::{GAMMA, mix};
 
 use super::priority_queue::QueuedJob;
-use super::readiness::Readiness;
 
 /// The number of an incarnation of the worker in a slot.
 pub(crate) type Incarnation = u32;
@@ -26,6 +25,11 @@ pub(crate) struct Slot<I> {
 }
 
 impl<I> Slot<I> {
+    const fn new(open: bool) -> Self {
+        let readiness = Readiness::new(0, false);
+        Self { last: 0, is_occupied: false, lease: None, idle: false, open, declined: false, readiness }
+    }
+
     /// Returns `true` if its worker has started, has not ended, and is due.
     pub(crate) const fn runs(&self) -> bool {
         self.is_occupied && self.open
@@ -34,6 +38,46 @@ impl<I> Slot<I> {
     /// Returns `true` if its worker runs and is ready.
     pub(crate) const fn takes_jobs(&self) -> bool {
         self.runs() && self.readiness.is_ready()
+    }
+}
+
+/// The source of a statement about the readiness of a worker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReadinessSource {
+    /// The worker itself.
+    Worker,
+    /// The readiness probe of the pool.
+    Probe,
+}
+
+/// The readiness of one incarnation: it is ready if both sources say so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    incarnation: Incarnation,
+    by_worker: bool,
+    by_probe: bool,
+}
+
+impl Readiness {
+    /// Returns the readiness of an incarnation of which nothing is known. With a readiness probe it
+    /// is unready until the probe has succeeded.
+    pub(crate) const fn new(incarnation: Incarnation, is_probed: bool) -> Self {
+        Self { incarnation, by_worker: true, by_probe: !is_probed }
+    }
+
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.by_worker && self.by_probe
+    }
+
+    pub(crate) const fn set(&mut self, source: ReadinessSource, ready: bool) {
+        match source {
+            ReadinessSource::Worker => self.by_worker = ready,
+            ReadinessSource::Probe => self.by_probe = ready,
+        }
     }
 }
 
@@ -49,16 +93,13 @@ pub(crate) struct Slots<I> {
 
 impl<I> Slots<I> {
     pub(crate) fn new(slots: usize) -> Self {
-        let slot = || Slot {
-            last: 0,
-            is_occupied: false,
-            lease: None,
-            idle: false,
-            open: true,
-            declined: false,
-            readiness: Readiness::new(0, false),
-        };
+        let slot = || Slot::new(true);
         Self { all: std::iter::repeat_with(slot).take(slots).collect(), taking_jobs: 0, cursor: 0 }
+    }
+
+    /// Adds a slot where no worker is due.
+    pub(crate) fn add(&mut self) {
+        self.all.push(Slot::new(false));
     }
 
     pub(crate) fn len(&self) -> usize {

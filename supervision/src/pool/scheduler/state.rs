@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::job_queues::{JobQueues, QueueId};
 use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
-use super::readiness::Readiness;
-use super::slots::{Incarnation, Slots};
+use super::slots::{Incarnation, Readiness, Slots};
 
 /// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(crate) const EXPIRED_AT_ONCE: usize = 256;
