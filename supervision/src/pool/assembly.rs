@@ -45,6 +45,7 @@ impl<W: Work + 'static> Pool<W> {
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
             .shutdown(ThreadWaiter::shutdown(self.shutdown));
         let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
+        let _ = shared.retry.set(self.retry);
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }
@@ -54,6 +55,9 @@ impl<W: Work + 'static> Pool<W> {
         let id = || self.id.clone();
         if self.has_zero_capacity {
             return Some(SpecError::ZeroCapacity { id: id() });
+        }
+        if self.has_zero_rate {
+            return Some(SpecError::ZeroRate { id: id() });
         }
         if self.recycling.has_zero() {
             return Some(SpecError::ZeroLifetime { id: id() });

@@ -11,6 +11,7 @@ use perennial_actors::host::Foreign;
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
 use super::probe::Probes;
+use super::retry::RetryRule;
 use super::runtime::{
     BlockingFnWorker, ExitHistory, FnWorker, OnDrop, Recycling, Shared, Threads, WorkerActor, WorkerArgs,
     WorkerMsg, WorkerOf,
@@ -54,6 +55,8 @@ pub struct Pool<W: Work + 'static> {
     pub(super) cool_down: Duration,
     pub(super) shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
+    /// The errors that are retried.
+    pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
     pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
@@ -64,6 +67,8 @@ pub struct Pool<W: Work + 'static> {
     pub(super) is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
+    /// `true` if a rate limit was zero.
+    pub(super) has_zero_rate: bool,
     /// Closes a pool that is dropped without having become part of a tree: no worker will run the
     /// jobs that wait in it.
     pub(super) close_on_drop: OnDrop,
@@ -247,6 +252,7 @@ impl<W: Work + 'static> Pool<W> {
             cool_down: Duration::from_secs(10),
             shutdown: Shutdown::default(),
             backoff: None,
+            retry: RetryRule::Never,
             deadline: None,
             probes: Probes::default(),
             start_timeout: START_TIMEOUT,
@@ -254,6 +260,7 @@ impl<W: Work + 'static> Pool<W> {
             threads,
             is_blocking: false,
             has_zero_capacity: false,
+            has_zero_rate: false,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Kubernetes removes a pod that is not ready from the endpoints of its service, and keeps it
 //! running. A pool does the same with a worker.
 
-use super::job_queues::QueueId;
+use super::priority_queue::QueueId;
 use super::slots::{Incarnation, Readiness, ReadinessSource};
 use super::state::Scheduler;
 
