@@ -106,7 +106,7 @@ pub use probe::WorkerProbe;
 pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};
-pub use stats::PoolStats;
+pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};
 pub use worker::{Work, Worker, WorkerContext};
