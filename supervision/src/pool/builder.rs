@@ -335,17 +335,26 @@ assert!(other.shutdown().await.is_clean());"#
         let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
         shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
         let mut manager = ChildSpec::from(manager);
-        if self.has_zero_capacity {
-            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
-        } else if self.recycling.has_zero() {
-            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
-        }
+        manager.error = self.error().map(Box::new);
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
             .shutdown(ThreadWaiter::shutdown(self.shutdown));
         let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
+    }
+
+    /// Returns the first mistake in the settings.
+    fn error(&self) -> Option<SpecError> {
+        let id = self.id.clone();
+        if self.has_zero_capacity {
+            Some(SpecError::ZeroCapacity { id })
+        } else if self.recycling.has_zero() {
+            Some(SpecError::ZeroLifetime { id })
+        } else {
+            let limits = self.handle.shared.lock_state().options.limits;
+            limits.is_soft_too_late().then_some(SpecError::SoftLimitTooLate { id })
+        }
     }
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {

@@ -25,7 +25,7 @@ mod worker_actor;
 mod worker_exit;
 
 pub(crate) use admission::AdmitError;
-pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
+pub(crate) use attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_actors::Address;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::host::{add_time, dispose_each};
+use perennial_actors::host::dispose_each;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -176,11 +176,6 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
         self.times_all_jobs || is_sampled(number)
-    }
-
-    /// Converts a time since the pool was made.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.

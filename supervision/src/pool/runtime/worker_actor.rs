@@ -1,22 +1,17 @@
 //! The actor that runs a worker.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
-use perennial_actors::host::{Foreign, InPlace};
+use perennial_actors::host::Foreign;
 use perennial_actors::{Actor, Context, ExitReason};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
-use super::attempt::RunningAttempt;
-use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::attempt::attempt;
+use super::lease::WorkerId;
 use super::recycling::{Lifetime, Recycling};
 use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
-use crate::pool::job::AttemptError;
-use crate::pool::job_context::JobContext;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that runs the jobs of pools of `W`.
@@ -141,7 +136,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased).await;
+            let attempt = attempt(&mut self.worker, leased).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
@@ -165,37 +160,4 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             ctx.pipe_to_self(async move { thread.freed().await }, |()| WorkerMsg::Freed);
         }
     }
-}
-
-async fn attempt<W: Work + 'static>(
-    worker: &mut impl WorkerOf<W>,
-    pool: &Shared<W>,
-    leased: Leased<W>,
-) -> AttemptResult<W> {
-    let Leased { task, number, time_limit, since } = leased;
-    let running = RunningAttempt::new(task, number);
-    let task = &running.task;
-    let ctx = JobContext::new(&running);
-    let mut timeout = None;
-    let mut place = pin!(Some(worker.work(&task.job, &ctx)));
-    // The values in the user's future may panic when they are dropped: with a result present, or in
-    // a killed worker.
-    let mut work = InPlace::new(place.as_mut());
-    let attempt = poll_fn(|cx| {
-        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
-        if let Poll::Ready(result) = code.poll(cx) {
-            return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
-                AttemptOutcome::Done,
-            ));
-        }
-        if task.poll_cancelled(cx) {
-            return Poll::Ready(AttemptOutcome::Abandoned);
-        }
-        let Some(limit) = time_limit else { return Poll::Pending };
-        let timeout = timeout
-            .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
-    });
-    AttemptResult { attempt: attempt.await, since }
 }
