@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial_actors::System;
-use perennial_supervision::pool::{JobContext, JobError, Pool, PoolHandle, PoolShutdown, Progress};
+use perennial_supervision::pool::{JobContext, JobError, JobProgress, Pool, PoolHandle, PoolShutdown};
 use perennial_supervision::{App, SpecError, SupervisorHandle};
 use support::{ms, now, quiet, secs, soon};
 use tokio::sync::mpsc;
@@ -277,7 +277,7 @@ async fn the_progress_of_a_job_is_there_until_its_next_attempt_starts() {
     assert_eq!((attempts.load(Ordering::SeqCst), reported()), (2, Some((1, 4))));
     sleep(secs(4)).await;
     assert_eq!(reported(), Some((4, 4)), "also once it is done");
-    assert_eq!(job.progress().map(|progress: Progress| progress.to_string()).as_deref(), Some("4 of 4"));
+    assert_eq!(job.progress().map(|progress: JobProgress| progress.to_string()).as_deref(), Some("4 of 4"));
     soon(job).await.expect("it is done");
     assert!(app.shutdown().await.is_clean());
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
-use super::job_context::Progress;
+use super::job_context::JobProgress;
 pub use super::job_id::JobId;
 use super::runtime::{JobState, Shared};
 use super::worker::Work;
@@ -193,12 +193,12 @@ assert!(first.id() < second.id());"
         self.job.id
     }
 
-    /// Returns the progress that the current attempt has [reported](super::JobContext::set_progress)
-    /// last, or `None` if it has reported none.
+    /// Returns the progress that the latest attempt has
+    /// [reported](super::JobContext::set_progress), or `None` if it has reported none.
     ///
     #[doc = pool_example!("assert_eq!(squares.submit(1).await?.progress(), None);")]
     #[must_use]
-    pub fn progress(&self) -> Option<Progress> {
+    pub fn progress(&self) -> Option<JobProgress> {
         self.job.progress()
     }
 

@@ -58,14 +58,14 @@ enum Inner<'a> {
 /// How far a job is, as it [reported](JobContext::set_progress).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct JobProgress {
     /// The steps that are done.
     pub done: u64,
     /// All steps.
     pub total: u64,
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for JobProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.done, self.total)
     }
@@ -222,7 +222,7 @@ impl<'a> JobContext<'a> {
     /// progress of an earlier attempt is forgotten when the next one starts. Celery calls this
     /// `update_state`.
     pub fn set_progress(&self, done: u64, total: u64) {
-        self.job().set_progress(self.info().number, Progress { done, total });
+        self.job().set_progress(self.info().number, JobProgress { done, total });
     }
 
     /// Returns a context of the same attempt for another task or thread. It allocates once per

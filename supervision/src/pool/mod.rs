@@ -93,7 +93,7 @@ pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
-pub use job_context::{JobContext, Progress};
+pub use job_context::{JobContext, JobProgress};
 pub use runtime::Routing;
 pub use scheduler::PoolSize;
 pub use stats::PoolStats;

@@ -9,10 +9,10 @@ use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ord
 use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
-use super::attempt::{AnyJob, TimeLimits};
+use super::any_attempt::{AnyJob, TimeLimits};
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobError, JobId};
-use crate::pool::job_context::Progress;
+use crate::pool::job_context::JobProgress;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
@@ -95,7 +95,7 @@ struct Delivery<W: Work + 'static> {
     /// The waker of its worker.
     worker: Option<Waker>,
     /// The progress, with the number of the start that reported it. Most jobs report none.
-    progress: Option<Box<(u32, Progress)>>,
+    progress: Option<Box<(u32, JobProgress)>>,
 }
 
 /// The consequence of a failed attempt.
@@ -185,7 +185,7 @@ impl<W: Work + 'static> JobState<W> {
     }
 
     /// Returns the progress that the latest start has reported.
-    pub(crate) fn progress(&self) -> Option<Progress> {
+    pub(crate) fn progress(&self) -> Option<JobProgress> {
         let (number, progress) = **self.delivery().progress.as_ref()?;
         (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
     }
@@ -248,7 +248,7 @@ impl<W: Work + 'static> AnyJob for JobState<W> {
         !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
     }
 
-    fn set_progress(&self, number: u32, progress: Progress) {
+    fn set_progress(&self, number: u32, progress: JobProgress) {
         let mut delivery = self.delivery();
         if self.starts.load(Ordering::Relaxed) == number {
             **delivery.progress.get_or_insert_default() = (number, progress);

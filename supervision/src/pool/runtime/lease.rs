@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::attempt::TimeLimits;
+use super::any_attempt::TimeLimits;
 use super::job_state::JobState;
 use super::queue::Queue;
 use super::shared::Shared;

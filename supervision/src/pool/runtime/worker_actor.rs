@@ -6,21 +6,14 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::sleep;
 
-use super::attempt::attempt;
+use super::addresses::WorkerMsg;
+use super::attempt::{WorkerOf, attempt};
 use super::lease::WorkerId;
 use super::recycling::{Lifetime, Recycling};
-use super::shared::{Shared, WorkerMsg};
+use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
-use crate::pool::worker::{Work, Worker, WorkerContext};
-
-/// A worker that runs the jobs of pools of `W`.
-pub(crate) trait WorkerOf<W: Work + 'static>:
-    Worker<Job = W::Job, Output = W::Output, Error = W::Error>
-{
-}
-
-impl<W: Work + 'static, R: Worker<Job = W::Job, Output = W::Output, Error = W::Error>> WorkerOf<W> for R {}
+use crate::pool::worker::{Work, WorkerContext};
 
 /// The actor that runs a worker.
 pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
