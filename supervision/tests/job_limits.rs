@@ -221,7 +221,7 @@ async fn a_cancelled_job_has_the_grace_period_that_it_asked_for_and_no_more() {
         quiet().await;
         let began = Instant::now();
         assert!(job.cancel());
-        assert!(matches!(job.await, Err(JobError::Cancelled)), "the result is there at once");
+        assert!(matches!(job.await, Err(JobError::Cancelled(_))), "the result is there at once");
         assert_eq!((began.elapsed(), jobs.stats().running), (ms(0), 1));
         soon(jobs.drain()).await;
         assert_eq!((began.elapsed(), cleaned.load(Ordering::SeqCst)), (ends_after, is_cleaned));
@@ -242,7 +242,7 @@ async fn an_abort_leaves_no_grace_period() {
     let began = Instant::now();
     assert_eq!(soon(jobs.stop(PoolShutdown::Abort)).await.dropped, 1);
     assert_eq!((began.elapsed(), cleaned.load(Ordering::SeqCst)), (ms(0), false));
-    assert!(matches!(job.await, Err(JobError::Dropped)));
+    assert!(matches!(job.await, Err(JobError::Dropped(_))));
     assert!(app.shutdown().await.is_clean());
 }
 

@@ -9,7 +9,7 @@
 //!
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue. A free worker *leases* the
 //! next job, and the outcome of the job goes to its submitter. An error that a worker returns is
-//! the result of the job, unless the pool [retries errors](Pool::retry_errors).
+//! the result of the job, unless the pool [retries it](Pool::retry_if).
 //!
 //! If a worker crashes, is killed, or hangs and is abandoned, its supervisor starts the next
 //! incarnation. The job goes back to the front of the queue, as long as it has attempts left. A
@@ -23,7 +23,7 @@
 //! - **At least once**: a job whose worker ended may have run completely, partly or not at all. A
 //!   job that must not start twice is submitted with [`at_most_once`](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may run, unless the pool is paused or limited
-//!   by a rate.
+//!   by a [rate](RateLimit). A kind of jobs that is limited by its own rate holds back no other.
 //! - **FIFO within a priority**: jobs of equal priority start in submission order. Jobs of one
 //!   [key](Submission::key) run on one worker, one after the other.
 //! - **Fair admission**: submitters that wait for room are admitted in arrival order, before any
@@ -75,11 +75,15 @@
 mod batch;
 mod builder;
 mod event;
+mod functions;
 mod handle;
 mod job;
 mod job_context;
 mod job_id;
+mod rates;
 mod resize;
+mod retry;
+mod retry_settings;
 mod runtime;
 mod scheduler;
 mod settings;
@@ -94,8 +98,9 @@ pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
 pub use job_context::{JobContext, JobProgress};
+pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
-pub use scheduler::PoolSize;
+pub use scheduler::{PoolSize, RateLimit};
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};

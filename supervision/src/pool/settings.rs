@@ -6,7 +6,6 @@ use perennial_actors::Capacity;
 
 use super::builder::Pool;
 use super::runtime::Routing;
-use super::scheduler::Rate;
 use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
@@ -29,50 +28,11 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
-    /// Limits the start of jobs to `jobs` (at least 1) in any `period`.
-    ///
-    #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
-    pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared.lock_state().scheduler.set_rate(Rate::new(jobs, period));
-        self
-    }
-
     /// Sets how jobs are assigned to workers.
     ///
     #[doc = setting_example!("let pool = pool.routing(Routing::LeastQueued);")]
     pub fn routing(self, routing: Routing) -> Self {
         self.handle.shared.with_queue(|queue| queue.state.routing = routing);
-        self
-    }
-
-    /// Sets the number of attempts of a job, the first included; 3 by default.
-    ///
-    /// An attempt is retried if its worker crashed, was killed or hung, or if it exceeded the time
-    /// limit. An error that a job returns is its result, unless
-    /// [`retry_errors`](Self::retry_errors) is set.
-    ///
-    #[doc = setting_example!("let pool = pool.attempts(5);")]
-    pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared.set_options(|options| options.attempts = attempts.max(1));
-        self
-    }
-
-    /// Sets whether an attempt that returns an error is retried, as long as the job has
-    /// [attempts](Self::attempts) left; `false` by default: the error is the result of the job.
-    ///
-    #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
-    pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared.set_options(|options| options.retry_errors = retry);
-        self
-    }
-
-    /// Sets the delay after a failed attempt; none by default.
-    ///
-    #[doc = setting_example!(
-        r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
-    )]
-    pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared.set_options(|options| options.backoff = Some(backoff));
         self
     }
 

@@ -5,15 +5,19 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use perennial_actors::System;
 use perennial_actors::host::InPlace;
 use perennial_actors::host::sync::OnceLock;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::any_attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
-use super::job_state::JobState;
+use super::job_state::{FailedAttempt, JobState};
 use super::lease::{AttemptOutcome, AttemptResult, Leased};
+use super::shared::Shared;
+use crate::log;
 use crate::pool::job::AttemptError;
 use crate::pool::job_context::JobContext;
+use crate::pool::retry::Retry;
 use crate::pool::worker::{Work, Worker};
 
 /// A worker that runs the jobs of pools of `W`.
@@ -27,7 +31,9 @@ impl<W: Work + 'static, R: Worker<Job = W::Job, Output = W::Output, Error = W::E
 /// Runs an attempt, until it returns, is cancelled, or exceeds its time limit.
 pub(crate) async fn attempt<W: Work + 'static>(
     worker: &mut impl WorkerOf<W>,
+    pool: &Shared<W>,
     leased: Leased<W>,
+    system: &System,
 ) -> AttemptResult<W> {
     let since = leased.since;
     let running = RunningAttempt::new(leased);
@@ -41,7 +47,7 @@ pub(crate) async fn attempt<W: Work + 'static>(
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
+                |error| AttemptOutcome::Failed(Box::new(decide_on(error, &running.task, pool, system))),
                 AttemptOutcome::Done,
             ));
         }
@@ -50,9 +56,29 @@ pub(crate) async fn attempt<W: Work + 'static>(
         }
         let Some(deadline) = running.info.deadline else { return Poll::Pending };
         let timeout = timeout.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
+        let timed_out = || AttemptOutcome::Failed(Box::new(FailedAttempt::new(AttemptError::TimedOut)));
+        timeout.as_mut().poll(cx).map(|()| timed_out())
     });
     AttemptResult { attempt: attempt.await, since }
+}
+
+/// Decides whether a job is retried after an error. May run users' code, under a guard.
+#[cold]
+fn decide_on<W: Work + 'static>(
+    error: W::Error,
+    job: &JobState<W>,
+    pool: &Shared<W>,
+    system: &System,
+) -> FailedAttempt<W::Error> {
+    let decided = job
+        .retry_rule()
+        .or_else(|| pool.retry.get())
+        .map_or(Ok(Retry::Never), |rule| rule.decide(&error, system));
+    let retry = decided.unwrap_or_else(|reason| {
+        log::retry_closure_failed(system, reason);
+        Retry::Never
+    });
+    FailedAttempt { error: AttemptError::Error(error), retry }
 }
 
 /// A running attempt, held by its worker.

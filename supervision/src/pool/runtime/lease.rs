@@ -5,7 +5,7 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Pid};
 
 use super::any_attempt::TimeLimits;
-use super::job_state::JobState;
+use super::job_state::{FailedAttempt, JobState};
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;
@@ -23,7 +23,8 @@ pub(crate) struct WorkerId {
 /// The outcome of an attempt.
 pub(crate) enum AttemptOutcome<W: Work + 'static> {
     Done(W::Output),
-    Failed(AttemptError<W::Error>),
+    /// Boxed, because most attempts do not fail, and every outcome is moved.
+    Failed(Box<FailedAttempt<W::Error>>),
     /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
     Abandoned,
 }
@@ -89,11 +90,11 @@ impl<W: Work + 'static> Shared<W> {
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
             }
             if let Some(job) = job {
-                let failure = AttemptError::WorkerEnded(reason.clone());
                 if is_dismissed {
-                    queue.retry_interrupted(job, slot, failure);
+                    queue.retry_interrupted(job, slot, reason);
                 } else {
-                    queue.retry_or_mark_dead(job, slot, failure);
+                    let error = AttemptError::WorkerEnded(reason.clone());
+                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
                 }
             }
             // The manager starts another incarnation if the supervisor does not.
@@ -111,8 +112,12 @@ pub(crate) struct AttemptResult<W: Work + 'static> {
 
 impl<W: Work + 'static> AttemptResult<W> {
     /// Returns `true` if the work was dropped before it finished.
-    pub(crate) const fn is_cut_short(&self) -> bool {
-        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
+    pub(crate) fn is_cut_short(&self) -> bool {
+        match &self.attempt {
+            AttemptOutcome::Done(_) => false,
+            AttemptOutcome::Failed(failed) => matches!(failed.error, AttemptError::TimedOut),
+            AttemptOutcome::Abandoned => true,
+        }
     }
 }
 
@@ -127,7 +132,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
         match finished.attempt {
             AttemptOutcome::Done(output) => self.job_completed(job.item, output),
-            AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
+            AttemptOutcome::Failed(failed) => self.retry_or_mark_dead(job, worker_id.slot, *failed),
             AttemptOutcome::Abandoned => self.drop_cancelled(job.item),
         }
     }
@@ -155,6 +160,9 @@ impl<W: Work + 'static> Queue<'_, W> {
             self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
         self.drop_expired(expired);
+        if self.state.scheduler.has_held_kind() {
+            self.schedule_tick();
+        }
         let Next::Job(task, waiting_since) = next else { return None };
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();

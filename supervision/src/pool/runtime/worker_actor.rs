@@ -129,7 +129,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, leased).await;
+            let attempt = attempt(&mut self.worker, pool, leased, ctx.system()).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
