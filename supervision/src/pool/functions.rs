@@ -107,7 +107,9 @@ let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
         F: Fn(J, JobContext<'static>) -> Result<T, E> + Send + Sync + 'static,
     {
         let function = Arc::new(Foreign::new(function));
-        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
-        Self { is_blocking: true, ..pool }
+        let mut pool =
+            Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
+        pool.is_blocking = true;
+        pool
     }
 }
