@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial::pool::{JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext};
+use perennial::pool::{
+    JobContext, JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext,
+};
 use perennial::prelude::*;
 use perennial::{App, ProcessState, ReportKind, SupervisorHandle, SupervisorReport, TaskScope};
 
@@ -35,7 +37,7 @@ impl Worker for Squarer {
         Ok(Self { slot: at.slot, notes: notes.clone() })
     }
 
-    async fn work(&mut self, job: &u64) -> Result<u64, String> {
+    async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, String> {
         // In paused time.
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.notes.0.lock().expect("not poisoned").push((self.slot, *job));
@@ -140,7 +142,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     }
     // The first is interrupted at its await. The others run in the order of submission.
     assert!(stuck.cancel());
-    assert!(matches!(stuck.await, Err(JobError::Cancelled)));
+    assert!(matches!(stuck.await, Err(JobError::Cancelled(_))));
     assert_eq!(
         others.join_all().await.into_iter().map(Result::ok).collect::<Vec<_>>(),
         [Some(1), Some(2), Some(3)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize};
+use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize, RateLimit};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
@@ -150,8 +150,14 @@ async fn a_dropped_restart_or_resize_future_leaves_no_worker_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resize_cannot_exceed_the_maximum_or_follow_a_stop() {
-    let running = started(2).await;
+async fn a_resize_cannot_leave_the_bounds_or_follow_a_stop() {
+    let running = started(1..=2).await;
+    running.pool.resize(2).await.expect("it goes well");
+    let error = running.pool.resize(0).await.expect_err("one is the least");
+    assert_eq!(
+        (error.to_string(), error),
+        ("the minimum is 1 workers".to_owned(), PoolError::TooFew { min: 1 })
+    );
     let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
         panic!("two are the most");
     };
@@ -294,7 +300,7 @@ async fn a_paused_or_rate_limited_pool_does_not_grow() {
     drop(waiting);
     running.close().await;
     let (pool, journal) = scripted_pool(1..=8);
-    let running = start((pool.rate(1, secs(2)).scaling(secs(1), secs(10)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(1, secs(2))).scaling(secs(1), secs(10)), journal)).await;
     let waiting = running.submit_all(0..20);
     running.drained().await;
     assert_eq!(slots(&running), BTreeSet::from([0]));

@@ -206,7 +206,7 @@ assert_eq!(squares.stats().completed, 1);")]
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
-assert!(matches!(job.await, Err(JobError::Dropped)));")]
+assert!(matches!(job.await, Err(JobError::Dropped(_))));")]
     pub fn clear(&self) -> usize {
         self.shared.with_queue(|queue| queue.clear())
     }
@@ -277,7 +277,13 @@ pub enum PoolError {
         /// The maximum.
         max: usize,
     },
-    /// The pool has stopped.
+    /// Fewer workers were requested than the minimum of the pool.
+    #[error("the minimum is {min} workers")]
+    TooFew {
+        /// The minimum.
+        min: usize,
+    },
+    /// The pool has stopped, or is not part of a tree yet.
     #[error("the pool has stopped")]
     Stopped,
     /// A worker declined to start.

@@ -9,7 +9,7 @@
 //!
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue. A free worker *leases* the
 //! next job, and the outcome of the job goes to its submitter. An error that a worker returns is
-//! the result of the job, unless the pool [retries errors](Pool::retry_errors).
+//! the result of the job, unless the pool [retries it](Pool::retry_if).
 //!
 //! If a worker crashes, is killed, or hangs and is abandoned, its supervisor starts the next
 //! incarnation. The job goes back to the front of the queue, as long as it has attempts left. A
@@ -23,7 +23,7 @@
 //! - **At least once**: a job whose worker ended may have run completely, partly or not at all. A
 //!   job that must not start twice is submitted with [`at_most_once`](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may run, unless the pool is paused or limited
-//!   by a rate.
+//!   by a [rate](RateLimit). A kind of jobs that is limited by its own rate holds back no other.
 //! - **FIFO within a priority**: jobs of equal priority start in submission order. Jobs of one
 //!   [key](Submission::key) run on one worker, one after the other.
 //! - **Fair admission**: submitters that wait for room are admitted in arrival order, before any
@@ -38,7 +38,7 @@
 //!
 //! ```
 //! use perennial_actors::{ExitReason, System};
-//! use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+//! use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
 //!
 //! struct Parser;
 //!
@@ -48,7 +48,9 @@
 //!     type Error = std::num::ParseIntError;
 //!     type Args = ();
 //!     async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Parser) }
-//!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
+//!     async fn work(&mut self, text: &String, _: &JobContext<'_>) -> Result<i64, Self::Error> {
+//!         text.parse()
+//!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -75,7 +77,12 @@ mod builder;
 mod event;
 mod handle;
 mod job;
+mod job_context;
+mod job_id;
+mod rates;
 mod resize;
+mod retry;
+mod retry_settings;
 mod runtime;
 mod scheduler;
 mod settings;
@@ -89,8 +96,10 @@ pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
+pub use job_context::JobContext;
+pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
-pub use scheduler::PoolSize;
+pub use scheduler::{PoolSize, RateLimit};
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};

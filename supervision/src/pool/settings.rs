@@ -6,7 +6,6 @@ use perennial_actors::Capacity;
 
 use super::builder::Pool;
 use super::runtime::Routing;
-use super::scheduler::Rate;
 use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
@@ -29,50 +28,11 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
-    /// Limits the start of jobs to `jobs` (at least 1) in any `period`.
-    ///
-    #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
-    pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared.lock_state().scheduler.set_rate(Rate::new(jobs, period));
-        self
-    }
-
     /// Sets how jobs are assigned to workers.
     ///
     #[doc = setting_example!("let pool = pool.routing(Routing::LeastQueued);")]
     pub fn routing(self, routing: Routing) -> Self {
         self.handle.shared.with_queue(|queue| queue.state.routing = routing);
-        self
-    }
-
-    /// Sets the number of attempts of a job, the first included; 3 by default.
-    ///
-    /// An attempt is retried if its worker crashed, was killed or hung, or if it exceeded the time
-    /// limit. An error that a job returns is its result, unless
-    /// [`retry_errors`](Self::retry_errors) is set.
-    ///
-    #[doc = setting_example!("let pool = pool.attempts(5);")]
-    pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared.set_options(|options| options.attempts = attempts.max(1));
-        self
-    }
-
-    /// Sets whether an attempt that returns an error is retried, as long as the job has
-    /// [attempts](Self::attempts) left; `false` by default: the error is the result of the job.
-    ///
-    #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
-    pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared.set_options(|options| options.retry_errors = retry);
-        self
-    }
-
-    /// Sets the delay after a failed attempt; none by default.
-    ///
-    #[doc = setting_example!(
-        r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
-    )]
-    pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared.set_options(|options| options.backoff = Some(backoff));
         self
     }
 
@@ -139,6 +99,35 @@ impl<W: Work + 'static> Pool<W> {
     #[doc = setting_example!("let pool = pool.start_timeout(Duration::from_secs(5));")]
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.start_timeout = timeout;
+        self
+    }
+
+    /// Sets how many jobs a worker runs before it is renewed, as Celery's
+    /// `worker_max_tasks_per_child`; unlimited by default. Each attempt of a job counts.
+    ///
+    /// After its last job the worker ends in order, and the next incarnation starts at once. Such
+    /// an end counts neither for the [intensity](Self::intensity) nor for the
+    /// [backoff](Self::backoff). A worker is not renewed while its tree drains the pool.
+    ///
+    /// A limit of 0 is [an error](crate::SpecError::ZeroLifetime) when the pool starts.
+    ///
+    #[doc = setting_example!("let pool = pool.max_jobs(1_000);")]
+    pub const fn max_jobs(mut self, jobs: u64) -> Self {
+        self.recycling.max_jobs = Some(jobs);
+        self
+    }
+
+    /// Sets the age at which a worker is renewed, at the latest; unlimited by default.
+    ///
+    /// The worker ends in order, between two jobs, as after its [last job](Self::max_jobs). The
+    /// workers of a pool do not end together: each slot has its own age between three quarters of
+    /// the maximum and the maximum.
+    ///
+    /// An age of 0 is [an error](crate::SpecError::ZeroLifetime) when the pool starts.
+    ///
+    #[doc = setting_example!("let pool = pool.max_age(Duration::from_secs(3_600));")]
+    pub const fn max_age(mut self, age: Duration) -> Self {
+        self.recycling.max_age = Some(age);
         self
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Work,
-    Worker, WorkerContext,
+    AttemptError, JobContext, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats,
+    Submission, Work, Worker, WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
@@ -122,7 +122,7 @@ impl Worker for ScriptedWorker {
         Ok(Self { at: at.clone(), journal: args.journal.clone() })
     }
 
-    async fn work(&mut self, job: &Job) -> Result<u64, &'static str> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<u64, &'static str> {
         let (began, begun) = &*self.journal.0;
         let (slot, incarnation) = (self.at.slot, self.at.pid.incarnation());
         let at = began.elapsed().as_millis() as u64;
@@ -260,12 +260,17 @@ pub(crate) async fn outcome_of(job_handle: ScriptedJob) -> String {
 pub(crate) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Ok(number) => format!("done {number}"),
-        Err(JobError::ExpiredAfterFailures(failures)) => {
-            let failures: Vec<String> = failures.iter().map(failed).collect();
-            format!("expired after {}", failures.join(", "))
+        Err(error) => {
+            let failures: Vec<String> = error.failures().iter().map(failed).collect();
+            let end = match error {
+                JobError::Failed(_) => return failures.join(", "),
+                JobError::Expired(_) => "expired",
+                JobError::Cancelled(_) => "cancelled",
+                JobError::Dropped(_) => "dropped",
+                other => panic!("{other:?} is new"),
+            };
+            if failures.is_empty() { end.to_owned() } else { format!("{end} after {}", failures.join(", ")) }
         }
-        Err(JobError::Failed(failures)) => failures.iter().map(failed).collect::<Vec<_>>().join(", "),
-        Err(other) => format!("{other:?}").to_lowercase(),
     }
 }
 

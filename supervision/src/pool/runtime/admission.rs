@@ -65,7 +65,7 @@ impl<W: Work + 'static> Shared<W> {
         if !job.try_complete() {
             return false;
         }
-        drop(job.deliver(Err(JobError::Cancelled)));
+        drop(job.deliver(Err(JobError::Cancelled(job.take_failures()))));
         self.with_queue(|queue| {
             queue.record(JobEvent::Cancelled(job.id));
             if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
@@ -81,10 +81,11 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// there already.
     fn insert(&mut self, new_job: NewJob<W>) -> Arc<JobState<W>> {
         let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
-        let resolved = options.as_deref().unwrap_or(&defaults);
+        let resolved = options.as_deref().map_or(&defaults, |own| &own.values);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
         let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
-        let placement = Placement { priority: resolved.priority, target, expires };
+        let (priority, rate_key) = (resolved.priority, resolved.rate_key);
+        let placement = Placement { priority, target, expires, rate_key };
         let number = self.pool.submit_buffer.lock().next_number();
         let job = Arc::new(JobState::new(JobId(number), job, options, sink));
         let since = self.pool.is_timed(number).then(|| self.now());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::job_state::JobState;
+use super::job_state::{FailedAttempt, JobState};
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;
@@ -23,7 +23,8 @@ pub(crate) struct WorkerId {
 /// The outcome of an attempt.
 pub(crate) enum AttemptOutcome<W: Work + 'static> {
     Done(W::Output),
-    Failed(AttemptError<W::Error>),
+    /// Boxed, because most attempts do not fail, and every outcome is moved.
+    Failed(Box<FailedAttempt<W::Error>>),
     /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
     Abandoned,
 }
@@ -31,6 +32,8 @@ pub(crate) enum AttemptOutcome<W: Work + 'static> {
 /// A leased job.
 pub(crate) struct Leased<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
+    /// The number of the start; the first is 1.
+    pub(crate) number: u32,
     /// The time limit of the attempt.
     pub(crate) time_limit: Option<Duration>,
     /// When the attempt started, if that is measured.
@@ -88,11 +91,11 @@ impl<W: Work + 'static> Shared<W> {
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
             }
             if let Some(job) = job {
-                let failure = AttemptError::WorkerEnded(reason.clone());
                 if is_dismissed {
-                    queue.retry_interrupted(job, slot, failure);
+                    queue.retry_interrupted(job, slot, reason);
                 } else {
-                    queue.retry_or_mark_dead(job, slot, failure);
+                    let error = AttemptError::WorkerEnded(reason.clone());
+                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
                 }
             }
             // The manager starts another incarnation if the supervisor does not.
@@ -110,8 +113,12 @@ pub(crate) struct AttemptResult<W: Work + 'static> {
 
 impl<W: Work + 'static> AttemptResult<W> {
     /// Returns `true` if the work was dropped before it finished.
-    pub(crate) const fn is_cut_short(&self) -> bool {
-        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
+    pub(crate) fn is_cut_short(&self) -> bool {
+        match &self.attempt {
+            AttemptOutcome::Done(_) => false,
+            AttemptOutcome::Failed(failed) => matches!(failed.error, AttemptError::TimedOut),
+            AttemptOutcome::Abandoned => true,
+        }
     }
 }
 
@@ -126,7 +133,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
         match finished.attempt {
             AttemptOutcome::Done(output) => self.job_completed(job.item, output),
-            AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
+            AttemptOutcome::Failed(failed) => self.retry_or_mark_dead(job, worker_id.slot, *failed),
             AttemptOutcome::Abandoned => self.drop_cancelled(job.item),
         }
     }
@@ -154,6 +161,9 @@ impl<W: Work + 'static> Queue<'_, W> {
             self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
         self.drop_expired(expired);
+        if self.state.scheduler.has_held_kind() {
+            self.schedule_tick();
+        }
         let Next::Job(task, waiting_since) = next else { return None };
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();
@@ -162,6 +172,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
         let time_limit = task.options(&self.state.options).time_limit;
-        Some(Leased { task, since, time_limit })
+        let number = task.count_start();
+        Some(Leased { task, number, time_limit, since })
     }
 }

@@ -77,7 +77,7 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Changes the scheduler, and wakes the workers that `change` returns.
-    pub(crate) fn reschedule(&self, change: impl FnOnce(&mut Jobs<W>) -> Vec<usize>) {
+    pub(crate) fn reschedule<I: IntoIterator<Item = usize>>(&self, change: impl FnOnce(&mut Jobs<W>) -> I) {
         self.with_queue(|queue| queue.reschedule(change));
     }
 
@@ -130,7 +130,7 @@ impl<W: Work + 'static> Shared<W> {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
                 running: scheduler.leased(),
-                workers: (0..self.workers().len()).filter(|slot| scheduler.is_present(*slot)).count(),
+                workers: (0..self.slots()).filter(|slot| scheduler.is_present(*slot)).count(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),

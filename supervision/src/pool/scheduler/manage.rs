@@ -1,8 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
-use super::job_queues::QueueId;
-use super::rate::Rate;
+use super::priority_queue::QueueId;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
 
@@ -42,6 +41,12 @@ impl<I> Scheduler<I> {
 
 /// Settings and phases.
 impl<I> Scheduler<I> {
+    /// Adds a slot where no worker is due.
+    pub(crate) fn add_slot(&mut self) {
+        self.queues.add_slot();
+        self.slots.add();
+    }
+
     /// Closes the slot of a worker that ended and is not started again, as after a declined start.
     /// Returns the workers to wake.
     pub(crate) fn close_slot(&mut self, slot: usize) -> Vec<usize> {
@@ -81,10 +86,6 @@ impl<I> Scheduler<I> {
 
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-    }
-
-    pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.rate = Some(rate);
     }
 
     pub(crate) fn advance_to(&mut self, phase: Phase) {
