@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    App, AutoShutdown, Child, ChildError, ChildSpec, ChildState, Restart, Shutdown, Strategy, Supervisor,
+    App, AutoShutdown, Child, ChildSpec, ChildState, Restart, Shutdown, Strategy, Supervisor,
     SupervisorHandle,
 };
 use support::subject::{InitStep, Log, Msg, Script, incarnation, scripted, secs, start, tell};
@@ -151,54 +151,6 @@ async fn restart_prevent_and_restart_force_exit_status_are_lists_of_reasons() {
     for (code, expected) in [(75, true), (76, false)] {
         assert_eq!(restarts_at(code, force).await, expected, "status {code}");
     }
-}
-
-/// Returns a condition that restarts once the sender has sent or is dropped.
-fn blocking() -> (mpsc::Sender<()>, impl Fn(&ExitReason) -> bool + Send + Sync + 'static) {
-    let (release, gate) = mpsc::channel();
-    let gate = Mutex::new(gate);
-    (release, move |_: &ExitReason| {
-        // An error means that the sender was dropped.
-        let _ = gate.lock().expect("not poisoned").recv();
-        true
-    })
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn condition_that_blocks_holds_up_neither_the_supervisor_nor_a_sibling() {
-    let (release, condition) = blocking();
-    let (a, b) = (scripted("a").restart_if(condition), scripted("b"));
-    let (first, second) = (a.address(), b.address());
-    let (_system, app) = start(Supervisor::new("app").intensity(5, secs(60)).child(a).child(b)).await;
-    tell(&first, Msg::crash());
-    while state(&app, "a").await != ChildState::Restarting {
-        tokio::task::yield_now().await;
-    }
-    tell(&second, Msg::crash());
-    assert_eq!(incarnation(&second).await, 2, "the sibling is restarted");
-    assert_eq!(app.supervisor().restart_child("a").await, Err(ChildError::Restarting));
-    assert_eq!(state(&app, "a").await, ChildState::Restarting, "the condition has not returned");
-    release.send(()).expect("it waits");
-    assert_eq!(incarnation(&first).await, 2);
-    assert!(app.shutdown().await.is_clean());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn child_that_is_terminated_while_its_condition_runs_does_not_come_back() {
-    let (release, condition) = blocking();
-    let child = scripted("a").restart_if(condition);
-    let address = child.address();
-    let (_system, app) = start(Supervisor::new("app").child(child)).await;
-    tell(&address, Msg::crash());
-    while state(&app, "a").await != ChildState::Restarting {
-        tokio::task::yield_now().await;
-    }
-    app.supervisor().terminate_child("a").await.expect("it is a child");
-    drop(release);
-    sleep(secs(1) / 20).await;
-    assert_eq!(state(&app, "a").await, ChildState::Stopped);
-    assert!(app.supervisor().restart_child("a").await.is_ok());
-    assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]

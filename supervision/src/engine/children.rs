@@ -6,7 +6,7 @@ use std::sync::Arc;
 use perennial_actors::host::SeqMap;
 
 use super::deferred::ChildTransitions;
-use super::start_limit::StartTimes;
+use super::start_times::StartTimes;
 use super::state::{NextStart, State};
 use super::types::{ChildKey, StartId, Time};
 use crate::policy::ChildPolicy;

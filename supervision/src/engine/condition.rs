@@ -41,9 +41,7 @@ impl Engine {
         } else {
             self.schedule_retry(key, reason);
         }
-        if !restarts {
-            self.start_unscheduled();
-        }
+        self.start_unscheduled();
     }
 
     /// Handles a restart whose start failed.

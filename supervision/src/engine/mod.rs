@@ -65,6 +65,7 @@ mod liveness;
 mod requests;
 mod restart;
 mod start_limit;
+mod start_times;
 mod state;
 mod stop;
 #[cfg(test)]

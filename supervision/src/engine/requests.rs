@@ -107,9 +107,9 @@ impl Engine {
         }
     }
 
-    /// Starts a child without its siblings: by request, or in a retry of its first start. This counts
-    /// for no intensity. If its siblings depend on it, the start is a transition, so nothing happens
-    /// to them meanwhile.
+    /// Starts a child without its siblings: by request, or in a retry of its first start. This
+    /// counts for no intensity. If its siblings depend on it, the start is a transition, so nothing
+    /// happens to them meanwhile.
     pub(super) fn start_alone(&mut self, key: ChildKey, cause: StartCause) {
         if !self.children_are_independent() {
             let (kind, stop, start) = (TransitionKind::ManualStart, Vec::new(), VecDeque::new());

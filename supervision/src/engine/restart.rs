@@ -170,7 +170,10 @@ impl Engine {
             }
             NextStart::Delayed => self.begin_restart(key),
             // The settings changed in between, or its first start was interrupted.
-            NextStart::Retry if self.retries_first_start(key) => self.schedule_first_start(key, reason),
+            NextStart::Retry if self.retries_first_start(key) => {
+                self.schedule_first_start(key, reason);
+                self.start_unscheduled();
+            }
             // The start failed or was interrupted, which always counts.
             NextStart::Retry => self.restart(key, true),
             NextStart::FirstStart => self.start_alone(key, StartCause::FirstStart),

@@ -1,6 +1,5 @@
 //! The start limits of single children (rule 10).
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
@@ -9,31 +8,8 @@ use super::children::Entry;
 use super::core::Engine;
 use super::state::{Mode, State, TransitionKind};
 use super::types::{ChildKey, Time};
-use crate::policy::{Restart, StartLimit};
+use crate::policy::Restart;
 use crate::report::ReportKind;
-
-/// The times of the starts of one child that still count.
-///
-/// The window slides, and is inclusive as that of an intensity: a start counts for exactly one
-/// interval. systemd counts in fixed windows, which begin with a start.
-#[derive(Debug, Default)]
-pub(super) struct StartTimes(VecDeque<Time>);
-
-impl StartTimes {
-    /// Records a start. Starts that do not count any more are removed.
-    fn record(&mut self, now: Time, limit: StartLimit) {
-        while self.0.front().is_some_and(|at| now.saturating_sub(*at) > limit.interval) {
-            self.0.pop_front();
-        }
-        self.0.push_back(now);
-    }
-
-    /// Returns `true` if a start at `due` would be one more than the limit allows.
-    fn would_exceed(&self, due: Time, limit: StartLimit) -> bool {
-        let counting = self.0.iter().rev().take_while(|at| due.saturating_sub(**at) <= limit.interval);
-        counting.count() >= limit.burst as usize
-    }
-}
 
 impl Entry {
     /// Records a start at `now` if the starts of the child are limited.
@@ -64,8 +40,8 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return };
         let (is_kept, significant) =
             (!self.is_dynamic() && entry.policy.restart != Restart::Temporary, entry.policy.significant);
-        self.report(key, ReportKind::StartLimitHit { reason: reason.clone() });
         self.mark_stopped(key, &reason);
+        self.report(key, ReportKind::StartLimitHit { reason });
         if is_kept {
             self.children.set(key, State::Failed, None);
         }

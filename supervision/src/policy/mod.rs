@@ -13,6 +13,7 @@ mod condition;
 mod group;
 mod liveness;
 mod start_limit;
+mod systemd;
 
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};

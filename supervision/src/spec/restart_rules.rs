@@ -18,9 +18,9 @@ impl<M: Send + 'static> Child<M> {
     /// as a [transient](crate::Restart::Transient) child does. The condition also decides about a
     /// start that fails in a restart. It is not asked when the child is stopped.
     ///
-    /// The condition runs in a task of its own, never in the supervisor. Until it returns, the child
-    /// is [restarting](crate::ChildState::Restarting), and the supervisor goes on. If it panics, the
-    /// panic is logged and the child restarts.
+    /// The condition runs in a task of its own, never in the supervisor. Until it returns, the
+    /// child is [restarting](crate::ChildState::Restarting), and the supervisor goes on. If it
+    /// panics, the panic is logged and the child restarts.
     ///
     /// # Examples
     ///
@@ -117,7 +117,7 @@ impl<M: Send + 'static> Child<M> {
     ///   with `After=`. Messages for the child queue meanwhile.
     /// - An attempt has failed when its `init` fails, at its
     ///   [`start_timeout`](Self::start_timeout), or when it ends before it is
-    ///   [ready](perennial_actors::Context::ready). An attempt that succeeds is awaited as any other
+    ///   [ready](perennial_actors::Context::ready). A first attempt that succeeds is awaited as any
     ///   first start.
     /// - The retries count for no intensity. A [start limit](Self::start_limit) counts them, and a
     ///   [condition](Self::restart_if) decides about each. Without a start limit the supervisor

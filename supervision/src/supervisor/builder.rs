@@ -63,10 +63,10 @@ let app = tree.start(&System::new()).await?;
     /// # Danger
     ///
     /// The intensity is what turns a fault that no restart cures into one that a higher supervisor
-    /// sees. Without it, a child that fails at once is restarted as fast as the machine can, forever,
-    /// and only the reports and the restart counts show it. So give each child of such a supervisor
-    /// a [backoff](crate::Child::backoff), a [start limit](crate::Child::start_limit), or both: the
-    /// backoff bounds the load, and the limit ends the child as
+    /// sees. Without it, a child that fails at once is restarted as fast as the machine can,
+    /// forever, and only the reports and the restart counts show it. So give each child of such a
+    /// supervisor a [backoff](crate::Child::backoff), a [start limit](crate::Child::start_limit),
+    /// or both: the backoff bounds the load, and the limit ends the child as
     /// [failed](crate::ChildState::Failed).
     ///
     #[doc = supervision_example!(

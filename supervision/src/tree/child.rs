@@ -91,8 +91,8 @@ pub struct ChildInfo {
     pub kind: ChildKind,
     /// Its state.
     pub state: ChildState,
-    /// The latest incarnation, or `None` if the child is stopped, waiting or failed. For a child that is
-    /// restarting it is the incarnation that exited.
+    /// The latest incarnation, or `None` if the child is stopped, waiting or failed. For a child
+    /// that is restarting it is the incarnation that exited.
     pub pid: Option<Pid>,
     /// How often its supervisor restarted it, counted from the start of that supervisor's
     /// incarnation.
