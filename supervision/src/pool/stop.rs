@@ -50,9 +50,9 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// # What may keep it
     ///
     /// It waits for long-delayed jobs, for a worker in backoff that the key of a job maps to, and
-    /// forever if the pool is paused meanwhile. If the pool has no workers, because it was resized
-    /// to zero or each worker declined to start, the queued jobs are dropped. A job that waits for
-    /// the stop of its own pool waits for itself.
+    /// forever if the pool is paused meanwhile. If each worker declined to start, or a pool of a
+    /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
+    /// of its own pool waits for itself.
     ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 let report = squares.stop(PoolShutdown::Drain).await;
