@@ -312,19 +312,6 @@ impl<W: Work + 'static> Pool<W> {
         self.user_handle.clone()
     }
 
-    /// Returns a future that resolves when the pool has ended: see
-    /// [`WeakPoolHandle::ended`](super::WeakPoolHandle::ended).
-    ///
-    #[doc = setting_example!(
-        r#"let other = Pool::from_fn("others", 2, square);
-let ended = other.ended();
-drop(other);
-ended.await;"#
-    )]
-    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<W> {
-        self.handle.downgrade().ended()
-    }
-
     /// Starts the pool as the root of a tree. Resolves when its first workers have started.
     ///
     /// # Errors

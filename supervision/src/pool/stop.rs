@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::builder::Pool;
 use super::handle::PoolHandle;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
@@ -35,6 +36,21 @@ pub struct PoolStopReport {
     /// Calls of a [blocking](super::Pool::from_blocking_fn) pool that had not returned when the
     /// shutdown time of the workers was over. They cannot be stopped; their outcome is lost.
     pub unstopped: usize,
+}
+
+impl<W: Work + 'static> Pool<W> {
+    /// Returns a future that resolves when the pool has ended: see
+    /// [`WeakPoolHandle::ended`](super::WeakPoolHandle::ended).
+    ///
+    #[doc = setting_example!(
+        r#"let other = Pool::from_fn("others", 2, square);
+let ended = other.ended();
+drop(other);
+ended.await;"#
+    )]
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<W> {
+        self.handle.downgrade().ended()
+    }
 }
 
 impl<W: Work + 'static> PoolHandle<W> {
