@@ -75,6 +75,7 @@
 mod batch;
 mod builder;
 mod event;
+mod functions;
 mod handle;
 mod job;
 mod job_context;
@@ -96,7 +97,7 @@ pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
-pub use job_context::JobContext;
+pub use job_context::{JobContext, JobProgress};
 pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};
