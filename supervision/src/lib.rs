@@ -113,11 +113,11 @@ pub use error::{
 pub use node::OpenError;
 pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
-    Strategy,
+    StartLimit, Strategy,
 };
 pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
-pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
+pub use spec::{CheckResult, Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
     App, ChildFactory, ChildGroup, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
     PartitionSupervisor, Partitioned, Partitions, ResizeError, RunOutcome, ShutdownReport, Static,

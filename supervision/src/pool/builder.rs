@@ -1,25 +1,23 @@
 //! The specification of a pool: its workers, its queue and their settings.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::System;
 use perennial_actors::host::Foreign;
-use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
-use super::job_context::JobContext;
+use super::probe::Probes;
 use super::retry::RetryRule;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
-    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
+    ExitHistory, OnDrop, Recycling, Shared, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf,
 };
-use super::scheduler::{PoolSize, Scale, Scheduler};
+use super::scheduler::{PoolSize, Scheduler};
 use super::worker::{Work, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
-use crate::spec::{Child, ChildSpec, SpecError};
+use crate::spec::Child;
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// The default capacity of the queue, in jobs.
@@ -27,9 +25,6 @@ const CAPACITY: usize = 1024;
 
 /// The default start timeout of a worker.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest time that a worker has, after a drain has timed out, to finish its current job.
-const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The specification of a pool: the number of workers, the capacity of the queue, and how both are
 /// treated. A pool is the root of a tree, or a child of any supervisor.
@@ -44,35 +39,36 @@ const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 ///   100 workers fail to start within a second.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<W: Work + 'static> {
-    id: Arc<str>,
+    pub(super) id: Arc<str>,
     pub(super) supervisor: Supervisor,
     /// The internal handle. It does not count as a user's handle.
     pub(super) handle: PoolHandle<W>,
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
-    size: PoolSize,
+    pub(super) size: PoolSize,
     /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
-    worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
+    pub(super) worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     /// The errors that are retried.
     pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
+    pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
     pub(super) recycling: Recycling,
     /// The threads of blocking workers.
-    threads: Arc<Threads>,
+    pub(super) threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
-    is_blocking: bool,
+    pub(super) is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
     /// `true` if a rate limit was zero.
     pub(super) has_zero_rate: bool,
     /// Closes a pool that is dropped without having become part of a tree: no worker will run the
     /// jobs that wait in it.
-    close_on_drop: OnDrop,
+    pub(super) close_on_drop: OnDrop,
 }
 
 impl<W: Worker> Pool<W> {
@@ -113,111 +109,9 @@ impl<W: Worker> Pool<W> {
     }
 }
 
-impl<J, T, E> Pool<fn(J) -> Result<T, E>>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Makes a pool whose workers call an async function for each job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: &u64| ready(Ok::<u64, Infallible>(n * n));
-let pool = Pool::from_fn("squares", 4, square);"#
-    )]
-    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        F: Fn(&J) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = move |job: &J, _: &JobContext<'_>| function(job);
-        Self::of_fn(id.into(), size.into(), function)
-    }
-
-    /// Makes a pool whose workers call an async function for each job, with the context of the job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: &u64, ctx: JobContext<'static>| {
-    let n = *n;
-    async move {
-        assert_eq!(ctx.attempt(), 1);
-        Ok::<u64, Infallible>(n * n)
-    }
-};
-let pool = Pool::from_fn_with_context("squares", 4, square);"#
-    )]
-    pub fn from_fn_with_context<F, Fut>(
-        id: impl Into<Arc<str>>,
-        size: impl Into<PoolSize>,
-        function: F,
-    ) -> Self
-    where
-        F: Fn(&J, JobContext<'static>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = move |job: &J, ctx: &JobContext<'_>| function(job, ctx.to_owned());
-        Self::of_fn(id.into(), size.into(), function)
-    }
-
-    fn of_fn<F, Fut>(id: Arc<str>, size: PoolSize, function: F) -> Self
-    where
-        F: Fn(&J, &JobContext<'_>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = Arc::new(Foreign::new(function));
-        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(id, size, function)
-    }
-
-    /// Makes a pool whose workers call a blocking function for each job, on a thread that may
-    /// block.
-    ///
-    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
-    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
-    /// many calls run at once as there are workers, and a call that blocks forever occupies its
-    /// thread and its worker forever. A stop waits for running calls as long as workers have to
-    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
-    /// [`ShutdownReport`](crate::ShutdownReport).
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: u64| Ok::<u64, Infallible>(n * n);
-let pool = Pool::from_blocking_fn("squares", 2, square);"#
-    )]
-    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        J: Clone,
-        F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
-    {
-        Self::from_blocking_fn_with_context(id, size, move |job, _| function(job))
-    }
-
-    /// Makes a [pool of a blocking function](Self::from_blocking_fn) that gets the context of its
-    /// job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: u64, ctx: JobContext<'static>| {
-    assert_eq!(ctx.attempt(), 1);
-    Ok::<u64, Infallible>(n * n)
-};
-let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
-    )]
-    pub fn from_blocking_fn_with_context<F>(
-        id: impl Into<Arc<str>>,
-        size: impl Into<PoolSize>,
-        function: F,
-    ) -> Self
-    where
-        J: Clone,
-        F: Fn(J, JobContext<'static>) -> Result<T, E> + Send + Sync + 'static,
-    {
-        let function = Arc::new(Foreign::new(function));
-        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
-        Self { is_blocking: true, ..pool }
-    }
-}
-
 impl<W: Work + 'static> Pool<W> {
     /// Makes a pool of `R` workers. Each worker starts from the same `args`.
-    fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
+    pub(super) fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
         let (min, max) = size.bounds();
         let mut scheduler = Scheduler::new(max, CAPACITY);
@@ -255,6 +149,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             retry: RetryRule::Never,
             deadline: None,
+            probes: Probes::default(),
             start_timeout: START_TIMEOUT,
             recycling: Recycling::default(),
             threads,
@@ -325,65 +220,6 @@ assert!(other.shutdown().await.is_clean());"#
     )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.into_supervisor().start(system).await
-    }
-
-    fn into_supervisor(mut self) -> Supervisor {
-        let shared = self.handle.shared.clone();
-        self.close_on_drop.disarm();
-        let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
-        if let Some(time) = drain_time {
-            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
-        }
-        let (specs, children, addresses) = self.workers();
-        let specs = Arc::new(specs);
-        let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let manager =
-            ManagerArgs { pool: shared.clone(), scale, delays: self.backoff, _workers: specs.clone() };
-        // The manager stops before the workers: it must start no worker while the others stop.
-        let manager = Child::new::<PoolManager<W>>("manager", manager).stops_first();
-        let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
-        shared.set_actors(addresses, &specs, manager.address());
-        let mut manager = ChildSpec::from(manager);
-        if self.has_zero_capacity {
-            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
-        } else if self.has_zero_rate {
-            manager.error = Some(Box::new(SpecError::ZeroRate { id: self.id }));
-        } else if self.recycling.has_zero() {
-            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
-        }
-        let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
-        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
-            .shutdown(ThreadWaiter::shutdown(self.shutdown));
-        let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
-        let _ = shared.retry.set(self.retry);
-        let drainer = drain_time.map(|time| Drainer::child(shared, time));
-        self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
-    }
-
-    /// Returns the specs of the workers, and the children of the first slots with their addresses.
-    fn workers(&self) -> (WorkerSpecs, Vec<ChildSpec>, Box<[Address<WorkerMsg>]>) {
-        let (shared, worker) = (self.handle.shared.clone(), self.worker.clone());
-        let (shutdown, start_timeout) = (self.shutdown, self.start_timeout);
-        let (backoff, deadline, recycling) = (self.backoff, self.deadline, self.recycling);
-        let make = move |slot: usize| {
-            let shared = shared.clone();
-            let mut child =
-                worker(slot, start_timeout, recycling).shutdown(shutdown).start_timeout(start_timeout);
-            if let Some(backoff) = backoff {
-                child = child.backoff(backoff);
-            }
-            if let Some(deadline) = deadline {
-                child = child.handler_deadline(deadline);
-            }
-            child.joins_spec().enabled_if(move || slot < shared.wanted())
-        };
-        WorkerSpecs::new(self.size.bounds().1, self.size.limits(), Box::new(make))
-    }
-}
-
-impl<W: Work + 'static> From<Pool<W>> for ChildSpec {
-    fn from(pool: Pool<W>) -> Self {
-        pool.into_supervisor().into()
     }
 }
 

@@ -40,7 +40,23 @@ impl<W: Work + 'static> Pool<W> {
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared.set_options(|options| options.time_limit = Some(limit));
+        self.handle.shared.set_options(|options| options.limits.hard = Some(limit));
+        self
+    }
+
+    /// Sets when an attempt is told to return, before its [time limit](Self::time_limit); never by
+    /// default. The job observes it with
+    /// [`JobContext::soft_limit`](super::JobContext::soft_limit) or
+    /// [`should_stop`](super::JobContext::should_stop). It is the `soft_time_limit` of Celery.
+    ///
+    /// A soft limit that is not shorter than the time limit is
+    /// [an error](crate::SpecError::SoftLimitTooLate) when the pool starts.
+    ///
+    #[doc = setting_example!(
+        r"let pool = pool.soft_time_limit(Duration::from_secs(8)).time_limit(Duration::from_secs(10));"
+    )]
+    pub fn soft_time_limit(self, limit: Duration) -> Self {
+        self.handle.shared.set_options(|options| options.limits.soft = Some(limit));
         self
     }
 
@@ -77,10 +93,19 @@ impl<W: Work + 'static> Pool<W> {
     /// finished, and then its workers and its supervisor end normally, as workers on a channel end
     /// when its last sender is dropped.
     ///
+    /// The end can be awaited: by [`App::join`](crate::App::join) if the pool is the root of a
+    /// tree, and by [`ended`](Self::ended) in any tree.
+    ///
     /// As a child, the pool is [transient](Restart::Transient) from now on, so that it is not
     /// restarted.
     ///
-    #[doc = setting_example!("let pool = pool.close_on_last_handle();")]
+    #[doc = setting_example!(
+        r#"let other = Pool::from_fn("others", 2, square).close_on_last_handle();
+let (others, ended) = (other.handle(), other.ended());
+let _other = other.start(&System::new()).await?;
+drop(others);
+ended.await;"#
+    )]
     pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();

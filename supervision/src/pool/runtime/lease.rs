@@ -1,10 +1,10 @@
 //! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
+use super::any_attempt::TimeLimits;
 use super::job_state::{FailedAttempt, JobState};
 use super::on_drop::OnDrop;
 use super::queue::Queue;
@@ -35,8 +35,7 @@ pub(crate) struct Leased<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
     /// The number of the start; the first is 1.
     pub(crate) number: u32,
-    /// The time limit of the attempt.
-    pub(crate) time_limit: Option<Duration>,
+    pub(crate) limits: TimeLimits,
     /// When the attempt started, if that is measured.
     pub(crate) since: Option<Time>,
 }
@@ -58,6 +57,7 @@ impl<W: Work + 'static> Shared<W> {
             let is_wanted = worker_id.slot < self.wanted();
             if is_wanted { scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
         });
+        self.readiness_changed.notify_waiters();
     }
 
     /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.
@@ -180,8 +180,8 @@ impl<W: Work + 'static> Queue<'_, W> {
             now
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
-        let time_limit = task.options(&self.state.options).time_limit;
+        let limits = task.options(&self.state.options).limits;
         let number = task.count_start();
-        Some(Leased { task, number, time_limit, since })
+        Some(Leased { task, number, limits, since })
     }
 }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::host::{add_time, dispose_each};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
+use super::probing::Probing;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
@@ -48,8 +49,10 @@ pub(crate) struct Shared<W: Work + 'static> {
     began: Instant,
     state: Mutex<State<W>>,
     pub(crate) submit_buffer: SubmitBuffer<W>,
-    /// `true` if the times of every job are measured.
-    times_all_jobs: bool,
+    /// `true` if the number of workers follows the load. Then the times of every job are measured.
+    is_elastic: bool,
+    /// `true` once the tree has ended, until it starts again.
+    pub(crate) ended: watch::Sender<bool>,
     workers: Addresses,
     /// Weak, because the tree owns the arguments of the workers.
     worker_specs: OnceLock<Weak<WorkerSpecs>>,
@@ -63,6 +66,10 @@ pub(crate) struct Shared<W: Work + 'static> {
     wanted: AtomicUsize,
     /// The threads of blocking workers, and how long a stop waits for them.
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
+    /// The probes of the workers, once the pool is part of a tree and if it has any.
+    pub(crate) probing: OnceLock<Arc<Probing>>,
+    /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
+    pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -118,7 +125,7 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn new(
         scheduler: Jobs<W>,
         wanted: usize,
-        times_all_jobs: bool,
+        is_elastic: bool,
         supervisor: WeakSupervisorHandle,
     ) -> Self {
         let state = State {
@@ -146,7 +153,8 @@ impl<W: Work + 'static> Shared<W> {
             began: Instant::now(),
             state: Mutex::new(state),
             submit_buffer: SubmitBuffer::new(),
-            times_all_jobs,
+            is_elastic,
+            ended: watch::Sender::new(false),
             workers: Addresses::new(),
             worker_specs: OnceLock::new(),
             manager: OnceLock::new(),
@@ -155,6 +163,8 @@ impl<W: Work + 'static> Shared<W> {
             retry: OnceLock::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),
+            probing: OnceLock::new(),
+            readiness_changed: Notify::new(),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
@@ -175,12 +185,7 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
-        self.times_all_jobs || is_sampled(number)
-    }
-
-    /// Converts a time since the pool was made.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        add_time(self.began, time)
+        self.is_elastic || is_sampled(number)
     }
 
     /// Returns the target number of workers.
@@ -225,6 +230,14 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns the number of slots: 0 before the pool becomes part of a tree.
     pub(crate) fn slots(&self) -> usize {
         self.workers.len()
+    }
+
+    /// Returns `true` if no worker runs, is due or will be wanted when jobs wait: each declined to
+    /// start, or none is wanted in a pool of a fixed size.
+    pub(crate) fn has_no_worker(&self, state: &State<W>) -> bool {
+        let wanted = self.wanted();
+        let may_grow = wanted == 0 && self.is_elastic && !state.is_draining;
+        !may_grow && state.scheduler.has_no_worker(wanted)
     }
 
     /// Returns the address of a worker.
