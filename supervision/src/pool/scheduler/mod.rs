@@ -25,6 +25,7 @@ mod job_queues;
 mod manage;
 mod priority_queue;
 mod rate;
+mod rollout;
 mod scale;
 mod slots;
 mod state;

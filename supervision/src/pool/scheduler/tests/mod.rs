@@ -3,6 +3,7 @@
 mod model;
 mod priority_queue;
 mod rate;
+mod rollout;
 mod routing;
 mod scale;
 mod scheduler;
