@@ -38,7 +38,7 @@
 //!
 //! ```
 //! use perennial_actors::{ExitReason, System};
-//! use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+//! use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
 //!
 //! struct Parser;
 //!
@@ -48,7 +48,9 @@
 //!     type Error = std::num::ParseIntError;
 //!     type Args = ();
 //!     async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Parser) }
-//!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
+//!     async fn work(&mut self, text: &String, _: &JobContext<'_>) -> Result<i64, Self::Error> {
+//!         text.parse()
+//!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -75,6 +77,8 @@ mod builder;
 mod event;
 mod handle;
 mod job;
+mod job_context;
+mod job_id;
 mod resize;
 mod runtime;
 mod scheduler;
@@ -89,6 +93,7 @@ pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
+pub use job_context::JobContext;
 pub use runtime::Routing;
 pub use scheduler::PoolSize;
 pub use stats::PoolStats;

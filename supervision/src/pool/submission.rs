@@ -253,7 +253,7 @@ assert_eq!(squares.stats().completed, 1);")]
     /// ```
     /// # use std::convert::Infallible;
     /// # use perennial_actors::{ExitReason, System};
-    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// # use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
     /// #[derive(Clone)]
     /// enum Job { Square(u64), Reset }
     ///
@@ -267,7 +267,7 @@ assert_eq!(squares.stats().completed, 1);")]
     ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> {
     ///     #     Ok(Squarer { done: 0 })
     ///     # }
-    ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
+    ///     async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<u64, Infallible> {
     ///         self.done += 1;
     ///         match job {
     ///             Job::Square(n) => Ok(n * n),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
@@ -80,6 +80,8 @@ pub(crate) struct JobState<W: Work + 'static> {
     is_wanted: bool,
     /// `true` once the outcome is decided. The caller that sets this delivers the result.
     is_complete: AtomicBool,
+    /// How often the job has started. Written under the lock of the queue.
+    starts: AtomicU32,
     delivery: Mutex<Delivery<W>>,
 }
 
@@ -110,6 +112,7 @@ impl<W: Work + 'static> JobState<W> {
             options,
             is_wanted,
             is_complete: AtomicBool::new(false),
+            starts: AtomicU32::new(0),
             delivery: Mutex::new(delivery),
         }
     }
@@ -117,6 +120,14 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
         self.options.as_deref().unwrap_or(defaults)
+    }
+
+    /// Counts a start and returns its number; the first is 1. The caller holds the lock of the
+    /// queue.
+    pub(crate) fn count_start(&self) -> u32 {
+        let number = self.starts.load(Ordering::Relaxed).saturating_add(1);
+        self.starts.store(number, Ordering::Relaxed);
+        number
     }
 
     /// Returns `true` once the outcome is decided.

@@ -9,12 +9,15 @@ use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
+use super::addresses::WorkerMsg;
+use super::attempt::RunningAttempt;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::recycling::{Lifetime, Recycling};
-use super::shared::{Shared, WorkerMsg};
+use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
 use crate::pool::job::AttemptError;
+use crate::pool::job_context::JobContext;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that runs the jobs of pools of `W`.
@@ -170,9 +173,12 @@ async fn attempt<W: Work + 'static>(
     pool: &Shared<W>,
     leased: Leased<W>,
 ) -> AttemptResult<W> {
-    let Leased { task, since, time_limit } = leased;
+    let Leased { task, number, time_limit, since } = leased;
+    let running = RunningAttempt::new(task, number);
+    let task = &running.task;
+    let ctx = JobContext::new(&running);
     let mut timeout = None;
-    let mut place = pin!(Some(worker.work(&task.job)));
+    let mut place = pin!(Some(worker.work(&task.job, &ctx)));
     // The values in the user's future may panic when they are dropped: with a result present, or in
     // a killed worker.
     let mut work = InPlace::new(place.as_mut());
