@@ -11,8 +11,9 @@ use perennial_actors::{Address, MailboxConfig, System};
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
-    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling,
+    RevisionControl, Revisions, Shared, ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf,
+    WorkerSpecs, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -222,13 +223,15 @@ impl<W: Work + 'static> Pool<W> {
         }
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
-        let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
+        let (revisions, pool) = (Arc::new(Revisions::new(args)), shared.clone());
+        let weak: Arc<dyn RevisionControl> = revisions.clone();
+        let _ = shared.revisions.set(Arc::downgrade(&weak));
         let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
-            let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
+            let (pool, revisions, thread) = (pool.clone(), revisions.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
+            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, revisions, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
@@ -365,7 +368,7 @@ assert!(other.shutdown().await.is_clean());"#
             if let Some(deadline) = deadline {
                 child = child.handler_deadline(deadline);
             }
-            child.joins_spec().enabled_if(move || slot < shared.wanted())
+            child.joins_spec().enabled_if(move || slot < shared.may_run())
         };
         WorkerSpecs::new(self.size.bounds().1, self.size.limits(), Box::new(make))
     }

@@ -286,6 +286,15 @@ pub enum PoolError {
     /// The pool has stopped, or is not part of a tree yet.
     #[error("the pool has stopped")]
     Stopped,
+    /// A worker was not ready in time after its restart.
+    #[error("worker {slot} was not ready in time")]
+    NotReady {
+        /// The slot of the worker.
+        slot: usize,
+    },
+    /// A restart of the workers was [undone](PoolHandle::undo_rollout).
+    #[error("the restart was undone")]
+    Undone,
     /// A worker declined to start.
     #[error("worker {slot} declined to start")]
     Declined {

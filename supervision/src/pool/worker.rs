@@ -126,6 +126,9 @@ pub trait Worker: Sized + Send + 'static {
 pub struct WorkerContext {
     /// The slot number of the worker, the same through all its restarts.
     pub slot: usize,
+    /// The revision of the arguments from which this incarnation starts: 1 at first, and one more
+    /// for each [rollout](super::PoolHandle::rollout) of new arguments.
+    pub revision: u64,
     /// The pid of this incarnation.
     pub pid: Pid,
     /// A handle of the worker in this slot, whichever incarnation runs. A stop lets the current job

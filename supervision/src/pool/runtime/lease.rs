@@ -44,10 +44,11 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn worker_started(&self, worker_id: WorkerId) {
         self.reschedule(|scheduler| {
             scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
-            // Its slot is opened, whatever started it, if it is one of the wanted workers.
-            let is_wanted = worker_id.slot < self.wanted();
+            // Its slot is opened, whatever started it, if it is one that may run.
+            let is_wanted = worker_id.slot < self.may_run();
             if is_wanted { scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
         });
+        self.readiness_changed.notify_waiters();
     }
 
     /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.
@@ -100,6 +101,7 @@ impl<W: Work + 'static> Shared<W> {
             // The manager starts another incarnation if the supervisor does not.
             queue.check_workers();
         });
+        self.readiness_changed.notify_waiters();
     }
 }
 

@@ -15,6 +15,8 @@ mod outcomes;
 mod queue;
 mod recycling;
 mod repair;
+mod revisions;
+mod rollout;
 mod shared;
 mod submit;
 mod submit_buffer;
@@ -35,6 +37,8 @@ pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultS
 pub(crate) use manager::{ManagerArgs, PoolManager};
 pub(crate) use on_drop::OnDrop;
 pub(crate) use recycling::Recycling;
+pub(crate) use revisions::{RevisionControl, Revisions};
+pub(crate) use rollout::{RolloutPlan, Stage};
 pub use shared::Routing;
 pub(crate) use shared::Shared;
 pub(crate) use submit::Submit;

@@ -71,8 +71,12 @@ impl<W: Work + 'static> Shared<W> {
     /// manager checks them without being notified.
     pub(crate) fn needs_repair(&self) -> bool {
         let mut state = self.lock_state();
-        let is_wrong = |slot: usize| state.scheduler.is_present(slot) != (slot < self.wanted());
-        let is_open = state.scheduler.phase() != Phase::Closed;
+        let is_wrong = |slot: usize| match state.scheduler.is_present(slot) {
+            true => slot >= self.may_run(),
+            false => slot < self.wanted(),
+        };
+        // A rollout that replaces a worker starts it itself.
+        let is_open = state.scheduler.phase() != Phase::Closed && !self.rollout.is_in_flight();
         state.is_checking_workers = is_open && (0..self.slots()).any(is_wrong);
         state.is_checking_workers
     }
@@ -95,6 +99,10 @@ impl<W: Work + 'static> PoolHandle<W> {
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.
         let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
+        if shared.rollout.is_in_flight() {
+            // It starts the workers that it has stopped.
+            return;
+        }
         for slot in (0..shared.slots()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot)) {
             let pool = self.clone();
             if slot < shared.wanted() {

@@ -7,12 +7,15 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use perennial_actors::host::{add_time, dispose_each};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
+use super::drain::DrainWaiter;
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
+use super::revisions::RevisionControl;
+use super::rollout::RolloutControl;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
@@ -62,6 +65,11 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
     /// `true` while the workers are reconciled.
     pub(crate) is_repairing: AtomicBool,
+    /// Weak, because the tree owns the arguments of the workers.
+    pub(crate) revisions: OnceLock<Weak<dyn RevisionControl>>,
+    pub(crate) rollout: RolloutControl,
+    /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
+    pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -99,8 +107,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) is_checking_workers: bool,
     /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(crate) handles_dropped: bool,
-    /// The callers that wait until the pool is empty.
-    pub(crate) drain_waiters: Vec<oneshot::Sender<()>>,
+    /// The callers that wait until the pool is empty, or a worker has finished its job.
+    pub(crate) drain_waiters: Vec<DrainWaiter>,
     /// `true` if the tree of the pool has ended.
     pub(crate) tree_ended: bool,
     /// `true` if the pool rejects jobs because its tree stops after they are finished.
@@ -148,6 +156,9 @@ impl<W: Work + 'static> Shared<W> {
             wanted: wanted.into(),
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
+            readiness_changed: Notify::new(),
+            revisions: OnceLock::new(),
+            rollout: RolloutControl::default(),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
@@ -179,6 +190,17 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns the target number of workers.
     pub(crate) fn wanted(&self) -> usize {
         self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Returns how many workers may run: those that are wanted, and the additional ones of a
+    /// rollout.
+    pub(crate) fn may_run(&self) -> usize {
+        self.wanted() + if self.wanted() == 0 { 0 } else { self.rollout.surge() }
+    }
+
+    /// Returns the revisions of the arguments, or `None` if the pool is part of no tree.
+    pub(crate) fn revisions(&self) -> Option<Arc<dyn RevisionControl>> {
+        self.revisions.get()?.upgrade()
     }
 
     pub(crate) fn set_wanted(&self, workers: usize) {

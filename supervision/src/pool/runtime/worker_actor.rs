@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use perennial_actors::host::{Foreign, InPlace};
+use perennial_actors::host::InPlace;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
@@ -13,6 +13,7 @@ use super::addresses::WorkerMsg;
 use super::attempt::RunningAttempt;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::recycling::{Lifetime, Recycling};
+use super::revisions::Revisions;
 use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
@@ -40,7 +41,7 @@ pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
 pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
     pub(crate) pool: Arc<Shared<W>>,
     pub(crate) slot: usize,
-    pub(crate) args: Arc<Foreign<R::Args>>,
+    pub(crate) revisions: Arc<Revisions<R::Args>>,
     pub(crate) thread: Thread,
     pub(crate) exits: ExitHistory,
     pub(crate) recycling: Recycling,
@@ -79,15 +80,18 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             sleep(delay).await;
         }
         let handle = ctx.address().handle();
+        let revised = args.revisions.begin(args.slot);
         let at = WorkerContext {
             slot: worker_id.slot,
+            revision: revised.revision,
             pid: worker_id.pid,
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
         };
-        let worker =
-            R::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
+        let worker = R::init(&revised.args, &at)
+            .await
+            .inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
         // The exit callback returns its job to the queue before any other observer sees the exit.
         // The worker is registered first: if it ends in between, the callback is refused, and the
         // explicit call below frees the slot.

@@ -3,7 +3,7 @@
 
 use super::job_queues::QueueId;
 use super::rate::Rate;
-use super::slots::Slot;
+use super::slots::{Incarnation, Slot};
 use super::state::{Phase, Scheduler};
 
 /// The mapping of jobs to workers.
@@ -31,6 +31,16 @@ impl<I> Scheduler<I> {
     /// Returns the slots of the workers that are due.
     pub(crate) fn due_slots(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
+    }
+
+    /// Returns the incarnation of the worker of a slot if it takes jobs.
+    pub(crate) fn ready_incarnation(&self, slot: usize) -> Option<Incarnation> {
+        self.slots.get(slot).filter(|slot| slot.runs()).map(|slot| slot.last)
+    }
+
+    /// Returns `true` if the worker of a slot runs a job.
+    pub(crate) fn has_lease(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.lease.is_some())
     }
 
     /// Returns `true` if each worker in the first `wanted` slots declined to start, so that none

@@ -34,6 +34,7 @@ mod tests;
 
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub(crate) use rate::Rate;
+pub(crate) use rollout::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Version};
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
 pub(crate) use state::{EXPIRED_AT_ONCE, Next, Phase, Scheduler, Time};

@@ -196,11 +196,6 @@ impl RolloutState {
         }
     }
 
-    /// Returns `true` if a step is under way in this slot.
-    pub(crate) fn is_in_flight(&self, slot: usize) -> bool {
-        self.places.get(slot).is_some_and(Place::is_in_flight)
-    }
-
     /// Returns `true` while it goes forward.
     pub(crate) fn is_forward(&self) -> bool {
         self.direction == Direction::Forward
