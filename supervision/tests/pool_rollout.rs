@@ -51,6 +51,7 @@ impl Drop for Versioned {
 
 /// A job that takes this long.
 #[derive(Debug)]
+#[derive(Clone)]
 struct Take(Duration);
 
 impl Worker for Versioned {

@@ -23,7 +23,7 @@
 //! - **At least once**: a job whose worker ended may have run completely, partly or not at all. A
 //!   job that must not start twice is submitted with [`at_most_once`](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may run, unless the pool is paused or limited
-//!   by a rate.
+//!   by a [rate](RateLimit). A kind of jobs that is limited by its own rate holds back no other.
 //! - **FIFO within a priority**: jobs of equal priority start in submission order. Jobs of one
 //!   [key](Submission::key) run on one worker, one after the other.
 //! - **Fair admission**: submitters that wait for room are admitted in arrival order, before any
@@ -79,6 +79,7 @@ mod handle;
 mod job;
 mod job_context;
 mod job_id;
+mod rates;
 mod resize;
 mod rollout;
 mod rollout_report;
@@ -99,7 +100,7 @@ pub use job_context::JobContext;
 pub use rollout::{Rollout, RolloutFuture};
 pub use rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 pub use runtime::Routing;
-pub use scheduler::PoolSize;
+pub use scheduler::{PoolSize, RateLimit};
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};

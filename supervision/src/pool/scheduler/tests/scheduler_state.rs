@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::model::{job, ms};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
-use crate::pool::scheduler::rate::Rate;
+use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
 use crate::pool::scheduler::slots::fit;
 use crate::pool::scheduler::{Next, Phase, Scheduler};
@@ -80,7 +80,7 @@ fn jobs_are_runnable_unless_they_are_delayed_or_the_pool_is_paused() {
     scheduler.delay(job(3), ms(1));
     assert_eq!((scheduler.runnable(), scheduler.waiting()), (2, 3));
     scheduler.pause(true);
-    assert_eq!((scheduler.runnable(), scheduler.ready()), (0, 2));
+    assert_eq!((scheduler.runnable(), scheduler.queues.ready()), (0, 2));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn time_matters_while_a_job_is_delayed_or_expires_and_under_a_rate() {
     assert!(scheduler.is_timed());
     scheduler.cancel(2);
     assert!(!scheduler.is_timed());
-    scheduler.set_rate(Rate::new(1, ms(10)));
+    scheduler.set_rate(Some(RateLimit::window(1, ms(10))));
     assert!(scheduler.is_timed());
 }
 
