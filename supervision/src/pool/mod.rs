@@ -9,7 +9,7 @@
 //!
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue. A free worker *leases* the
 //! next job, and the outcome of the job goes to its submitter. An error that a worker returns is
-//! the result of the job, unless the pool [retries errors](Pool::retry_errors).
+//! the result of the job, unless the pool [retries it](Pool::retry_if).
 //!
 //! If a worker crashes, is killed, or hangs and is abandoned, its supervisor starts the next
 //! incarnation. The job goes back to the front of the queue, as long as it has attempts left. A
@@ -81,6 +81,8 @@ mod job_context;
 mod job_id;
 mod rates;
 mod resize;
+mod retry;
+mod retry_settings;
 mod rollout;
 mod rollout_report;
 mod runtime;
@@ -97,6 +99,7 @@ pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
 pub use job_context::JobContext;
+pub use retry::{Retry, RetryCause};
 pub use rollout::{Rollout, RolloutFuture};
 pub use rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 pub use runtime::Routing;

@@ -33,7 +33,7 @@ pub(crate) use admission::AdmitError;
 pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
-pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, ResultSink};
+pub(crate) use job_state::{GuardedOutcome, JobOptions, JobState, NewJob, OwnOptions, ResultSink};
 pub(crate) use manager::{ManagerArgs, PoolManager};
 pub(crate) use on_drop::OnDrop;
 pub(crate) use recycling::Recycling;
