@@ -269,7 +269,6 @@ impl<W: Work + 'static> Rolling<W> {
     }
 
     fn finish(&mut self, finished: Option<Finished>) {
-        let now = self.pool.shared.now();
         let is_forward = self.state.is_forward();
         let failed = match finished {
             Some(Finished::Stopped(slot, stopped)) => {
@@ -277,7 +276,7 @@ impl<W: Work + 'static> Rolling<W> {
                 stopped.err()
             }
             Some(Finished::Started(slot, started)) => {
-                self.state.started(slot, started.is_ok(), now);
+                self.state.started(slot, started.is_ok());
                 started.err()
             }
             // The runtime is shutting down.

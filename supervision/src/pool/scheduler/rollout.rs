@@ -65,8 +65,8 @@ enum Direction {
 enum Status {
     /// It was stopped, or has not started.
     Down,
-    /// Its start was requested.
-    Starting { is_killed: bool },
+    /// Its start was requested. It has to be available before `deadline`.
+    Starting { is_killed: bool, deadline: Time },
     /// It has started. `ready` is the ready incarnation, and when it is available. Until then it
     /// has time until `deadline`.
     Running { ready: Option<(Incarnation, Time)>, deadline: Time },
@@ -257,11 +257,12 @@ impl RolloutState {
     }
 
     /// Reports the end of a start.
-    pub(crate) fn started(&mut self, slot: usize, succeeded: bool, now: Time) {
-        let (target, deadline) = (self.target(), now.saturating_add(self.limits.progress_deadline));
+    pub(crate) fn started(&mut self, slot: usize, succeeded: bool) {
+        let target = self.target();
         let direction = self.direction;
         let Some(place) = self.places.get_mut(slot) else { return };
         let is_outdated = place.version != target;
+        let Status::Starting { deadline, .. } = place.status else { return };
         place.status = match (succeeded, direction) {
             (true, _) => Status::Running { ready: None, deadline },
             (false, Direction::Forward) if self.reverts => Status::Down,
@@ -280,8 +281,13 @@ impl RolloutState {
         }
         let target = self.target();
         let is_overdue = |place: &Place| {
-            let is_late = matches!(place.status, Status::Running { deadline, .. } if deadline <= now);
-            is_late && place.version == target && !place.is_available(now)
+            let is_late = match place.status {
+                // On the way back, the start has a timeout of its own.
+                Status::Starting { deadline, .. } => self.is_forward() && deadline <= now,
+                Status::Running { deadline, .. } => deadline <= now && !place.is_available(now),
+                Status::Down | Status::Stopping | Status::GivenUp { .. } => false,
+            };
+            is_late && place.version == target
         };
         let slot = self.places.iter().position(is_overdue)?;
         if self.direction == Direction::Back {
@@ -311,7 +317,8 @@ impl RolloutState {
                 let available = ready.map_or(Time::MAX, |(_, at)| at);
                 Some(if place.version == target { available.min(deadline) } else { available })
             }
-            _ => None,
+            Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
+            Status::Starting { .. } | Status::Down | Status::Stopping | Status::GivenUp { .. } => None,
         };
         self.places.iter().filter_map(due).filter(|due| *due != Time::MAX).min()
     }
@@ -322,21 +329,25 @@ impl RolloutState {
     /// Returns the next step, or `None` if there is none until something happens.
     pub(crate) fn next_step(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
         let is_paused = is_paused && self.direction == Direction::Forward;
-        self.next_kill().or_else(|| self.next_start(is_paused)).or_else(|| self.next_stop(is_paused, now))
+        self.next_kill()
+            .or_else(|| self.next_start(is_paused, now))
+            .or_else(|| self.next_stop(is_paused, now))
     }
 
     /// A start that is no longer wanted ends at once.
     fn next_kill(&mut self) -> Option<RolloutStep> {
         let target = self.target();
         let is_wrong = |place: &Place| {
-            place.version != target && matches!(place.status, Status::Starting { is_killed: false })
+            place.version != target && matches!(place.status, Status::Starting { is_killed: false, .. })
         };
         let slot = self.places.iter().position(is_wrong)?;
-        self.places[slot].status = Status::Starting { is_killed: true };
+        if let Status::Starting { is_killed, .. } = &mut self.places[slot].status {
+            *is_killed = true;
+        }
         Some(RolloutStep::Kill(slot))
     }
 
-    fn next_start(&mut self, is_paused: bool) -> Option<RolloutStep> {
+    fn next_start(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
         let target = self.target();
         // While it is paused, only workers are started that it has stopped.
         let is_due =
@@ -347,8 +358,9 @@ impl RolloutState {
         let surge = || self.surge().position(is_due).map(|index| self.wanted + index);
         let adds = surges < outdated && !is_paused && self.direction != Direction::Halted;
         let slot = base.or_else(|| surge().filter(|_| adds))?;
+        let deadline = now.saturating_add(self.limits.progress_deadline);
         let place = &mut self.places[slot];
-        (place.version, place.status) = (target, Status::Starting { is_killed: false });
+        (place.version, place.status) = (target, Status::Starting { is_killed: false, deadline });
         place.was_touched = true;
         Some(RolloutStep::Start(slot, target))
     }

@@ -130,7 +130,7 @@ impl World {
                     let incarnation = self.next_incarnation;
                     assert!(self.workers[slot].is_none(), "two workers in slot {slot}");
                     self.workers[slot] = starts.then_some(Living { version, incarnation, since: now });
-                    self.state.started(slot, starts, now);
+                    self.state.started(slot, starts);
                 }
                 RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
             }
@@ -209,7 +209,7 @@ fn workers_are_replaced_in_order_as_many_at_once_as_may_be_unavailable() {
     world.state.stopped(1, true);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
     assert_eq!(world.state.next_step(false, world.now), None);
-    world.state.started(1, true, world.now);
+    world.state.started(1, true);
     world.state.observe(1, Some(2), world.now);
     assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(2)));
@@ -266,7 +266,7 @@ fn a_start_that_is_no_longer_wanted_is_killed() {
     world.state.fail();
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(0)));
     assert_eq!(world.state.next_step(false, world.now), None, "once");
-    world.state.started(0, false, world.now);
+    world.state.started(0, false);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::Old)));
 }
 
