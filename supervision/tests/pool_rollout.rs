@@ -177,7 +177,7 @@ async fn no_more_than_the_limits_are_unavailable_or_run_in_addition() {
         assert_eq!(report.replaced, [0, 1, 2, 3, 4]);
         assert_eq!(least, 5_usize.saturating_sub(max_unavailable), "as many at once as possible");
         assert!(running.most() <= 5 + max_surge);
-        assert_eq!((running.workers(), running.pool.stats().workers), (5, 5));
+        assert_eq!((running.workers(), running.pool.stats().workers.running), (5, 5));
         assert_eq!(running.versions().await, [2; 5]);
         running.close().await;
     }

@@ -104,7 +104,7 @@ pub use rollout::{Rollout, RolloutFuture};
 pub use rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};
-pub use stats::PoolStats;
+pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};
 pub use worker::{Work, Worker, WorkerContext};

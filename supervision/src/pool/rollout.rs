@@ -259,7 +259,7 @@ assert_eq!(squares.rollout().await?.replaced, [0, 1]);")]
     /// If the future is dropped, the restart continues.
     ///
     #[doc = pool_example!(r"squares.rolling_restart().await?;
-assert_eq!(squares.stats().workers, 2);")]
+assert_eq!(squares.stats().workers.running, 2);")]
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
         // The job has as long as the shutdown takes.
         let rollout = Rollout { grace: None, ..self.rollout() };

@@ -1,5 +1,6 @@
 //! Performs the steps of a rollout, and observes the workers for it.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,6 @@ pub(crate) type Stage = Box<dyn FnOnce(Arc<dyn RevisionControl>) + Send>;
 pub(crate) struct RolloutControl {
     /// How many workers may run in addition to the wanted ones.
     surge: AtomicUsize,
-    /// `true` while a worker is stopped or started.
-    is_in_flight: AtomicBool,
     is_paused: AtomicBool,
     is_undone: AtomicBool,
     /// Notified when one of the two above changes.
@@ -45,10 +44,6 @@ pub(crate) struct RolloutControl {
 impl RolloutControl {
     pub(crate) fn surge(&self) -> usize {
         self.surge.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn is_in_flight(&self) -> bool {
-        self.is_in_flight.load(Ordering::Acquire)
     }
 
     pub(crate) fn pause(&self, is_paused: bool) {
@@ -75,6 +70,8 @@ struct Rolling<W: Work + 'static> {
     grace: Option<Duration>,
     revisions: Arc<dyn RevisionControl>,
     steps: JoinSet<Finished>,
+    /// The slots whose workers are stopped and started, and are not repaired meanwhile.
+    held: BTreeMap<usize, OnDrop>,
     failure: Option<RolloutFailure>,
 }
 
@@ -102,6 +99,7 @@ impl<W: Work + 'static> PoolHandle<W> {
             grace: plan.grace,
             revisions: revisions.clone(),
             steps: JoinSet::new(),
+            held: BTreeMap::new(),
             failure: None,
         };
         let is_complete = rolling.run().await;
@@ -126,7 +124,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         // The stop itself waits for the job as long as a shutdown may take.
         let shutdown = shared.threads.get().map_or(Some(Duration::ZERO), |(_, shutdown)| *shutdown);
         let before_stop = shutdown.map_or(Duration::ZERO, |shutdown| grace.saturating_sub(shutdown));
-        let held = shared.hold(slot);
+        let retiring = shared.begin_retiring(slot);
         let _ = timeout(before_stop, shared.job_finished(slot)).await;
         let mut stop = pin!(self.stop_worker(slot));
         let stopped = match timeout_at(until, stop.as_mut()).await {
@@ -139,8 +137,8 @@ impl<W: Work + 'static> PoolHandle<W> {
                 stop.await
             }
         };
-        if let (Err(_), Some(incarnation)) = (&stopped, held) {
-            shared.release(slot, incarnation);
+        if let (Err(_), Some(incarnation)) = (&stopped, retiring) {
+            shared.end_retiring(slot, incarnation);
         }
         stopped
     }
@@ -170,10 +168,10 @@ impl<W: Work + 'static> PoolHandle<W> {
 const LONGEST_GRACE: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<W: Work + 'static> Shared<W> {
-    fn hold(&self, _: usize) -> Option<u32> {
+    fn begin_retiring(&self, _: usize) -> Option<u32> {
         None
     }
-    fn release(&self, _: usize, _: u32) {}
+    fn end_retiring(&self, _: usize, _: u32) {}
     /// Begins a rollout with this many additional workers. The drop of the returned value ends it.
     fn begin_rollout(self: &Arc<Self>, surge: usize) -> OnDrop {
         self.rollout.surge.store(surge, Ordering::Release);
@@ -181,7 +179,6 @@ impl<W: Work + 'static> Shared<W> {
         let pool = self.clone();
         OnDrop::new(move || {
             pool.rollout.surge.store(0, Ordering::Release);
-            pool.rollout.is_in_flight.store(false, Ordering::Release);
             // Missing workers are started again from now on.
             pool.notify_manager();
         })
@@ -248,9 +245,11 @@ impl<W: Work + 'static> Rolling<W> {
             let (pool, grace) = (self.pool.clone(), self.grace);
             match step {
                 RolloutStep::Stop(slot) => {
+                    self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
                     self.steps.spawn(async move { Finished::Stopped(slot, pool.retire(slot, grace).await) });
                 }
                 RolloutStep::Start(slot, version) => {
+                    self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
                     let (revision, revisions) =
                         (self.revisions.assign(slot, version), self.revisions.clone());
                     self.steps.spawn(async move {
@@ -264,8 +263,6 @@ impl<W: Work + 'static> Rolling<W> {
                 }
             }
         }
-        // Nothing else starts or stops a worker meanwhile.
-        self.pool.shared.rollout.is_in_flight.store(!self.steps.is_empty(), Ordering::Release);
     }
 
     fn finish(&mut self, finished: Option<Finished>) {
@@ -273,10 +270,15 @@ impl<W: Work + 'static> Rolling<W> {
         let failed = match finished {
             Some(Finished::Stopped(slot, stopped)) => {
                 self.state.stopped(slot, stopped.is_ok());
+                if stopped.is_err() || slot >= self.pool.shared.wanted() {
+                    // No start follows.
+                    self.held.remove(&slot);
+                }
                 stopped.err()
             }
             Some(Finished::Started(slot, started)) => {
                 self.state.started(slot, started.is_ok());
+                self.held.remove(&slot);
                 started.err()
             }
             // The runtime is shutting down.

@@ -4,6 +4,7 @@
 use super::priority_queue::QueueId;
 use super::slots::{Incarnation, Slot};
 use super::state::{Phase, Scheduler};
+use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
@@ -40,6 +41,21 @@ impl<I> Scheduler<I> {
     /// Returns `true` if the worker of a slot runs a job.
     pub(crate) fn has_lease(&self, slot: usize) -> bool {
         self.slots.get(slot).is_some_and(|slot| slot.lease.is_some())
+    }
+
+    /// Returns the workers by state, given the target number.
+    pub(crate) fn count_workers(&self, wanted: usize) -> WorkerCounts {
+        let mut counts = WorkerCounts { wanted, ..WorkerCounts::default() };
+        for (number, slot) in self.slots.iter().enumerate() {
+            if slot.is_occupied {
+                counts.running += 1;
+            } else if slot.starting.is_some() {
+                counts.starting += 1;
+            } else if number < wanted {
+                counts.down += 1;
+            }
+        }
+        counts
     }
 
     /// Returns `true` if each worker in the first `wanted` slots declined to start, so that none
