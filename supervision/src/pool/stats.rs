@@ -30,6 +30,8 @@ pub struct PoolStats {
     pub dropped: u64,
     /// The workers by state.
     pub workers: WorkerCounts,
+    /// Workers that run now and are [ready](super::WorkerContext::set_ready) for jobs.
+    pub ready_workers: usize,
     /// The median time that jobs waited before they started.
     pub wait_p50: Duration,
     /// The 99th percentile of that.

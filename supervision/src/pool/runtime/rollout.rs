@@ -15,7 +15,9 @@ use super::revisions::RevisionControl;
 use super::shared::Shared;
 use crate::pool::handle::{PoolError, PoolHandle};
 use crate::pool::rollout_report::{RolloutError, RolloutFailure, RolloutReport};
-use crate::pool::scheduler::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Time, Version};
+use crate::pool::scheduler::{
+    ReadinessSource, RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Time, Version,
+};
 use crate::pool::worker::Work;
 
 /// The settings of a rollout.
@@ -138,7 +140,7 @@ impl<W: Work + 'static> PoolHandle<W> {
             }
         };
         if let (Err(_), Some(incarnation)) = (&stopped, retiring) {
-            shared.end_retiring(slot, incarnation);
+            shared.set_retiring(slot, incarnation, false);
         }
         stopped
     }
@@ -168,10 +170,18 @@ impl<W: Work + 'static> PoolHandle<W> {
 const LONGEST_GRACE: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<W: Work + 'static> Shared<W> {
-    fn begin_retiring(&self, _: usize) -> Option<u32> {
-        None
+    /// Gives no more jobs to the worker of a slot. Returns its incarnation, if one runs.
+    fn begin_retiring(&self, slot: usize) -> Option<u32> {
+        let incarnation = self.lock_state().scheduler.running_incarnation(slot)?;
+        self.set_retiring(slot, incarnation, true);
+        Some(incarnation)
     }
-    fn end_retiring(&self, _: usize, _: u32) {}
+
+    fn set_retiring(&self, slot: usize, incarnation: u32, is_retiring: bool) {
+        let source = ReadinessSource::Retirement;
+        self.reschedule(|scheduler| scheduler.set_ready(slot, incarnation, source, !is_retiring));
+    }
+
     /// Begins a rollout with this many additional workers. The drop of the returned value ends it.
     fn begin_rollout(self: &Arc<Self>, surge: usize) -> OnDrop {
         self.rollout.surge.store(surge, Ordering::Release);

@@ -14,6 +14,7 @@ use super::addresses::{Addresses, WorkerMsg};
 use super::drain::DrainWaiter;
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
+use super::probing::Probing;
 use super::revisions::RevisionControl;
 use super::rollout::RolloutControl;
 use super::submit_buffer::SubmitBuffer;
@@ -66,6 +67,8 @@ pub(crate) struct Shared<W: Work + 'static> {
     wanted: AtomicUsize,
     /// The threads of blocking workers, and how long a stop waits for them.
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
+    /// The probes of the workers, once the pool is part of a tree and if it has any.
+    pub(crate) probing: OnceLock<Arc<Probing>>,
     /// Weak, because the tree owns the arguments of the workers.
     pub(crate) revisions: OnceLock<Weak<dyn RevisionControl>>,
     pub(crate) rollout: RolloutControl,
@@ -163,6 +166,7 @@ impl<W: Work + 'static> Shared<W> {
             retry: OnceLock::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),
+            probing: OnceLock::new(),
             readiness_changed: Notify::new(),
             revisions: OnceLock::new(),
             rollout: RolloutControl::default(),

@@ -8,17 +8,17 @@ use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
-    /// Returns the slot of the running worker with the fewest jobs.
+    /// Returns the slot of the ready worker with the fewest jobs.
     pub(crate) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
             self.queues.reserved_for(place) + usize::from(slot.lease.is_some())
         };
-        let running = self.slots.iter().enumerate().filter(|(_, slot)| slot.runs());
-        running.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
+        let ready = self.slots.iter().enumerate().filter(|(_, slot)| slot.takes_jobs());
+        ready.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
     }
 
-    /// Returns the slot of the running worker whose turn it is. Each running worker has one turn in
-    /// as many turns as there are slots.
+    /// Returns the slot of the ready worker whose turn it is. Each ready worker has one turn in as
+    /// many turns as there are slots.
     pub(crate) fn next_in_turn(&mut self) -> Option<usize> {
         self.slots.next_in_turn()
     }
@@ -35,7 +35,12 @@ impl<I> Scheduler<I> {
 
     /// Returns the incarnation of the worker of a slot if it takes jobs.
     pub(crate) fn ready_incarnation(&self, slot: usize) -> Option<Incarnation> {
-        self.slots.get(slot).filter(|slot| slot.runs()).map(|slot| slot.last)
+        self.slots.get(slot).filter(|slot| slot.takes_jobs()).map(|slot| slot.last)
+    }
+
+    /// Returns the incarnation of the worker that runs in a slot.
+    pub(crate) fn running_incarnation(&self, slot: usize) -> Option<Incarnation> {
+        self.slots.get(slot).filter(|slot| slot.is_occupied).map(|slot| slot.last)
     }
 
     /// Returns `true` if the worker of a slot runs a job.

@@ -6,6 +6,7 @@ mod model;
 mod ops;
 mod priority_queue;
 mod rate;
+mod readiness;
 mod rollout;
 mod routing;
 mod scale;
