@@ -62,6 +62,9 @@ impl<W: Work + 'static> Pool<W> {
         if self.recycling.has_zero() {
             return Some(SpecError::ZeroLifetime { id: id() });
         }
+        if self.handle.shared.lock_state().options.limits.is_soft_too_late() {
+            return Some(SpecError::SoftLimitTooLate { id: id() });
+        }
         self.probes.error(&self.id)
     }
 

@@ -10,8 +10,10 @@ use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ord
 use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
+use super::any_attempt::{AnyJob, TimeLimits};
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobError, JobId};
+use crate::pool::job_context::JobProgress;
 use crate::pool::retry::{Retry, RetryCause, RetryRule};
 use crate::pool::scheduler::RateKey;
 use crate::pool::submission::SubmitError;
@@ -36,7 +38,8 @@ pub(crate) struct JobOptions {
     /// `true` if the job never starts twice.
     pub(crate) is_tried_once: bool,
     pub(crate) backoff: Option<Backoff>,
-    pub(crate) time_limit: Option<Duration>,
+    /// The time limits of an attempt.
+    pub(crate) limits: TimeLimits,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) delay: Option<Duration>,
     /// The hash of its key.
@@ -126,6 +129,8 @@ struct Delivery<W: Work + 'static> {
     sink: ResultSink<W>,
     /// The waker of its worker.
     worker: Option<Waker>,
+    /// The progress, with the number of the start that reported it. Most jobs report none.
+    progress: Option<Box<(u32, JobProgress)>>,
 }
 
 /// The failed attempts at a job, interrupted ones left out.
@@ -199,7 +204,7 @@ impl<W: Work + 'static> JobState<W> {
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
-        let delivery = Delivery { failures: None, sink, worker: None };
+        let delivery = Delivery { failures: None, sink, worker: None, progress: None };
         let job = Guarded::new(job);
         Self {
             id,
@@ -279,6 +284,12 @@ impl<W: Work + 'static> JobState<W> {
         self.is_complete()
     }
 
+    /// Returns the progress that the latest start has reported.
+    pub(crate) fn progress(&self) -> Option<JobProgress> {
+        let (number, progress) = **self.delivery().progress.as_ref()?;
+        (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
+    }
+
     /// Polls for the result, which is returned once.
     pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<W>> {
         let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
@@ -331,6 +342,19 @@ impl<W: Work + 'static> JobState<W> {
 
     fn delivery(&self) -> MutexGuard<'_, Delivery<W>> {
         self.delivery.lock()
+    }
+}
+
+impl<W: Work + 'static> AnyJob for JobState<W> {
+    fn is_current(&self, number: u32) -> bool {
+        !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
+    }
+
+    fn set_progress(&self, number: u32, progress: JobProgress) {
+        let mut delivery = self.delivery();
+        if self.starts.load(Ordering::Relaxed) == number {
+            **delivery.progress.get_or_insert_default() = (number, progress);
+        }
     }
 }
 

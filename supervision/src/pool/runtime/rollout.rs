@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::add_time;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -122,7 +123,7 @@ impl<W: Work + 'static> PoolHandle<W> {
             shared.reschedule(|scheduler| scheduler.set_open(slot, false));
         }
         let Some(grace) = grace else { return self.stop_worker(slot).await };
-        let until = Instant::now() + grace.min(LONGEST_GRACE);
+        let until = add_time(Instant::now(), grace);
         // The stop itself waits for the job as long as a shutdown may take.
         let shutdown = shared.threads.get().map_or(Some(Duration::ZERO), |(_, shutdown)| *shutdown);
         let before_stop = shutdown.map_or(Duration::ZERO, |shutdown| grace.saturating_sub(shutdown));
@@ -165,9 +166,6 @@ impl<W: Work + 'static> PoolHandle<W> {
         }
     }
 }
-
-/// The longest grace. It is limited because a point in time is.
-const LONGEST_GRACE: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<W: Work + 'static> Shared<W> {
     /// Gives no more jobs to the worker of a slot. Returns its incarnation, if one runs.
@@ -215,7 +213,10 @@ impl<W: Work + 'static> Rolling<W> {
             if self.state.is_over(now) {
                 return true;
             }
-            let deadline = self.state.next_deadline(now).map(|deadline| shared.instant(deadline));
+            let deadline = self
+                .state
+                .next_deadline(now)
+                .map(|deadline| add_time(Instant::now(), deadline.saturating_sub(now)));
             tokio::select! {
                 Some(finished) = self.steps.join_next() => self.finish(finished.ok()),
                 () = ready => {}

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::host::{add_time, dispose_each};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -191,11 +191,6 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
         self.times_all_jobs || is_sampled(number)
-    }
-
-    /// Converts a time since the pool was made.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.
