@@ -82,13 +82,13 @@ async fn jobs_wait_until_a_worker_has_passed_its_readiness_probe() {
     let begun = Instant::now();
     let waiting = running.submit(quick(1));
     let stats = running.pool.stats();
-    assert_eq!((stats.workers.running, stats.ready_workers, stats.queued), (1, 0, 1));
+    assert_eq!((stats.workers.running, stats.workers.ready, stats.queued), (1, 0, 1));
     sleep(secs(25)).await;
     health.set(0, true);
     assert_eq!(outcome_of(waiting).await, "done 1");
     assert_eq!(begun.elapsed().as_secs(), 29, "less the millisecond of the start");
     assert_eq!(health.checks(0), [0, 10, 20, 30]);
-    assert_eq!(running.pool.stats().ready_workers, 1);
+    assert_eq!(running.pool.stats().workers.ready, 1);
     running.close().await;
 }
 
@@ -99,17 +99,17 @@ async fn three_failures_in_a_row_make_a_worker_unready_and_its_jobs_go_to_anothe
     let running = start((pool.readiness(health.probe()), journal)).await;
     health.set(0, false);
     sleep(secs(28)).await;
-    assert_eq!((running.pool.stats().ready_workers, health.checks(0).len()), (2, 3), "two have failed");
+    assert_eq!((running.pool.stats().workers.ready, health.checks(0).len()), (2, 3), "two have failed");
     sleep(secs(2)).await;
     let stats = running.pool.stats();
-    assert_eq!((stats.workers.running, stats.ready_workers), (2, 1), "it is not restarted");
+    assert_eq!((stats.workers.running, stats.workers.ready), (2, 1), "it is not restarted");
     for number in 0..10 {
         assert_eq!(outcome_of(running.submit(quick(number))).await, format!("done {number}"));
     }
     assert!(running.journal.take().iter().all(|begun| (begun.slot, begun.incarnation) == (1, 1)));
     health.set(0, true);
     sleep(secs(10)).await;
-    assert_eq!(running.pool.stats().ready_workers, 2, "one success is sufficient");
+    assert_eq!(running.pool.stats().workers.ready, 2, "one success is sufficient");
     running.close().await;
 }
 
@@ -124,7 +124,7 @@ async fn a_worker_that_turns_unready_finishes_its_job() {
     assert_eq!(outcome_of(in_flight).await, "done 1");
     assert_eq!(health.checks(0), [0, 10, 20, 30, 40, 50, 60], "it is checked beside its job");
     assert!(pends(&mut next).await, "and takes no other");
-    assert_eq!((running.pool.stats().ready_workers, running.pool.stats().queued), (0, 1));
+    assert_eq!((running.pool.stats().workers.ready, running.pool.stats().queued), (0, 1));
     health.set(0, true);
     assert_eq!(outcome_of(next).await, "done 2");
     assert_eq!(running.pool.stats().retried, 0);
@@ -209,11 +209,11 @@ async fn each_incarnation_is_unready_until_it_has_passed_and_is_checked_until_it
     let health = Health::new(1);
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.readiness(health.probe()), journal)).await;
-    assert_eq!(running.pool.stats().ready_workers, 1);
+    assert_eq!(running.pool.stats().workers.ready, 1);
     sleep(secs(14)).await;
     health.set(0, false);
     running.kill(0).await;
-    assert_eq!((running.pool.stats().workers.running, running.pool.stats().ready_workers), (1, 0));
+    assert_eq!((running.pool.stats().workers.running, running.pool.stats().workers.ready), (1, 0));
     sleep(secs(15)).await;
     assert_eq!(health.checks(0), [0, 10, 14, 24], "the first one is not checked any more");
     let checks = health.clone();

@@ -50,7 +50,7 @@ impl WorkerContext {
     /// let pool = Pool::<Greeter>::new("greeters", 2, ());
     /// let greeters = pool.handle();
     /// let app = pool.start(&System::new()).await?;
-    /// assert_eq!(greeters.stats().ready_workers, 0);
+    /// assert_eq!(greeters.stats().workers.ready, 0);
     /// greeters.wait_ready(2).await?;
     /// assert_eq!(greeters.submit("Joe".to_owned()).await?.await?, "Hello, Joe");
     /// # assert!(app.shutdown().await.is_clean());

@@ -130,7 +130,6 @@ impl<W: Work + 'static> Shared<W> {
                 queued: scheduler.waiting(),
                 running: scheduler.leased(),
                 workers: scheduler.count_workers(self.wanted()),
-                ready_workers: scheduler.ready_workers(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),

@@ -50,7 +50,8 @@ impl<I> Scheduler<I> {
 
     /// Returns the workers by state, given the target number.
     pub(crate) fn count_workers(&self, wanted: usize) -> WorkerCounts {
-        let mut counts = WorkerCounts { wanted, ..WorkerCounts::default() };
+        let ready = self.slots.taking_jobs();
+        let mut counts = WorkerCounts { wanted, ready, ..WorkerCounts::default() };
         for (number, slot) in self.slots.iter().enumerate() {
             if slot.is_occupied {
                 counts.running += 1;
