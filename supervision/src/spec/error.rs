@@ -80,4 +80,10 @@ pub enum SpecError {
         /// The pool.
         id: Arc<str>,
     },
+    /// The burst or the interval of a child's start limit is zero.
+    #[error("the burst or the interval in the start limit of child {id:?} is zero")]
+    ZeroStartLimit {
+        /// The child.
+        id: Arc<str>,
+    },
 }

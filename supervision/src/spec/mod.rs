@@ -37,6 +37,7 @@ mod child;
 mod error;
 mod once;
 mod probe;
+mod restart_rules;
 mod supervisor;
 
 pub use check::CheckResult;
