@@ -12,27 +12,11 @@ use perennial_actors::host::wake_safely;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::oneshot;
 
+use super::drain_waiter::DrainWaiter;
 use super::shared::{Shared, State};
 use crate::policy::Shutdown;
 use crate::pool::worker::Work;
 use crate::spec::Child;
-
-/// A caller that waits until the pool is empty, or until the worker of a slot runs no job.
-pub(crate) struct DrainWaiter {
-    slot: Option<usize>,
-    waiter: oneshot::Sender<()>,
-}
-
-impl DrainWaiter {
-    pub(crate) fn is_gone(&self) -> bool {
-        self.waiter.is_closed()
-    }
-
-    /// Notifies the caller. Its waker may panic.
-    pub(crate) fn notify(self) {
-        let _ = self.waiter.send(());
-    }
-}
 
 impl<W: Work + 'static> State<W> {
     /// Removes the callers whose wait is over.

@@ -6,6 +6,7 @@ mod admission;
 mod any_attempt;
 mod attempt;
 mod drain;
+mod drain_waiter;
 mod fn_worker;
 mod histogram;
 mod job_state;

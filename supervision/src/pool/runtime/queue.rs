@@ -9,7 +9,7 @@ use perennial_actors::host::sync::MutexGuard;
 use perennial_actors::host::{dispose_each, drop_each, ignore_panic};
 use tokio::sync::oneshot;
 
-use super::drain::DrainWaiter;
+use super::drain_waiter::DrainWaiter;
 use super::job_state::{Admitted, JobState};
 use super::shared::{Jobs, Shared, State};
 use crate::pool::event::JobEvent;
@@ -226,7 +226,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         (self.state.next_tick, is_partial)
     }
 
-    /// Returns `true` if a caller waits until the pool is empty or a worker has finished its job. Removes the callers that are gone.
+    /// Returns `true` if a caller waits until the pool is empty or a worker has finished its job.
+    /// Removes the callers that are gone.
     fn is_awaited(&mut self) -> bool {
         if !self.state.drain_waiters.is_empty() {
             let (gone, waiting): (Vec<_>, Vec<_>) =

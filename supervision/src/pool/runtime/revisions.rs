@@ -84,7 +84,7 @@ pub(crate) trait RevisionControl: Send + Sync {
 
     /// Makes every slot start from the next arguments, or from the current ones again. Returns
     /// their revision. The other arguments are dropped.
-    fn conclude(&self, version: Version) -> u64;
+    fn end_rollout(&self, version: Version) -> u64;
 }
 
 impl<A: Send + Sync + 'static> RevisionControl for Revisions<A> {
@@ -110,7 +110,7 @@ impl<A: Send + Sync + 'static> RevisionControl for Revisions<A> {
         self.0.lock().started.get(&slot).copied()
     }
 
-    fn conclude(&self, version: Version) -> u64 {
+    fn end_rollout(&self, version: Version) -> u64 {
         let mut inner = self.0.lock();
         inner.on_next.clear();
         let mut unused = inner.next.take();

@@ -108,7 +108,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         let is_complete = rolling.run().await;
         let version = if rolling.state.is_forward() && is_complete { Version::New } else { Version::Old };
         // Without a way back, the workers that were replaced have the same arguments.
-        let revision = revisions.conclude(version);
+        let revision = revisions.end_rollout(version);
         if !is_complete {
             return Err(RolloutError::Stopped);
         }
@@ -116,7 +116,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     }
 
     /// Lets a worker finish its job within a time, and stops it. It starts no other job meanwhile.
-    async fn retire(&self, slot: usize, grace: Option<Duration>) -> Result<(), PoolError> {
+    async fn stop_after_job(&self, slot: usize, grace: Option<Duration>) -> Result<(), PoolError> {
         let shared = &self.shared;
         if slot >= shared.wanted() {
             // Its jobs go to others. The jobs of any other worker wait for its next incarnation.
@@ -257,7 +257,9 @@ impl<W: Work + 'static> Rolling<W> {
             match step {
                 RolloutStep::Stop(slot) => {
                     self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
-                    self.steps.spawn(async move { Finished::Stopped(slot, pool.retire(slot, grace).await) });
+                    self.steps.spawn(async move {
+                        Finished::Stopped(slot, pool.stop_after_job(slot, grace).await)
+                    });
                 }
                 RolloutStep::Start(slot, version) => {
                     self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
-use super::drain::DrainWaiter;
+use super::drain_waiter::DrainWaiter;
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
 use super::probing::Probing;

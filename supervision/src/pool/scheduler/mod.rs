@@ -37,6 +37,7 @@ mod rate_limit;
 mod rates;
 mod readiness;
 mod rollout;
+mod rollout_place;
 mod scale;
 mod slots;
 mod state;

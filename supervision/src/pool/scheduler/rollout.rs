@@ -17,15 +17,10 @@
 
 use std::time::Duration;
 
+pub(crate) use super::rollout_place::Version;
+use super::rollout_place::{Place, Status};
 use super::slots::Incarnation;
 use super::state::Time;
-
-/// Old or new arguments.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Version {
-    Old,
-    New,
-}
 
 /// The limits of a rollout.
 #[derive(Clone, Copy, Debug)]
@@ -58,54 +53,6 @@ enum Direction {
     Back,
     /// It begins nothing more.
     Halted,
-}
-
-/// The state of the worker in one slot.
-#[derive(Clone, Copy, Debug)]
-enum Status {
-    /// It was stopped, or has not started.
-    Down,
-    /// Its start was requested. It has to be available before `deadline`.
-    Starting { is_killed: bool, deadline: Time },
-    /// It has started. `ready` is the ready incarnation, and when it is available. Until then it
-    /// has time until `deadline`.
-    Running { ready: Option<(Incarnation, Time)>, deadline: Time },
-    /// Its stop was requested.
-    Stopping,
-    /// It could not be replaced, and there is no other version to try.
-    GivenUp { runs: bool },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The version of the worker, or of the next one while it stops.
-    version: Version,
-    status: Status,
-    /// `true` once it was stopped or started.
-    was_touched: bool,
-}
-
-impl Place {
-    fn is_available(&self, now: Time) -> bool {
-        matches!(self.status, Status::Running { ready: Some((_, at)), .. } if at <= now)
-    }
-
-    const fn is_in_flight(&self) -> bool {
-        matches!(self.status, Status::Starting { .. } | Status::Stopping)
-    }
-
-    /// Returns `true` if there is a worker that may become available, or one is on its way.
-    const fn is_active(&self) -> bool {
-        matches!(self.status, Status::Running { .. }) || self.is_in_flight()
-    }
-
-    const fn runs(&self) -> bool {
-        matches!(self.status, Status::Running { .. } | Status::GivenUp { runs: true })
-    }
-
-    const fn is_there(&self) -> bool {
-        self.runs() || self.is_in_flight()
-    }
 }
 
 /// The outcome for the worker of one slot.
@@ -187,7 +134,7 @@ impl RolloutState {
     /// Returns `true` if the rollout does not wait for this worker to be available (rule 5).
     fn is_lost(&self, place: &Place, now: Time) -> bool {
         match place.status {
-            Status::GivenUp { .. } => true,
+            Status::Abandoned { .. } => true,
             // It has reasons of its own.
             Status::Running { .. } => {
                 self.direction == Direction::Back && !place.was_touched && !place.is_available(now)
@@ -209,7 +156,7 @@ impl RolloutState {
     /// Returns `true` if a worker of the pool has its last version.
     fn is_settled(&self, place: &Place, now: Time) -> bool {
         match place.status {
-            Status::GivenUp { .. } => true,
+            Status::Abandoned { .. } => true,
             Status::Running { .. } if self.direction == Direction::Halted => true,
             // A worker that was not replaced may have reasons of its own to be unavailable.
             Status::Running { .. } => {
@@ -250,7 +197,7 @@ impl RolloutState {
     /// Reports the end of a stop. If it has failed, the worker may still run.
     pub(crate) fn stopped(&mut self, slot: usize, succeeded: bool) {
         let Some(place) = self.places.get_mut(slot) else { return };
-        place.status = if succeeded { Status::Down } else { Status::GivenUp { runs: false } };
+        place.status = if succeeded { Status::Down } else { Status::Abandoned { runs: false } };
         if !succeeded {
             self.fail();
         }
@@ -267,7 +214,7 @@ impl RolloutState {
             (true, _) => Status::Running { ready: None, deadline },
             (false, Direction::Forward) if self.reverts => Status::Down,
             (false, Direction::Back) if is_outdated => Status::Down,
-            (false, _) => Status::GivenUp { runs: false },
+            (false, _) => Status::Abandoned { runs: false },
         };
         if !succeeded && !is_outdated {
             self.fail();
@@ -281,17 +228,17 @@ impl RolloutState {
         }
         let target = self.target();
         let is_overdue = |place: &Place| {
-            let is_late = match place.status {
+            let has_expired = match place.status {
                 // On the way back, the start has a timeout of its own.
                 Status::Starting { deadline, .. } => self.is_forward() && deadline <= now,
                 Status::Running { deadline, .. } => deadline <= now && !place.is_available(now),
-                Status::Down | Status::Stopping | Status::GivenUp { .. } => false,
+                Status::Down | Status::Stopping | Status::Abandoned { .. } => false,
             };
-            is_late && place.version == target
+            has_expired && place.version == target
         };
         let slot = self.places.iter().position(is_overdue)?;
         if self.direction == Direction::Back {
-            self.places[slot].status = Status::GivenUp { runs: true };
+            self.places[slot].status = Status::Abandoned { runs: true };
         } else {
             self.fail();
         }
@@ -318,7 +265,7 @@ impl RolloutState {
                 Some(if place.version == target { available.min(deadline) } else { available })
             }
             Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
-            Status::Starting { .. } | Status::Down | Status::Stopping | Status::GivenUp { .. } => None,
+            Status::Starting { .. } | Status::Down | Status::Stopping | Status::Abandoned { .. } => None,
         };
         self.places.iter().filter_map(due).filter(|due| *due != Time::MAX).min()
     }
