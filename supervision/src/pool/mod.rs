@@ -74,6 +74,7 @@
 
 mod batch;
 mod builder;
+mod dead_jobs;
 mod event;
 mod handle;
 mod job;

@@ -7,12 +7,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering};
-use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
+use perennial_actors::host::{Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
+use super::failures::{AfterFailure, FailedAttempt, FailureLog};
+use super::payload::Payload;
 use crate::policy::Backoff;
-use crate::pool::job::{AttemptError, Failures, JobError, JobId};
-use crate::pool::retry::{Retry, RetryCause, RetryRule};
+use crate::pool::job::{Failures, JobError, JobId};
+use crate::pool::retry::{Retry, RetryRule};
 use crate::pool::scheduler::RateKey;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
@@ -107,8 +109,7 @@ pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::
 /// The state of a submitted job.
 pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) id: JobId,
-    /// The job, dropped under a panic guard wherever the last reference is dropped.
-    pub(crate) job: Guarded<W::Job>,
+    pub(crate) job: Payload<W>,
     /// The options, if they differ from those of the pool.
     options: Option<Box<OwnOptions<W::Error>>>,
     /// `true` if the result has a receiver.
@@ -128,79 +129,15 @@ struct Delivery<W: Work + 'static> {
     worker: Option<Waker>,
 }
 
-/// The failed attempts at a job, interrupted ones left out.
-struct FailureLog<E> {
-    all: Each<AttemptError<E>>,
-    /// The number of lost workers among them.
-    lost_workers: u32,
-}
-
-impl<E> Default for FailureLog<E> {
-    fn default() -> Self {
-        Self { all: Each::default(), lost_workers: 0 }
-    }
-}
-
-impl<E> FailureLog<E> {
-    /// Adds a failure. Returns `true` if that was the last attempt, given these options.
-    fn push(&mut self, failure: AttemptError<E>, options: &JobOptions) -> bool {
-        let is_lost = matches!(failure, AttemptError::WorkerEnded(_));
-        self.lost_workers += u32::from(is_lost);
-        self.all.push(failure);
-        let is_used_up = if is_lost {
-            self.lost_workers >= options.lost_workers.unwrap_or(options.attempts)
-        } else {
-            self.len() - self.lost_workers >= options.attempts
-        };
-        is_used_up || options.is_tried_once
-    }
-
-    fn len(&self) -> u32 {
-        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A failed attempt.
-pub(crate) struct FailedAttempt<E> {
-    pub(crate) error: AttemptError<E>,
-    /// The consequence, as long as the job has attempts left.
-    pub(in crate::pool) retry: Retry,
-}
-
-impl<E> FailedAttempt<E> {
-    /// Returns an attempt that failed without an error of the job.
-    pub(crate) const fn new(error: AttemptError<E>) -> Self {
-        Self { error, retry: Retry::Backoff }
-    }
-
-    /// Returns the cause of the retry that follows.
-    pub(in crate::pool) const fn cause(&self) -> RetryCause {
-        match self.error {
-            AttemptError::Error(_) => RetryCause::Error,
-            AttemptError::TimedOut => RetryCause::TimedOut,
-            AttemptError::WorkerEnded(_) => RetryCause::LostWorker,
-        }
-    }
-}
-
-/// The consequence of a failed attempt.
-pub(crate) enum AfterFailure {
-    /// The job is retried after this delay.
-    Retry(Duration),
-    /// The job is dead: its error is its result, or it has no attempts left.
-    Dead,
-}
-
 impl<W: Work + 'static> JobState<W> {
     pub(crate) fn new(
         id: JobId,
-        job: W::Job,
+        job: Payload<W>,
         options: Option<Box<OwnOptions<W::Error>>>,
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None };
-        let job = Guarded::new(job);
         Self {
             id,
             job,
@@ -215,6 +152,13 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
         self.options.as_deref().map_or(defaults, |own| &own.values)
+    }
+
+    /// Returns the options of its next life as another job, which has no delay.
+    pub(crate) fn options_of_next(&self) -> Option<Box<OwnOptions<W::Error>>> {
+        let mut own = self.options.clone()?;
+        own.values.delay = None;
+        Some(own)
     }
 
     /// Returns the errors that are retried, if the job has a rule of its own.

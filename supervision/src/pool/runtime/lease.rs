@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;

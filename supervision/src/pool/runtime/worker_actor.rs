@@ -11,7 +11,8 @@ use tokio::time::{sleep, sleep_until};
 
 use super::addresses::WorkerMsg;
 use super::attempt::RunningAttempt;
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::recycling::{Lifetime, Recycling};
 use super::shared::Shared;
