@@ -101,7 +101,7 @@ pub use job_context::JobContext;
 pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};
-pub use stats::PoolStats;
+pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};
 pub use worker::{Work, Worker, WorkerContext};

@@ -7,6 +7,7 @@ use perennial_actors::{ExitReason, Pid};
 
 use super::failures::FailedAttempt;
 use super::job_state::JobState;
+use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;
@@ -42,6 +43,14 @@ pub(crate) struct Leased<W: Work + 'static> {
 }
 
 impl<W: Work + 'static> Shared<W> {
+    /// Records that the init of a worker runs, until the returned value is dropped.
+    pub(crate) fn begin_init(self: &Arc<Self>, worker_id: WorkerId) -> OnDrop {
+        let WorkerId { slot, pid } = worker_id;
+        self.lock_state().scheduler.init_began(slot, pid.incarnation());
+        let pool = self.clone();
+        OnDrop::new(move || pool.lock_state().scheduler.init_ended(slot, pid.incarnation()))
+    }
+
     /// Registers a worker incarnation that has started.
     pub(crate) fn worker_started(&self, worker_id: WorkerId) {
         self.reschedule(|scheduler| {

@@ -82,6 +82,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         if !delay.is_zero() {
             sleep(delay).await;
         }
+        let init = args.pool.begin_init(worker_id);
         let handle = ctx.address().handle();
         let at = WorkerContext {
             slot: worker_id.slot,
@@ -96,6 +97,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         // The worker is registered first: if it ends in between, the callback is refused, and the
         // explicit call below frees the slot.
         args.pool.worker_started(worker_id);
+        drop(init);
         let shared = args.clone();
         let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
         if !handle.on_end(worker_id.pid, on_exit) {
