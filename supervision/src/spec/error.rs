@@ -45,6 +45,13 @@ pub enum SpecError {
         /// The pool.
         id: Arc<str>,
     },
+    /// The soft time limit of a pool is not shorter than its time limit: no job would be told in
+    /// time.
+    #[error("the soft time limit of pool {id:?} is not shorter than its time limit")]
+    SoftLimitTooLate {
+        /// The pool.
+        id: Arc<str>,
+    },
     /// A child is significant and permanent. A child that always restarts never shuts its
     /// supervisor down.
     #[error("child {id:?} is significant and permanent")]

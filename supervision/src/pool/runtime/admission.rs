@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::job_state::{JobOptions, JobState, NewJob, OwnOptions, ResultSink};
-use super::payload::Payload;
+use super::job_state::{JobState, NewJob, Payload, ResultSink};
+use super::options::{JobOptions, OwnOptions};
 use super::queue::{Queue, QueueEffect};
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use perennial_actors::host::Each;
 
-use super::job_state::JobOptions;
+use super::options::JobOptions;
 use crate::pool::job::AttemptError;
 use crate::pool::retry::{Retry, RetryCause};
 

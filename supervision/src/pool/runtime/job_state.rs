@@ -1,7 +1,7 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
-use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,12 +10,13 @@ use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ord
 use perennial_actors::host::{Guarded, catch_panic, jitter_sample, register_waker, wake_each};
 use tokio::sync::mpsc;
 
+use super::any_attempt::AnyJob;
 use super::failures::{AfterFailure, FailedAttempt, FailureLog};
-use super::payload::Payload;
+use super::options::{JobOptions, OwnOptions};
 use crate::policy::Backoff;
 use crate::pool::job::{Failures, JobError, JobId};
+use crate::pool::job_context::JobProgress;
 use crate::pool::retry::{Retry, RetryRule};
-use crate::pool::scheduler::RateKey;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
@@ -25,55 +26,6 @@ pub(crate) type Outcome<W> = Result<<W as Work>::Output, JobError<<W as Work>::E
 /// An outcome under a panic guard, because it holds users' values that may panic when they are
 /// dropped.
 pub(crate) type GuardedOutcome<W> = Guarded<Outcome<W>>;
-
-/// The options of a job.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct JobOptions {
-    pub(crate) priority: u8,
-    /// The number of attempts that may fail by themselves, the last included.
-    pub(crate) attempts: u32,
-    /// The number of workers that the job may lose, the last included, if it is not the number of
-    /// attempts.
-    pub(crate) lost_workers: Option<u32>,
-    /// `true` if the job never starts twice.
-    pub(crate) is_tried_once: bool,
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) time_limit: Option<Duration>,
-    pub(crate) expires_in: Option<Duration>,
-    pub(crate) delay: Option<Duration>,
-    /// The hash of its key.
-    pub(crate) key: Option<u64>,
-    /// The kind of the job, for its rate limit.
-    pub(crate) rate_key: Option<RateKey>,
-    /// The slot of the only worker that may run it.
-    pub(crate) slot: Option<usize>,
-}
-
-/// The options of a job that has options of its own.
-pub(crate) struct OwnOptions<E: 'static> {
-    pub(crate) values: JobOptions,
-    /// The errors that are retried, if they differ from those of the pool.
-    pub(in crate::pool) retry: Option<RetryRule<E>>,
-}
-
-impl<E> From<JobOptions> for OwnOptions<E> {
-    fn from(values: JobOptions) -> Self {
-        Self { values, retry: None }
-    }
-}
-
-impl<E> fmt::Debug for OwnOptions<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { values, retry } = self;
-        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
-    }
-}
-
-impl<E> Clone for OwnOptions<E> {
-    fn clone(&self) -> Self {
-        Self { values: self.values, retry: self.retry.clone() }
-    }
-}
 
 /// The destination of the result.
 pub(crate) enum ResultSink<W: Work + 'static> {
@@ -106,6 +58,41 @@ pub(crate) struct NewJob<W: Work + 'static> {
 /// The outcome of a submission: the admitted job, or the refused one.
 pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
 
+/// The value of a job, which is its own or that of a dead job that is retried.
+pub(crate) enum Payload<W: Work + 'static> {
+    /// Dropped under a panic guard wherever the last reference to the job is dropped.
+    Own(Guarded<W::Job>),
+    /// The value of this job, which is its own.
+    Of(Arc<JobState<W>>),
+}
+
+impl<W: Work + 'static> Payload<W> {
+    pub(crate) const fn new(job: W::Job) -> Self {
+        Self::Own(Guarded::new(job))
+    }
+
+    /// Returns the value of this job, for another job.
+    pub(crate) fn of(job: &Arc<JobState<W>>) -> Self {
+        // The reference is to the first job, however often it is retried.
+        Self::Of(match &job.job {
+            Self::Own(_) => job.clone(),
+            Self::Of(first) => first.clone(),
+        })
+    }
+}
+
+impl<W: Work + 'static> Deref for Payload<W> {
+    type Target = W::Job;
+
+    #[inline]
+    fn deref(&self) -> &W::Job {
+        match self {
+            Self::Own(job) => job,
+            Self::Of(first) => &first.job,
+        }
+    }
+}
+
 /// The state of a submitted job.
 pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) id: JobId,
@@ -127,6 +114,8 @@ struct Delivery<W: Work + 'static> {
     sink: ResultSink<W>,
     /// The waker of its worker.
     worker: Option<Waker>,
+    /// The progress, with the number of the start that reported it. Most jobs report none.
+    progress: Option<Box<(u32, JobProgress)>>,
 }
 
 impl<W: Work + 'static> JobState<W> {
@@ -137,7 +126,7 @@ impl<W: Work + 'static> JobState<W> {
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
-        let delivery = Delivery { failures: None, sink, worker: None };
+        let delivery = Delivery { failures: None, sink, worker: None, progress: None };
         Self {
             id,
             job,
@@ -223,6 +212,12 @@ impl<W: Work + 'static> JobState<W> {
         self.is_complete()
     }
 
+    /// Returns the progress that the latest start has reported.
+    pub(crate) fn progress(&self) -> Option<JobProgress> {
+        let (number, progress) = **self.delivery().progress.as_ref()?;
+        (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
+    }
+
     /// Polls for the result, which is returned once.
     pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<W>> {
         let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
@@ -275,6 +270,19 @@ impl<W: Work + 'static> JobState<W> {
 
     fn delivery(&self) -> MutexGuard<'_, Delivery<W>> {
         self.delivery.lock()
+    }
+}
+
+impl<W: Work + 'static> AnyJob for JobState<W> {
+    fn is_current(&self, number: u32) -> bool {
+        !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
+    }
+
+    fn set_progress(&self, number: u32, progress: JobProgress) {
+        let mut delivery = self.delivery();
+        if self.starts.load(Ordering::Relaxed) == number {
+            **delivery.progress.get_or_insert_default() = (number, progress);
+        }
     }
 }
 

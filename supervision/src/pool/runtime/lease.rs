@@ -1,10 +1,10 @@
 //! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
+use super::any_attempt::TimeLimits;
 use super::failures::FailedAttempt;
 use super::job_state::JobState;
 use super::on_drop::OnDrop;
@@ -36,8 +36,7 @@ pub(crate) struct Leased<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
     /// The number of the start; the first is 1.
     pub(crate) number: u32,
-    /// The time limit of the attempt.
-    pub(crate) time_limit: Option<Duration>,
+    pub(crate) limits: TimeLimits,
     /// When the attempt started, if that is measured.
     pub(crate) since: Option<Time>,
 }
@@ -181,8 +180,8 @@ impl<W: Work + 'static> Queue<'_, W> {
             now
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
-        let time_limit = task.options(&self.state.options).time_limit;
+        let limits = task.options(&self.state.options).limits;
         let number = task.count_start();
-        Some(Leased { task, number, time_limit, since })
+        Some(Leased { task, number, limits, since })
     }
 }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::host::{add_time, dispose_each};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
-use super::job_state::{JobOptions, JobState};
+use super::job_state::JobState;
+use super::options::JobOptions;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
@@ -176,11 +177,6 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
         self.times_all_jobs || is_sampled(number)
-    }
-
-    /// Converts a time since the pool was made.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.
