@@ -18,11 +18,11 @@
 //! systemd's relations between units have no setting of their own: a supervisor has them already,
 //! and a second graph beside the start order could contradict it.
 //!
-//! | systemd | here |
-//! |---|---|
-//! | `BindsTo=` | a nested transient supervisor with `AutoShutdown::AnySignificant`, in which the child that is bound to is transient and significant |
-//! | `PartOf=` | `Strategy::RestForOne`: the part is a later sibling |
-//! | `OnFailure=` | a task that subscribes to `SupervisorReport` and starts a child at a `StartLimitHit` |
+//! - `BindsTo=`: a nested transient supervisor with `AutoShutdown::AnySignificant`. The child that
+//!   the others are bound to is transient and significant in it.
+//! - `PartOf=`: `Strategy::RestForOne`. The part is a later sibling.
+//! - `OnFailure=`: a task that subscribes to `SupervisorReport`, and starts a child at a
+//!   `StartLimitHit`.
 //!
 //! `tests/sibling_relations.rs` has each of them.
 
