@@ -73,4 +73,10 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
+    /// The burst or the interval of a child's start limit is zero.
+    #[error("the burst or the interval in the start limit of child {id:?} is zero")]
+    ZeroStartLimit {
+        /// The child.
+        id: Arc<str>,
+    },
 }
