@@ -6,6 +6,7 @@ mod model;
 mod ops;
 mod priority_queue;
 mod rate;
+mod readiness;
 mod routing;
 mod scale;
 mod scheduler;
