@@ -6,8 +6,8 @@ mod support;
 mod versioned;
 
 use perennial_supervision::ChildError;
-use perennial_supervision::pool::{PoolError, PoolShutdown, RolloutError, RolloutFailure};
-use support::{ms, quiet, secs, soon};
+use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure};
+use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};
 

@@ -5,8 +5,7 @@ mod support;
 #[path = "support/versioned.rs"]
 mod versioned;
 
-use perennial_supervision::ChildError;
-use perennial_supervision::pool::{PoolError, PoolShutdown, RolloutError, RolloutFailure};
+use perennial_supervision::pool::{PoolShutdown, RolloutError, RolloutFailure};
 use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};

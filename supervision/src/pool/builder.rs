@@ -121,7 +121,7 @@ impl<W: Work + 'static> Pool<W> {
         }
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
-        let (revisions, pool) = (Arc::new(Revisions::new(args)), shared.clone());
+        let (revisions, pool, name) = (Arc::new(Revisions::new(args)), shared.clone(), id.clone());
         let weak: Arc<dyn RevisionControl> = revisions.clone();
         let _ = shared.revisions.set(Arc::downgrade(&weak));
         let threads = Arc::new(Threads::default());
@@ -129,7 +129,8 @@ impl<W: Work + 'static> Pool<W> {
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, revisions, thread) = (pool.clone(), revisions.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, revisions, thread, exits, recycling });
+            let name = name.clone();
+            let args = Arc::new(WorkerArgs::<W, R> { pool, name, slot, revisions, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
