@@ -76,6 +76,7 @@
 mod assembly;
 mod batch;
 mod builder;
+mod dead_jobs;
 mod event;
 mod functions;
 mod handle;

@@ -11,7 +11,8 @@ use perennial_actors::host::sync::OnceLock;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::any_attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::lease::{AttemptOutcome, AttemptResult, Leased};
 use super::shared::Shared;
 use crate::log;

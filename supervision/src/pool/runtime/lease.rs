@@ -5,7 +5,8 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Pid};
 
 use super::any_attempt::TimeLimits;
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
