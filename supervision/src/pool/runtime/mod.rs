@@ -23,6 +23,7 @@ mod recycling;
 mod repair;
 mod revisions;
 mod rollout;
+mod rollout_control;
 mod shared;
 mod submit;
 mod submit_buffer;

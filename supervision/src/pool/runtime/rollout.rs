@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::add_time;
-use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Ordering};
-use tokio::sync::Notify;
+use perennial_actors::host::sync::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -32,33 +31,6 @@ pub(crate) struct RolloutPlan {
 
 /// Brings new arguments into the revisions of a pool.
 pub(crate) type Stage = Box<dyn FnOnce(Arc<dyn RevisionControl>) + Send>;
-
-/// What the handles of a pool and its manager know of a rollout.
-#[derive(Default)]
-pub(crate) struct RolloutControl {
-    /// How many workers may run in addition to the wanted ones.
-    surge: AtomicUsize,
-    is_paused: AtomicBool,
-    is_undone: AtomicBool,
-    /// Notified when one of the two above changes.
-    changed: Notify,
-}
-
-impl RolloutControl {
-    pub(crate) fn surge(&self) -> usize {
-        self.surge.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn pause(&self, is_paused: bool) {
-        self.is_paused.store(is_paused, Ordering::Release);
-        self.changed.notify_waiters();
-    }
-
-    pub(crate) fn undo(&self) {
-        self.is_undone.store(true, Ordering::Release);
-        self.changed.notify_waiters();
-    }
-}
 
 /// The end of a step in a slot.
 enum Finished {

@@ -17,7 +17,7 @@ use super::job_state::JobState;
 use super::options::JobOptions;
 use super::probing::Probing;
 use super::revisions::RevisionControl;
-use super::rollout::RolloutControl;
+use super::rollout_control::RolloutControl;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
