@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
-use super::runtime::{JobState, Shared};
+use super::by_id::JobStatus;
+use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
 
 /// The reason why one attempt at a job failed.
@@ -66,7 +67,7 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 }
 
 /// The reason why a job has no result.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
     /// The job returned an error, or all its attempts failed; the last failure is the last in the
@@ -81,6 +82,36 @@ pub enum JobError<E> {
     Cancelled,
     /// The pool stopped or was cleared before the job was done.
     Dropped,
+    /// The job succeeded, and its output was returned before: to another handle of the job, or to
+    /// its batch.
+    ResultTaken,
+}
+
+impl<E> JobError<E> {
+    /// Returns the status of a job that ended with this error.
+    pub(super) const fn status(&self) -> JobStatus {
+        match self {
+            Self::Failed(_) => JobStatus::Failed,
+            Self::Expired | Self::ExpiredAfterFailures(_) => JobStatus::Expired,
+            Self::Cancelled => JobStatus::Cancelled,
+            Self::Dropped => JobStatus::Dropped,
+            Self::ResultTaken => JobStatus::Succeeded,
+        }
+    }
+}
+
+/// Clones share the same failures.
+impl<E> Clone for JobError<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Failed(failures) => Self::Failed(failures.clone()),
+            Self::ExpiredAfterFailures(failures) => Self::ExpiredAfterFailures(failures.clone()),
+            Self::Expired => Self::Expired,
+            Self::Cancelled => Self::Cancelled,
+            Self::Dropped => Self::Dropped,
+            Self::ResultTaken => Self::ResultTaken,
+        }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for AttemptError<E> {
@@ -104,6 +135,7 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
             Self::Expired => f.write_str("the job expired before its first attempt"),
             Self::Cancelled => f.write_str("the job was cancelled"),
             Self::Dropped => f.write_str("the pool dropped the job before it completed"),
+            Self::ResultTaken => f.write_str("the output of the job was returned before"),
         }
     }
 }
@@ -177,17 +209,27 @@ impl<W: Work<Job: fmt::Debug>> fmt::Debug for JobRef<W> {
     }
 }
 
-/// A submitted job: a future that resolves with its result, once. Dropping the handle does not
-/// cancel the job.
+/// A submitted job: a future that resolves with its result. Dropping the handle does not cancel the
+/// job.
+///
+/// A job may have several handles: [`PoolHandle::job`](super::PoolHandle::job) makes another one
+/// from its id. All of them resolve when the job ends. An error is returned to each of them, and an
+/// output to one: the others resolve with [`JobError::ResultTaken`].
 #[must_use = "the result is returned when the handle is awaited; use `detach` to ignore it"]
 pub struct JobHandle<W: Work + 'static> {
-    job: Arc<JobState<W>>,
-    pool: Weak<Shared<W>>,
+    pub(super) job: Arc<JobState<W>>,
+    pub(super) pool: Weak<Shared<W>>,
+    number: HandleNumber,
 }
 
 impl<W: Work + 'static> JobHandle<W> {
     pub(super) fn new(job: Arc<JobState<W>>, pool: &Arc<Shared<W>>) -> Self {
-        Self { job, pool: Arc::downgrade(pool) }
+        Self::numbered(job, 0, pool)
+    }
+
+    /// Returns the handle with this number among the handles of the job.
+    pub(super) fn numbered(job: Arc<JobState<W>>, number: HandleNumber, pool: &Arc<Shared<W>>) -> Self {
+        Self { job, pool: Arc::downgrade(pool), number }
     }
 
     /// Returns the number of the job.
@@ -219,7 +261,16 @@ impl<W: Work + 'static> Future for JobHandle<W> {
     type Output = Result<W::Output, JobError<W::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.job.poll_outcome(cx)
+        self.job.poll_outcome(self.number, cx)
+    }
+}
+
+impl<W: Work + 'static> Drop for JobHandle<W> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.number > 0 {
+            self.job.remove_handle(self.number);
+        }
     }
 }
 

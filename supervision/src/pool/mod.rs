@@ -72,6 +72,7 @@
 
 mod batch;
 mod builder;
+mod by_id;
 mod event;
 mod handle;
 mod job;
@@ -86,6 +87,7 @@ mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
+pub use by_id::JobStatus;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};

@@ -6,6 +6,7 @@ use super::job_state::{JobOptions, JobState, NewJob};
 use super::queue::{Queue, QueueEffect};
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
+use crate::pool::by_id::JobStatus;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{JobError, JobId};
 use crate::pool::scheduler::{Placement, QueuedJob, Target};
@@ -61,12 +62,13 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
     /// before.
-    pub(crate) fn cancel(&self, job: &JobState<W>) -> bool {
-        if !job.try_complete() {
+    pub(crate) fn cancel(&self, job: &Arc<JobState<W>>) -> bool {
+        if !job.try_complete(JobStatus::Cancelled) {
             return false;
         }
         drop(job.deliver(Err(JobError::Cancelled)));
         self.with_queue(|queue| {
+            queue.retain(job);
             queue.record(JobEvent::Cancelled(job.id));
             if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
                 queue.drop_cancelled(job);

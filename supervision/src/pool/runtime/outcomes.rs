@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::job_state::{AfterFailure, JobState};
 use super::queue::Queue;
 use super::submit_buffer::Queued;
+use crate::pool::by_id::JobStatus;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
 use crate::pool::scheduler::{Phase, QueuedJob, Target};
@@ -14,7 +15,8 @@ use crate::pool::worker::Work;
 impl<W: Work + 'static> Queue<'_, W> {
     /// Completes a leased job with its output.
     pub(crate) fn job_completed(&mut self, job: Arc<JobState<W>>, output: W::Output) {
-        if job.try_complete() {
+        if job.try_complete(JobStatus::Succeeded) {
+            self.retain(&job);
             self.state.stats.completed += 1;
             self.record(JobEvent::Done(job.id));
             self.completed = Some((job, output));
@@ -32,9 +34,10 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Ends a job that is in no place, with an error.
     fn drop_job(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>, event: fn(JobId) -> JobEvent) {
-        if !job.try_complete() {
+        if !job.try_complete(error.status()) {
             return self.drop_cancelled(job);
         }
+        self.retain(&job);
         self.state.stats.dropped += 1;
         self.record(event(job.id));
         self.fail(job, error);
@@ -77,7 +80,8 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// await; until they have dropped a job, it stays leased.
     pub(crate) fn cancel_leased(&mut self) {
         for job in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
-            if job.try_complete() {
+            if job.try_complete(JobStatus::Dropped) {
+                self.retain(&job);
                 self.record(JobEvent::Dropped(job.id));
                 self.fail(job, JobError::Dropped);
             }
@@ -145,18 +149,20 @@ impl<W: Work + 'static> Queue<'_, W> {
         failures: Failures<W::Error>,
         error: fn(Failures<W::Error>) -> JobError<W::Error>,
     ) {
-        if !job.try_complete() {
-            self.defer_drop(failures);
+        let error = error(failures.clone());
+        if !job.try_complete(error.status()) {
+            self.defer_drop((failures, error));
             return self.drop_cancelled(job);
         }
+        self.retain(&job);
         self.state.stats.failed += 1;
         self.record(JobEvent::Dead(job.id));
-        let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures: failures.clone() };
+        let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures };
         self.state.dead.push_back(dead);
         if self.state.dead.len() > self.state.max_dead {
             let evicted = self.state.dead.pop_front();
             self.defer_drop(evicted);
         }
-        self.fail(job, error(failures));
+        self.fail(job, error);
     }
 }

@@ -18,6 +18,17 @@ pub(crate) enum QueueId {
     Except(usize),
 }
 
+/// Where a job is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// It is delayed.
+    Delayed,
+    /// It waits for a worker.
+    Queued,
+    /// It is leased to a worker.
+    Leased,
+}
+
 /// The queues of one slot, by kind.
 type SlotQueues<I> = [PriorityQueue<I>; 3];
 
@@ -182,6 +193,15 @@ impl<I> JobQueues<I> {
         let due = self.delayed.keys().next().map(|(due, _)| *due);
         let expires = self.expiring.first().map(|(at, _)| *at);
         [due, expires].into_iter().flatten().min()
+    }
+
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        if let Some(due) = self.due.get(&number) {
+            return Some((&self.delayed.get(&(*due, number))?.item, Place::Delayed));
+        }
+        let mut queues = std::iter::once(&self.shared).chain(self.slots.iter().flatten());
+        Some((&queues.find_map(|queue| queue.get(number))?.item, Place::Queued))
     }
 
     /// Removes a job from any place.

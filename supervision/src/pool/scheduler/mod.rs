@@ -25,14 +25,17 @@ mod job_queues;
 mod manage;
 mod priority_queue;
 mod rate;
+mod retention;
 mod scale;
 mod slots;
 mod state;
 #[cfg(all(test, not(model)))]
 mod tests;
 
+pub(crate) use job_queues::Place;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub(crate) use rate::Rate;
+pub(crate) use retention::Retention;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
 pub(crate) use state::{EXPIRED_AT_ONCE, Next, Phase, Scheduler, Time};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, QueueId};
+use super::job_queues::{JobQueues, Place, QueueId};
 use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
@@ -93,6 +93,15 @@ impl<I> Scheduler<I> {
     /// Returns the leased jobs.
     pub(crate) fn leases(&self) -> impl Iterator<Item = &I> {
         self.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|job| &job.item)
+    }
+
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        let leased = || {
+            let mut leases = self.slots.iter().filter_map(|slot| slot.lease.as_ref());
+            leases.find(|job| job.number == number).map(|job| (&job.item, Place::Leased))
+        };
+        self.queues.get(number).or_else(leased)
     }
 
     /// Returns the number of idle workers in open slots.

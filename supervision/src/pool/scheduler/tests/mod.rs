@@ -3,6 +3,7 @@
 mod model;
 mod priority_queue;
 mod rate;
+mod retention;
 mod routing;
 mod scale;
 mod scheduler;
