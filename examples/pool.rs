@@ -12,7 +12,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::Backoff;
-use perennial::pool::{AttemptError, JobError, Pool, PoolShutdown, Worker, WorkerContext};
+use perennial::pool::{AttemptError, JobContext, JobError, Pool, PoolShutdown, Worker, WorkerContext};
 use perennial::prelude::*;
 
 /// Counts the letters of words, and its completed jobs. A crash loses that count.
@@ -35,7 +35,7 @@ impl Worker for Counter {
         Ok(Self { slot: at.slot, done: 0 })
     }
 
-    async fn work(&mut self, word: &String) -> Result<usize, NoLetters> {
+    async fn work(&mut self, word: &String, _: &JobContext<'_>) -> Result<usize, NoLetters> {
         tokio::task::yield_now().await;
         assert_ne!(word, "poison", "worker {} after {} jobs", self.slot, self.done);
         self.done += 1;

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial::pool::{JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext};
+use perennial::pool::{
+    JobContext, JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext,
+};
 use perennial::prelude::*;
 use perennial::{App, ProcessState, ReportKind, SupervisorHandle, SupervisorReport, TaskScope};
 
@@ -35,7 +37,7 @@ impl Worker for Squarer {
         Ok(Self { slot: at.slot, notes: notes.clone() })
     }
 
-    async fn work(&mut self, job: &u64) -> Result<u64, String> {
+    async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, String> {
         // In paused time.
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.notes.0.lock().expect("not poisoned").push((self.slot, *job));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial::pool::{AttemptError, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
+use perennial::pool::{AttemptError, JobContext, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
 use perennial::{App, Backoff, ChildState, ReportKind, SupervisorHandle, SupervisorReport};
 use support::{Log, Msg, crash, incarnation, scripted};
@@ -67,7 +67,7 @@ impl Worker for ScriptedWorker {
         Ok(Self { at: at.clone(), begun: begun.clone() })
     }
 
-    async fn work(&mut self, job: &Job) -> Result<u32, &'static str> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<u32, &'static str> {
         let begun = (self.at.slot, self.at.pid.incarnation(), Instant::now());
         self.begun.0.lock().expect("not poisoned").push(begun);
         match job {

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::pending;
 
-use perennial::pool::{Pool, PoolHandle, Routing, Worker, WorkerContext};
+use perennial::pool::{JobContext, Pool, PoolHandle, Routing, Worker, WorkerContext};
 use perennial::{ExitReason, Pid, System};
 
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Worker for Printer {
         Ok(Self(ctx.clone()))
     }
 
-    async fn work(&mut self, job: &Job) -> Result<Pid, Infallible> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<Pid, Infallible> {
         if let Job::ForceStop = job {
             let _ = self.0.handle.kill();
             pending::<()>().await;

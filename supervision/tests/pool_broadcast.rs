@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{JobError, Pool, PoolHandle, Routing, SubmitError, Worker, WorkerContext};
+use perennial_supervision::pool::{
+    JobContext, JobError, Pool, PoolHandle, Routing, SubmitError, Worker, WorkerContext,
+};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{ms, quiet, secs, soon};
 use tokio::time::sleep;
@@ -42,7 +44,7 @@ impl Worker for Noter {
         Ok(Self { at: at.clone(), notes: notes.clone() })
     }
 
-    async fn work(&mut self, job: &Job) -> Result<usize, Infallible> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<usize, Infallible> {
         match job {
             Job::Take(time) => sleep(*time).await,
             Job::CrashOne(_) if self.at.slot == 1 && self.at.pid.incarnation() == 1 => panic!("a bug"),

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial_actors::{ActorHandle, ExitReason, System};
-use perennial_supervision::pool::{AttemptError, JobError, Pool, Work, Worker, WorkerContext};
+use perennial_supervision::pool::{AttemptError, JobContext, JobError, Pool, Work, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Step, assert_accounts, job, ms, now, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs,
@@ -31,7 +31,7 @@ impl Worker for Odd {
         Ok(Self)
     }
 
-    async fn work(&mut self, job: &u32) -> Result<u32, Infallible> {
+    async fn work(&mut self, job: &u32, _: &JobContext<'_>) -> Result<u32, Infallible> {
         Ok(done(*job))
     }
 }
@@ -190,7 +190,7 @@ impl Worker for FailsAfterStart {
         Ok(Self)
     }
 
-    async fn work(&mut self, (): &()) -> Result<(), Infallible> {
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<(), Infallible> {
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
-    JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
+    JobContext, JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
 };
 use support::{Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Worker for MayDecline {
         if declines(at) { Err(ExitReason::Ignore) } else { Ok(Self { slot: at.slot }) }
     }
 
-    async fn work(&mut self, is_last: &bool) -> Result<usize, &'static str> {
+    async fn work(&mut self, is_last: &bool, _: &JobContext<'_>) -> Result<usize, &'static str> {
         if *is_last {
             panic!("a bug");
         }
@@ -217,7 +217,7 @@ impl Worker for HangsInInit {
         Ok(Self(at.slot))
     }
 
-    async fn work(&mut self, (): &()) -> Result<usize, &'static str> {
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<usize, &'static str> {
         Ok(self.0)
     }
 }

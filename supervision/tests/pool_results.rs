@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use perennial_actors::{ExitReason, Pid, System};
-use perennial_supervision::pool::{JobError, Pool, SubmitError, Worker, WorkerContext};
+use perennial_supervision::pool::{JobContext, JobError, Pool, SubmitError, Worker, WorkerContext};
 use support::{
     Step, describe, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, soon, start, started,
 };
@@ -171,7 +171,7 @@ impl Worker for ReportsContext {
         Ok(Self(at.clone()))
     }
 
-    async fn work(&mut self, (): &()) -> Result<Self::Output, ()> {
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<Self::Output, ()> {
         // So that each worker gets one job.
         tokio::time::sleep(ms(1)).await;
         Ok((self.0.slot, self.0.pid, self.0.system.clone(), "told"))

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{JobError, JobEvent, Pool, PoolHandle, Routing, Worker, WorkerContext};
+use perennial_supervision::pool::{
+    JobContext, JobError, JobEvent, Pool, PoolHandle, Routing, Worker, WorkerContext,
+};
 use support::{
     Step, events, job, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start, started,
 };
@@ -33,7 +35,7 @@ impl Worker for Uneven {
         Ok(Self { slot: at.slot, attempts: attempts.clone() })
     }
 
-    async fn work(&mut self, job: &u64) -> Result<usize, &'static str> {
+    async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<usize, &'static str> {
         self.attempts.lock().expect("not poisoned").push((*job, self.slot));
         if self.slot == 0 {
             return Err("broken worker");

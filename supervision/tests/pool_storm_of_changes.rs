@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{Pool, PoolHandle, PoolShutdown, Worker, WorkerContext};
+use perennial_supervision::pool::{JobContext, Pool, PoolHandle, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
@@ -69,7 +69,7 @@ impl Worker for StormWorker {
         }
     }
 
-    async fn work(&mut self, job: &usize) -> Result<usize, &'static str> {
+    async fn work(&mut self, job: &usize, _: &JobContext<'_>) -> Result<usize, &'static str> {
         match self.storm_state.random(200) {
             0..4 => self.at.handle.stop(ExitReason::Normal).expect("it lives"),
             4..6 => self.at.handle.stop(ExitReason::shutdown()).expect("it lives"),

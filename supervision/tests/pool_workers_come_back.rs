@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{Pool, PoolError, PoolShutdown, Worker, WorkerContext};
+use perennial_supervision::pool::{JobContext, Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
 use support::{
     Running, Step, job, long, ms, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs, soon,
@@ -114,7 +114,7 @@ impl Worker for InitByIncarnation {
         }
     }
 
-    async fn work(&mut self, _: &()) -> Result<u32, &'static str> {
+    async fn work(&mut self, _: &(), _: &JobContext<'_>) -> Result<u32, &'static str> {
         Ok(1)
     }
 }
@@ -184,7 +184,7 @@ impl Worker for StopsAfterJob {
         Ok(Self(at.clone()))
     }
 
-    async fn work(&mut self, job: &u64) -> Result<u64, &'static str> {
+    async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, &'static str> {
         let reason = if job % 2 == 0 { ExitReason::Normal } else { ExitReason::shutdown() };
         self.0.handle.stop(reason).expect("it lives");
         Ok(*job)
@@ -228,7 +228,7 @@ impl Worker for StopsAfterStart {
         Ok(Self)
     }
 
-    async fn work(&mut self, (): &()) -> Result<(), &'static str> {
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<(), &'static str> {
         Ok(())
     }
 }

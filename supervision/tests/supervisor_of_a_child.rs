@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
-use perennial_supervision::pool::{Pool, WeakPoolHandle, Worker, WorkerContext};
+use perennial_supervision::pool::{JobContext, Pool, WeakPoolHandle, Worker, WorkerContext};
 use perennial_supervision::{
     Child, ChildStart, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Partitions, Restart,
     Supervised, Supervisor, SupervisorHandle, WeakPartitions,
@@ -200,7 +200,7 @@ impl Worker for Splitter {
         Ok(Self { pool: pool.clone(), _token: token.clone() })
     }
 
-    async fn work(&mut self, job: &u32) -> Result<u32, ExitReason> {
+    async fn work(&mut self, job: &u32, _: &JobContext<'_>) -> Result<u32, ExitReason> {
         let pool = self.pool.get().and_then(WeakPoolHandle::upgrade).ok_or(ExitReason::NoProcess)?;
         if *job > 1 {
             for half in [job / 2, job - job / 2] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial::pool::{Pool, PoolHandle, Work, Worker, WorkerContext};
+use perennial::pool::{JobContext, Pool, PoolHandle, Work, Worker, WorkerContext};
 use perennial::{ChildSpec, ExitReason};
 use tokio::task::yield_now;
 
@@ -46,7 +46,7 @@ impl Worker for FaultyWorker {
         Ok(Self { faults, value: value.throw_sometimes(Place::Init, 20) })
     }
 
-    async fn work(&mut self, _: &Faulty) -> Result<Faulty, Faulty> {
+    async fn work(&mut self, _: &Faulty, _: &JobContext<'_>) -> Result<Faulty, Faulty> {
         work(self.faults.clone()).await
     }
 }

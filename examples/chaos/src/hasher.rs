@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use perennial::pool::{PoolHandle, Worker, WorkerContext};
+use perennial::pool::{JobContext, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
 use tokio::task::spawn_blocking;
 
@@ -48,7 +48,7 @@ impl Worker for Hasher {
         Ok(Self { at: at.clone(), fault_point, sends_twice: args.sends_twice })
     }
 
-    async fn work(&mut self, job: &Job) -> Result<(), ExitReason> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<(), ExitReason> {
         let done = match job {
             Job::File(path) => self.hash(path.clone()).await,
             Job::Poke => self.fault_point.check(self.at.pid),

@@ -9,9 +9,10 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{MailboxConfig, System};
 
 use super::handle::PoolHandle;
+use super::job_context::JobContext;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Shared, ThreadWaiter, Threads,
-    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Recycling, Shared, ThreadWaiter,
+    Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -49,14 +50,15 @@ pub struct Pool<W: Work + 'static> {
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
     size: PoolSize,
-    /// Makes the child of a slot. The second argument is the start timeout.
-    worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
+    /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
+    worker: Box<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
+    pub(super) recycling: Recycling,
     /// The threads of blocking workers.
     threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
@@ -75,7 +77,7 @@ impl<W: Worker> Pool<W> {
     ///
     /// ```
     /// # use perennial_actors::{ExitReason, System};
-    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// # use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
     /// struct Multiplier(u64);
     ///
     /// impl Worker for Multiplier {
@@ -86,7 +88,7 @@ impl<W: Worker> Pool<W> {
     ///     async fn init(factor: &u64, _: &WorkerContext) -> Result<Self, ExitReason> {
     ///         Ok(Self(*factor))
     ///     }
-    ///     async fn work(&mut self, job: &u64) -> Result<u64, Self::Error> {
+    ///     async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, Self::Error> {
     ///         Ok(job * self.0)
     ///     }
     /// }
@@ -123,11 +125,42 @@ let pool = Pool::from_fn("squares", 4, square);"#
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(
-            id.into(),
-            size.into(),
-            Arc::new(Foreign::new(function)),
-        )
+        let function = move |job: &J, _: &JobContext<'_>| function(job);
+        Self::of_fn(id.into(), size.into(), function)
+    }
+
+    /// Makes a pool whose workers call an async function for each job, with the context of the job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: &u64, ctx: JobContext<'static>| {
+    let n = *n;
+    async move {
+        assert_eq!(ctx.attempt(), 1);
+        Ok::<u64, Infallible>(n * n)
+    }
+};
+let pool = Pool::from_fn_with_context("squares", 4, square);"#
+    )]
+    pub fn from_fn_with_context<F, Fut>(
+        id: impl Into<Arc<str>>,
+        size: impl Into<PoolSize>,
+        function: F,
+    ) -> Self
+    where
+        F: Fn(&J, JobContext<'static>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let function = move |job: &J, ctx: &JobContext<'_>| function(job, ctx.to_owned());
+        Self::of_fn(id.into(), size.into(), function)
+    }
+
+    fn of_fn<F, Fut>(id: Arc<str>, size: PoolSize, function: F) -> Self
+    where
+        F: Fn(&J, &JobContext<'_>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let function = Arc::new(Foreign::new(function));
+        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(id, size, function)
     }
 
     /// Makes a pool whose workers call a blocking function for each job, on a thread that may
@@ -149,11 +182,30 @@ let pool = Pool::from_blocking_fn("squares", 2, square);"#
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(
-            id.into(),
-            size.into(),
-            Arc::new(Foreign::new(function)),
-        );
+        Self::from_blocking_fn_with_context(id, size, move |job, _| function(job))
+    }
+
+    /// Makes a [pool of a blocking function](Self::from_blocking_fn) that gets the context of its
+    /// job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: u64, ctx: JobContext<'static>| {
+    assert_eq!(ctx.attempt(), 1);
+    Ok::<u64, Infallible>(n * n)
+};
+let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
+    )]
+    pub fn from_blocking_fn_with_context<F>(
+        id: impl Into<Arc<str>>,
+        size: impl Into<PoolSize>,
+        function: F,
+    ) -> Self
+    where
+        J: Clone,
+        F: Fn(J, JobContext<'static>) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let function = Arc::new(Foreign::new(function));
+        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
         Self { is_blocking: true, ..pool }
     }
 }
@@ -173,10 +225,10 @@ impl<W: Work + 'static> Pool<W> {
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(max));
         let all_threads = threads.clone();
-        let worker = move |slot: usize, start_timeout: Duration| {
+        let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits });
+            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
@@ -198,6 +250,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             deadline: None,
             start_timeout: START_TIMEOUT,
+            recycling: Recycling::default(),
             threads,
             is_blocking: false,
             has_zero_capacity: false,
@@ -284,6 +337,8 @@ assert!(other.shutdown().await.is_clean());"#
         let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        } else if self.recycling.has_zero() {
+            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
         }
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
@@ -295,8 +350,8 @@ assert!(other.shutdown().await.is_clean());"#
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {
         let shared = self.handle.shared.clone();
-        let mut child =
-            (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
+        let child = (self.worker)(slot, self.start_timeout, self.recycling);
+        let mut child = child.shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }

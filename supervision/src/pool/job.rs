@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
-use super::by_id::JobStatus;
+pub use super::job_id::JobId;
+use super::job_status::JobStatus;
 use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
 
@@ -149,16 +150,6 @@ fn with_last<E: fmt::Display>(end: &str, failures: &Failures<E>, f: &mut fmt::Fo
     write!(f, "{end} ({} {noun}), last failure: ", failures.len())?;
     // With the options of the caller.
     fmt::Display::fmt(last, f)
-}
-
-/// The number of a job in its pool, in submission order.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct JobId(pub(super) u64);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
 }
 
 /// A job that failed permanently: it returned an error, had all its attempts, or expired before the

@@ -38,7 +38,7 @@
 //!
 //! ```
 //! use perennial_actors::{ExitReason, System};
-//! use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+//! use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
 //!
 //! struct Parser;
 //!
@@ -48,7 +48,9 @@
 //!     type Error = std::num::ParseIntError;
 //!     type Args = ();
 //!     async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Parser) }
-//!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
+//!     async fn work(&mut self, text: &String, _: &JobContext<'_>) -> Result<i64, Self::Error> {
+//!         text.parse()
+//!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -76,6 +78,9 @@ mod by_id;
 mod event;
 mod handle;
 mod job;
+mod job_context;
+mod job_id;
+mod job_status;
 mod resize;
 mod runtime;
 mod scheduler;
@@ -87,10 +92,11 @@ mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
-pub use by_id::JobStatus;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
+pub use job_context::JobContext;
+pub use job_status::JobStatus;
 pub use runtime::Routing;
 pub use scheduler::PoolSize;
 pub use stats::PoolStats;

@@ -155,6 +155,35 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
+    /// Sets how many jobs a worker runs before it is renewed, as Celery's
+    /// `worker_max_tasks_per_child`; unlimited by default. Each attempt of a job counts.
+    ///
+    /// After its last job the worker ends in order, and the next incarnation starts at once. Such
+    /// an end counts neither for the [intensity](Self::intensity) nor for the
+    /// [backoff](Self::backoff). A worker is not renewed while its tree drains the pool.
+    ///
+    /// A limit of 0 is [an error](crate::SpecError::ZeroLifetime) when the pool starts.
+    ///
+    #[doc = setting_example!("let pool = pool.max_jobs(1_000);")]
+    pub const fn max_jobs(mut self, jobs: u64) -> Self {
+        self.recycling.max_jobs = Some(jobs);
+        self
+    }
+
+    /// Sets the age at which a worker is renewed, at the latest; unlimited by default.
+    ///
+    /// The worker ends in order, between two jobs, as after its [last job](Self::max_jobs). The
+    /// workers of a pool do not end together: each slot has its own age between three quarters of
+    /// the maximum and the maximum.
+    ///
+    /// An age of 0 is [an error](crate::SpecError::ZeroLifetime) when the pool starts.
+    ///
+    #[doc = setting_example!("let pool = pool.max_age(Duration::from_secs(3_600));")]
+    pub const fn max_age(mut self, age: Duration) -> Self {
+        self.recycling.max_age = Some(age);
+        self
+    }
+
     /// Sets the delay before a worker is restarted. It does not apply to a worker that ended
     /// normally after a job. By default, a worker that crashed in a job is restarted at once, and
     /// the delay of a worker that keeps ending without a job is at most one second.

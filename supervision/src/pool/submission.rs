@@ -209,8 +209,8 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
         }
     }
 
-    /// Submits the job without a handle for its result. Resolves with its id when the job is queued.
-    /// [`PoolHandle::job`](super::PoolHandle::job) finds the job by that id.
+    /// Submits the job without a handle for its result. Resolves with its id when the job is
+    /// queued. [`PoolHandle::job`](super::PoolHandle::job) finds the job by that id.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ assert_eq!(squares.stats().completed, 1);")]
     /// ```
     /// # use std::convert::Infallible;
     /// # use perennial_actors::{ExitReason, System};
-    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// # use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
     /// #[derive(Clone)]
     /// enum Job { Square(u64), Reset }
     ///
@@ -268,7 +268,7 @@ assert_eq!(squares.stats().completed, 1);")]
     ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> {
     ///     #     Ok(Squarer { done: 0 })
     ///     # }
-    ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
+    ///     async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<u64, Infallible> {
     ///         self.done += 1;
     ///         match job {
     ///             Job::Square(n) => Ok(n * n),

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use perennial_actors::{ActorHandle, ExitReason, Pid, System};
 
+use super::job_context::JobContext;
 use super::runtime::Thread;
 
 /// The types of the jobs of a pool, as one type parameter: `PoolHandle<Hasher>` is the handle of a
@@ -51,7 +52,7 @@ impl<J: Send + Sync, T: Send, E: Send + Sync> Work for fn(J) -> Result<T, E> {
 ///
 /// ```
 /// use perennial_actors::{ExitReason, System};
-/// use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+/// use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
 ///
 /// /// Sends requests over a connection that may break.
 /// struct Client { at: WorkerContext }
@@ -64,7 +65,7 @@ impl<J: Send + Sync, T: Send, E: Send + Sync> Work for fn(J) -> Result<T, E> {
 ///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> {
 ///         Ok(Client { at: at.clone() })
 ///     }
-///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
+///     async fn work(&mut self, _: &(), _: &JobContext<'_>) -> Result<u32, std::io::Error> {
 ///         match self.at.pid.incarnation() {
 ///             1 => {
 ///                 let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
@@ -112,7 +113,11 @@ pub trait Worker: Sized + Send + 'static {
     /// # Errors
     ///
     /// An error fails the attempt.
-    fn work(&mut self, job: &Self::Job) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+    fn work(
+        &mut self,
+        job: &Self::Job,
+        ctx: &JobContext<'_>,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
 /// The identity of a worker incarnation, and its environment.

@@ -33,6 +33,12 @@ pub enum SpecError {
         /// The child, or the pool.
         id: Arc<str>,
     },
+    /// The workers of a pool are renewed after zero jobs or at an age of zero.
+    #[error("the workers of pool {id:?} are renewed after no job or at an age of zero")]
+    ZeroLifetime {
+        /// The pool.
+        id: Arc<str>,
+    },
     /// A child is significant and permanent. A child that always restarts never shuts its
     /// supervisor down.
     #[error("child {id:?} is significant and permanent")]

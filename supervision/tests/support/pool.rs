@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Work,
-    Worker, WorkerContext,
+    AttemptError, JobContext, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats,
+    Submission, Work, Worker, WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
@@ -122,7 +122,7 @@ impl Worker for ScriptedWorker {
         Ok(Self { at: at.clone(), journal: args.journal.clone() })
     }
 
-    async fn work(&mut self, job: &Job) -> Result<u64, &'static str> {
+    async fn work(&mut self, job: &Job, _: &JobContext<'_>) -> Result<u64, &'static str> {
         let (began, begun) = &*self.journal.0;
         let (slot, incarnation) = (self.at.slot, self.at.pid.incarnation());
         let at = began.elapsed().as_millis() as u64;

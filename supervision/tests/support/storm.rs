@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobHandle, JobId, Pool, PoolError, PoolHandle, PoolStats, Worker, WorkerContext,
+    AttemptError, JobContext, JobError, JobHandle, JobId, Pool, PoolError, PoolHandle, PoolStats, Worker,
+    WorkerContext,
 };
 use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
@@ -110,7 +111,7 @@ impl Worker for Sailor {
         Ok(Self(marks.clone()))
     }
 
-    async fn work(&mut self, job: &u64) -> Result<u64, &'static str> {
+    async fn work(&mut self, job: &u64, _: &JobContext<'_>) -> Result<u64, &'static str> {
         let marks = &self.0;
         let place = *job as usize;
         let attempt = marks.begun[place].fetch_add(1, Ordering::Relaxed);

@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use perennial::pool::{self, PoolHandle, Worker, WorkerContext};
+use perennial::pool::{self, JobContext, PoolHandle, Worker, WorkerContext};
 use perennial::{
     Actor, Address, App, Child, Context, ExitReason, MailboxConfig, Name, Registry, Reply, Supervisor,
     SupervisorHandle, System, Whereis as _,
@@ -161,7 +161,7 @@ impl Worker for TallyWorker {
         Ok(Self(tally.clone()))
     }
 
-    async fn work(&mut self, rounds: &u64) -> Result<(), Infallible> {
+    async fn work(&mut self, rounds: &u64, _: &JobContext<'_>) -> Result<(), Infallible> {
         self.0.work(*rounds);
         Ok(())
     }

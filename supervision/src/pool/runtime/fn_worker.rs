@@ -9,6 +9,7 @@ use perennial_actors::{ExitReason, System};
 use tokio::task::JoinHandle;
 
 use super::threads::Thread;
+use crate::pool::job_context::JobContext;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that calls an async function for each job.
@@ -19,7 +20,7 @@ pub(crate) struct FnWorker<W, F: Send + 'static, Fut> {
 
 impl<W: Work + 'static, F, Fut> Worker for FnWorker<W, F, Fut>
 where
-    F: Fn(&W::Job) -> Fut + Send + Sync + 'static,
+    F: Fn(&W::Job, &JobContext<'_>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<W::Output, W::Error>> + Send + 'static,
 {
     type Job = W::Job;
@@ -31,8 +32,12 @@ where
         Ok(Self { function: function.clone(), types: PhantomData })
     }
 
-    fn work(&mut self, job: &W::Job) -> impl Future<Output = Result<W::Output, W::Error>> + Send {
-        (self.function)(job)
+    fn work(
+        &mut self,
+        job: &W::Job,
+        ctx: &JobContext<'_>,
+    ) -> impl Future<Output = Result<W::Output, W::Error>> + Send {
+        (self.function)(job, ctx)
     }
 }
 
@@ -47,7 +52,7 @@ pub(crate) struct BlockingFnWorker<W, F: Send + 'static> {
 impl<W, F> Worker for BlockingFnWorker<W, F>
 where
     W: Work<Job: Clone> + 'static,
-    F: Fn(W::Job) -> Result<W::Output, W::Error> + Send + Sync + 'static,
+    F: Fn(W::Job, JobContext<'static>) -> Result<W::Output, W::Error> + Send + Sync + 'static,
 {
     type Job = W::Job;
     type Output = W::Output;
@@ -59,14 +64,18 @@ where
         Ok(Self { function, system, thread, types: PhantomData })
     }
 
-    fn work(&mut self, job: &W::Job) -> impl Future<Output = Result<W::Output, W::Error>> + Send {
+    fn work(
+        &mut self,
+        job: &W::Job,
+        ctx: &JobContext<'_>,
+    ) -> impl Future<Output = Result<W::Output, W::Error>> + Send {
         // Guarded, because the job may be dropped before the call, and the result before it is
         // received.
         let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
-        let thread = self.thread.clone();
+        let (thread, ctx) = (self.thread.clone(), ctx.to_owned());
         async move {
             let occupied = thread.occupy().await;
-            let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
+            let call = move || job.into_inner().map(|job| Guarded::new(function(job, ctx)));
             // The panic is caught on that thread, because only there is its location known.
             let mut task = AbortOnDrop(tokio::task::spawn_blocking(move || {
                 let called = catch_panic(Some(&system), call);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::sync::{AtomicBool, AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Each, Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
 
 use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
-use crate::pool::by_id::JobStatus;
 use crate::pool::job::{AttemptError, Failures, JobId};
+use crate::pool::job_status::JobStatus;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
@@ -55,6 +55,8 @@ pub(crate) struct JobState<W: Work + 'static> {
     /// The [status](JobStatus) at its end, or 0 until the outcome is decided. The caller that sets
     /// this delivers the result.
     end: AtomicU8,
+    /// How often the job has started. Written under the lock of the queue.
+    starts: AtomicU32,
     delivery: Mutex<Delivery<W>>,
 }
 
@@ -79,12 +81,28 @@ impl<W: Work + 'static> JobState<W> {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None };
         let job = Guarded::new(job);
-        Self { id, job, options, is_wanted: is_wanted.into(), end: 0.into(), delivery: Mutex::new(delivery) }
+        Self {
+            id,
+            job,
+            options,
+            is_wanted: is_wanted.into(),
+            end: 0.into(),
+            starts: AtomicU32::new(0),
+            delivery: Mutex::new(delivery),
+        }
     }
 
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
         self.options.as_deref().unwrap_or(defaults)
+    }
+
+    /// Counts a start and returns its number; the first is 1. The caller holds the lock of the
+    /// queue.
+    pub(crate) fn count_start(&self) -> u32 {
+        let number = self.starts.load(Ordering::Relaxed).saturating_add(1);
+        self.starts.store(number, Ordering::Relaxed);
+        number
     }
 
     /// Returns `true` once the outcome is decided.
@@ -98,8 +116,8 @@ impl<W: Work + 'static> JobState<W> {
         JobStatus::ENDS.into_iter().find(|status| *status as u8 == end)
     }
 
-    /// Claims the outcome with this status. Returns `true` if the caller must now [deliver](Self::deliver) the
-    /// result, `false` if another caller has claimed it.
+    /// Claims the outcome with this status. Returns `true` if the caller must now
+    /// [deliver](Self::deliver) the result, `false` if another caller has claimed it.
     pub(crate) fn try_complete(&self, end: JobStatus) -> bool {
         self.end.compare_exchange(0, end as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

@@ -31,6 +31,8 @@ pub(crate) enum AttemptOutcome<W: Work + 'static> {
 /// A leased job.
 pub(crate) struct Leased<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
+    /// The number of the start; the first is 1.
+    pub(crate) number: u32,
     /// The time limit of the attempt.
     pub(crate) time_limit: Option<Duration>,
     /// When the attempt started, if that is measured.
@@ -162,6 +164,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
         let time_limit = task.options(&self.state.options).time_limit;
-        Some(Leased { task, since, time_limit })
+        let number = task.count_start();
+        Some(Leased { task, number, time_limit, since })
     }
 }

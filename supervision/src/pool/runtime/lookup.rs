@@ -6,8 +6,8 @@ use super::job_state::JobState;
 use super::queue::Queue;
 use super::result_sink::HandleNumber;
 use super::shared::{Shared, State};
-use crate::pool::by_id::JobStatus;
 use crate::pool::job::JobId;
+use crate::pool::job_status::JobStatus;
 use crate::pool::scheduler::{EXPIRED_AT_ONCE, Place, Time};
 use crate::pool::worker::Work;
 

@@ -2,6 +2,7 @@
 //! side, and the children of the pool's supervisor.
 
 mod admission;
+mod attempt;
 mod drain;
 mod fn_worker;
 mod histogram;
@@ -12,6 +13,7 @@ mod manager;
 mod on_drop;
 mod outcomes;
 mod queue;
+mod recycling;
 mod repair;
 mod result_sink;
 mod shared;
@@ -25,11 +27,13 @@ mod worker_actor;
 mod worker_exit;
 
 pub(crate) use admission::AdmitError;
+pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{JobOptions, JobState, NewJob};
 pub(crate) use manager::PoolManager;
 pub(crate) use on_drop::OnDrop;
+pub(crate) use recycling::Recycling;
 pub(crate) use result_sink::{GuardedOutcome, HandleNumber, ResultSink};
 pub use shared::Routing;
 pub(crate) use shared::{Shared, WorkerMsg};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::job_state::{AfterFailure, JobState};
 use super::queue::Queue;
 use super::submit_buffer::Queued;
-use crate::pool::by_id::JobStatus;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
+use crate::pool::job_status::JobStatus;
 use crate::pool::scheduler::{Phase, QueuedJob, Target};
 use crate::pool::worker::Work;
 

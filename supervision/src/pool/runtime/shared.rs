@@ -15,9 +15,9 @@ use super::job_state::{JobOptions, JobState};
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
-use crate::pool::by_id::JobStatus;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
+use crate::pool::job_status::JobStatus;
 use crate::pool::scheduler::{Phase, Retention, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
@@ -31,6 +31,8 @@ pub(crate) enum WorkerMsg {
     Run,
     /// The thread of the worker is free again.
     Freed,
+    /// The worker has its maximum age.
+    Aged,
 }
 
 /// Makes the manager check its deadlines now.

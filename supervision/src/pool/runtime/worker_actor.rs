@@ -9,11 +9,14 @@ use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
+use super::attempt::RunningAttempt;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::recycling::{Lifetime, Recycling};
 use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
 use crate::pool::job::AttemptError;
+use crate::pool::job_context::JobContext;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that runs the jobs of pools of `W`.
@@ -30,6 +33,7 @@ pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
     args: Arc<WorkerArgs<W, R>>,
     /// `true` while it waits for a message that its thread is free.
     is_waiting: bool,
+    lifetime: Lifetime,
 }
 
 pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
@@ -38,6 +42,7 @@ pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
     pub(crate) args: Arc<Foreign<R::Args>>,
     pub(crate) thread: Thread,
     pub(crate) exits: ExitHistory,
+    pub(crate) recycling: Recycling,
 }
 
 impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
@@ -48,6 +53,16 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
         let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
         self.pool.worker_exited(worker_id, reason, is_dismissed);
+    }
+
+    /// Ends an incarnation in order, after its current job, so that the next one follows at once. A
+    /// worker of a pool that drains stays: none would follow it.
+    #[cold]
+    fn recycle(&self, ctx: &mut Context<WorkerActor<W, R>>) {
+        if !self.pool.lock_state().is_draining {
+            self.exits.mark_recycled(ctx.pid());
+            ctx.stop(ExitReason::Normal);
+        }
     }
 }
 
@@ -82,7 +97,12 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             args.worker_exited(worker_id, &ExitReason::Killed);
         }
         ctx.continue_with(WorkerMsg::Run);
-        Ok(Self { worker, args: args.clone(), is_waiting: false })
+        let max_age = args.recycling.age_of(args.slot);
+        if let Some(age) = max_age {
+            ctx.send_after(age, WorkerMsg::Aged);
+        }
+        let lifetime = Lifetime::begin(args.recycling.max_jobs, max_age).await;
+        Ok(Self { worker, args: args.clone(), is_waiting: false, lifetime })
     }
 
     async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -95,6 +115,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
                 self.is_waiting = false;
                 self.run_jobs(ctx).await;
             }
+            WorkerMsg::Aged => self.args.recycle(ctx),
         }
         Ok(())
     }
@@ -117,11 +138,16 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
         let (pool, worker_id) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
         let mut finished = None;
         while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
-            self.args.exits.record_job();
+            if self.lifetime.count_job() {
+                self.args.exits.record_job();
+            }
             let attempt = attempt(&mut self.worker, pool, leased).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
+            if self.lifetime.is_over() {
+                self.args.recycle(ctx);
+            }
             if !ctx.consume_budget() || !is_free {
                 pool.complete(worker_id, attempt);
                 return ctx.continue_with(WorkerMsg::Run);
@@ -146,9 +172,12 @@ async fn attempt<W: Work + 'static>(
     pool: &Shared<W>,
     leased: Leased<W>,
 ) -> AttemptResult<W> {
-    let Leased { task, since, time_limit } = leased;
+    let Leased { task, number, time_limit, since } = leased;
+    let running = RunningAttempt::new(task, number);
+    let task = &running.task;
+    let ctx = JobContext::new(&running);
     let mut timeout = None;
-    let mut place = pin!(Some(worker.work(&task.job)));
+    let mut place = pin!(Some(worker.work(&task.job, &ctx)));
     // The values in the user's future may panic when they are dropped: with a result present, or in
     // a killed worker.
     let mut work = InPlace::new(place.as_mut());

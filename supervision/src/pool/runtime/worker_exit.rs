@@ -23,6 +23,8 @@ pub(crate) struct ExitHistory {
     max_delay: Duration,
     /// The incarnation that its supervisor stopped, and not because it hung; 0 if none.
     dismissed: AtomicU32,
+    /// The incarnation that ends because it is renewed; 0 if none.
+    recycled: AtomicU32,
     /// `true` if the current incarnation has started a job.
     has_worked: AtomicBool,
     /// The number of consecutive incarnations that ended by themselves without a job.
@@ -35,6 +37,7 @@ impl ExitHistory {
         Self {
             max_delay: start_timeout / 2,
             dismissed: AtomicU32::new(0),
+            recycled: AtomicU32::new(0),
             has_worked: AtomicBool::new(false),
             idle_exits: AtomicU32::new(0),
         }
@@ -50,18 +53,22 @@ impl ExitHistory {
         self.dismissed.load(Ordering::Acquire) == pid.incarnation()
     }
 
-    /// Records that the incarnation starts a job.
+    /// Records that this incarnation ends because it is renewed: its end forms no loop.
+    pub(crate) fn mark_recycled(&self, pid: Pid) {
+        self.recycled.store(pid.incarnation(), Ordering::Relaxed);
+    }
+
+    /// Records that the incarnation starts its first job.
     pub(crate) fn record_job(&self) {
-        if !self.has_worked.load(Ordering::Relaxed) {
-            self.has_worked.store(true, Ordering::Relaxed);
-        }
+        self.has_worked.store(true, Ordering::Relaxed);
     }
 
     /// Records the exit of an incarnation.
     pub(crate) fn record_exit(&self, pid: Pid, reason: &ExitReason) {
         let has_worked = self.has_worked.swap(false, Ordering::Relaxed);
+        let is_recycled = self.recycled.load(Ordering::Relaxed) == pid.incarnation();
         // A kill is external, so it never forms a loop of its own.
-        let by_itself = !matches!(reason, ExitReason::Killed) && !self.is_dismissed(pid);
+        let by_itself = !matches!(reason, ExitReason::Killed) && !self.is_dismissed(pid) && !is_recycled;
         if has_worked || !by_itself {
             self.idle_exits.store(0, Ordering::Relaxed);
         } else {

@@ -163,7 +163,9 @@ fn a_job_is_found_by_its_number_in_every_place() {
         meant(5, Target::Slot(1)),
         meant(6, Target::Except(0)),
     ];
-    jobs.into_iter().for_each(|job| drop(scheduler.enqueue(job)));
+    for job in jobs {
+        scheduler.enqueue(job);
+    }
     scheduler.delay(job(7), ms(9));
     assert_eq!(scheduler.get(1), Some((&1, Place::Leased)));
     for number in 2..7 {
