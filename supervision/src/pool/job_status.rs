@@ -31,7 +31,9 @@ impl JobStatus {
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
-assert!(!job.status().is_end());")]
+assert!(!job.status().is_end());
+job.cancel();
+assert!(job.status().is_end());")]
     #[must_use]
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Expired | Self::Cancelled | Self::Dropped)
