@@ -150,8 +150,14 @@ async fn a_dropped_restart_or_resize_future_leaves_no_worker_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resize_cannot_exceed_the_maximum_or_follow_a_stop() {
-    let running = started(2).await;
+async fn a_resize_cannot_leave_the_bounds_or_follow_a_stop() {
+    let running = started(1..=2).await;
+    running.pool.resize(2).await.expect("it goes well");
+    let error = running.pool.resize(0).await.expect_err("one is the least");
+    assert_eq!(
+        (error.to_string(), error),
+        ("the minimum is 1 workers".to_owned(), PoolError::TooFew { min: 1 })
+    );
     let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
         panic!("two are the most");
     };

@@ -49,6 +49,9 @@ impl Driver {
     pub(super) fn answer(&mut self, ticket: RequestId, result: Result<RequestOk, RequestError>) {
         let Some((specs, reply)) = self.pending.remove(&ticket) else { return };
         let mut answer = Answer { result, pid: None, deleted: None };
+        if let (Ok(_), Specs::Added(key)) = (&answer.result, &specs) {
+            self.node.state().join_spec(*key);
+        }
         match (&answer.result, specs) {
             (Ok(RequestOk::Deleted(key)), _) => answer.deleted = self.node.state().transfer(*key),
             (Ok(_), Specs::Supervisor(plan)) => {

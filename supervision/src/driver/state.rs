@@ -132,6 +132,16 @@ impl SupervisorState {
         Some(child)
     }
 
+    /// Makes a child that was added at runtime a part of the spec, if its policy says so.
+    pub(super) fn join_spec(&mut self, key: ChildKey) {
+        let added = self.children.get(key.0).map(|record| &record.spec);
+        if let Some(spec) = added.filter(|spec| spec.policy.joins_spec) {
+            // It may have been a part of the spec before.
+            self.transferred.retain(|_, child| !child.node.is(&spec.node));
+            self.plan.children.push(spec.share());
+        }
+    }
+
     /// Adds a child. Returns the previous child of this key, to be dropped under no lock.
     pub(super) fn insert(&mut self, key: ChildKey, spec: ChildSpec) -> Option<ChildSpec> {
         let before = self.children.insert(key.0, ChildRecord { spec, pid: None })?;

@@ -61,7 +61,7 @@ impl Engine {
         matches!(self.mode, Mode::Ended)
     }
 
-    /// Stops some children, and then starts some. Both are in start order.
+    /// Stops some children, the last one first, and then starts some, the first one first.
     pub(super) fn begin_transition(
         &mut self,
         kind: TransitionKind,
@@ -217,6 +217,7 @@ impl Engine {
     }
 
     /// Stops all children, in reverse start order or all at once, and ends the supervisor (rule 6).
+    /// Marked children stop before all others.
     pub(super) fn begin_shutdown(&mut self, ending: SupervisorExit) {
         self.actions.push(Action::BeginShutdown);
         self.ended.clear();
@@ -226,6 +227,11 @@ impl Engine {
                 self.answer(ticket, Err(RequestError::ShuttingDown));
             }
         }
-        self.begin_transition(TransitionKind::Shutdown(ending), self.children.keys(), VecDeque::new());
+        let mut stop = self.children.keys();
+        if !self.is_dynamic() {
+            // The last one stops first. Otherwise the start order counts.
+            stop.sort_by_key(|key| self.children.get(*key).is_some_and(|entry| entry.policy.stops_first));
+        }
+        self.begin_transition(TransitionKind::Shutdown(ending), stop, VecDeque::new());
     }
 }

@@ -79,8 +79,8 @@ impl Engine {
     }
 
     pub(super) fn add_child(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
-        let by_id = !self.is_dynamic();
-        let key = self.children.add(id, policy, by_id, true);
+        let (by_id, joins_spec) = (!self.is_dynamic(), policy.joins_spec);
+        let key = self.children.add(id, policy, by_id, !joins_spec);
         self.actions.push(Action::AddChild { key, ticket });
         self.start_manually(key, StartCause::StartChild(ticket));
     }

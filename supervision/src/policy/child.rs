@@ -110,6 +110,12 @@ pub struct ChildPolicy {
     /// `true` if it is started at most once, because its first incarnation consumes its arguments.
     /// Such a child is temporary.
     pub(crate) once: bool,
+    /// `true` if it stops before all siblings without this flag, wherever it is in the start order:
+    /// children that are added later stop after it.
+    pub(crate) stops_first: bool,
+    /// `true` if it belongs to the spec of its supervisor from its first start on, even if it is
+    /// added at runtime: later incarnations of the supervisor start it too.
+    pub(crate) joins_spec: bool,
 }
 
 impl ChildPolicy {

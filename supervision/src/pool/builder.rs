@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Foreign;
-use perennial_actors::{MailboxConfig, System};
+use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, OnDrop, PoolManager, Recycling, Shared, ThreadWaiter,
-    Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, shutdown_time,
+    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
+    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -51,7 +51,7 @@ pub struct Pool<W: Work + 'static> {
     pub(super) user_handle: PoolHandle<W>,
     size: PoolSize,
     /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
-    worker: Box<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send>,
+    worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
@@ -223,7 +223,7 @@ impl<W: Work + 'static> Pool<W> {
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
-        let threads = Arc::new(Threads::new(max));
+        let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
@@ -243,7 +243,7 @@ impl<W: Work + 'static> Pool<W> {
             handle,
             supervisor,
             size,
-            worker: Box::new(worker),
+            worker: Arc::new(worker),
             scale_after: Duration::from_millis(100),
             cool_down: Duration::from_secs(10),
             shutdown: Shutdown::default(),
@@ -327,13 +327,15 @@ assert!(other.shutdown().await.is_clean());"#
         if let Some(time) = drain_time {
             self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
         }
-        let children: Vec<Child<WorkerMsg>> =
-            (0..self.size.bounds().1).map(|slot| self.child(slot)).collect();
+        let (specs, children, addresses) = self.workers();
+        let specs = Arc::new(specs);
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let manager = Child::new::<PoolManager<W>>("manager", (shared.clone(), scale, self.backoff));
-        // The manager starts last and stops first: it must start no worker while the others stop.
+        let manager =
+            ManagerArgs { pool: shared.clone(), scale, delays: self.backoff, _workers: specs.clone() };
+        // The manager stops before the workers: it must start no worker while the others stop.
+        let manager = Child::new::<PoolManager<W>>("manager", manager).stops_first();
         let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
-        shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
+        shared.set_actors(addresses, &specs, manager.address());
         let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
@@ -348,17 +350,24 @@ assert!(other.shutdown().await.is_clean());"#
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }
 
-    fn child(&self, slot: usize) -> Child<WorkerMsg> {
-        let shared = self.handle.shared.clone();
-        let child = (self.worker)(slot, self.start_timeout, self.recycling);
-        let mut child = child.shutdown(self.shutdown).start_timeout(self.start_timeout);
-        if let Some(backoff) = self.backoff {
-            child = child.backoff(backoff);
-        }
-        if let Some(deadline) = self.deadline {
-            child = child.handler_deadline(deadline);
-        }
-        child.enabled_if(move || slot < shared.wanted())
+    /// Returns the specs of the workers, and the children of the first slots with their addresses.
+    fn workers(&self) -> (WorkerSpecs, Vec<ChildSpec>, Box<[Address<WorkerMsg>]>) {
+        let (shared, worker) = (self.handle.shared.clone(), self.worker.clone());
+        let (shutdown, start_timeout) = (self.shutdown, self.start_timeout);
+        let (backoff, deadline, recycling) = (self.backoff, self.deadline, self.recycling);
+        let make = move |slot: usize| {
+            let shared = shared.clone();
+            let mut child =
+                worker(slot, start_timeout, recycling).shutdown(shutdown).start_timeout(start_timeout);
+            if let Some(backoff) = backoff {
+                child = child.backoff(backoff);
+            }
+            if let Some(deadline) = deadline {
+                child = child.handler_deadline(deadline);
+            }
+            child.joins_spec().enabled_if(move || slot < shared.wanted())
+        };
+        WorkerSpecs::new(self.size.bounds().1, self.size.limits(), Box::new(make))
     }
 }
 

@@ -277,7 +277,13 @@ pub enum PoolError {
         /// The maximum.
         max: usize,
     },
-    /// The pool has stopped.
+    /// Fewer workers were requested than the minimum of the pool.
+    #[error("the minimum is {min} workers")]
+    TooFew {
+        /// The minimum.
+        min: usize,
+    },
+    /// The pool has stopped, or is not part of a tree yet.
     #[error("the pool has stopped")]
     Stopped,
     /// A worker declined to start.

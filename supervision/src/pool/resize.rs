@@ -3,7 +3,7 @@
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
 use super::worker::Work;
-use crate::error::ChildError;
+use crate::error::{ChildError, StartChildErrorKind};
 use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
 
@@ -12,18 +12,23 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// workers have ended. A surplus worker finishes its current job, if that does not exceed the
     /// shutdown time. No job is lost.
     ///
+    /// A pool of a [fixed](super::PoolSize::Fixed) size can have any number of workers below 2^32:
+    /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
+    /// new number survives a restart of the pool.
+    ///
     /// # Errors
     ///
-    /// Returns an error if `workers` exceeds the maximum of the pool, if a worker does not start,
-    /// declines to start or does not stop, or if the pool has stopped. If a worker does not start,
-    /// the target number is set to the number of workers before it, but not below the previous one.
-    /// A wanted worker that does not run is started again, with growing delays.
+    /// Returns an error if `workers` is not within the bounds of the pool, if a worker does not
+    /// start, declines to start or does not stop, or if the pool has stopped or is not part of a
+    /// tree yet. If a worker does not start, the target number is set to the number of workers
+    /// before it, but not below the previous one. A wanted worker that does not run is started
+    /// again, with growing delays.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the change continues.
     ///
-    #[doc = pool_example!("squares.resize(1).await?;\nassert_eq!(squares.stats().workers, 1);")]
+    #[doc = pool_example!("squares.resize(8).await?;\nassert_eq!(squares.stats().workers, 8);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
         run_to_completion(async move { pool.set_size(workers).await })
@@ -32,9 +37,11 @@ impl<W: Work + 'static> PoolHandle<W> {
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
-        let max = self.shared.workers().len();
-        if workers > max {
-            return Err(PoolError::TooMany { max });
+        let bounds = self.shared.worker_specs().ok_or(PoolError::Stopped)?.bounds().clone();
+        if workers > *bounds.end() {
+            return Err(PoolError::TooMany { max: *bounds.end() });
+        } else if workers < *bounds.start() {
+            return Err(PoolError::TooFew { min: *bounds.start() });
         }
         let _one_at_a_time = self.shared.changing.lock().await;
         if self.is_stopped() {
@@ -42,6 +49,9 @@ impl<W: Work + 'static> PoolHandle<W> {
         }
         let before = self.shared.wanted();
         for slot in 0..workers {
+            if !self.shared.add_slots(slot + 1) {
+                return Err(PoolError::Stopped);
+            }
             // At most one more worker is wanted than has started: a restart of the pool would have
             // to start all wanted workers.
             if slot >= before {
@@ -54,11 +64,11 @@ impl<W: Work + 'static> PoolHandle<W> {
         }
         self.set_wanted(workers)?;
         // None of them starts another job while it waits to be stopped.
-        for slot in workers..max {
+        for slot in workers..self.shared.slots() {
             self.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
         }
         let mut stopped = Ok(());
-        for slot in (workers..max).rev() {
+        for slot in (workers..self.shared.slots()).rev() {
             // A failure to stop one does not keep the others running.
             stopped = self.stop_worker(slot).await.and(stopped);
         }
@@ -114,7 +124,10 @@ assert_eq!(squares.stats().workers, 2);")]
     }
 
     pub(super) async fn start_worker(&self, slot: usize) -> Result<(), PoolError> {
-        let started = self.supervisor().restart_child(slot.to_string()).await;
+        let started = match self.supervisor().restart_child(slot.to_string()).await {
+            Err(ChildError::NotFound) => self.add_worker(slot).await,
+            started => started,
+        };
         let started = match started {
             Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
             // A worker that is no longer wanted declines.
@@ -131,9 +144,26 @@ assert_eq!(squares.stats().workers, 2);")]
         started
     }
 
+    /// Adds the worker of a slot to the supervisor and starts it: the slot is new, or its worker
+    /// was deleted. If it starts, it belongs to the spec of the supervisor. A deleted worker
+    /// belongs to the holder of its spec until the spec is dropped.
+    async fn add_worker(&self, slot: usize) -> Result<ChildStart, ChildError> {
+        let specs = self.shared.worker_specs().ok_or(ChildError::ShuttingDown)?;
+        let spec = specs.claim(slot).ok_or(ChildError::NotFound)?;
+        self.supervisor().start_child(spec).await.map_err(|error| match error.kind {
+            StartChildErrorKind::AlreadyStarted(_) => ChildError::Running,
+            StartChildErrorKind::AlreadyPresent => ChildError::Restarting,
+            StartChildErrorKind::Failed(reason) => ChildError::StartFailed(reason),
+            _ => ChildError::ShuttingDown,
+        })
+    }
+
     pub(super) async fn stop_worker(&self, slot: usize) -> Result<(), PoolError> {
-        let stopped = self.supervisor().terminate_child(slot.to_string()).await;
-        stopped.map_err(|error| PoolError::Worker { slot, error })
+        match self.supervisor().terminate_child(slot.to_string()).await {
+            // It was never started or was deleted.
+            Ok(()) | Err(ChildError::NotFound) => Ok(()),
+            Err(error) => Err(PoolError::Worker { slot, error }),
+        }
     }
 
     fn is_stopped(&self) -> bool {

@@ -114,7 +114,7 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         let shared = &self.shared;
         shared.set_wanted(0);
         let mut stopping = JoinSet::new();
-        for slot in 0..shared.workers().len() {
+        for slot in 0..shared.slots() {
             let pool = self.clone();
             stopping.spawn(async move { pool.stop_worker(slot).await });
         }
@@ -123,7 +123,7 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
             // counts as a crash.
             tokio::task::yield_now().await;
             let _ = self.supervisor().count_children().await;
-            for worker in shared.workers() {
+            for worker in (0..shared.slots()).filter_map(|slot| shared.worker(slot)) {
                 let _ = worker.kill();
             }
         }

@@ -134,6 +134,18 @@ impl<M: Send + 'static, K> Child<M, K> {
         self
     }
 
+    /// Makes the child stop before its siblings: see [`ChildPolicy`].
+    pub(crate) const fn stops_first(mut self) -> Self {
+        self.policy.stops_first = true;
+        self
+    }
+
+    /// Makes the child a part of the spec of its supervisor: see [`ChildPolicy`].
+    pub(crate) const fn joins_spec(mut self) -> Self {
+        self.policy.joins_spec = true;
+        self
+    }
+
     /// Marks its messages as the library's own: they are not counted when they are dropped.
     pub(crate) const fn internal(mut self) -> Self {
         self.is_internal = true;
@@ -293,6 +305,24 @@ impl ChildSpec {
         let Self { id, policy, restart_if_dynamic, node, error } = self;
         let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
         Self { id, policy, restart_if_dynamic: *restart_if_dynamic, node: node.share(), error }
+    }
+
+    /// Returns a spec of the same child without a claim: only its owner starts and stops the child.
+    pub(crate) fn unclaimed(&self) -> Self {
+        let mut spec = self.share();
+        spec.node.transfer();
+        spec
+    }
+
+    /// Returns a spec of the same child that owns it, if the child has no owner. `self` must have
+    /// no claim.
+    pub(crate) fn claim(&mut self) -> Option<Self> {
+        if !self.node.reclaim() {
+            return None;
+        }
+        let claimed = self.share();
+        self.node.transfer();
+        Some(claimed)
     }
 
     /// Returns the spec of a supervisor as a child. Its default restart type is permanent also in a

@@ -1,6 +1,7 @@
 //! The engine alone: tables of its rules, single cases, and random traces, some of them against a
 //! model of OTP's supervisor.
 
+mod added_children;
 mod batches;
 mod cases;
 mod conformance;

@@ -88,7 +88,8 @@ impl<W: Work + 'static> Actor for Drainer<W> {
 impl<W: Work + 'static> Drainer<W> {
     /// Returns the child spec of the drainer, with this shutdown time.
     pub(crate) fn child(pool: Arc<Shared<W>>, time: Duration) -> Child<Drain> {
-        let child = Child::new::<Self>("drain", pool).internal().shutdown(Shutdown::Drain(time));
+        let child =
+            Child::new::<Self>("drain", pool).internal().stops_first().shutdown(Shutdown::Drain(time));
         let drainer = child.address();
         child.stop_hook(move |_, drains| {
             if drains {

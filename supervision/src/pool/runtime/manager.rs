@@ -9,6 +9,7 @@ use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::repair::{Repair, Step};
 use super::shared::{Shared, Tick};
+use super::worker_specs::WorkerSpecs;
 use crate::log;
 use crate::policy::Backoff;
 use crate::pool::handle::PoolHandle;
@@ -29,15 +30,25 @@ pub(crate) struct PoolManager<W: Work + 'static> {
     is_ending: bool,
 }
 
+/// The arguments of a manager.
+pub(crate) struct ManagerArgs<W: Work + 'static> {
+    pub(crate) pool: Arc<Shared<W>>,
+    pub(crate) scale: Option<Scale>,
+    /// The delays of repairs.
+    pub(crate) delays: Option<Backoff>,
+    /// Held for the tree, which owns it.
+    pub(crate) _workers: Arc<WorkerSpecs>,
+}
+
 impl<W: Work + 'static> Actor for PoolManager<W> {
     type Msg = Tick;
-    type Args = (Arc<Shared<W>>, Option<Scale>, Option<Backoff>);
+    type Args = ManagerArgs<W>;
 
-    async fn init((pool, scale, delays): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        pool.tree_started();
+    async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        args.pool.tree_started();
         ctx.continue_with(Tick);
-        let repair = Repair::new(*delays);
-        Ok(Self { pool: pool.clone(), scale: scale.clone(), repair, resizing: None, is_ending: false })
+        let (pool, scale, repair) = (args.pool.clone(), args.scale.clone(), Repair::new(args.delays));
+        Ok(Self { pool, scale, repair, resizing: None, is_ending: false })
     }
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {

@@ -1,6 +1,7 @@
 //! The running pool: the state behind the lock of the queue, the submitters' side, the workers'
 //! side, and the children of the pool's supervisor.
 
+mod addresses;
 mod admission;
 mod attempt;
 mod drain;
@@ -25,19 +26,22 @@ mod threads;
 mod wait_queue;
 mod worker_actor;
 mod worker_exit;
+mod worker_specs;
 
+pub(crate) use addresses::WorkerMsg;
 pub(crate) use admission::AdmitError;
 pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{JobOptions, JobState, NewJob};
-pub(crate) use manager::PoolManager;
+pub(crate) use manager::{ManagerArgs, PoolManager};
 pub(crate) use on_drop::OnDrop;
 pub(crate) use recycling::Recycling;
 pub(crate) use result_sink::{GuardedOutcome, HandleNumber, ResultSink};
 pub use shared::Routing;
-pub(crate) use shared::{Shared, WorkerMsg};
+pub(crate) use shared::Shared;
 pub(crate) use submit::Submit;
 pub(crate) use threads::{Thread, ThreadWaiter, Threads, shutdown_time};
 pub(crate) use worker_actor::{WorkerActor, WorkerArgs, WorkerOf};
 pub(crate) use worker_exit::ExitHistory;
+pub(crate) use worker_specs::WorkerSpecs;

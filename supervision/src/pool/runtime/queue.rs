@@ -130,7 +130,7 @@ impl<W: Work + 'static> Shared<W> {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
                 running: scheduler.leased(),
-                workers: (0..self.workers().len()).filter(|slot| scheduler.is_present(*slot)).count(),
+                workers: (0..self.slots()).filter(|slot| scheduler.is_present(*slot)).count(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),

@@ -73,7 +73,7 @@ impl<W: Work + 'static> Shared<W> {
         let mut state = self.lock_state();
         let is_wrong = |slot: usize| state.scheduler.is_present(slot) != (slot < self.wanted());
         let is_open = state.scheduler.phase() != Phase::Closed;
-        state.is_checking_workers = is_open && (0..self.workers().len()).any(is_wrong);
+        state.is_checking_workers = is_open && (0..self.slots()).any(is_wrong);
         state.is_checking_workers
     }
 
@@ -95,9 +95,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.
         let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
-        for slot in
-            (0..shared.workers().len()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot))
-        {
+        for slot in (0..shared.slots()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot)) {
             let pool = self.clone();
             if slot < shared.wanted() {
                 // A failed start is repeated later.
@@ -106,7 +104,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         }
         // Another change stops them itself.
         if change.is_some() {
-            for slot in shared.wanted()..shared.workers().len() {
+            for slot in shared.wanted()..shared.slots() {
                 if shared.lock_state().scheduler.is_present(slot) {
                     shared.reschedule(|scheduler| scheduler.set_open(slot, false));
                     let _ = self.stop_worker(slot).await;

@@ -1,7 +1,7 @@
 //! The state that the handles, the workers and the manager of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::Address;
@@ -10,11 +10,13 @@ use perennial_actors::host::{add_time, dispose_each};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
+use super::worker_specs::WorkerSpecs;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
 use crate::pool::job_status::JobStatus;
@@ -22,18 +24,6 @@ use crate::pool::scheduler::{Phase, Retention, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
 use crate::supervisor::WeakSupervisorHandle;
-
-/// The messages of a worker.
-pub(crate) enum WorkerMsg {
-    /// A job may be available.
-    Wake,
-    /// Continues running jobs, as a message from the worker to itself.
-    Run,
-    /// The thread of the worker is free again.
-    Freed,
-    /// The worker has its maximum age.
-    Aged,
-}
 
 /// Makes the manager check its deadlines now.
 pub(crate) struct Tick;
@@ -60,7 +50,9 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) submit_buffer: SubmitBuffer<W>,
     /// `true` if the times of every job are measured.
     times_all_jobs: bool,
-    workers: OnceLock<Box<[Address<WorkerMsg>]>>,
+    workers: Addresses,
+    /// Weak, because the tree owns the arguments of the workers.
+    worker_specs: OnceLock<Weak<WorkerSpecs>>,
     manager: OnceLock<Address<Tick>>,
     /// Weak, because the supervisor owns its children, and they own this.
     pub(crate) supervisor: WeakSupervisorHandle,
@@ -152,7 +144,8 @@ impl<W: Work + 'static> Shared<W> {
             state: Mutex::new(state),
             submit_buffer: SubmitBuffer::new(),
             times_all_jobs,
-            workers: OnceLock::new(),
+            workers: Addresses::new(),
+            worker_specs: OnceLock::new(),
             manager: OnceLock::new(),
             supervisor,
             events: Events::new(),
@@ -196,19 +189,48 @@ impl<W: Work + 'static> Shared<W> {
         self.wanted.store(workers, Ordering::Release);
     }
 
-    /// Sets the addresses of the workers and the manager. Only the first call has an effect.
-    pub(crate) fn set_actors(&self, workers: Box<[Address<WorkerMsg>]>, manager: Address<Tick>) {
-        let _ = self.workers.set(workers);
+    /// Sets the workers and the manager. Only the first call has an effect.
+    pub(crate) fn set_actors(
+        &self,
+        workers: Box<[Address<WorkerMsg>]>,
+        specs: &Arc<WorkerSpecs>,
+        manager: Address<Tick>,
+    ) {
+        self.workers.set_first(workers);
+        let _ = self.worker_specs.set(Arc::downgrade(specs));
         let _ = self.manager.set(manager);
     }
 
-    /// Returns the addresses of the workers, or none before the pool becomes part of a tree.
-    pub(crate) fn workers(&self) -> &[Address<WorkerMsg>] {
-        self.workers.get().map_or(&[], |workers| workers)
+    /// Returns the specs of the workers, or `None` if the pool is part of no tree.
+    pub(crate) fn worker_specs(&self) -> Option<Arc<WorkerSpecs>> {
+        self.worker_specs.get()?.upgrade()
+    }
+
+    /// Adds slots until there are this many. No worker is due there. Returns `false` if the pool
+    /// cannot have that many.
+    pub(crate) fn add_slots(&self, slots: usize) -> bool {
+        let add = |address| {
+            let is_added = self.workers.push(address);
+            if is_added {
+                self.lock_state().scheduler.add_slot();
+            }
+            is_added
+        };
+        self.worker_specs().is_some_and(|specs| specs.add_slots(slots, add))
+    }
+
+    /// Returns the number of slots: 0 before the pool becomes part of a tree.
+    pub(crate) fn slots(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Returns the address of a worker.
+    pub(crate) fn worker(&self, slot: usize) -> Option<&Address<WorkerMsg>> {
+        self.workers.get(slot)
     }
 
     pub(crate) fn wake_worker(&self, slot: usize) {
-        if let Some(worker) = self.workers().get(slot) {
+        if let Some(worker) = self.worker(slot) {
             // A restarting worker checks for jobs by itself. A full mailbox already has a message.
             let _ = worker.cast(WorkerMsg::Wake);
         }

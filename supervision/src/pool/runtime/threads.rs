@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::sync::Mutex;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -53,20 +54,25 @@ impl fmt::Debug for Thread {
 }
 
 /// The threads of all slots of a pool.
-pub(crate) struct Threads(Box<[Thread]>);
+#[derive(Default)]
+pub(crate) struct Threads(Mutex<Vec<Thread>>);
 
 impl Threads {
-    pub(crate) fn new(slots: usize) -> Self {
-        Self(std::iter::repeat_with(Thread::default).take(slots).collect())
-    }
-
+    /// Returns the thread of a slot, which is added if it is new.
     pub(crate) fn of(&self, slot: usize) -> Thread {
-        self.0.get(slot).cloned().unwrap_or_default()
+        let mut threads = self.0.lock();
+        let len = threads.len().max(slot + 1);
+        threads.resize_with(len, Thread::default);
+        threads[slot].clone()
     }
 
     async fn all_freed(&self) {
-        for thread in &self.0 {
+        // Also those of slots that are added meanwhile.
+        let thread = |slot: usize| self.0.lock().get(slot).cloned();
+        let mut slot = 0;
+        while let Some(thread) = thread(slot) {
             thread.freed().await;
+            slot += 1;
         }
     }
 
@@ -76,7 +82,7 @@ impl Threads {
             Some(time) => drop(timeout(time, self.all_freed()).await),
             None => self.all_freed().await,
         }
-        self.0.iter().filter(|thread| !thread.is_free()).count()
+        self.0.lock().iter().filter(|thread| !thread.is_free()).count()
     }
 }
 

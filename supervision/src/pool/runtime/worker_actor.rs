@@ -9,10 +9,11 @@ use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::time::{sleep, sleep_until};
 
+use super::addresses::WorkerMsg;
 use super::attempt::RunningAttempt;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::recycling::{Lifetime, Recycling};
-use super::shared::{Shared, WorkerMsg};
+use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
 use crate::pool::job::AttemptError;

@@ -65,6 +65,11 @@ impl<I> JobQueues<I> {
         }
     }
 
+    /// Adds the queues of the next slot.
+    pub(crate) fn add_slot(&mut self) {
+        self.slots.push(SlotQueues::default());
+    }
+
     /// Returns the number of queued jobs, delayed ones included.
     pub(crate) const fn len(&self) -> usize {
         self.len

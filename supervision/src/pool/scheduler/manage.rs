@@ -42,6 +42,12 @@ impl<I> Scheduler<I> {
 
 /// Settings and phases.
 impl<I> Scheduler<I> {
+    /// Adds a slot where no worker is due.
+    pub(crate) fn add_slot(&mut self) {
+        self.queues.add_slot();
+        self.slots.add();
+    }
+
     /// Closes the slot of a worker that ended and is not started again, as after a declined start.
     /// Returns the workers to wake.
     pub(crate) fn close_slot(&mut self, slot: usize) -> Vec<usize> {

@@ -3,10 +3,13 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// The greatest number of workers of a pool.
+const MAX_WORKERS: usize = u32::MAX as usize;
+
 /// The number of workers of a pool.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PoolSize {
-    /// A fixed number.
+    /// A fixed number, which only [`resize`](super::PoolHandle::resize) changes.
     Fixed(usize),
     /// As many as the load requires, within these bounds: more when jobs wait, fewer when workers
     /// are idle.
@@ -26,7 +29,15 @@ impl From<RangeInclusive<usize>> for PoolSize {
 }
 
 impl PoolSize {
-    /// Returns the minimum and the maximum.
+    /// Returns the sizes that the pool can be resized to: a fixed number to any.
+    pub(crate) fn limits(&self) -> RangeInclusive<usize> {
+        match self {
+            Self::Fixed(_) => 0..=MAX_WORKERS,
+            Self::Between(_) => self.bounds().0..=self.bounds().1,
+        }
+    }
+
+    /// Returns the minimum and the maximum of the slots at first.
     pub(crate) fn bounds(&self) -> (usize, usize) {
         match self {
             Self::Fixed(workers) => (*workers, *workers),

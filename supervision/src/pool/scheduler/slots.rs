@@ -23,6 +23,10 @@ pub(crate) struct Slot<I> {
 }
 
 impl<I> Slot<I> {
+    const fn new(open: bool) -> Self {
+        Self { last: 0, is_occupied: false, lease: None, idle: false, open, declined: false }
+    }
+
     /// Returns `true` if its worker has started, has not ended, and is due.
     pub(crate) const fn runs(&self) -> bool {
         self.is_occupied && self.open
@@ -41,9 +45,13 @@ pub(crate) struct Slots<I> {
 
 impl<I> Slots<I> {
     pub(crate) fn new(slots: usize) -> Self {
-        let slot =
-            || Slot { last: 0, is_occupied: false, lease: None, idle: false, open: true, declined: false };
+        let slot = || Slot::new(true);
         Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
+    }
+
+    /// Adds a slot where no worker is due.
+    pub(crate) fn add(&mut self) {
+        self.all.push(Slot::new(false));
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,8 @@
 //! and workers under loom.
 
 #[cfg(not(model))]
+mod addresses;
+#[cfg(not(model))]
 mod histogram;
 #[cfg(model)]
 mod loom_queue;
