@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool};
+use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool, RateLimit};
 use support::{
     ScriptedWorker, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet,
     scripted_pool, secs, soon, start, started,
@@ -159,7 +159,8 @@ async fn an_attempt_over_its_time_limit_fails_and_its_worker_continues() {
 async fn no_time_limit_delay_or_deadline_is_too_long() {
     let (pool, journal) = scripted_pool(1);
     let ever = Duration::MAX;
-    let pool = pool.time_limit(ever).handler_deadline(ever).rate(1_000, ever).scaling(ever, ever);
+    let pool =
+        pool.time_limit(ever).handler_deadline(ever).rate(RateLimit::window(1_000, ever)).scaling(ever, ever);
     let running = start((pool.retry_after(Backoff::new(ever, ever)), journal)).await;
     let patient = running.pool.submit(job(1, [Step::Take(ms(10))])).expires_in(ever);
     assert_eq!(outcome_of(now(patient)).await, "done 1");

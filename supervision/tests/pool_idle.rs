@@ -3,7 +3,7 @@
 #[path = "support/pool.rs"]
 mod support;
 
-use perennial_supervision::pool::{PoolSize, Routing};
+use perennial_supervision::pool::{PoolSize, RateLimit, Routing};
 use support::{Running, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -20,7 +20,11 @@ async fn a_day(running: &Running) -> (u64, u64) {
 
 async fn idle(size: impl Into<PoolSize>, routing: Routing) -> Running {
     let (pool, journal) = scripted_pool(size);
-    let pool = pool.routing(routing).rate(1000, secs(1)).scaling(secs(1), secs(10)).time_limit(secs(60));
+    let pool = pool
+        .routing(routing)
+        .rate(RateLimit::window(1000, secs(1)))
+        .scaling(secs(1), secs(10))
+        .time_limit(secs(60));
     start((pool, journal)).await
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize};
+use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize, RateLimit};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
@@ -300,7 +300,7 @@ async fn a_paused_or_rate_limited_pool_does_not_grow() {
     drop(waiting);
     running.close().await;
     let (pool, journal) = scripted_pool(1..=8);
-    let running = start((pool.rate(1, secs(2)).scaling(secs(1), secs(10)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(1, secs(2))).scaling(secs(1), secs(10)), journal)).await;
     let waiting = running.submit_all(0..20);
     running.drained().await;
     assert_eq!(slots(&running), BTreeSet::from([0]));

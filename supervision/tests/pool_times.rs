@@ -4,6 +4,7 @@
 mod support;
 
 use perennial_supervision::Backoff;
+use perennial_supervision::pool::RateLimit;
 use support::{
     Step, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
 };
@@ -55,7 +56,7 @@ async fn a_job_expires_unless_it_starts_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_job_expires_while_delayed_paused_rate_limited_or_routed() {
     let (pool, journal) = scripted_pool(2);
-    let running = start((pool.rate(1, secs(60)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(1, secs(60))), journal)).await;
     assert_eq!(outcome_of(running.submit(quick(0))).await, "done 0");
     let kept = now(running.pool.submit(quick(1)).expires_in(secs(1)));
     let delayed = now(running.pool.submit(quick(2)).delay(secs(2)).expires_in(secs(1)));
@@ -103,7 +104,7 @@ async fn a_retried_job_that_has_expired_does_not_start() {
 #[tokio::test(start_paused = true)]
 async fn the_rate_limits_starts_per_period_retries_included() {
     let (pool, journal) = scripted_pool(4);
-    let running = start((pool.rate(3, secs(1)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(3, secs(1))), journal)).await;
     running.journal.take();
     let before = Instant::now();
     let ill = running.submit(job(0, [Step::Fail, Step::Do]));
@@ -121,7 +122,7 @@ async fn the_rate_limits_starts_per_period_retries_included() {
 #[tokio::test(start_paused = true)]
 async fn an_unused_rate_may_be_used_at_once() {
     let (pool, journal) = scripted_pool(4);
-    let running = start((pool.rate(3, secs(1)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(3, secs(1))), journal)).await;
     sleep(secs(60)).await;
     let before = Instant::now();
     let mut all = running.submit_all(1..=4);
@@ -139,7 +140,7 @@ async fn an_unused_rate_may_be_used_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limited_pool_resumes_after_a_pause() {
     let (pool, journal) = scripted_pool(2);
-    let running = start((pool.rate(1, secs(1)), journal)).await;
+    let running = start((pool.rate(RateLimit::window(1, secs(1))), journal)).await;
     let all = running.submit_all(1..=3);
     quiet().await;
     running.pool.pause();

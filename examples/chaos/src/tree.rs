@@ -15,7 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial::pool::Pool;
+use perennial::pool::{Pool, RateLimit};
 use perennial::prelude::*;
 
 use super::collector::{self, COLLECTOR, Collector};
@@ -129,7 +129,7 @@ fn pool(fault_points: &[Arc<FaultPoint>], scope: &Scope, options: &Options) -> P
         .attempts(if sabotage == Some(Sabotage::LoseWork) { 1 } else { u32::MAX });
     let files = scope.count(PACED_FILES);
     if files < PACED_FILES {
-        pool = pool.rate(jobs_per_period(files, options.duration), PACE);
+        pool = pool.rate(RateLimit::window(jobs_per_period(files, options.duration), PACE));
     }
     match sabotage {
         Some(Sabotage::NoRestart) => pool.intensity(0, SECOND).restart(Restart::Temporary),

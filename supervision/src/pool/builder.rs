@@ -65,6 +65,8 @@ pub struct Pool<W: Work + 'static> {
     is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
+    /// `true` if a rate limit was zero.
+    pub(super) has_zero_rate: bool,
     /// Closes a pool that is dropped without having become part of a tree: no worker will run the
     /// jobs that wait in it.
     close_on_drop: OnDrop,
@@ -254,6 +256,7 @@ impl<W: Work + 'static> Pool<W> {
             threads,
             is_blocking: false,
             has_zero_capacity: false,
+            has_zero_rate: false,
         }
     }
 
@@ -339,6 +342,8 @@ assert!(other.shutdown().await.is_clean());"#
         let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        } else if self.has_zero_rate {
+            manager.error = Some(Box::new(SpecError::ZeroRate { id: self.id }));
         } else if self.recycling.has_zero() {
             manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
         }

@@ -23,7 +23,7 @@
 //! - **At least once**: a job whose worker ended may have run completely, partly or not at all. A
 //!   job that must not start twice is submitted with [`at_most_once`](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may run, unless the pool is paused or limited
-//!   by a rate.
+//!   by a [rate](RateLimit). A kind of jobs that is limited by its own rate holds back no other.
 //! - **FIFO within a priority**: jobs of equal priority start in submission order. Jobs of one
 //!   [key](Submission::key) run on one worker, one after the other.
 //! - **Fair admission**: submitters that wait for room are admitted in arrival order, before any
@@ -81,6 +81,7 @@ mod job;
 mod job_context;
 mod job_id;
 mod job_status;
+mod rates;
 mod resize;
 mod runtime;
 mod scheduler;
@@ -98,7 +99,7 @@ pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRe
 pub use job_context::JobContext;
 pub use job_status::JobStatus;
 pub use runtime::Routing;
-pub use scheduler::PoolSize;
+pub use scheduler::{PoolSize, RateLimit};
 pub use stats::PoolStats;
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};

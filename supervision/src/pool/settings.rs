@@ -6,7 +6,7 @@ use perennial_actors::Capacity;
 
 use super::builder::Pool;
 use super::runtime::Routing;
-use super::scheduler::{Rate, Retention};
+use super::scheduler::Retention;
 use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
@@ -26,14 +26,6 @@ impl<W: Work + 'static> Pool<W> {
                 Capacity::Unbounded => usize::MAX,
             });
         });
-        self
-    }
-
-    /// Limits the start of jobs to `jobs` (at least 1) in any `period`.
-    ///
-    #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
-    pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared.lock_state().scheduler.set_rate(Rate::new(jobs, period));
         self
     }
 

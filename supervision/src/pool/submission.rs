@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::job::{JobHandle, JobId};
 use super::runtime::{AdmitError, JobOptions, NewJob, ResultSink, Shared, Submit};
+use super::scheduler::RateKey;
 use super::worker::Work;
 use crate::policy::Backoff;
 
@@ -187,9 +188,20 @@ assert_eq!(job.await?, 49);")]
 let (first, second) = (squares.submit(1).key(&"a").await?, squares.submit(2).key(&"a").await?);
 assert_eq!((first.await?, second.await?), (1, 4));"#)]
     pub fn key(mut self, key: &impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        self.options().key = Some(hasher.finish());
+        self.options().key = Some(hash(key));
+        self
+    }
+
+    /// Sets the kind of the job for the rate limits of
+    /// [`Pool::rate_per_key`](super::Pool::rate_per_key) and
+    /// [`Pool::rate_for`](super::Pool::rate_for), for example the host that it calls. Jobs of a
+    /// kind that has used up its limit wait, and hold back no job of another kind. A job without a
+    /// kind is limited only by [`Pool::rate`](super::Pool::rate).
+    ///
+    #[doc = pool_example!(r#"let job = squares.submit(7).rate_key(&"example.org").await?;
+assert_eq!(job.await?, 49);"#)]
+    pub fn rate_key(mut self, key: &impl Hash) -> Self {
+        self.options().rate_key = Some(rate_key_of(key));
         self
     }
 
@@ -323,6 +335,17 @@ impl<W: Work + 'static> fmt::Debug for Submission<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submission").field("options", &self.new_job.options).finish_non_exhaustive()
     }
+}
+
+fn hash(key: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Returns the kind of the jobs with this key.
+pub(super) fn rate_key_of(key: &impl Hash) -> RateKey {
+    RateKey::new(hash(key)).unwrap_or(RateKey::MIN)
 }
 
 /// The future that submits a job when there is room, and resolves with its handle.

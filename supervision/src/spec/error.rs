@@ -33,6 +33,12 @@ pub enum SpecError {
         /// The child, or the pool.
         id: Arc<str>,
     },
+    /// A rate limit of a pool has zero jobs, a period of zero, or a burst of zero.
+    #[error("pool {id:?} has a rate limit with zero jobs, a period of zero, or a burst of zero")]
+    ZeroRate {
+        /// The pool.
+        id: Arc<str>,
+    },
     /// The workers of a pool are renewed after zero jobs or at an age of zero.
     #[error("the workers of pool {id:?} are renewed after no job or at an age of zero")]
     ZeroLifetime {

@@ -1,6 +1,7 @@
 //! Inspecting a supervisor and managing its children: OTP's management API.
 
 use std::fmt;
+use std::sync::Arc;
 
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
@@ -93,6 +94,11 @@ impl<G: ChildGroup> SupervisorHandle<G> {
     /// Adds to the number of jobs that pools in the tree of this supervisor have dropped.
     pub(crate) fn count_dropped_jobs(&self, jobs: usize) {
         self.node.drop_counters().add_jobs(jobs as u64);
+    }
+
+    /// Returns the id of the supervisor.
+    pub(crate) fn id(&self) -> &Arc<str> {
+        self.node.id()
     }
 
     /// Returns a handle that does not keep the supervisor alive.

@@ -86,7 +86,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         let resolved = options.as_deref().unwrap_or(&defaults);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
         let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
-        let placement = Placement { priority: resolved.priority, target, expires };
+        let (priority, rate_key) = (resolved.priority, resolved.rate_key);
+        let placement = Placement { priority, target, expires, rate_key };
         let number = self.pool.submit_buffer.lock().next_number();
         let job = Arc::new(JobState::new(JobId(number), job, options, sink));
         let since = self.pool.is_timed(number).then(|| self.now());

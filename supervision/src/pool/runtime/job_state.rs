@@ -12,6 +12,7 @@ use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobId};
 use crate::pool::job_status::JobStatus;
+use crate::pool::scheduler::RateKey;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
 
@@ -28,6 +29,8 @@ pub(crate) struct JobOptions {
     pub(crate) delay: Option<Duration>,
     /// The hash of its key.
     pub(crate) key: Option<u64>,
+    /// The kind of the job, for its rate limit.
+    pub(crate) rate_key: Option<RateKey>,
     /// The slot of the only worker that may run it.
     pub(crate) slot: Option<usize>,
 }

@@ -156,6 +156,9 @@ impl<W: Work + 'static> Queue<'_, W> {
             self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
         self.drop_expired(expired);
+        if self.state.scheduler.has_held_kind() {
+            self.schedule_tick();
+        }
         let Next::Job(task, waiting_since) = next else { return None };
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();

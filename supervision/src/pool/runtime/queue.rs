@@ -77,7 +77,7 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Changes the scheduler, and wakes the workers that `change` returns.
-    pub(crate) fn reschedule(&self, change: impl FnOnce(&mut Jobs<W>) -> Vec<usize>) {
+    pub(crate) fn reschedule<I: IntoIterator<Item = usize>>(&self, change: impl FnOnce(&mut Jobs<W>) -> I) {
         self.with_queue(|queue| queue.reschedule(change));
     }
 

@@ -3,20 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::priority_queue::{PriorityQueue, QueuedJob, Rank};
-
-/// The queue in which a job waits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum QueueId {
-    /// For any worker.
-    Shared,
-    /// For the worker in this slot, because of a key or a pin.
-    Keyed(usize),
-    /// For the worker in this slot, because routing chose it.
-    Routed(usize),
-    /// For every worker except the one in this slot.
-    Except(usize),
-}
+use super::key_rates::RateKey;
+use super::kind_queues::KindQueues;
+use super::priority_queue::{PriorityQueue, QueueId, QueuedJob, Rank};
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +32,8 @@ pub(crate) struct JobQueues<I> {
     slots: Vec<SlotQueues<I>>,
     /// The slots with a job in their `except` queue.
     excepted: BTreeSet<usize>,
+    /// The jobs that have a kind, for any or some workers.
+    pub(crate) kinds: KindQueues<I>,
     /// Delayed jobs, by due time and number.
     delayed: BTreeMap<(Duration, u64), QueuedJob<I>>,
     /// The due time of each delayed job, by number.
@@ -58,6 +49,7 @@ impl<I> JobQueues<I> {
             shared: PriorityQueue::default(),
             slots: std::iter::repeat_with(SlotQueues::default).take(slots).collect(),
             excepted: BTreeSet::new(),
+            kinds: KindQueues::default(),
             delayed: BTreeMap::new(),
             due: BTreeMap::new(),
             expiring: BTreeSet::new(),
@@ -80,27 +72,43 @@ impl<I> JobQueues<I> {
         self.len - self.delayed.len()
     }
 
+    /// Returns the number of queued jobs that are neither delayed nor held by the rate of their
+    /// kind.
+    pub(crate) fn startable(&self) -> usize {
+        self.ready() - self.kinds.held_jobs()
+    }
+
     /// Returns the number of jobs that only this worker may run.
     pub(crate) fn reserved_for(&self, slot: usize) -> usize {
+        let of_kinds = || self.kinds.len_of(QueueId::Keyed(slot)) + self.kinds.len_of(QueueId::Routed(slot));
+        self.reserved_without_kind(slot) + if self.kinds.is_empty() { 0 } else { of_kinds() }
+    }
+
+    fn reserved_without_kind(&self, slot: usize) -> usize {
         self.slots.get(slot).map_or(0, |own| own[KEYED].len() + own[ROUTED].len())
     }
 
-    /// Returns `true` if there is a job that a worker may not run because it failed it.
-    pub(crate) fn has_excepted(&self) -> bool {
-        !self.excepted.is_empty()
+    /// Returns `true` if there may be a job that a worker may not run, because it failed it, or
+    /// because its kind may be exhausted before that worker looks for it.
+    pub(crate) fn has_restricted(&self) -> bool {
+        !self.excepted.is_empty() || !self.kinds.is_empty()
     }
 
     /// Returns `true` if there is a job that this worker may run. A worker that `is_alone` may also
     /// run the jobs that it failed.
     pub(crate) fn has_job_for(&self, slot: usize, is_alone: bool) -> bool {
         !self.shared.is_empty()
-            || self.reserved_for(slot) > 0
+            || self.reserved_without_kind(slot) > 0
             || self.excepted.iter().any(|except| is_alone || *except != slot)
+            || self.kinds.first_for(slot, is_alone).is_some()
     }
 
     /// Adds a job to a queue.
     pub(crate) fn push(&mut self, job: QueuedJob<I>, queue: QueueId) {
         self.track(&job);
+        if let Some(key) = job.placement.rate_key {
+            return self.kinds.push(key, job, queue);
+        }
         if let QueueId::Except(slot) = queue {
             self.excepted.insert(slot);
         }
@@ -126,22 +134,51 @@ impl<I> JobQueues<I> {
         self.shared.append(jobs);
     }
 
-    /// Returns `true` if a queued job is delayed or expires.
+    /// Returns `true` if a queued job is delayed, expires, or has a kind.
     pub(crate) fn is_timed(&self) -> bool {
-        !self.delayed.is_empty() || !self.expiring.is_empty()
+        !self.delayed.is_empty() || !self.expiring.is_empty() || !self.kinds.is_empty()
     }
 
     /// Removes and returns the first of all jobs that this worker may run.
     pub(crate) fn pop(&mut self, slot: usize, is_alone: bool) -> Option<(QueuedJob<I>, QueueId)> {
-        let queue = self.first_for(slot, is_alone)?;
+        let first = self.first_for(slot, is_alone);
+        if let Some((rank, queue, _)) = self.first_kind(slot, is_alone, first.map(|(_, rank)| rank)) {
+            let job = self.kinds.remove(rank.1)?;
+            self.untrack(&job);
+            return Some((job, queue));
+        }
+        let (queue, _) = first?;
         let job = self.queue(queue).pop()?;
         self.untrack(&job);
         self.forget_if_empty(queue);
         Some((job, queue))
     }
 
-    /// Returns the queue whose first job is the first of all that this worker may run.
-    fn first_for(&self, slot: usize, is_alone: bool) -> Option<QueueId> {
+    /// Returns the kind of the first of all jobs that this worker may run, if it has one.
+    pub(crate) fn kind_of_first(&self, slot: usize, is_alone: bool) -> Option<RateKey> {
+        if self.kinds.is_empty() {
+            return None;
+        }
+        let first = self.first_for(slot, is_alone);
+        Some(self.first_kind(slot, is_alone, first.map(|(_, rank)| rank))?.2)
+    }
+
+    /// Returns the first job with a kind that this worker may run, if it precedes this rank.
+    fn first_kind(
+        &self,
+        slot: usize,
+        is_alone: bool,
+        other: Option<Rank>,
+    ) -> Option<(Rank, QueueId, RateKey)> {
+        if self.kinds.is_empty() {
+            return None;
+        }
+        self.kinds.first_for(slot, is_alone).filter(|(rank, ..)| other.is_none_or(|other| *rank < other))
+    }
+
+    /// Returns the queue whose first job is the first of all without a kind that this worker may
+    /// run, and the rank of that job.
+    fn first_for(&self, slot: usize, is_alone: bool) -> Option<(QueueId, Rank)> {
         let own = self.slots.get(slot)?;
         let mut first = (QueueId::Shared, self.shared.first());
         let mut consider = |queue, rank: Option<Rank>| {
@@ -154,7 +191,7 @@ impl<I> JobQueues<I> {
         for except in self.excepted.iter().filter(|except| is_alone || **except != slot) {
             consider(QueueId::Except(*except), self.slots[*except][EXCEPT].first());
         }
-        first.1.map(|_| first.0)
+        Some((first.0, first.1?))
     }
 
     fn forget_if_empty(&mut self, queue: QueueId) {
@@ -167,7 +204,8 @@ impl<I> JobQueues<I> {
 
     /// Removes the jobs of a queue.
     pub(crate) fn take(&mut self, queue: QueueId) -> Vec<QueuedJob<I>> {
-        let jobs: Vec<_> = self.queue(queue).drain().collect();
+        let mut jobs: Vec<_> = self.queue(queue).drain().collect();
+        jobs.extend(self.kinds.take(queue));
         jobs.iter().for_each(|job| self.untrack(job));
         jobs
     }
@@ -206,7 +244,8 @@ impl<I> JobQueues<I> {
             return Some((&self.delayed.get(&(*due, number))?.item, Place::Delayed));
         }
         let mut queues = std::iter::once(&self.shared).chain(self.slots.iter().flatten());
-        Some((&queues.find_map(|queue| queue.get(number))?.item, Place::Queued))
+        let job = queues.find_map(|queue| queue.get(number)).or_else(|| self.kinds.get(number));
+        Some((&job?.item, Place::Queued))
     }
 
     /// Removes a job from any place.
@@ -220,7 +259,7 @@ impl<I> JobQueues<I> {
     }
 
     fn cancel_ready(&mut self, number: u64) -> Option<QueuedJob<I>> {
-        if let Some(job) = self.shared.cancel(number) {
+        if let Some(job) = self.shared.cancel(number).or_else(|| self.kinds.remove(number)) {
             return Some(job);
         }
         for slot in 0..self.slots.len() {
@@ -238,6 +277,7 @@ impl<I> JobQueues<I> {
     pub(crate) fn clear(&mut self) -> Vec<I> {
         let queues = self.slots.iter_mut().flatten().chain([&mut self.shared]);
         let mut all: Vec<QueuedJob<I>> = queues.flat_map(PriorityQueue::drain).collect();
+        all.extend(self.kinds.drain());
         all.extend(std::mem::take(&mut self.delayed).into_values());
         self.due.clear();
         self.excepted.clear();
@@ -248,7 +288,8 @@ impl<I> JobQueues<I> {
 
     /// Returns since when the oldest job has waited for a worker.
     pub(crate) fn oldest(&self) -> Option<Duration> {
-        self.slots.iter().flatten().chain([&self.shared]).filter_map(PriorityQueue::oldest).min()
+        let queues = self.slots.iter().flatten().chain([&self.shared]);
+        queues.filter_map(PriorityQueue::oldest).chain(self.kinds.oldest()).min()
     }
 
     fn track(&mut self, job: &QueuedJob<I>) {

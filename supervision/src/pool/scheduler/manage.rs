@@ -1,8 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
-use super::job_queues::QueueId;
-use super::rate::Rate;
+use super::priority_queue::QueueId;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
 
@@ -87,10 +86,6 @@ impl<I> Scheduler<I> {
 
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-    }
-
-    pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.rate = Some(rate);
     }
 
     pub(crate) fn advance_to(&mut self, phase: Phase) {

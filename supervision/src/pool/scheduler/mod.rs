@@ -8,7 +8,8 @@
 //! 1. A job is in exactly one place: queued, delayed, or leased to one worker.
 //! 2. A lease belongs to a slot and an incarnation. Calls of an old incarnation have no effect.
 //! 3. A worker that finds no job is idle, and is woken for the next job that it may run. So no job
-//!    waits beside an idle worker, unless the pool is paused or limited by its rate.
+//!    waits beside an idle worker, unless the pool is paused or limited by its rate, or the job by
+//!    the rate of its kind.
 //! 4. Jobs are leased by priority, then by number. A retried job keeps its number, so it precedes
 //!    the jobs that were submitted after it.
 //! 5. An expired job is never leased, and is removed as soon as it has expired.
@@ -20,11 +21,17 @@
 //! 8. A job that failed on one worker is retried on another, as long as another worker runs. A job
 //!    with a key stays with its worker.
 //! 9. A pinned job waits for its worker while that worker is due, and is dropped after that.
+//! 10. A job whose kind has used up its rate is *held*. No worker finds it, so it holds back no job
+//!     of another kind.
 
 mod job_queues;
+mod key_rates;
+mod kind_queues;
 mod manage;
 mod priority_queue;
 mod rate;
+mod rate_limit;
+mod rates;
 mod retention;
 mod scale;
 mod slots;
@@ -33,8 +40,9 @@ mod state;
 mod tests;
 
 pub(crate) use job_queues::Place;
+pub(crate) use key_rates::RateKey;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
-pub(crate) use rate::Rate;
+pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::time::Duration;
 
+use super::key_rates::RateKey;
+
 /// The workers that may run a job.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Target {
@@ -21,6 +23,19 @@ pub(crate) enum Target {
     Except(usize),
 }
 
+/// The queue in which a job waits.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum QueueId {
+    /// For any worker.
+    Shared,
+    /// For the worker in this slot, because of a key or a pin.
+    Keyed(usize),
+    /// For the worker in this slot, because routing chose it.
+    Routed(usize),
+    /// For every worker except the one in this slot. The last variant: these queues are a range.
+    Except(usize),
+}
+
 /// The placement of a job in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Placement {
@@ -30,6 +45,8 @@ pub(crate) struct Placement {
     pub(crate) target: Target,
     /// The time after which the job may not start.
     pub(crate) expires: Option<Duration>,
+    /// The kind of the job, if it has one, for its rate limit.
+    pub(crate) rate_key: Option<RateKey>,
 }
 
 /// A queued job.
@@ -41,6 +58,13 @@ pub(crate) struct QueuedJob<I> {
     pub(crate) placement: Placement,
     /// Since when the job has waited, if that is measured.
     pub(crate) since: Option<Duration>,
+}
+
+impl<I> QueuedJob<I> {
+    /// Returns the rank of the job.
+    pub(crate) const fn rank(&self) -> Rank {
+        (Reverse(self.placement.priority), self.number)
+    }
 }
 
 /// The rank of a job in the queue: the least rank is first.
@@ -82,7 +106,7 @@ impl<I> PriorityQueue<I> {
         if job.placement.priority == 0 && is_last {
             self.plain.push_back(job);
         } else {
-            self.sorted.insert((Reverse(job.placement.priority), job.number), job);
+            self.sorted.insert(job.rank(), job);
         }
     }
 
@@ -128,7 +152,7 @@ impl<I> PriorityQueue<I> {
         if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {
             return self.plain.get(place);
         }
-        self.priorities().find_map(|priority| self.sorted.get(&(priority, number)))
+        priorities(&self.sorted).find_map(|priority| self.sorted.get(&(priority, number)))
     }
 
     /// Removes a job.
@@ -136,8 +160,9 @@ impl<I> PriorityQueue<I> {
         if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {
             return self.take_plain(place);
         }
-        let rank =
-            self.priorities().map(|priority| (priority, number)).find(|rank| self.sorted.contains_key(rank));
+        let rank = priorities(&self.sorted)
+            .map(|priority| (priority, number))
+            .find(|rank| self.sorted.contains_key(rank));
         self.sorted.remove(&rank?)
     }
 
@@ -157,20 +182,21 @@ impl<I> PriorityQueue<I> {
         }
     }
 
-    /// Returns the priorities of the sorted jobs, the highest first.
-    fn priorities(&self) -> impl Iterator<Item = Reverse<u8>> + '_ {
-        let mut after = Bound::Unbounded;
-        std::iter::from_fn(move || {
-            let (&(priority, _), _) = self.sorted.range((after, Bound::Unbounded)).next()?;
-            after = Bound::Excluded((priority, u64::MAX));
-            Some(priority)
-        })
-    }
-
     /// Returns since when the oldest of the first jobs of each priority has waited.
     pub(crate) fn oldest(&self) -> Option<Duration> {
-        let sorted = self.priorities().filter_map(|priority| self.sorted.range((priority, 0)..).next());
+        let sorted =
+            priorities(&self.sorted).filter_map(|priority| self.sorted.range((priority, 0)..).next());
         let firsts = sorted.map(|(_, job)| job).chain(self.plain.front());
         firsts.filter_map(|job| job.since).min()
     }
+}
+
+/// Returns the priorities of these entries, the highest first.
+pub(crate) fn priorities<T>(entries: &BTreeMap<Rank, T>) -> impl Iterator<Item = Reverse<u8>> + '_ {
+    let mut after = Bound::Unbounded;
+    std::iter::from_fn(move || {
+        let (&(priority, _), _) = entries.range((after, Bound::Unbounded)).next()?;
+        after = Bound::Excluded((priority, u64::MAX));
+        Some(priority)
+    })
 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, Place, QueueId};
-use super::priority_queue::{QueuedJob, Target};
+use super::job_queues::{JobQueues, Place};
+use super::key_rates::KeyRates;
+use super::priority_queue::{QueueId, QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
@@ -49,6 +50,8 @@ pub(crate) struct Scheduler<I> {
     pub(crate) rate: Option<Rate>,
     /// `true` if a worker found a job that the rate did not allow to start.
     pub(crate) rate_limited: bool,
+    /// The rates of the kinds of jobs.
+    pub(crate) key_rates: KeyRates,
 }
 
 impl<I> Scheduler<I> {
@@ -64,6 +67,7 @@ impl<I> Scheduler<I> {
             phase: Phase::Open,
             rate: None,
             rate_limited: false,
+            key_rates: KeyRates::default(),
         }
     }
 
@@ -76,14 +80,9 @@ impl<I> Scheduler<I> {
         self.queues.len()
     }
 
-    /// Returns the number of queued jobs that are not delayed.
-    pub(crate) fn ready(&self) -> usize {
-        self.queues.ready()
-    }
-
     /// Returns the number of jobs that an additional worker could start now.
     pub(crate) fn runnable(&self) -> usize {
-        if self.is_blocked() { 0 } else { self.ready() }
+        if self.is_blocked() { 0 } else { self.queues.startable() }
     }
 
     pub(crate) const fn leased(&self) -> usize {
@@ -197,8 +196,10 @@ impl<I> Scheduler<I> {
             let since = job.since.map(|_| now);
             to_wake.extend(self.enqueue(QueuedJob { since, ..job }));
         }
-        if self.rate_limited && self.is_within_rate(now) {
-            self.rate_limited = false;
+        self.key_rates.remove_unused(now);
+        let is_allowed = self.rate_limited && self.is_within_rate(now);
+        self.rate_limited &= !is_allowed;
+        if self.queues.kinds.release(now) | is_allowed {
             to_wake.extend(self.wake_idle_worker());
         }
         to_wake
@@ -208,7 +209,8 @@ impl<I> Scheduler<I> {
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let rate = self.rate.as_mut().filter(|_| self.rate_limited && !self.paused);
         let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
-        [self.queues.next_deadline(), allowed].into_iter().flatten().min()
+        let released = self.queues.kinds.next_release().filter(|_| !self.paused);
+        [self.queues.next_deadline(), allowed, released].into_iter().flatten().min()
     }
 
     /// Removes all queued jobs.
@@ -263,20 +265,24 @@ impl<I> Scheduler<I> {
             return (Next::Nothing, None);
         }
         self.mark_busy(slot);
+        self.queues.kinds.release(now);
         while self.may_have_one(slot) {
             if !self.is_within_rate(now) {
                 self.rate_limited = true;
                 break;
+            }
+            if self.hold_first_if_exhausted(slot, now) {
+                continue;
             }
             let Some((job, queue)) = self.queues.pop(slot, self.slots.is_alone(slot)) else { break };
             if job.placement.expires.is_some_and(|expires| expires <= now) {
                 expired.push(job.item);
                 continue;
             }
-            let (item, since) = (job.item.clone(), job.since);
+            let (item, since, key) = (job.item.clone(), job.since, job.placement.rate_key);
             self.slots.change(slot, |place| place.lease = Some(job));
             self.leased += 1;
-            self.record_start(now);
+            self.record_start(key, now);
             return (Next::Job(item, since), self.pass_wakeup(queue != QueueId::Shared));
         }
         let to_wake = self.pass_wakeup(false);
@@ -290,21 +296,13 @@ impl<I> Scheduler<I> {
     /// other, whatever each finds. And where some jobs are not for every worker, a worker may leave
     /// a job that only others may run. Returns the worker to wake.
     fn pass_wakeup(&mut self, took_another: bool) -> Option<usize> {
-        let may_be_left = took_another || self.rate.is_some() || self.queues.has_excepted();
+        let may_be_left = took_another || self.rate.is_some() || self.queues.has_restricted();
         if may_be_left { self.wake_idle_worker() } else { None }
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
         let is_free = self.slots.get(slot).is_some_and(|place| place.open && place.lease.is_none());
         is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
-    }
-
-    /// Counts the start of a job for the rate.
-    fn record_start(&mut self, now: Time) {
-        if let Some(rate) = &mut self.rate {
-            rate.record_start(now);
-            self.rate_limited = false;
-        }
     }
 
     /// Ends the lease of this incarnation and returns its job, if it still has one (rule 2).
@@ -353,10 +351,6 @@ impl<I> Scheduler<I> {
         self.slots.get(slot).is_some_and(|slot| slot.is_occupied && slot.last == incarnation)
     }
 
-    fn is_within_rate(&mut self, now: Time) -> bool {
-        self.rate.as_mut().is_none_or(|rate| rate.is_ready(now))
-    }
-
     /// Returns `true` if waking a worker has no effect.
     const fn is_blocked(&self) -> bool {
         self.paused || self.rate_limited
@@ -376,7 +370,7 @@ impl<I> Scheduler<I> {
     }
 
     /// Marks an idle worker busy for which there is a job, and returns it: the worker to wake.
-    fn wake_idle_worker(&mut self) -> Option<usize> {
+    pub(super) fn wake_idle_worker(&mut self) -> Option<usize> {
         if self.is_blocked() || self.phase == Phase::Closed {
             return None;
         }

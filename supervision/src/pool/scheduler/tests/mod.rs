@@ -1,6 +1,9 @@
 //! Tests of the scheduler and its parts.
 
+mod key_rates;
+mod kinds;
 mod model;
+mod ops;
 mod priority_queue;
 mod rate;
 mod retention;

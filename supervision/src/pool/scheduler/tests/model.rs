@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
+use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::slots::fit;
 
 pub(super) fn ms(ms: u64) -> Duration {
@@ -37,7 +38,48 @@ pub(super) struct Job {
     /// The worker that may run it only while no other worker runs.
     pub(super) except: Option<usize>,
     pub(super) expires: Option<u64>,
+    /// The kind, if it has one.
+    pub(super) kind: Option<usize>,
     pub(super) place: Place,
+}
+
+/// The number of kinds of jobs.
+pub(super) const KINDS: usize = 4;
+
+/// The rate limit of a kind of the model: how many jobs in which time, and the burst of a token
+/// bucket, or `None` for a window.
+pub(super) type KindLimit = (u32, u64, Option<u32>);
+
+/// Returns the limit as a setting.
+pub(super) fn setting((jobs, period, burst): KindLimit) -> RateLimit {
+    match burst {
+        Some(burst) => RateLimit::per(jobs, ms(period)).burst(burst),
+        None => RateLimit::window(jobs, ms(period)),
+    }
+}
+
+/// A kind of jobs of the model.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KindState {
+    pub(super) limit: Option<KindLimit>,
+    /// The start times of its jobs since the limit was set.
+    pub(super) begun: Vec<u64>,
+}
+
+impl KindState {
+    /// Returns `true` if a job may start at this time, by the definition of the limits.
+    pub(super) fn allows_start(&self, now: u64) -> bool {
+        match self.limit {
+            None => true,
+            Some((jobs, period, None)) => {
+                self.begun.iter().filter(|at| **at + period > now).count() < jobs as usize
+            }
+            // Since each start: at most the burst and the tokens of that time, this start included.
+            Some((jobs, period, Some(burst))) => self.begun.iter().enumerate().all(|(n, at)| {
+                (self.begun.len() - n + 1) as u64 <= u64::from(burst) + (now - at) * u64::from(jobs) / period
+            }),
+        }
+    }
 }
 
 /// A worker of the model.
@@ -60,6 +102,7 @@ pub(super) struct Model {
     pub(super) rate: Option<(u32, u64)>,
     /// The start times of jobs.
     pub(super) begun: Vec<u64>,
+    pub(super) kinds: [KindState; KINDS],
 }
 
 impl Model {
@@ -72,7 +115,13 @@ impl Model {
             paused: false,
             rate,
             begun: Vec::new(),
+            kinds: Default::default(),
         }
+    }
+
+    /// Returns `true` if the rate of its kind allows the job to start.
+    pub(super) fn is_allowed(&self, job: &Job) -> bool {
+        job.kind.is_none_or(|kind| self.kinds[kind].allows_start(self.now))
     }
 
     pub(super) fn job(&mut self, number: u64) -> &mut Job {
@@ -123,18 +172,21 @@ impl Model {
         self.begun.iter().filter(|at| **at + period > self.now).count() < jobs as usize
     }
 
-    /// Returns the first job that a worker may run.
-    pub(super) fn best_for(&self, slot: usize) -> Option<u64> {
-        if !self.slots[slot].open || self.paused {
-            return None;
-        }
+    /// Returns the queued jobs that a worker may run if the rates of their kinds allow it.
+    pub(super) fn jobs_for(&self, slot: usize) -> impl Iterator<Item = &Job> {
         let is_alone = (0..self.slots.len()).all(|other| other == slot || !self.runs(other));
-        let may = |job: &&Job| {
+        let is_open = self.slots[slot].open && !self.paused;
+        let may = move |job: &&Job| {
             let is_for_it = job.only.is_none_or(|only| only == slot);
-            job.place == Place::Waiting && is_for_it && (is_alone || job.except != Some(slot))
+            is_open && job.place == Place::Waiting && is_for_it && (is_alone || job.except != Some(slot))
         };
         let fresh = |job: &&Job| job.expires.is_none_or(|at| at > self.now);
-        let all = self.jobs.iter().filter(may).filter(fresh);
+        self.jobs.iter().filter(may).filter(fresh)
+    }
+
+    /// Returns the first job that a worker may run.
+    pub(super) fn best_for(&self, slot: usize) -> Option<u64> {
+        let all = self.jobs_for(slot).filter(|job| self.is_allowed(job));
         all.max_by_key(|job| (job.priority, Reverse(job.number))).map(|job| job.number)
     }
 

@@ -124,5 +124,5 @@ fn many_delayed_jobs_can_expire_or_become_due_in_any_order() {
     }
     scheduler.tick(ms(1000), &mut expired);
     scheduler.worker_started(0, 1);
-    assert_eq!(scheduler.ready() as u64, MANY);
+    assert_eq!(scheduler.queues.ready() as u64, MANY);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::model::{job, ms};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
-use crate::pool::scheduler::rate::Rate;
+use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::{Next, Phase, Scheduler};
 
 /// A scheduler with this many idle workers.
@@ -117,7 +117,7 @@ fn a_worker_that_takes_its_own_job_first_passes_its_wakeup_on() {
     let woken = scheduler.enqueue(job(1)).expect("a worker is woken");
     assert_eq!(
         scheduler.enqueue(QueuedJob {
-            placement: Placement { priority: 1, target: Target::Slot(woken), expires: None },
+            placement: Placement { priority: 1, target: Target::Slot(woken), ..Placement::default() },
             ..job(2)
         }),
         None
@@ -221,13 +221,13 @@ fn delayed_jobs_are_queued_when_due_and_use_capacity_before() {
     let mut scheduler: Scheduler<u64> = Scheduler::new(1, 2);
     scheduler.delay(job(1), ms(10));
     scheduler.delay(job(2), ms(5));
-    assert_eq!((scheduler.room() > 0, scheduler.waiting(), scheduler.ready()), (false, 2, 0));
+    assert_eq!((scheduler.room() > 0, scheduler.waiting(), scheduler.queues.ready()), (false, 2, 0));
     scheduler.worker_started(0, 1);
     assert_eq!(lease_next(&mut scheduler, 0), None);
     assert_eq!(scheduler.next_deadline(ms(0)), Some(ms(5)));
     assert_eq!(scheduler.tick(ms(5), &mut Vec::new()), [0]);
     assert_eq!(lease_next(&mut scheduler, 0), Some(2));
-    assert_eq!((scheduler.room() > 0, scheduler.waiting(), scheduler.ready()), (true, 1, 0));
+    assert_eq!((scheduler.room() > 0, scheduler.waiting(), scheduler.queues.ready()), (true, 1, 0));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_paused_scheduler_leases_nothing_and_wakes_all_when_resumed() {
 #[test]
 fn workers_that_wait_for_the_rate_wake_each_other() {
     let mut scheduler = idle_scheduler(3);
-    scheduler.set_rate(Rate::new(1, ms(10)));
+    scheduler.set_rate(Some(RateLimit::window(1, ms(10))));
     for number in 1..=3 {
         scheduler.enqueue(job(number));
     }
@@ -264,7 +264,7 @@ fn workers_that_wait_for_the_rate_wake_each_other() {
 #[test]
 fn a_job_for_one_worker_that_waits_for_the_rate_wakes_that_one() {
     let mut scheduler = idle_scheduler(3);
-    scheduler.set_rate(Rate::new(1, ms(10)));
+    scheduler.set_rate(Some(RateLimit::window(1, ms(10))));
     scheduler.enqueue(job(1));
     assert_eq!(lease_at(&mut scheduler, 0, 0), Some(1));
     scheduler.enqueue(for_slot(2, 1));
@@ -277,7 +277,7 @@ fn a_job_for_one_worker_that_waits_for_the_rate_wakes_that_one() {
 #[test]
 fn a_worker_woken_by_the_rate_that_finds_nothing_wakes_the_next() {
     let mut scheduler = idle_scheduler(2);
-    scheduler.set_rate(Rate::new(1, ms(10)));
+    scheduler.set_rate(Some(RateLimit::window(1, ms(10))));
     scheduler.enqueue(job(1));
     assert_eq!(lease_at(&mut scheduler, 1, 0), Some(1));
     scheduler.release_lease(1, 1);
@@ -294,7 +294,7 @@ fn a_worker_woken_by_the_rate_that_finds_nothing_wakes_the_next() {
 #[test]
 fn a_paused_scheduler_has_no_deadline_for_its_rate() {
     let mut scheduler = idle_scheduler(2);
-    scheduler.set_rate(Rate::new(1, ms(10)));
+    scheduler.set_rate(Some(RateLimit::window(1, ms(10))));
     scheduler.enqueue(job(1));
     scheduler.enqueue(job(2));
     assert_eq!((lease_at(&mut scheduler, 0, 0), lease_at(&mut scheduler, 1, 0)), (Some(1), None));

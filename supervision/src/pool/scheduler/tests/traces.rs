@@ -2,71 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::model::{Job, Model, Place, ms};
+use super::model::{Job, KindState, Model, Place, ms, setting};
+use super::ops::{Op, SLOTS, op};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
-use crate::pool::scheduler::rate::Rate;
-use crate::pool::scheduler::{Next, Scheduler};
+use crate::pool::scheduler::rate_limit::RateLimit;
+use crate::pool::scheduler::{Next, RateKey, Scheduler};
 
-#[derive(Clone, Copy, Debug)]
-enum Op {
-    Submit {
-        priority: u8,
-        target: Target,
-        expires_in: Option<u64>,
-        delay: Option<u64>,
-    },
-    /// A woken worker leases a job; if none was woken, this worker does.
-    Lease(usize),
-    Done(usize),
-    /// An attempt fails and is retried, at once or later.
-    Fail(usize, Option<u64>),
-    /// A worker crashes; its job is retried.
-    Crash(usize),
-    /// The next incarnation starts.
-    Start(usize),
-    /// An ended incarnation calls every function.
-    OldIncarnation(usize),
-    Open(usize, bool),
-    /// The next incarnation declines to start, or a decline of the current one is reported.
-    Decline(usize),
-    Pause(bool),
-    Cancel(u64),
-    Clear,
-    Advance(u64),
-    /// Every woken worker runs.
-    FinishAll,
-}
-
-const SLOTS: usize = 4;
-
-fn op() -> impl Strategy<Value = Op> {
-    let slot = || 0..SLOTS;
-    let target = prop_oneof![
-        6 => Just(Target::Any),
-        2 => slot().prop_map(Target::Slot),
-        2 => (0..6_u64).prop_map(Target::Key),
-        1 => slot().prop_map(Target::Pinned),
-    ];
-    let submit = (0..3_u8, target, prop::option::weighted(0.2, 0..30_u64));
-    let submit = (submit, prop::option::weighted(0.2, 0..20_u64));
-    prop_oneof![
-        6 => submit.prop_map(|((priority, target, expires_in), delay)| {
-            Op::Submit { priority, target, expires_in, delay }
-        }),
-        6 => slot().prop_map(Op::Lease),
-        4 => slot().prop_map(Op::Done),
-        2 => (slot(), prop::option::of(0..20_u64)).prop_map(|(slot, delay)| Op::Fail(slot, delay)),
-        2 => slot().prop_map(Op::Crash),
-        3 => slot().prop_map(Op::Start),
-        1 => slot().prop_map(Op::OldIncarnation),
-        1 => (slot(), any::<bool>()).prop_map(|(slot, open)| Op::Open(slot, open)),
-        1 => slot().prop_map(Op::Decline),
-        1 => prop::bool::weighted(0.3).prop_map(Op::Pause),
-        1 => (0..100_u64).prop_map(Op::Cancel),
-        1 => prop::bool::weighted(0.1).prop_map(|clear| if clear { Op::Clear } else { Op::FinishAll }),
-        3 => (0..15_u64).prop_map(Op::Advance),
-        1 => Just(Op::FinishAll),
-    ]
+/// Returns the rate key of a kind.
+fn key_of(kind: usize) -> RateKey {
+    RateKey::MIN.saturating_add(kind as u64)
 }
 
 /// The scheduler and the model, side by side.
@@ -80,15 +24,20 @@ impl Comparison {
         let mut scheduler = Scheduler::new(SLOTS, usize::MAX);
         (0..SLOTS).for_each(|slot| scheduler.worker_started(slot, 1));
         if let Some((jobs, period)) = rate {
-            scheduler.set_rate(Rate::new(jobs, ms(period)));
+            scheduler.set_rate(Some(RateLimit::window(jobs, ms(period))));
         }
         Self { scheduler, model: Model::new(SLOTS, rate) }
     }
 
     fn apply(&mut self, op: Op) {
         match op {
-            Op::Submit { priority, target, expires_in, delay } => {
-                self.submit(priority, target, expires_in, delay);
+            Op::Submit { priority, target, expires_in, delay, kind } => {
+                self.submit(priority, target, expires_in, delay, kind);
+            }
+            Op::LimitKind(kind, limit) => {
+                self.model.kinds[kind] = KindState { limit, begun: Vec::new() };
+                let woken = self.scheduler.set_rate_for(key_of(kind), limit.map(setting));
+                self.wake(woken);
             }
             Op::Lease(slot) => {
                 let woken = (0..SLOTS).map(|n| (n + slot) % SLOTS).find(|slot| self.may_lease(*slot));
@@ -126,13 +75,21 @@ impl Comparison {
         self.compare();
     }
 
-    fn submit(&mut self, priority: u8, target: Target, expires_in: Option<u64>, delay: Option<u64>) {
+    fn submit(
+        &mut self,
+        priority: u8,
+        target: Target,
+        expires_in: Option<u64>,
+        delay: Option<u64>,
+        kind: Option<usize>,
+    ) {
         let (number, now) = (self.model.jobs.len() as u64, self.model.now);
         let expires = expires_in.map(|time| now + time);
         let (only, except) = (None, None);
-        let job = Job { number, priority, target, only, except, expires, place: Place::Out };
+        let job = Job { number, priority, target, only, except, expires, kind, place: Place::Out };
         self.model.jobs.push(job);
-        let placement = Placement { priority, target, expires: expires.map(ms) };
+        let (expires, rate_key) = (expires.map(ms), kind.map(key_of));
+        let placement = Placement { priority, target, expires, rate_key };
         self.return_job(QueuedJob { item: number, number, placement, since: Some(ms(now)) }, delay);
     }
 
@@ -188,8 +145,13 @@ impl Comparison {
         match next {
             Next::Job(number, _) => {
                 assert_eq!(Some(number), expected, "the worker in {slot} has another");
+                let now = self.model.now;
                 self.model.job(number).place = Place::Leased(slot);
-                self.model.begun.push(self.model.now);
+                if let Some(kind) = self.model.job(number).kind {
+                    assert!(self.model.kinds[kind].allows_start(now), "kind {kind} starts too early");
+                    self.model.kinds[kind].begun.push(now);
+                }
+                self.model.begun.push(now);
             }
             Next::Nothing => assert_eq!(None, expected, "the worker in {slot} has nothing"),
         }
@@ -321,8 +283,12 @@ impl Comparison {
             self.lease(slot);
         }
         let free = |slot: &usize| self.model.slots[*slot].present && self.model.lease_of(*slot).is_none();
-        for slot in (0..SLOTS).filter(free) {
-            let Some(best) = self.model.best_for(slot) else { continue };
+        let free: Vec<usize> = (0..SLOTS).filter(free).collect();
+        for slot in free {
+            let Some(best) = self.model.best_for(slot) else {
+                self.check_deadline_of_kinds(slot);
+                continue;
+            };
             assert!(!self.model.is_within_rate(), "the worker in {slot} is idle beside {best}");
             let (now, (_, period)) = (self.model.now, self.model.rate.expect("there is one"));
             let next = self.scheduler.next_deadline(ms(now)).expect("there is a deadline");
@@ -330,10 +296,19 @@ impl Comparison {
         }
     }
 
+    /// There is a deadline by when the first job for this worker may start that waits for its kind.
+    fn check_deadline_of_kinds(&mut self, slot: usize) {
+        let kinds: Vec<usize> = self.model.jobs_for(slot).filter_map(|job| job.kind).collect();
+        let times = |kind: usize| (self.model.now..).find(|now| self.model.kinds[kind].allows_start(*now));
+        let Some(first) = kinds.into_iter().filter_map(times).min() else { return };
+        let next = self.scheduler.next_deadline(ms(self.model.now));
+        assert!(next.is_some_and(|next| next <= ms(first)), "{next:?} is after {first}");
+    }
+
     fn compare(&mut self) {
         let is_queued = |place| matches!(place, Place::Waiting | Place::Delayed(_));
         assert_eq!(self.scheduler.waiting(), self.model.count(is_queued));
-        assert_eq!(self.scheduler.ready(), self.model.count(|place| place == Place::Waiting));
+        assert_eq!(self.scheduler.queues.ready(), self.model.count(|place| place == Place::Waiting));
         let leased = |place| matches!(place, Place::Leased(_));
         assert_eq!(self.scheduler.leased(), self.model.count(leased));
         assert_eq!(self.scheduler.is_empty(), self.model.count(|place| place != Place::Out) == 0);
@@ -367,7 +342,8 @@ proptest! {
             comparison.apply(Op::FinishAll);
             (0..SLOTS).for_each(|slot| comparison.apply(Op::Done(slot)));
             let next = comparison.scheduler.next_deadline(ms(comparison.model.now));
-            let wait = next.map_or(0, |next| next.as_millis() as u64).saturating_sub(comparison.model.now);
+            let next = next.map_or(0, |next| next.as_nanos().div_ceil(1_000_000) as u64);
+            let wait = next.saturating_sub(comparison.model.now);
             comparison.apply(Op::Advance(wait));
         }
     }
