@@ -142,7 +142,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     }
     // The first is interrupted at its await. The others run in the order of submission.
     assert!(stuck.cancel());
-    assert!(matches!(stuck.await, Err(JobError::Cancelled)));
+    assert!(matches!(stuck.await, Err(JobError::Cancelled(_))));
     assert_eq!(
         others.join_all().await.into_iter().map(Result::ok).collect::<Vec<_>>(),
         [Some(1), Some(2), Some(3)]

@@ -28,6 +28,7 @@
 //! | | error | the closure before the stop failed: the tree stops | `reason` |
 //! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
+//! | | error | the closure of `retry_if` failed: the job is not retried | `reason` |
 //!
 //! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid),
 //! `actor` (its path), `pid` and `incarnation`. The fields of an actor are the last three. A reason
@@ -174,6 +175,13 @@ pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send 
     system.log_later(Level::WARN, move || {
         let error = format!("{error:#}");
         line!(WARN, POOL, %error, "pool was not resized: it is tried again");
+    });
+}
+
+/// Logs that the closure that decides on the retry of a job panicked.
+pub(crate) fn retry_closure_failed(system: &System, reason: ExitReason) {
+    system.log_later(Level::ERROR, move || {
+        line!(ERROR, POOL, reason = %format_args!("{reason:#}"), "the closure of `retry_if` failed: the job is not retried");
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, ProcessState, Reply, System};
-use perennial_supervision::pool::{JobError, SubmitError};
+use perennial_supervision::pool::{Failures, JobError, SubmitError};
 use perennial_supervision::{
     Child, ChildError, ChildNotStarted, StartChildErrorKind, StartError, Supervised, Supervisor,
 };
@@ -146,5 +146,6 @@ async fn errors_and_the_report_of_a_shutdown_can_be_compared() {
     let failed = || StartError::Failed(ExitReason::failed("no disk"));
     assert_eq!(failed(), failed());
     assert_ne!(failed(), StartError::Failed(ExitReason::failed("no room")));
-    assert_ne!(JobError::<&str>::Cancelled, JobError::Expired);
+    let none = Failures::<&str>::default();
+    assert_ne!(JobError::Cancelled(none.clone()), JobError::Expired(none));
 }

@@ -1,10 +1,12 @@
 //! One event in a tree is one line at info level and above, outside the spans of ractor.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, System};
+use perennial_supervision::pool::Pool;
 use perennial_supervision::{Child, Restart, Supervisor};
 use tracing::Level;
 
@@ -180,4 +182,20 @@ async fn spans_of_ractor_are_neither_around_handlers_of_children_nor_around_line
     assert!(!lines.is_empty() && lines.iter().all(|line| line.is_root), "{lines:#?}");
     assert!(spans_made() > 0, "ractor makes spans, and they are listened to");
     assert_eq!((spans.load(Ordering::Relaxed), task_spans.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_of_a_pool_that_panics_as_it_decides_on_a_retry_is_one_line() {
+    listen();
+    let pool = Pool::from_fn("pool", 1, |(): &()| ready(Err::<(), _>("no luck")));
+    let pool = pool.retry_if(|error| -> bool { panic!("what is {error}?") });
+    let (jobs, system) = (pool.handle(), System::new());
+    let app = pool.start(&system).await.expect("it starts");
+    assert!(jobs.submit(()).await.expect("it is open").await.is_err());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let lines: Vec<Line> = take().into_iter().filter(|line| line.level <= Level::INFO).collect();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((line.level, line.target, line.is_root), (Level::ERROR, "perennial::pool", true));
+    assert!(line.text.contains("reason=panicked: what is no luck?"), "{}", line.text);
+    assert!(app.shutdown().await.is_clean());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool, RateLimit};
+use perennial_supervision::pool::{AttemptError, DeadJob, Failures, JobError, Pool, RateLimit};
 use support::{
     ScriptedWorker, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet,
     scripted_pool, secs, soon, start, started,
@@ -62,12 +62,12 @@ async fn attempts_are_set_for_a_pool_or_a_job_and_are_at_least_one() {
 #[tokio::test(start_paused = true)]
 async fn a_job_without_attempts_left_is_a_dead_job_with_all_its_failures() {
     let running = started(1).await;
-    let ill = running.submit(job(7, [Step::Fail, Step::Panic, Step::Hang]));
+    let ill = running.submit(job(7, [Step::Panic, Step::Fail, Step::Panic, Step::Hang]));
     let id = ill.id();
     quiet().await;
     running.kill(0).await;
     let outcome = soon(ill).await;
-    assert_eq!(describe(&outcome), "no luck, panicked, killed");
+    assert_eq!(describe(&outcome), "panicked, no luck, panicked, killed");
     assert!(format!("{outcome:?}").contains("a bug"), "{outcome:?}");
     let dead: Vec<Dead> = running.pool.drain_dead_jobs();
     assert_eq!((dead.len(), dead[0].id, dead[0].job.number), (1, id, 7));
@@ -256,17 +256,32 @@ async fn job_errors_display_the_cause() {
     let running = started(1).await;
     let ill = soon(running.submit(job(1, [Step::Fail, Step::Panic, Step::Fail]))).await;
     let ill = ill.expect_err("it fails");
-    assert_eq!(ill.to_string(), "the job failed (3 attempts), last failure: no luck");
+    assert_eq!(ill.to_string(), "the job failed (4 attempts), last failure: no luck");
     let JobError::Failed(failures) = ill else { panic!("it failed") };
     assert!(failures[1].to_string().starts_with("the worker ended: panicked: a bug"), "{}", failures[1]);
     assert_eq!(AttemptError::<&str>::TimedOut.to_string(), "the attempt timed out");
-    let others: [JobError<&str>; 3] = [JobError::Expired, JobError::Cancelled, JobError::Dropped];
+    let others = |of: &Failures<&'static str>| {
+        let ends =
+            [JobError::Expired(of.clone()), JobError::Cancelled(of.clone()), JobError::Dropped(of.clone())];
+        ends.map(|end| {
+            assert_eq!(end.failures(), of);
+            end.to_string()
+        })
+    };
     assert_eq!(
-        others.map(|error| error.to_string()),
+        others(&Failures::default()),
         [
             "the job expired before its first attempt",
             "the job was cancelled",
             "the pool dropped the job before it completed"
+        ]
+    );
+    assert_eq!(
+        others(&failures),
+        [
+            "the job expired after it failed (4 attempts), last failure: no luck",
+            "the job was cancelled after it failed (4 attempts), last failure: no luck",
+            "the pool dropped the job after it failed (4 attempts), last failure: no luck"
         ]
     );
     running.close().await;

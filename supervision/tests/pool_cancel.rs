@@ -77,7 +77,7 @@ async fn a_job_cancelled_before_its_retry_does_not_start() {
     let ill = now(ill);
     quiet().await;
     assert!(ill.cancel());
-    assert_eq!(outcome_of(ill).await, "cancelled");
+    assert_eq!(outcome_of(ill).await, "cancelled after no luck");
     running.drained().await;
     tokio::time::sleep(secs(9)).await;
     assert_eq!(running.journal.jobs(), [1]);

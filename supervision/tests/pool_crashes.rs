@@ -160,7 +160,7 @@ async fn workers_that_fail_to_start_end_their_pool() {
     let job_handle = running.submit(job(1, [Step::Panic, Step::Hang]));
     let reason = soon(running.app.join()).await;
     assert!(reason.to_string().contains("restart intensity"), "{reason}");
-    assert_eq!(outcome_of(job_handle).await, "dropped");
+    assert_eq!(outcome_of(job_handle).await, "dropped after panicked");
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn as_many_starts_may_fail_as_the_intensity_says() {
         let (pool, journal) = scripted_pool_starting_if(1, |at| !(2..=6).contains(&at.pid.incarnation()));
         let running = start((pool.intensity(tolerated, secs(1)), journal)).await;
         let outcome = outcome_of(running.submit(job(1, [Step::Panic, Step::Do]))).await;
-        assert_eq!(outcome, if is_done { "done 1" } else { "dropped" });
+        assert_eq!(outcome, if is_done { "done 1" } else { "dropped after panicked" });
     }
 }
 

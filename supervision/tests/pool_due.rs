@@ -128,7 +128,7 @@ async fn a_stop_that_finishes_drops_jobs_that_no_worker_is_there_for() {
         let report = soon(handle.stop(PoolShutdown::Drain)).await;
         assert_eq!(report.dropped, 2);
         for job in jobs {
-            assert!(matches!(soon(job).await, Err(JobError::Dropped)));
+            assert!(matches!(soon(job).await, Err(JobError::Dropped(_))));
         }
         assert!(app.shutdown().await.is_clean());
     }

@@ -21,9 +21,9 @@ fn worker(running: &Running, slot: &str) -> Pid {
 fn of(received: &[JobEvent], job: JobId) -> Vec<String> {
     let line = |event: &JobEvent| match event {
         JobEvent::Started { id, .. } => (*id, "Started".to_owned()),
+        JobEvent::Retried { id, cause } => (*id, format!("Retried after {cause:?}")),
         JobEvent::Submitted(id)
         | JobEvent::Done(id)
-        | JobEvent::Retried(id)
         | JobEvent::Dead(id)
         | JobEvent::Expired(id)
         | JobEvent::Cancelled(id)
@@ -75,14 +75,15 @@ async fn each_job_has_exactly_one_final_event() {
     let waiting = running.submit(quick(7));
     running.pool.stop(PoolShutdown::Abort).await;
     let received = events(&mut received);
-    let again = ["Started", "Retried"];
+    let after_error = ["Started", "Retried after Error"];
+    let after_crash = ["Started", "Retried after LostWorker"];
     assert_eq!(
         of(&received, ill.id()),
-        [vec!["Submitted"], again.to_vec(), again.to_vec(), vec!["Started", "Done"]].concat()
+        [vec!["Submitted"], after_error.to_vec(), after_crash.to_vec(), vec!["Started", "Done"]].concat()
     );
     assert_eq!(
         of(&received, dead.id()),
-        [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat()
+        [vec!["Submitted"], after_error.to_vec(), vec!["Started", "Dead"]].concat()
     );
     assert_eq!(of(&received, busy.id()), ["Submitted", "Started", "Dropped"]);
     assert_eq!(of(&received, late.id()), ["Submitted", "Expired"]);

@@ -135,7 +135,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
     }
     let report = app.shutdown().await;
     assert_eq!((report.dropped_jobs, report.dropped_messages, report.unstopped.len()), (6, 0, 0), "{report}");
-    assert!(matches!(waiting.await, Err(JobError::Dropped)));
+    assert!(matches!(waiting.await, Err(JobError::Dropped(_))));
     let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);
 }
@@ -327,10 +327,10 @@ fn an_abandoned_worker_that_drops_its_job_later_blocks_no_supervisor() {
             let _ = blocked.lock().expect("it does not panic").recv();
             async { Ok::<(), ()>(()) }
         });
-        let pool = pool.attempts(1).max_dead_jobs(0).abandon_after(Duration::from_millis(1));
+        let pool = pool.max_dead_jobs(0).abandon_after(Duration::from_millis(1));
         let (jobs, app) = start(pool.shutdown(Shutdown::BrutalKill)).await;
         let (slow, gate) = Slow::new();
-        jobs.submit(Mutex::new(slow)).detach().await.expect("it is open");
+        jobs.submit(Mutex::new(slow)).at_most_once().detach().await.expect("it is open");
         while jobs.stats().running == 0 {
             tokio::task::yield_now().await;
         }

@@ -117,7 +117,7 @@ fn an_abort_does_not_wait_for_workers_that_never_await() {
         let report = running.pool.stop(PoolShutdown::Abort).await;
         assert_eq!((report.completed, report.dropped), (0, 3));
         for job_handle in stuck.into_iter().chain([waiting]) {
-            assert!(matches!(job_handle.await, Err(JobError::Dropped)));
+            assert!(matches!(job_handle.await, Err(JobError::Dropped(_))));
         }
         assert_eq!(running.pool.stats().running, 0);
     });
@@ -138,7 +138,7 @@ fn an_abort_ends_the_job_of_a_worker_that_never_awaits_at_once() {
             let handle = handle.clone();
             async move { handle.stop(PoolShutdown::Abort).await }
         });
-        assert!(matches!(stuck.await, Err(JobError::Dropped)), "its worker is still at it");
+        assert!(matches!(stuck.await, Err(JobError::Dropped(_))), "its worker is still at it");
         assert_eq!(handle.stats().running, 1);
         drop(go);
         let report = stopping.await.expect("it does not panic");

@@ -241,7 +241,8 @@ async fn clear_drops_every_queued_job_and_keeps_running_ones() {
     let urgent = now(running.pool.submit(quick(5)).priority(1));
     assert_eq!(running.pool.clear(), 4);
     assert_eq!(running.pool.clear(), 0);
-    for dropped in [ill, delayed, keyed, urgent] {
+    assert_eq!(outcome_of(ill).await, "dropped after no luck");
+    for dropped in [delayed, keyed, urgent] {
         assert_eq!(outcome_of(dropped).await, "dropped");
     }
     assert_eq!(outcome_of(begun).await, "done 2");

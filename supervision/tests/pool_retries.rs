@@ -144,7 +144,7 @@ async fn a_failed_job_that_expires_before_its_retry_is_a_dead_job() {
         let urgent = now(running.pool.submit(job(2, [Step::Take(secs(9))])).priority(1));
         let (id, error) = (ill.id(), soon(ill).await.expect_err("it failed"));
         assert_eq!(error.to_string(), "the job expired after it failed (1 attempt), last failure: no luck");
-        let JobError::ExpiredAfterFailures(failures) = error else { panic!("{error:?}") };
+        let JobError::Expired(failures) = error else { panic!("{error:?}") };
         assert_eq!(failures.len(), 1);
         let dead = running.pool.drain_dead_jobs();
         assert_eq!((dead.len(), dead[0].id, dead[0].job.number), (1, id, 1));

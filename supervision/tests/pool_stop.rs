@@ -64,7 +64,10 @@ async fn finish_in_flight_drops_queued_jobs() {
     let report = running.pool.stop(PoolShutdown::FinishInFlight).await;
     assert_eq!(before.elapsed().as_millis() / 10, 299);
     assert_eq!((report.completed, report.requeued, report.dropped, report.failed), (2, 0, 3, 0));
-    assert_eq!(outcomes_of(job_handles).await, ["done 1", "done 2", "dropped", "dropped", "dropped"]);
+    assert_eq!(
+        outcomes_of(job_handles).await,
+        ["done 1", "done 2", "dropped", "dropped", "dropped after no luck"]
+    );
     assert_closed(&running).await;
     running.close().await;
 }
@@ -76,7 +79,10 @@ async fn abort_drops_every_job() {
     let report = running.pool.stop(PoolShutdown::Abort).await;
     assert_eq!(before.elapsed(), ms(0));
     assert_eq!((report.completed, report.requeued, report.dropped, report.failed), (0, 0, 5, 0));
-    assert_eq!(outcomes_of(job_handles).await, ["dropped"; 5]);
+    assert_eq!(
+        outcomes_of(job_handles).await,
+        ["dropped", "dropped", "dropped", "dropped", "dropped after no luck"]
+    );
     assert_closed(&running).await;
     assert_eq!(running.journal.jobs(), [5, 1, 2]);
     running.close().await;
@@ -155,7 +161,10 @@ async fn a_dropped_stop_continues_and_only_a_harder_one_may_follow() {
     let hard = tokio::spawn(async move { hard.stop(PoolShutdown::Abort).await });
     assert_eq!(soon(hard).await.expect("it does not panic").dropped, 5);
     assert_eq!(soon(soft).await.expect("it does not panic").dropped, 5);
-    assert_eq!(outcomes_of(job_handles).await, ["dropped"; 5]);
+    assert_eq!(
+        outcomes_of(job_handles).await,
+        ["dropped", "dropped", "dropped", "dropped", "dropped after no luck"]
+    );
     running.close().await;
 }
 
@@ -192,7 +201,10 @@ async fn a_tree_shutdown_finishes_running_jobs_and_drops_queued_ones() {
     let report = running.app.shutdown().await;
     assert_eq!((report.dropped_jobs, report.unstopped.len(), report.is_clean()), (2, 0, false), "{report}");
     // The workers are stopped one after the other, and each runs until its stop.
-    assert_eq!(outcomes_of(job_handles).await, ["done 1", "done 2", "done 3", "dropped", "dropped"]);
+    assert_eq!(
+        outcomes_of(job_handles).await,
+        ["done 1", "done 2", "done 3", "dropped", "dropped after no luck"]
+    );
     assert!(matches!(submission.await, Err(SubmitError::Closed(_))));
     assert_accounts(&pool.stats());
     pool.drain().await;

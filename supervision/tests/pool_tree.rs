@@ -126,7 +126,7 @@ async fn a_pool_that_gives_up_drops_its_jobs_and_resolves_every_handle() {
     let line = tokio::spawn(async move { submission.await });
     assert_eq!(
         (outcome_of(fatal).await, outcome_of(waiting).await),
-        ("dropped".to_owned(), "dropped".to_owned())
+        ("dropped after no luck, panicked".to_owned(), "dropped".to_owned())
     );
     assert!(matches!(soon(line).await.expect("it does not panic"), Err(SubmitError::Closed(_))));
     assert_eq!(journal.jobs(), [1, 1], "an error and a crash");
@@ -156,7 +156,7 @@ async fn a_pool_that_is_not_restarted_drops_its_jobs() {
     let stuck = now(pool.submit(job(1, [Step::Hang, Step::Do])));
     quiet().await;
     kill(&app, &["pool"]);
-    assert_eq!(outcome_of(stuck).await, "dropped");
+    assert_eq!(outcome_of(stuck).await, "dropped after killed");
     soon(app.join()).await;
     assert!(pool.submit(quick(2)).try_submit().is_err());
 }

@@ -10,6 +10,7 @@ use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
 use super::job_context::JobContext;
+use super::retry::RetryRule;
 use super::runtime::{
     BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
     ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
@@ -56,6 +57,8 @@ pub struct Pool<W: Work + 'static> {
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
+    /// The errors that are retried.
+    pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
     pub(super) recycling: Recycling,
@@ -250,6 +253,7 @@ impl<W: Work + 'static> Pool<W> {
             cool_down: Duration::from_secs(10),
             shutdown: Shutdown::default(),
             backoff: None,
+            retry: RetryRule::Never,
             deadline: None,
             start_timeout: START_TIMEOUT,
             recycling: Recycling::default(),
@@ -351,6 +355,7 @@ assert!(other.shutdown().await.is_clean());"#
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
             .shutdown(ThreadWaiter::shutdown(self.shutdown));
         let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
+        let _ = shared.retry.set(self.retry);
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }

@@ -4,6 +4,7 @@ use perennial_actors::host::Broadcast;
 use perennial_actors::{Pid, Subscription};
 
 use super::job::JobId;
+use super::retry::RetryCause;
 
 /// An event of a job.
 ///
@@ -25,9 +26,14 @@ pub enum JobEvent {
     /// The job completed with an output.
     Done(JobId),
     /// An attempt failed or was interrupted, and the job is retried.
-    Retried(JobId),
-    /// The job failed and is not retried: it returned an error, had all its attempts, or expired
-    /// before the next.
+    Retried {
+        /// The job.
+        id: JobId,
+        /// The reason.
+        cause: RetryCause,
+    },
+    /// The job failed and is not retried: it returned an error that is not retried, has no attempts
+    /// left, or expired before the next.
     Dead(JobId),
     /// The job expired before its first attempt.
     Expired(JobId),

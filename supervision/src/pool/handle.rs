@@ -206,7 +206,7 @@ assert_eq!(squares.stats().completed, 1);")]
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
-assert!(matches!(job.await, Err(JobError::Dropped)));")]
+assert!(matches!(job.await, Err(JobError::Dropped(_))));")]
     pub fn clear(&self) -> usize {
         self.shared.with_queue(|queue| queue.clear())
     }

@@ -12,7 +12,6 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
 pub use super::job_id::JobId;
-use super::job_status::JobStatus;
 use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
 
@@ -28,13 +27,19 @@ pub enum AttemptError<E> {
     WorkerEnded(ExitReason),
 }
 
-/// The failures of all attempts at a job, in order. Clones share the same values, which are dropped
-/// one by one, each under a panic guard.
-pub struct Failures<E>(Arc<Each<AttemptError<E>>>);
+/// The failures of the attempts at a job, in order; none by default. Clones share the same values,
+/// which are dropped one by one, each under a panic guard.
+pub struct Failures<E>(Option<Arc<Each<AttemptError<E>>>>);
 
 impl<E> Failures<E> {
     pub(super) fn new(failures: Each<AttemptError<E>>) -> Self {
-        Self(Arc::new(failures))
+        Self((!failures.is_empty()).then(|| Arc::new(failures)))
+    }
+}
+
+impl<E> Default for Failures<E> {
+    fn default() -> Self {
+        Self(None)
     }
 }
 
@@ -42,7 +47,7 @@ impl<E> Deref for Failures<E> {
     type Target = [AttemptError<E>];
 
     fn deref(&self) -> &[AttemptError<E>] {
-        &self.0
+        self.0.as_ref().map_or(&[], |failures| failures)
     }
 }
 
@@ -63,42 +68,29 @@ impl<E: Eq> Eq for Failures<E> {}
 
 impl<E: fmt::Debug> fmt::Debug for Failures<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Debug::fmt(&**self, f)
     }
 }
 
-/// The reason why a job has no result.
+/// The reason why a job has no result, with the failures of its attempts until then. An attempt
+/// that a supervisor interrupted is no failure.
 #[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
-    /// The job returned an error, or all its attempts failed; the last failure is the last in the
-    /// list. The job is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
+    /// The job returned an error that is not retried, or has no attempts left; the last failure is
+    /// the last in the list. The job is among the
+    /// [dead jobs](super::PoolHandle::drain_dead_jobs).
     Failed(Failures<E>),
-    /// The job expired before its first attempt.
-    Expired,
-    /// The job failed, and expired before its next attempt; the last failure is the last in the
-    /// list. The job is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
-    ExpiredAfterFailures(Failures<E>),
+    /// The job expired before its next attempt. If it had failed before, it is among the
+    /// [dead jobs](super::PoolHandle::drain_dead_jobs).
+    Expired(Failures<E>),
     /// The job was cancelled.
-    Cancelled,
+    Cancelled(Failures<E>),
     /// The pool stopped or was cleared before the job was done.
-    Dropped,
+    Dropped(Failures<E>),
     /// The job succeeded, and its output was returned before: to another handle of the job, or to
     /// its batch.
-    ResultTaken,
-}
-
-impl<E> JobError<E> {
-    /// Returns the status of a job that ended with this error.
-    pub(super) const fn status(&self) -> JobStatus {
-        match self {
-            Self::Failed(_) => JobStatus::Failed,
-            Self::Expired | Self::ExpiredAfterFailures(_) => JobStatus::Expired,
-            Self::Cancelled => JobStatus::Cancelled,
-            Self::Dropped => JobStatus::Dropped,
-            Self::ResultTaken => JobStatus::Succeeded,
-        }
-    }
+    ResultTaken(Failures<E>),
 }
 
 /// Clones share the same failures.
@@ -106,11 +98,28 @@ impl<E> Clone for JobError<E> {
     fn clone(&self) -> Self {
         match self {
             Self::Failed(failures) => Self::Failed(failures.clone()),
-            Self::ExpiredAfterFailures(failures) => Self::ExpiredAfterFailures(failures.clone()),
-            Self::Expired => Self::Expired,
-            Self::Cancelled => Self::Cancelled,
-            Self::Dropped => Self::Dropped,
-            Self::ResultTaken => Self::ResultTaken,
+            Self::Expired(failures) => Self::Expired(failures.clone()),
+            Self::Cancelled(failures) => Self::Cancelled(failures.clone()),
+            Self::Dropped(failures) => Self::Dropped(failures.clone()),
+            Self::ResultTaken(failures) => Self::ResultTaken(failures.clone()),
+        }
+    }
+}
+
+impl<E> JobError<E> {
+    /// Returns the failures of the attempts at the job, in order: none if no attempt failed.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+squares.clear();
+assert!(job.await.unwrap_err().failures().is_empty());")]
+    pub const fn failures(&self) -> &Failures<E> {
+        match self {
+            Self::Failed(failures)
+            | Self::Expired(failures)
+            | Self::Cancelled(failures)
+            | Self::Dropped(failures)
+            | Self::ResultTaken(failures) => failures,
         }
     }
 }
@@ -131,29 +140,41 @@ impl<E: fmt::Display> fmt::Display for AttemptError<E> {
 impl<E: fmt::Display> fmt::Display for JobError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(failures) => with_last("the job failed", failures, f),
-            Self::ExpiredAfterFailures(failures) => with_last("the job expired after it failed", failures, f),
-            Self::Expired => f.write_str("the job expired before its first attempt"),
-            Self::Cancelled => f.write_str("the job was cancelled"),
-            Self::Dropped => f.write_str("the pool dropped the job before it completed"),
-            Self::ResultTaken => f.write_str("the output of the job was returned before"),
+            Self::Failed(failures) => with_last(["the job failed"; 2], failures, f),
+            Self::Expired(failures) => {
+                let ends = ["the job expired before its first attempt", "the job expired after it failed"];
+                with_last(ends, failures, f)
+            }
+            Self::Cancelled(failures) => {
+                with_last(["the job was cancelled", "the job was cancelled after it failed"], failures, f)
+            }
+            Self::Dropped(failures) => {
+                let before = "the pool dropped the job before it completed";
+                with_last([before, "the pool dropped the job after it failed"], failures, f)
+            }
+            Self::ResultTaken(_) => f.write_str("the output of the job was returned before"),
         }
     }
 }
 
 impl<E: fmt::Debug + fmt::Display> Error for JobError<E> {}
 
-/// Writes the end of a job, with the number of attempts and the last failure.
-fn with_last<E: fmt::Display>(end: &str, failures: &Failures<E>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(last) = failures.last() else { return f.write_str(end) };
+/// Writes the end of a job that has not failed before, or its end after failures with their number
+/// and the last of them.
+fn with_last<E: fmt::Display>(
+    [unfailed, failed]: [&str; 2],
+    failures: &Failures<E>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let Some(last) = failures.last() else { return f.write_str(unfailed) };
     let noun = if failures.len() == 1 { "attempt" } else { "attempts" };
-    write!(f, "{end} ({} {noun}), last failure: ", failures.len())?;
+    write!(f, "{failed} ({} {noun}), last failure: ", failures.len())?;
     // With the options of the caller.
     fmt::Display::fmt(last, f)
 }
 
-/// A job that failed permanently: it returned an error, had all its attempts, or expired before the
-/// next attempt.
+/// A job that failed permanently: it returned an error that is not retried, has no attempts left,
+/// or expired before the next attempt.
 #[non_exhaustive]
 pub struct DeadJob<W: Work + 'static> {
     /// The number of the job.
@@ -241,7 +262,7 @@ assert!(first.id() < second.id());"
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 assert!(job.cancel() && !job.cancel());
-assert!(matches!(job.await, Err(JobError::Cancelled)));")]
+assert!(matches!(job.await, Err(JobError::Cancelled(_))));")]
     pub fn cancel(&self) -> bool {
         // The jobs of a pool that is gone have a result.
         self.pool.upgrade().is_some_and(|pool| pool.cancel(&self.job))

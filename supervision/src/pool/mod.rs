@@ -9,7 +9,7 @@
 //!
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue. A free worker *leases* the
 //! next job, and the outcome of the job goes to its submitter. An error that a worker returns is
-//! the result of the job, unless the pool [retries errors](Pool::retry_errors).
+//! the result of the job, unless the pool [retries it](Pool::retry_if).
 //!
 //! If a worker crashes, is killed, or hangs and is abandoned, its supervisor starts the next
 //! incarnation. The job goes back to the front of the queue, as long as it has attempts left. A
@@ -83,6 +83,8 @@ mod job_id;
 mod job_status;
 mod rates;
 mod resize;
+mod retry;
+mod retry_settings;
 mod runtime;
 mod scheduler;
 mod settings;
@@ -98,6 +100,7 @@ pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
 pub use job_context::JobContext;
 pub use job_status::JobStatus;
+pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};
 pub use stats::PoolStats;

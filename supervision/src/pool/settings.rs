@@ -37,37 +37,6 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
-    /// Sets the number of attempts of a job, the first included; 3 by default.
-    ///
-    /// An attempt is retried if its worker crashed, was killed or hung, or if it exceeded the time
-    /// limit. An error that a job returns is its result, unless
-    /// [`retry_errors`](Self::retry_errors) is set.
-    ///
-    #[doc = setting_example!("let pool = pool.attempts(5);")]
-    pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared.set_options(|options| options.attempts = attempts.max(1));
-        self
-    }
-
-    /// Sets whether an attempt that returns an error is retried, as long as the job has
-    /// [attempts](Self::attempts) left; `false` by default: the error is the result of the job.
-    ///
-    #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
-    pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared.set_options(|options| options.retry_errors = retry);
-        self
-    }
-
-    /// Sets the delay after a failed attempt; none by default.
-    ///
-    #[doc = setting_example!(
-        r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
-    )]
-    pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared.set_options(|options| options.backoff = Some(backoff));
-        self
-    }
-
     /// Sets the time limit of an attempt, checked at its awaits; none by default.
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]

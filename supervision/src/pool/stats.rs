@@ -16,11 +16,16 @@ pub struct PoolStats {
     pub running: usize,
     /// Jobs that completed with an output.
     pub completed: u64,
-    /// Jobs that failed permanently: they returned an error, had all their attempts, or expired
-    /// before the next.
+    /// Jobs that failed permanently: they returned an error that is not retried, had no attempts
+    /// left, or expired before the next.
     pub failed: u64,
-    /// Attempts that failed or were interrupted and are followed by another.
+    /// Attempts that failed or were interrupted and are followed by another: the sum of the retries
+    /// after errors, time limits, lost workers and interruptions.
     pub retried: u64,
+    /// Retries after the worker was lost: it crashed, was killed, or hung and was abandoned.
+    pub retried_lost: u64,
+    /// Retries after the supervisor of the worker stopped it, which use up no attempt.
+    pub retried_interrupted: u64,
     /// Jobs that were cancelled, expired before their first attempt, or were dropped.
     pub dropped: u64,
     /// Workers that run now.

@@ -14,10 +14,9 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::job::{JobHandle, JobId};
-use super::runtime::{AdmitError, JobOptions, NewJob, ResultSink, Shared, Submit};
+use super::runtime::{AdmitError, JobOptions, NewJob, OwnOptions, ResultSink, Shared, Submit};
 use super::scheduler::RateKey;
 use super::worker::Work;
-use crate::policy::Backoff;
 
 /// A job that is about to be submitted, with its options. Options that are not set are those of the
 /// pool.
@@ -94,8 +93,14 @@ impl<W: Work + 'static> Submission<W> {
         Self { pool, new_job: NewJob { options: None, job, sink: ResultSink::single() } }
     }
 
-    fn options(&mut self) -> &mut JobOptions {
-        self.new_job.options.get_or_insert_with(|| Box::new(self.pool.lock_state().options))
+    /// Returns the options of the job, which are those of the pool at first.
+    pub(super) fn own_options(&mut self) -> &mut OwnOptions<W::Error> {
+        let Self { pool, new_job } = self;
+        new_job.options.get_or_insert_with(|| Box::new(OwnOptions::from(pool.lock_state().options)))
+    }
+
+    pub(super) fn options(&mut self) -> &mut JobOptions {
+        &mut self.own_options().values
     }
 
     /// Sets the priority: jobs of a higher priority start first; 0 by default.
@@ -121,7 +126,7 @@ assert_eq!(job.await?, 49);")]
     ///
     #[doc = pool_example!(r"squares.pause();
 let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;
-assert!(matches!(late.await, Err(JobError::Expired)));")]
+assert!(matches!(late.await, Err(JobError::Expired(_))));")]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.options().expires_in = Some(time);
         self
@@ -136,47 +141,6 @@ assert_eq!(job.await?, 49);")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.options().time_limit = Some(limit);
         self
-    }
-
-    /// Sets the number of attempts, the first included: see
-    /// [`Pool::attempts`](super::Pool::attempts).
-    ///
-    #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;
-assert_eq!(job.await?, 49);")]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.options().attempts = attempts.max(1);
-        self
-    }
-
-    /// Sets whether an attempt that returns an error is retried: see
-    /// [`Pool::retry_errors`](super::Pool::retry_errors).
-    ///
-    #[doc = pool_example!(r"let job = squares.submit(7).retry_errors(true).await?;
-assert_eq!(job.await?, 49);")]
-    pub fn retry_errors(mut self, retry: bool) -> Self {
-        self.options().retry_errors = retry;
-        self
-    }
-
-    /// Sets the delay after a failed attempt.
-    ///
-    #[doc = pool_example!(
-        r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
-let job = squares.submit(7).backoff(backoff).await?;
-assert_eq!(job.await?, 49);"
-    )]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.options().backoff = Some(backoff);
-        self
-    }
-
-    /// Limits the job to one attempt: it never starts twice. If its worker ends during that
-    /// attempt, the job has failed.
-    ///
-    #[doc = pool_example!(r"let job = squares.submit(7).at_most_once().await?;
-assert_eq!(job.await?, 49);")]
-    pub fn at_most_once(self) -> Self {
-        self.attempts(1)
     }
 
     /// Runs the job on the worker that this key maps to. Jobs of one key run one after the other,
@@ -313,12 +277,15 @@ assert_eq!(squares.stats().completed, 1);")]
                 drop(state);
                 return Err(SubmitError::Closed(job));
             }
-            (state.scheduler.due_slots(), options.map_or(state.options, |options| *options))
+            let options = options.unwrap_or_else(|| Box::new(OwnOptions::from(state.options)));
+            (state.scheduler.due_slots(), options)
         };
         let (sender, results) = mpsc::unbounded_channel();
         for (index, slot) in slots.iter().enumerate() {
             let mut copy = Self::new(pool.clone(), job.clone());
-            copy.new_job.options = Some(Box::new(JobOptions { slot: Some(*slot), ..options }));
+            let mut options = options.clone();
+            options.values.slot = Some(*slot);
+            copy.new_job.options = Some(options);
             copy.submit_to(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, slots.len()))

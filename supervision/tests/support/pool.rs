@@ -260,12 +260,18 @@ pub(crate) async fn outcome_of(job_handle: ScriptedJob) -> String {
 pub(crate) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Ok(number) => format!("done {number}"),
-        Err(JobError::ExpiredAfterFailures(failures)) => {
-            let failures: Vec<String> = failures.iter().map(failed).collect();
-            format!("expired after {}", failures.join(", "))
+        Err(error) => {
+            let failures: Vec<String> = error.failures().iter().map(failed).collect();
+            let end = match error {
+                JobError::Failed(_) => return failures.join(", "),
+                JobError::Expired(_) => "expired",
+                JobError::Cancelled(_) => "cancelled",
+                JobError::Dropped(_) => "dropped",
+                JobError::ResultTaken(_) => "taken",
+                other => panic!("{other:?} is new"),
+            };
+            if failures.is_empty() { end.to_owned() } else { format!("{end} after {}", failures.join(", ")) }
         }
-        Err(JobError::Failed(failures)) => failures.iter().map(failed).collect::<Vec<_>>().join(", "),
-        Err(other) => format!("{other:?}").to_lowercase(),
     }
 }
 

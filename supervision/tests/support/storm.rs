@@ -144,6 +144,13 @@ const fn is_once(number: u64) -> bool {
     number % 5 == 0
 }
 
+/// Returns `true` if a job with these failures has no attempts left.
+fn is_used_up(number: u64, failures: &[AttemptError<&'static str>]) -> bool {
+    let lost = failures.iter().filter(|failure| matches!(failure, AttemptError::WorkerEnded(_))).count();
+    let most = if is_once(number) { 1 } else { ATTEMPTS as usize };
+    lost >= most || failures.len() - lost >= most
+}
+
 /// The record of one run.
 pub(crate) struct Logbook {
     pub(crate) marks: Arc<Marks>,
@@ -285,8 +292,10 @@ impl Logbook {
         for (number, (id, outcome)) in &self.outcomes {
             let begun = self.marks.begun[*number as usize].load(Ordering::Relaxed);
             let cut = self.marks.cut[*number as usize].load(Ordering::Relaxed);
-            let (most, cut) = if is_once(*number) { (1, 0) } else { (ATTEMPTS, cut) };
+            // One limit is reached at the last failure, and the other one not before that.
+            let (most, cut) = if is_once(*number) { (1, 0) } else { (2 * ATTEMPTS - 1, cut) };
             assert!(begun <= most + cut, "{number} was begun {begun} times, and cut {cut} times");
+            let is_used_up = |failures: &[AttemptError<_>]| is_used_up(*number, failures);
             // Each attempt has failed or was interrupted.
             let failed_in = |failures: usize| (begun - cut..=begun).contains(&(failures as u32));
             match (outcome, dead.remove(number)) {
@@ -296,17 +305,23 @@ impl Logbook {
                     again += begun - 1;
                 }
                 (Err(JobError::Failed(failures)), Some(dead)) => {
-                    assert_eq!((failures.len() as u32, dead.failures.len() as u32), (most, most));
+                    assert_eq!(failures, &dead.failures);
+                    let before = failures.split_last().map(|(_, before)| before);
+                    assert!(is_used_up(failures) && !before.is_some_and(is_used_up), "{failures:?}");
                     assert_eq!((failed_in(failures.len()), dead.id), (true, *id));
                     again += begun - 1;
                 }
-                (Err(JobError::ExpiredAfterFailures(failures)), Some(dead)) => {
-                    assert_eq!(failures.len(), dead.failures.len());
-                    assert!(failed_in(failures.len()) && (failures.len() as u32) < most);
+                (Err(JobError::Expired(failures)), Some(dead)) => {
+                    assert_eq!(failures, &dead.failures);
+                    assert!(failed_in(failures.len()) && !failures.is_empty() && !is_used_up(failures));
                     assert_eq!(dead.id, *id);
                     again += begun - 1;
                 }
-                (Err(JobError::Cancelled | JobError::Expired | JobError::Dropped), None) => dropped += 1,
+                (Err(JobError::Cancelled(failures) | JobError::Dropped(failures)), None) => {
+                    assert!(!is_used_up(failures), "{failures:?}");
+                    dropped += 1;
+                }
+                (Err(JobError::Expired(failures)), None) if failures.is_empty() => dropped += 1,
                 (outcome, dead) => panic!("{number} ended as {outcome:?}, and among the dead is {dead:?}"),
             }
         }
@@ -322,7 +337,7 @@ impl Logbook {
     /// Returns the number of dead jobs with an attempt that failed with a matching error.
     pub(crate) fn count(&self, is_so: impl Fn(&AttemptError<&'static str>) -> bool) -> usize {
         let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
-            Err(JobError::Failed(failures) | JobError::ExpiredAfterFailures(failures)) => Some(failures),
+            Err(JobError::Failed(failures) | JobError::Expired(failures)) => Some(failures),
             _ => None,
         });
         failures.filter(|failures| failures.iter().any(&is_so)).count()

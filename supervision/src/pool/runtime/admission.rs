@@ -66,7 +66,7 @@ impl<W: Work + 'static> Shared<W> {
         if !job.try_complete(JobStatus::Cancelled) {
             return false;
         }
-        drop(job.deliver(Err(JobError::Cancelled)));
+        drop(job.deliver(Err(JobError::Cancelled(job.take_failures()))));
         self.with_queue(|queue| {
             queue.retain(job);
             queue.record(JobEvent::Cancelled(job.id));
@@ -83,7 +83,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// there already.
     fn insert(&mut self, new_job: NewJob<W>) -> Arc<JobState<W>> {
         let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
-        let resolved = options.as_deref().unwrap_or(&defaults);
+        let resolved = options.as_deref().map_or(&defaults, |own| &own.values);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
         let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
         let (priority, rate_key) = (resolved.priority, resolved.rate_key);

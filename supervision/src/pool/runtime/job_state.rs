@@ -1,6 +1,7 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobId};
 use crate::pool::job_status::JobStatus;
+use crate::pool::retry::{Retry, RetryCause, RetryRule};
 use crate::pool::scheduler::RateKey;
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
@@ -20,9 +22,13 @@ use crate::pool::worker::Work;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct JobOptions {
     pub(crate) priority: u8,
+    /// The number of attempts that may fail by themselves, the last included.
     pub(crate) attempts: u32,
-    /// `true` if an attempt that returned an error is retried.
-    pub(crate) retry_errors: bool,
+    /// The number of workers that the job may lose, the last included, if it is not the number of
+    /// attempts.
+    pub(crate) lost_workers: Option<u32>,
+    /// `true` if the job never starts twice.
+    pub(crate) is_tried_once: bool,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) expires_in: Option<Duration>,
@@ -35,10 +41,36 @@ pub(crate) struct JobOptions {
     pub(crate) slot: Option<usize>,
 }
 
+/// The options of a job that has options of its own.
+pub(crate) struct OwnOptions<E: 'static> {
+    pub(crate) values: JobOptions,
+    /// The errors that are retried, if they differ from those of the pool.
+    pub(in crate::pool) retry: Option<RetryRule<E>>,
+}
+
+impl<E> From<JobOptions> for OwnOptions<E> {
+    fn from(values: JobOptions) -> Self {
+        Self { values, retry: None }
+    }
+}
+
+impl<E> fmt::Debug for OwnOptions<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { values, retry } = self;
+        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
+    }
+}
+
+impl<E> Clone for OwnOptions<E> {
+    fn clone(&self) -> Self {
+        Self { values: self.values, retry: self.retry.clone() }
+    }
+}
+
 /// A job that is not admitted yet.
 pub(crate) struct NewJob<W: Work + 'static> {
     /// The options, if they differ from those of the pool.
-    pub(crate) options: Option<Box<JobOptions>>,
+    pub(crate) options: Option<Box<OwnOptions<W::Error>>>,
     pub(crate) job: W::Job,
     pub(crate) sink: ResultSink<W>,
 }
@@ -52,7 +84,7 @@ pub(crate) struct JobState<W: Work + 'static> {
     /// The job, dropped under a panic guard wherever the last reference is dropped.
     pub(crate) job: Guarded<W::Job>,
     /// The options, if they differ from those of the pool.
-    options: Option<Box<JobOptions>>,
+    options: Option<Box<OwnOptions<W::Error>>>,
     /// `true` if the result has a receiver. Set under the lock of the queue.
     is_wanted: AtomicBool,
     /// The [status](JobStatus) at its end, or 0 until the outcome is decided. The caller that sets
@@ -65,22 +97,82 @@ pub(crate) struct JobState<W: Work + 'static> {
 
 struct Delivery<W: Work + 'static> {
     /// Boxed, because most jobs never fail, and a small job is cheap to make and drop.
-    failures: Option<Box<Each<AttemptError<W::Error>>>>,
+    failures: Option<Box<FailureLog<W::Error>>>,
     sink: ResultSink<W>,
     /// The waker of its worker.
     worker: Option<Waker>,
 }
 
+/// The failed attempts at a job, interrupted ones left out.
+struct FailureLog<E> {
+    all: Each<AttemptError<E>>,
+    /// The number of lost workers among them.
+    lost_workers: u32,
+}
+
+impl<E> Default for FailureLog<E> {
+    fn default() -> Self {
+        Self { all: Each::default(), lost_workers: 0 }
+    }
+}
+
+impl<E> FailureLog<E> {
+    /// Adds a failure. Returns `true` if that was the last attempt, given these options.
+    fn push(&mut self, failure: AttemptError<E>, options: &JobOptions) -> bool {
+        let is_lost = matches!(failure, AttemptError::WorkerEnded(_));
+        self.lost_workers += u32::from(is_lost);
+        self.all.push(failure);
+        let is_used_up = if is_lost {
+            self.lost_workers >= options.lost_workers.unwrap_or(options.attempts)
+        } else {
+            self.len() - self.lost_workers >= options.attempts
+        };
+        is_used_up || options.is_tried_once
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A failed attempt.
+pub(crate) struct FailedAttempt<E> {
+    pub(crate) error: AttemptError<E>,
+    /// The consequence, as long as the job has attempts left.
+    pub(in crate::pool) retry: Retry,
+}
+
+impl<E> FailedAttempt<E> {
+    /// Returns an attempt that failed without an error of the job.
+    pub(crate) const fn new(error: AttemptError<E>) -> Self {
+        Self { error, retry: Retry::Backoff }
+    }
+
+    /// Returns the cause of the retry that follows.
+    pub(in crate::pool) const fn cause(&self) -> RetryCause {
+        match self.error {
+            AttemptError::Error(_) => RetryCause::Error,
+            AttemptError::TimedOut => RetryCause::TimedOut,
+            AttemptError::WorkerEnded(_) => RetryCause::LostWorker,
+        }
+    }
+}
+
 /// The consequence of a failed attempt.
-pub(crate) enum AfterFailure<E> {
+pub(crate) enum AfterFailure {
     /// The job is retried after this delay.
     Retry(Duration),
     /// The job is dead: its error is its result, or it has no attempts left.
-    Dead(Failures<E>),
+    Dead,
 }
 
 impl<W: Work + 'static> JobState<W> {
-    pub(crate) fn new(id: JobId, job: W::Job, options: Option<Box<JobOptions>>, sink: ResultSink<W>) -> Self {
+    pub(crate) fn new(
+        id: JobId,
+        job: W::Job,
+        options: Option<Box<OwnOptions<W::Error>>>,
+        sink: ResultSink<W>,
+    ) -> Self {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None };
         let job = Guarded::new(job);
@@ -97,7 +189,12 @@ impl<W: Work + 'static> JobState<W> {
 
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
-        self.options.as_deref().unwrap_or(defaults)
+        self.options.as_deref().map_or(defaults, |own| &own.values)
+    }
+
+    /// Returns the errors that are retried, if the job has a rule of its own.
+    pub(in crate::pool) fn retry_rule(&self) -> Option<&RetryRule<W::Error>> {
+        self.options.as_deref().and_then(|own| own.retry.as_ref())
     }
 
     /// Counts a start and returns its number; the first is 1. The caller holds the lock of the
@@ -142,7 +239,8 @@ impl<W: Work + 'static> JobState<W> {
                 None
             }
             Err(outcome) => {
-                let after = delivery.sink.deliver(outcome);
+                let Delivery { failures, sink, .. } = &mut *delivery;
+                let after = sink.deliver(outcome, || take_all(failures));
                 drop(delivery);
                 after.finish(worker)
             }
@@ -164,7 +262,9 @@ impl<W: Work + 'static> JobState<W> {
         if register_waker(&self.delivery, cx.waker(), |delivery| delivery.sink.waker(handle)) {
             return Poll::Pending;
         }
-        Poll::Ready(self.delivery().sink.take())
+        let mut delivery = self.delivery();
+        let Delivery { failures, sink, .. } = &mut *delivery;
+        Poll::Ready(sink.take(|| take_all(failures)))
     }
 
     /// Adds a handle and returns its number. The caller has found the job under the lock of the
@@ -189,28 +289,29 @@ impl<W: Work + 'static> JobState<W> {
     }
 
     /// Records a failed attempt and decides whether the job is retried.
-    pub(crate) fn fail(
-        &self,
-        failure: AttemptError<W::Error>,
-        defaults: &JobOptions,
-    ) -> AfterFailure<W::Error> {
-        let options = self.options(defaults);
-        let is_result = !options.retry_errors && matches!(failure, AttemptError::Error(_));
+    pub(crate) fn fail(&self, failed: FailedAttempt<W::Error>, defaults: &JobOptions) -> AfterFailure {
+        let (options, FailedAttempt { error, retry }) = (self.options(defaults), failed);
         let mut delivery = self.delivery();
-        let all = delivery.failures.get_or_insert_default();
-        all.push(failure);
-        let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        if is_result || failures >= options.attempts {
-            return AfterFailure::Dead(Failures::new(std::mem::take(&mut **all)));
-        }
+        let log = delivery.failures.get_or_insert_default();
+        let is_last = log.push(error, options);
+        let failures = log.len();
         let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.jitter_sample(failures));
-        AfterFailure::Retry(options.backoff.as_ref().map_or(Duration::ZERO, delay))
+        match retry {
+            _ if is_last => AfterFailure::Dead,
+            Retry::Never => AfterFailure::Dead,
+            Retry::Backoff => AfterFailure::Retry(options.backoff.as_ref().map_or(Duration::ZERO, delay)),
+            Retry::After(time) => AfterFailure::Retry(time),
+        }
     }
 
-    /// Removes and returns the failures, or `None` if no attempt failed. The job is not retried
-    /// after this.
-    pub(crate) fn take_failures(&self) -> Option<Failures<W::Error>> {
-        self.delivery().failures.as_mut().map(|all| Failures::new(std::mem::take(&mut **all)))
+    /// Returns `true` if an attempt has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.delivery().failures.is_some()
+    }
+
+    /// Removes and returns the failures. The caller has claimed the outcome.
+    pub(crate) fn take_failures(&self) -> Failures<W::Error> {
+        take_all(&mut self.delivery().failures)
     }
 
     /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
@@ -222,4 +323,9 @@ impl<W: Work + 'static> JobState<W> {
     fn delivery(&self) -> MutexGuard<'_, Delivery<W>> {
         self.delivery.lock()
     }
+}
+
+/// Removes and returns the failures.
+fn take_all<E>(log: &mut Option<Box<FailureLog<E>>>) -> Failures<E> {
+    log.take().map_or_else(Failures::default, |log| Failures::new(log.all))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::job_state::JobState;
+use super::job_state::{FailedAttempt, JobState};
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;
@@ -23,7 +23,8 @@ pub(crate) struct WorkerId {
 /// The outcome of an attempt.
 pub(crate) enum AttemptOutcome<W: Work + 'static> {
     Done(W::Output),
-    Failed(AttemptError<W::Error>),
+    /// Boxed, because most attempts do not fail, and every outcome is moved.
+    Failed(Box<FailedAttempt<W::Error>>),
     /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
     Abandoned,
 }
@@ -90,11 +91,11 @@ impl<W: Work + 'static> Shared<W> {
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
             }
             if let Some(job) = job {
-                let failure = AttemptError::WorkerEnded(reason.clone());
                 if is_dismissed {
-                    queue.retry_interrupted(job, slot, failure);
+                    queue.retry_interrupted(job, slot, reason);
                 } else {
-                    queue.retry_or_mark_dead(job, slot, failure);
+                    let error = AttemptError::WorkerEnded(reason.clone());
+                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
                 }
             }
             // The manager starts another incarnation if the supervisor does not.
@@ -112,8 +113,12 @@ pub(crate) struct AttemptResult<W: Work + 'static> {
 
 impl<W: Work + 'static> AttemptResult<W> {
     /// Returns `true` if the work was dropped before it finished.
-    pub(crate) const fn is_cut_short(&self) -> bool {
-        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
+    pub(crate) fn is_cut_short(&self) -> bool {
+        match &self.attempt {
+            AttemptOutcome::Done(_) => false,
+            AttemptOutcome::Failed(failed) => matches!(failed.error, AttemptError::TimedOut),
+            AttemptOutcome::Abandoned => true,
+        }
     }
 }
 
@@ -128,7 +133,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
         match finished.attempt {
             AttemptOutcome::Done(output) => self.job_completed(job.item, output),
-            AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
+            AttemptOutcome::Failed(failed) => self.retry_or_mark_dead(job, worker_id.slot, *failed),
             AttemptOutcome::Abandoned => self.drop_cancelled(job.item),
         }
     }

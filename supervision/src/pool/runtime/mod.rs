@@ -33,7 +33,7 @@ pub(crate) use admission::AdmitError;
 pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
-pub(crate) use job_state::{JobOptions, JobState, NewJob};
+pub(crate) use job_state::{JobOptions, JobState, NewJob, OwnOptions};
 pub(crate) use manager::{ManagerArgs, PoolManager};
 pub(crate) use on_drop::OnDrop;
 pub(crate) use recycling::Recycling;

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::job_state::{AfterFailure, JobState};
+use perennial_actors::ExitReason;
+
+use super::job_state::{AfterFailure, FailedAttempt, JobState};
 use super::queue::Queue;
 use super::submit_buffer::Queued;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
 use crate::pool::job_status::JobStatus;
+use crate::pool::retry::RetryCause;
 use crate::pool::scheduler::{Phase, QueuedJob, Target};
 use crate::pool::worker::Work;
+
+/// Makes the error of a job from the failures of its attempts.
+type EndOf<W> = fn(Failures<<W as Work>::Error>) -> JobError<<W as Work>::Error>;
 
 impl<W: Work + 'static> Queue<'_, W> {
     /// Completes a leased job with its output.
@@ -33,22 +39,34 @@ impl<W: Work + 'static> Queue<'_, W> {
     }
 
     /// Ends a job that is in no place, with an error.
-    fn drop_job(&mut self, job: Arc<JobState<W>>, error: JobError<W::Error>, event: fn(JobId) -> JobEvent) {
-        if !job.try_complete(error.status()) {
+    fn drop_job(
+        &mut self,
+        job: Arc<JobState<W>>,
+        end: JobStatus,
+        error: EndOf<W>,
+        event: fn(JobId) -> JobEvent,
+    ) {
+        if !job.try_complete(end) {
             return self.drop_cancelled(job);
         }
         self.retain(&job);
         self.state.stats.dropped += 1;
         self.record(event(job.id));
+        let error = error(job.take_failures());
         self.fail(job, error);
+    }
+
+    /// Drops a job that is in no place, because the pool stops or is cleared.
+    fn drop_unfinished(&mut self, job: Arc<JobState<W>>) {
+        self.drop_job(job, JobStatus::Dropped, JobError::Dropped, JobEvent::Dropped);
     }
 
     pub(crate) fn drop_expired(&mut self, expired: Vec<Arc<JobState<W>>>) {
         for job in expired {
-            if let Some(failures) = job.take_failures() {
-                self.mark_dead(job, failures, JobError::ExpiredAfterFailures);
+            if job.has_failed() {
+                self.mark_dead(job, JobStatus::Expired, JobError::Expired);
             } else {
-                self.drop_job(job, JobError::Expired, JobEvent::Expired);
+                self.drop_job(job, JobStatus::Expired, JobError::Expired, JobEvent::Expired);
             }
         }
     }
@@ -57,7 +75,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn clear(&mut self) -> usize {
         let waiting = self.state.scheduler.clear();
         let count = waiting.len();
-        waiting.into_iter().for_each(|job| self.drop_job(job, JobError::Dropped, JobEvent::Dropped));
+        waiting.into_iter().for_each(|job| self.drop_unfinished(job));
         count
     }
 
@@ -72,7 +90,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Drops the jobs that were pinned to a worker that is no longer due.
     pub(crate) fn drop_orphaned(&mut self) {
         while let Some(job) = self.state.scheduler.pop_orphaned() {
-            self.drop_job(job, JobError::Dropped, JobEvent::Dropped);
+            self.drop_unfinished(job);
         }
     }
 
@@ -83,7 +101,8 @@ impl<W: Work + 'static> Queue<'_, W> {
             if job.try_complete(JobStatus::Dropped) {
                 self.retain(&job);
                 self.record(JobEvent::Dropped(job.id));
-                self.fail(job, JobError::Dropped);
+                let error = JobError::Dropped(job.take_failures());
+                self.fail(job, error);
             }
         }
     }
@@ -94,37 +113,49 @@ impl<W: Work + 'static> Queue<'_, W> {
         &mut self,
         mut job: Queued<W>,
         slot: usize,
-        failure: AttemptError<W::Error>,
+        failed: FailedAttempt<W::Error>,
     ) {
-        if self.state.is_closed() || job.item.is_complete() {
-            self.defer_drop(failure);
-            return self.drop_job(job.item, JobError::Dropped, JobEvent::Dropped);
+        if job.item.is_complete() {
+            self.defer_drop(failed);
+            return self.drop_cancelled(job.item);
         }
-        match job.item.fail(failure, &self.state.options) {
-            AfterFailure::Dead(failures) => self.mark_dead(job.item, failures, JobError::Failed),
+        let cause = failed.cause();
+        match job.item.fail(failed, &self.state.options) {
+            AfterFailure::Dead => self.mark_dead(job.item, JobStatus::Failed, JobError::Failed),
+            AfterFailure::Retry(_) if self.state.is_closed() => {
+                self.drop_unfinished(job.item);
+            }
             AfterFailure::Retry(delay) => {
                 if !matches!(job.placement.target, Target::Key(_) | Target::Pinned(_)) {
                     job.placement.target = Target::Except(slot);
                 }
-                self.retry(job, (!delay.is_zero()).then_some(delay));
+                self.retry(job, cause, (!delay.is_zero()).then_some(delay));
             }
         }
     }
 
     /// Handles the end of an attempt that was interrupted through no fault of the job or its
     /// worker. The attempt does not count, unless the job must not start twice.
-    pub(crate) fn retry_interrupted(&mut self, job: Queued<W>, slot: usize, failure: AttemptError<W::Error>) {
-        let is_tried_once = job.item.options(&self.state.options).attempts == 1;
-        if is_tried_once || self.state.is_closed() || job.item.is_complete() {
-            self.retry_or_mark_dead(job, slot, failure);
+    pub(crate) fn retry_interrupted(&mut self, job: Queued<W>, slot: usize, reason: &ExitReason) {
+        if self.state.is_closed() {
+            self.drop_unfinished(job.item);
+        } else if job.item.options(&self.state.options).is_tried_once || job.item.is_complete() {
+            let error = AttemptError::WorkerEnded(reason.clone());
+            self.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
         } else {
-            self.retry(job, None);
+            self.retry(job, RetryCause::Interrupted, None);
         }
     }
 
-    fn retry(&mut self, job: Queued<W>, delay: Option<Duration>) {
-        self.state.stats.retried += 1;
-        self.record(JobEvent::Retried(job.item.id));
+    fn retry(&mut self, job: Queued<W>, cause: RetryCause, delay: Option<Duration>) {
+        let stats = &mut self.state.stats;
+        stats.retried += 1;
+        match cause {
+            RetryCause::LostWorker => stats.retried_lost += 1,
+            RetryCause::Interrupted => stats.retried_interrupted += 1,
+            RetryCause::Error | RetryCause::TimedOut => {}
+        }
+        self.record(JobEvent::Retried { id: job.item.id, cause });
         let since = Some(self.now());
         self.enqueue(QueuedJob { since, ..job }, delay);
     }
@@ -143,26 +174,20 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
     }
 
-    fn mark_dead(
-        &mut self,
-        job: Arc<JobState<W>>,
-        failures: Failures<W::Error>,
-        error: fn(Failures<W::Error>) -> JobError<W::Error>,
-    ) {
-        let error = error(failures.clone());
-        if !job.try_complete(error.status()) {
-            self.defer_drop((failures, error));
+    fn mark_dead(&mut self, job: Arc<JobState<W>>, end: JobStatus, error: EndOf<W>) {
+        if !job.try_complete(end) {
             return self.drop_cancelled(job);
         }
         self.retain(&job);
         self.state.stats.failed += 1;
         self.record(JobEvent::Dead(job.id));
-        let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures };
+        let failures = job.take_failures();
+        let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures: failures.clone() };
         self.state.dead.push_back(dead);
         if self.state.dead.len() > self.state.max_dead {
             let evicted = self.state.dead.pop_front();
             self.defer_drop(evicted);
         }
-        self.fail(job, error);
+        self.fail(job, error(failures));
     }
 }

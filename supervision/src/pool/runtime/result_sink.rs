@@ -7,7 +7,7 @@ use std::task::Waker;
 use perennial_actors::host::{Guarded, catch_panic, wake_each};
 use tokio::sync::mpsc;
 
-use crate::pool::job::JobError;
+use crate::pool::job::{Failures, JobError};
 use crate::pool::worker::Work;
 
 /// The outcome of a job.
@@ -124,12 +124,16 @@ impl<W: Work + 'static> ResultSink<W> {
     }
 
     /// Stores the outcome for several handles, or returns it for a batch or no receiver.
-    pub(crate) fn deliver(&mut self, outcome: GuardedOutcome<W>) -> AfterDelivery<W> {
+    pub(crate) fn deliver(
+        &mut self,
+        outcome: GuardedOutcome<W>,
+        failures: impl FnOnce() -> Failures<W::Error>,
+    ) -> AfterDelivery<W> {
         let (wakers, batch) = match mem::replace(self, Self::Discard) {
             Self::Shared(observers) => (observers.wakers, observers.batch),
             Self::Batch(index, others) => (BTreeMap::new(), Some((index, others))),
             _ => {
-                *self = Self::Taken(left_of(&outcome));
+                *self = Self::Taken(left_of(&outcome, failures));
                 return AfterDelivery { wakers: BTreeMap::new(), batch: None, outcome: Some(outcome) };
             }
         };
@@ -137,28 +141,30 @@ impl<W: Work + 'static> ResultSink<W> {
             *self = Self::Ready(outcome);
             return AfterDelivery { wakers, batch, outcome: None };
         }
-        *self = Self::Taken(left_of(&outcome));
+        *self = Self::Taken(left_of(&outcome, failures));
         AfterDelivery { wakers, batch, outcome: Some(outcome) }
     }
 
-    /// Takes the outcome. Later calls return an error, so that no handle waits for it forever.
-    pub(crate) fn take(&mut self) -> Outcome<W> {
-        let taken = match mem::replace(self, Self::Taken(JobError::ResultTaken)) {
+    /// Takes the outcome of a job with these failures. Later calls return an error, so that no
+    /// handle waits for it forever.
+    pub(crate) fn take(&mut self, failures: impl FnOnce() -> Failures<W::Error>) -> Outcome<W> {
+        let taken = match mem::replace(self, Self::Discard) {
             Self::Ready(outcome) => outcome.into_inner(),
             Self::Taken(error) => Some(Err(error)),
             _ => None,
         };
-        let taken = taken.unwrap_or(Err(JobError::ResultTaken));
-        if let Err(error) = &taken {
-            *self = Self::Taken(error.clone());
-        }
+        let taken = taken.unwrap_or_else(|| Err(JobError::ResultTaken(Failures::default())));
+        *self = Self::Taken(left_of(&taken, failures));
         taken
     }
 }
 
 /// Returns what the other handles get when this outcome is taken: an error is for all of them.
-fn left_of<T, E>(outcome: &Result<T, JobError<E>>) -> JobError<E> {
-    outcome.as_ref().err().cloned().unwrap_or(JobError::ResultTaken)
+fn left_of<T, E>(outcome: &Result<T, JobError<E>>, failures: impl FnOnce() -> Failures<E>) -> JobError<E> {
+    match outcome {
+        Ok(_) => JobError::ResultTaken(failures()),
+        Err(error) => error.clone(),
+    }
 }
 
 impl<W: Work + 'static> AfterDelivery<W> {

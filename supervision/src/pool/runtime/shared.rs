@@ -20,6 +20,7 @@ use super::worker_specs::WorkerSpecs;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
 use crate::pool::job_status::JobStatus;
+use crate::pool::retry::RetryRule;
 use crate::pool::scheduler::{Phase, Retention, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
@@ -57,6 +58,8 @@ pub(crate) struct Shared<W: Work + 'static> {
     /// Weak, because the supervisor owns its children, and they own this.
     pub(crate) supervisor: WeakSupervisorHandle,
     pub(in crate::pool) events: Events,
+    /// The errors that are retried, set before the first worker starts.
+    pub(in crate::pool) retry: OnceLock<RetryRule<W::Error>>,
     /// The target number of workers.
     wanted: AtomicUsize,
     /// The threads of blocking workers, and how long a stop waits for them.
@@ -149,6 +152,7 @@ impl<W: Work + 'static> Shared<W> {
             manager: OnceLock::new(),
             supervisor,
             events: Events::new(),
+            retry: OnceLock::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
@@ -302,7 +306,8 @@ impl<W: Work + 'static> Drop for Shared<W> {
         };
         let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
         let undelivered = jobs.iter().filter(|job| job.try_complete(JobStatus::Dropped));
-        let undelivered: Vec<_> = undelivered.map(|job| job.deliver(Err(JobError::Dropped))).collect();
+        let undelivered: Vec<_> =
+            undelivered.map(|job| job.deliver(Err(JobError::Dropped(job.take_failures())))).collect();
         // In other tasks: a supervisor may drop the last reference.
         dispose_each(undelivered);
         dispose_each(jobs);

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use perennial_actors::host::{Foreign, InPlace};
-use perennial_actors::{Actor, Context, ExitReason};
+use perennial_actors::{Actor, Context, ExitReason, System};
 use tokio::time::{sleep, sleep_until};
 
 use super::addresses::WorkerMsg;
 use super::attempt::RunningAttempt;
+use super::job_state::{FailedAttempt, JobState};
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::recycling::{Lifetime, Recycling};
 use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
+use crate::log;
 use crate::pool::job::AttemptError;
 use crate::pool::job_context::JobContext;
+use crate::pool::retry::Retry;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that runs the jobs of pools of `W`.
@@ -142,7 +145,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased).await;
+            let attempt = attempt(&mut self.worker, pool, leased, ctx.system()).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
@@ -172,6 +175,7 @@ async fn attempt<W: Work + 'static>(
     worker: &mut impl WorkerOf<W>,
     pool: &Shared<W>,
     leased: Leased<W>,
+    system: &System,
 ) -> AttemptResult<W> {
     let Leased { task, number, time_limit, since } = leased;
     let running = RunningAttempt::new(task, number);
@@ -186,7 +190,7 @@ async fn attempt<W: Work + 'static>(
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
+                |error| AttemptOutcome::Failed(Box::new(decide_on(error, task, pool, system))),
                 AttemptOutcome::Done,
             ));
         }
@@ -196,7 +200,27 @@ async fn attempt<W: Work + 'static>(
         let Some(limit) = time_limit else { return Poll::Pending };
         let timeout = timeout
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
+        let timed_out = || AttemptOutcome::Failed(Box::new(FailedAttempt::new(AttemptError::TimedOut)));
+        timeout.as_mut().poll(cx).map(|()| timed_out())
     });
     AttemptResult { attempt: attempt.await, since }
+}
+
+/// Decides whether a job is retried after an error. May run users' code, under a guard.
+#[cold]
+fn decide_on<W: Work + 'static>(
+    error: W::Error,
+    job: &JobState<W>,
+    pool: &Shared<W>,
+    system: &System,
+) -> FailedAttempt<W::Error> {
+    let decided = job
+        .retry_rule()
+        .or_else(|| pool.retry.get())
+        .map_or(Ok(Retry::Never), |rule| rule.decide(&error, system));
+    let retry = decided.unwrap_or_else(|reason| {
+        log::retry_closure_failed(system, reason);
+        Retry::Never
+    });
+    FailedAttempt { error: AttemptError::Error(error), retry }
 }
