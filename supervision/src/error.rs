@@ -141,6 +141,10 @@ pub enum ChildError {
     /// The child did not start. It stays stopped.
     #[error(fmt = not_started)]
     StartFailed(ExitReason),
+    /// The child was started as often as its [start limit](crate::Child::start_limit) allows within
+    /// its interval. [`reset_failed`](crate::SupervisorHandle::reset_failed) forgets its starts.
+    #[error("the child was started as often as its start limit allows")]
+    StartLimitHit,
     /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
@@ -152,6 +156,7 @@ impl From<RequestError> for ChildError {
             RequestError::Running(_) | RequestError::AlreadyStarted(_) => Self::Running,
             RequestError::Restarting | RequestError::AlreadyPresent => Self::Restarting,
             RequestError::StartFailed(reason) => Self::StartFailed(reason),
+            RequestError::StartLimitHit => Self::StartLimitHit,
             RequestError::ShuttingDown => Self::ShuttingDown,
             RequestError::NotFound | RequestError::MaxChildren => Self::NotFound,
         }
@@ -212,6 +217,7 @@ impl StartChildErrorKind {
             RequestError::Running(_)
             | RequestError::AlreadyStarted(_)
             | RequestError::AlreadyPresent
+            | RequestError::StartLimitHit
             | RequestError::Restarting => pid.map_or(Self::AlreadyPresent, Self::AlreadyStarted),
         }
     }

@@ -113,7 +113,7 @@ pub use error::{
 pub use node::OpenError;
 pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
-    Strategy,
+    StartLimit, Strategy,
 };
 pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;

@@ -20,6 +20,8 @@
 //! | | warn | child did not stop in time: killed | child |
 //! | | debug | child did not end when it was killed: abandoned | child |
 //! | | warn | a child of a ractor actor outlives it | `actor` |
+//! | | warn | child hit its start limit: failed | child, `reason` |
+//! | | warn | the restart condition of a child panicked: restarted | `actor`, `reason` |
 //! | | error | supervisor gave up: restart intensity exceeded | as an actor, and `child` |
 //! | | error | ractor did not start the supervisor | `error` |
 //! | | error | no thread to watch deadlines | `error` |
@@ -83,7 +85,10 @@ fn level_of(kind: &ReportKind) -> Level {
             }
         }
         ReportKind::StartFailed { reason } if is_logged_by_incarnation(reason) => Level::DEBUG,
-        ReportKind::StartFailed { .. } | ReportKind::Unresponsive { .. } | ReportKind::Killed => Level::WARN,
+        ReportKind::StartFailed { .. }
+        | ReportKind::Unresponsive { .. }
+        | ReportKind::Killed
+        | ReportKind::StartLimitHit { .. } => Level::WARN,
         ReportKind::GaveUp { .. } => Level::ERROR,
     }
 }
@@ -110,6 +115,7 @@ fn write_report(level: Level, report: &SupervisorReport) {
         ReportKind::Unresponsive { .. } => ("child is unresponsive", None),
         ReportKind::Killed => ("child did not stop in time: killed", None),
         ReportKind::Abandoned => ("child did not end when it was killed: abandoned", None),
+        ReportKind::StartLimitHit { reason } => ("child hit its start limit: failed", Some(reason)),
         ReportKind::GaveUp { .. } => ("supervisor gave up: restart intensity exceeded", None),
     };
     let reason = reason.map(|reason| display(format!("{reason:#}")));
@@ -167,6 +173,17 @@ pub(crate) fn no_watchdog_thread(system: &System, error: io::Error) {
 pub(crate) fn ractor_child_outlives(system: &System, actor: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
         line!(WARN, TARGET, %actor, "a child of a ractor actor outlives it");
+    });
+}
+
+/// Logs that the condition that decides about the restart of a child panicked.
+pub(crate) fn condition_panicked(
+    system: &System,
+    actor: impl fmt::Display + Send + 'static,
+    reason: ExitReason,
+) {
+    system.log_later(Level::WARN, move || {
+        line!(WARN, TARGET, %actor, %reason, "the restart condition of a child panicked: restarted");
     });
 }
 

@@ -103,6 +103,13 @@ pub enum ReportKind {
     /// The child did not end after a kill, because its code never awaits. Its mailbox was taken
     /// away from it, and it keeps running without one.
     Abandoned,
+    /// The child was started as often as its [start limit](crate::Child::start_limit) allows. It
+    /// stays down as a [failed](crate::ChildState::Failed) one, and its siblings go on. systemd's
+    /// `start-limit-hit`.
+    StartLimitHit {
+        /// The reason of its last exit, or why its last start failed.
+        reason: ExitReason,
+    },
     /// The restart intensity was exceeded. The supervisor stops its children and ends, and its own
     /// supervisor decides. OTP's `reached_max_restart_intensity`.
     GaveUp {

@@ -185,6 +185,38 @@ async fn spans_of_ractor_are_neither_around_handlers_of_children_nor_around_line
 }
 
 #[tokio::test(start_paused = true)]
+async fn condition_that_panics_is_one_line_with_the_child_and_the_panic() {
+    listen();
+    let (child, address, _) = child(false);
+    let child = child.restart_if(|_| panic!("a bug of the condition"));
+    let app = tree(child).start(&System::new()).await.expect("it starts");
+    assert!(address.cast(Msg::Crash).is_ok());
+    let lines = lines().await;
+    let about = |line: &&Line| line.text.starts_with("the restart condition of a child panicked");
+    let about: Vec<Line> = lines.iter().filter(about).cloned().collect();
+    assert_eq!(about.len(), 1, "{lines:#?}");
+    assert_eq!(about[0].level, Level::WARN);
+    for part in ["actor=app/inner/worker", "panicked: a bug of the condition"] {
+        assert!(about[0].text.contains(part), "{about:#?}");
+    }
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn child_that_hits_its_start_limit_is_one_line_more_than_its_crash() {
+    listen();
+    let (child, address, _) = child(false);
+    let app =
+        tree(child.start_limit(1, Duration::from_secs(10))).start(&System::new()).await.expect("it starts");
+    assert!(address.cast(Msg::Crash).is_ok());
+    let lines = lines().await;
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert_eq!(lines[1].level, Level::WARN);
+    assert!(lines[1].text.starts_with("child hit its start limit: failed"), "{lines:#?}");
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closure_of_a_pool_that_panics_as_it_decides_on_a_retry_is_one_line() {
     listen();
     let pool = Pool::from_fn("pool", 1, |(): &()| ready(Err::<(), _>("no luck")));

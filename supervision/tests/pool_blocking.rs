@@ -129,7 +129,7 @@ async fn a_worker_that_is_killed_is_followed_by_one_that_waits_for_its_closure()
         let tree = app.tree();
         tree.at(["0"]).expect("it is there").handle.kill().expect("it lives");
         pass(20).await;
-        assert_eq!((gate.running(), pool.stats().workers), (1, 1));
+        assert_eq!((gate.running(), pool.stats().workers.running), (1, 1));
     }
     assert_eq!(pool.stats().queued, 1);
     drop(opener);

@@ -23,7 +23,7 @@ fn slots(running: &Running) -> BTreeSet<usize> {
 
 /// Checks that as many workers run as these, and that each of them runs a job at once.
 async fn runs(running: &Running, workers: usize) {
-    assert_eq!((running.active().await, running.pool.stats().workers), (workers, workers));
+    assert_eq!((running.active().await, running.pool.stats().workers.running), (workers, workers));
     let begun = Instant::now();
     let jobs: Vec<_> = (0..workers).map(|number| running.submit(long(number as u64, secs(1)))).collect();
     for job_handle in jobs {
@@ -115,7 +115,7 @@ async fn added_workers_come_back_when_the_supervisor_of_the_pool_restarts() {
     for restart in 0..3 {
         handle.supervisor().handle().kill().expect("it lives");
         quiet().await;
-        assert_eq!(handle.stats().workers, 4, "restart {restart}");
+        assert_eq!(handle.stats().workers.running, 4, "restart {restart}");
         let jobs: Vec<_> = (0..4).map(|number| now(handle.submit(long(number, secs(1))))).collect();
         soon(handle.drain()).await;
         drop(jobs);
@@ -123,7 +123,7 @@ async fn added_workers_come_back_when_the_supervisor_of_the_pool_restarts() {
         assert_eq!(slots, (0..4).collect());
     }
     handle.resize(6).await.expect("it goes well");
-    assert_eq!(handle.stats().workers, 6);
+    assert_eq!(handle.stats().workers.running, 6);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -152,7 +152,7 @@ async fn a_stop_ends_the_added_workers_too() {
         let report = running.pool.stop(how).await;
         let finished = if how == PoolShutdown::Abort { 0 } else { 4 };
         assert_eq!((report.completed, report.dropped), (finished, 4 - finished));
-        assert_eq!((running.active().await, running.pool.stats().workers), (0, 0));
+        assert_eq!((running.active().await, running.pool.stats().workers.running), (0, 0));
         drop(jobs);
         running.close().await;
     }

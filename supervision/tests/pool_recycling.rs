@@ -96,7 +96,7 @@ async fn an_idle_worker_is_renewed_at_its_age_again_and_again_without_a_delay() 
     sleep(secs(55)).await;
     let starts = starts.lock().expect("no thread panics under the lock").clone();
     assert_eq!(starts, [0, 10, 20, 30, 40, 50]);
-    assert_eq!(running.pool.stats().workers, 1);
+    assert_eq!(running.pool.stats().workers.running, 1);
     running.close().await;
 }
 

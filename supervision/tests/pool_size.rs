@@ -34,7 +34,7 @@ async fn the_number_of_workers_is_restored_after_any_exit() {
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     quiet().await;
-    assert_eq!((running.active().await, running.pool.stats().workers), (5, 5));
+    assert_eq!((running.active().await, running.pool.stats().workers.running), (5, 5));
     running.close().await;
 }
 
@@ -43,7 +43,7 @@ async fn a_pool_can_be_made_smaller_and_larger_again_down_to_none() {
     let running = started(4).await;
     for size in [2, 0, 4, 1, 3, 3] {
         running.pool.resize(size).await.expect("it goes well");
-        assert_eq!((running.active().await, running.pool.stats().workers), (size, size));
+        assert_eq!((running.active().await, running.pool.stats().workers.running), (size, size));
         let all: Vec<_> = (0..8).map(|number| running.submit(long(number, ms(1)))).collect();
         if size == 0 {
             sleep(secs(9)).await;
@@ -145,7 +145,7 @@ async fn a_dropped_restart_or_resize_future_leaves_no_worker_behind() {
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     sleep(secs(9)).await;
-    assert_eq!((running.active().await, running.pool.stats().workers), (1, 1));
+    assert_eq!((running.active().await, running.pool.stats().workers.running), (1, 1));
     running.close().await;
 }
 
@@ -162,12 +162,12 @@ async fn a_resize_cannot_leave_the_bounds_or_follow_a_stop() {
         panic!("two are the most");
     };
     assert_eq!(error.to_string(), "the maximum is 2 workers");
-    assert_eq!(running.pool.stats().workers, 2);
+    assert_eq!(running.pool.stats().workers.running, 2);
     running.pool.stop(PoolShutdown::Drain).await;
     assert!(matches!(running.pool.resize(1).await, Err(PoolError::Stopped)));
     let error = running.pool.rolling_restart().await.expect_err("it has stopped");
     assert_eq!(error.to_string(), "the pool has stopped");
-    assert_eq!((running.active().await, running.pool.stats().workers), (0, 0));
+    assert_eq!((running.active().await, running.pool.stats().workers.running), (0, 0));
     running.close().await;
 }
 
@@ -318,7 +318,7 @@ async fn a_growing_pool_retries_a_failed_worker_start() {
     let running = start((pool.scaling(secs(1), secs(10)), journal)).await;
     let job_handle = running.submit(quick(1));
     assert_eq!(outcome_of(job_handle).await, "done 1");
-    assert_eq!((starts.load(Ordering::Relaxed), running.pool.stats().workers), (4, 1));
+    assert_eq!((starts.load(Ordering::Relaxed), running.pool.stats().workers.running), (4, 1));
     running.close().await;
 }
 

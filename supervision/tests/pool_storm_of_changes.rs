@@ -146,7 +146,7 @@ async fn storm(seed: u64) {
     }
     storm_state.is_calm.store(true, Ordering::Relaxed);
     sleep(secs(10)).await;
-    let running = handle.stats().workers;
+    let running = handle.stats().workers.running;
     let active = app.supervisor().count_children().await.expect("it lives").active - 1;
     assert_eq!((running, active), (wanted, wanted), "seed {seed}");
     let last: Vec<_> = (0..100).map(|job| support::now(handle.submit(job))).collect();

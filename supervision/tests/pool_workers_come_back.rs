@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 /// Returns the number of running workers, according to the supervisor and to the pool.
 async fn counts(running: &Running) -> (usize, usize) {
-    (running.active().await, running.pool.stats().workers)
+    (running.active().await, running.pool.stats().workers.running)
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,9 +126,9 @@ async fn a_worker_that_declined_to_start_is_started_again() {
     let pool = Pool::<InitByIncarnation>::new("newborns", 2, init);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
-    assert_eq!(handle.stats().workers, 0);
+    assert_eq!(handle.stats().workers.running, 0);
     sleep(secs(2)).await;
-    assert_eq!(handle.stats().workers, 2);
+    assert_eq!(handle.stats().workers.running, 2);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -147,7 +147,7 @@ async fn a_rolling_restart_returns_if_a_worker_hangs_in_init() {
     };
     assert_eq!(begun.elapsed(), secs(30), "unless it is set");
     sleep(secs(1)).await;
-    assert_eq!(handle.stats().workers, 2);
+    assert_eq!(handle.stats().workers.running, 2);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -160,13 +160,13 @@ async fn a_worker_that_hangs_in_init_exceeds_its_start_timeout() {
     let app = pool.start(&System::new()).await.expect("it starts");
     app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");
     sleep(secs(3)).await;
-    assert_eq!(handle.stats().workers, 2);
+    assert_eq!(handle.stats().workers.running, 2);
     handle.resize(1).await.expect("it goes well");
     let begun = Instant::now();
     soon(handle.resize(2)).await.expect_err("it hangs");
-    assert_eq!((begun.elapsed(), handle.stats().workers), (secs(2), 1));
+    assert_eq!((begun.elapsed(), handle.stats().workers.running), (secs(2), 1));
     handle.resize(2).await.expect("it goes well");
-    assert_eq!(handle.stats().workers, 2);
+    assert_eq!(handle.stats().workers.running, 2);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -208,7 +208,7 @@ async fn a_worker_that_stops_itself_after_each_job_is_no_crash() {
         let stats = handle.stats();
         assert_eq!((stats.completed, stats.retried, stats.dropped, stats.failed), (1_000, 0, 0, 0));
         quiet().await;
-        assert_eq!(handle.stats().workers, 4);
+        assert_eq!(handle.stats().workers.running, 4);
         assert!(app.shutdown().await.is_clean());
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{AttachError, Label};
+use perennial_actors::host::{AttachError, Label, catch_panic};
 use perennial_actors::{ExitReason, Pid, SpawnError};
 
 use super::inbox::{DriverMsg, pack};
 use super::reports::Stats;
 use super::run::Driver;
 use crate::engine::{ChildKey, Event, StartId};
+use crate::log;
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
+use crate::policy::RestartCondition;
 
 impl Driver {
     /// Starts a child. Returns the event of a start that failed at once.
@@ -127,6 +129,26 @@ impl Driver {
         let Some(answer) = active.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
         tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, probe_id, answer.await)) });
+    }
+
+    /// Evaluates the condition of a child in a task of its own, because it is the user's code. A
+    /// condition that panics restarts the child. The outcome arrives through the inbox.
+    pub(super) fn check_condition(
+        &self,
+        key: ChildKey,
+        generation: u32,
+        condition: RestartCondition,
+        reason: ExitReason,
+    ) {
+        let (inbox, system, path) = (self.inbox.clone(), self.system.clone(), self.path(key));
+        tokio::spawn(async move {
+            let restarts = catch_panic(Some(&system), || condition.evaluate(&reason));
+            let restarts = restarts.unwrap_or_else(|panic| {
+                log::condition_panicked(&system, path.to_shared(), panic);
+                true
+            });
+            inbox.put(DriverMsg::ConditionChecked { key, generation, restarts });
+        });
     }
 
     pub(super) fn close(&self, key: ChildKey, reason: &ExitReason) {

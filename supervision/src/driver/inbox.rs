@@ -22,6 +22,8 @@ pub(crate) enum DriverMsg {
     Ended(ChildKey, StartId, IncarnationExit),
     /// The retry of a child is due.
     Retry { key: ChildKey, generation: u32 },
+    /// The condition of a child was evaluated.
+    ConditionChecked { key: ChildKey, generation: u32, restarts: bool },
     /// Other tasks have run since the last batch was stopped.
     ContinueShutdown,
     /// A child answered this probe in time or did not.

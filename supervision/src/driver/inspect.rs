@@ -160,5 +160,5 @@ const fn has_incarnation(state: ChildState) -> bool {
 }
 
 const fn is_down(state: ChildState) -> bool {
-    matches!(state, ChildState::Stopped | ChildState::Waiting)
+    matches!(state, ChildState::Stopped | ChildState::Waiting | ChildState::Failed)
 }

@@ -155,6 +155,9 @@ impl Driver {
                 }
             }
             DriverMsg::Retry { key, generation } => Event::Retry { key, generation },
+            DriverMsg::ConditionChecked { key, generation, restarts } => {
+                Event::ConditionChecked { key, generation, restarts }
+            }
             DriverMsg::ContinueShutdown => Event::ContinueShutdown,
             DriverMsg::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
             DriverMsg::Tick => {
@@ -209,6 +212,9 @@ impl Driver {
             Action::CheckBusy { key, run } => return ControlFlow::Continue(self.check_busy(key, run)),
             Action::Probe { key, run, probe_id } => self.probe(key, run, probe_id),
             Action::Retry { key, generation } => self.inbox.put(DriverMsg::Retry { key, generation }),
+            Action::CheckCondition { key, generation, condition, reason } => {
+                self.check_condition(key, generation, condition, reason);
+            }
             Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
             Action::Close { key, reason } => self.close(key, &reason),
             Action::Forget { key, reason } => self.forget(key, &reason),

@@ -1,6 +1,7 @@
 //! The steps of a transition, and what happens when it is complete.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
@@ -92,7 +93,10 @@ impl Engine {
             } else if let Some(key) = transition.start.pop_front() {
                 if self.children.get(key).is_some() {
                     transition.current = Some(key);
-                    return self.start(key, StartCause::Transition);
+                    if !self.exceeds_start_limit(key, Duration::ZERO) {
+                        return self.start(key, StartCause::Transition);
+                    }
+                    self.fail(key, ExitReason::shutdown());
                 }
             } else {
                 return self.end_transition();
@@ -142,7 +146,9 @@ impl Engine {
             entry.policy.restart != Restart::Temporary
         };
         match &entry.state {
-            State::Ended { reason } if is_error(&entry.policy, reason) => {
+            State::Ended { reason } | State::CheckingCondition { reason, has_exited: true }
+                if is_error(&entry.policy, reason) =>
+            {
                 let reason = reason.clone();
                 self.report(key, ReportKind::ShutdownError { reason });
             }
@@ -194,6 +200,9 @@ impl Engine {
             }
             match self.waiting.pop_front() {
                 Some(Event::Retry { key, generation }) => self.on_retry(key, generation),
+                Some(Event::ConditionChecked { key, generation, restarts }) => {
+                    self.on_condition_checked(key, generation, restarts);
+                }
                 Some(Event::Request { ticket, request }) => self.handle_request(ticket, request, false),
                 Some(_) => {}
                 None => return,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use perennial_actors::host::SeqMap;
 
 use super::deferred::ChildTransitions;
-use super::state::State;
+use super::start_times::StartTimes;
+use super::state::{NextStart, State};
 use super::types::{ChildKey, StartId, Time};
 use crate::policy::ChildPolicy;
 
@@ -22,6 +23,10 @@ pub(super) struct Entry {
     pub(super) restarts: u64,
     /// The number of restarts in a row without a healthy time in between.
     pub(super) failures: u32,
+    /// The starts that count for its start limit. `None` until there is one.
+    pub(super) starts: Option<Box<StartTimes>>,
+    /// `true` once a start has succeeded.
+    pub(super) has_started: bool,
     /// `true` if it was added at runtime, so that the next incarnation of the supervisor does not
     /// start it.
     pub(super) added_at_runtime: bool,
@@ -42,13 +47,28 @@ impl Entry {
     /// stopped for good, or it restarts.
     pub(super) fn is_active(&self) -> bool {
         match &self.state {
-            State::Stopped => false,
+            State::Stopped | State::Failed => false,
             State::Stopping(stopping) => stopping.unresponsive && stopping.stop_waiters.is_empty(),
             State::Starting { .. }
             | State::Running { .. }
             | State::Ended { .. }
+            | State::CheckingCondition { .. }
             | State::Restarting { .. } => true,
         }
+    }
+
+    /// Returns `true` if a start is due that restarts the siblings too, or may be due.
+    pub(super) const fn restarts_its_group(&self) -> bool {
+        match &self.state {
+            State::Restarting { next, .. } => !matches!(next, NextStart::FirstStart),
+            State::CheckingCondition { has_exited, .. } => *has_exited || !self.retries_first_start(),
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if a failed start is the failure of a first start that is tried again.
+    pub(super) const fn retries_first_start(&self) -> bool {
+        !self.has_started && self.policy.retry_start.is_some()
     }
 
     /// Returns `true` if `run` is the current start of the child.
@@ -56,7 +76,11 @@ impl Entry {
         match &self.state {
             State::Starting { run: current, .. } | State::Running { run: current, .. } => *current == run,
             State::Stopping(stopping) => stopping.run == run,
-            State::Stopped | State::Ended { .. } | State::Restarting { .. } => false,
+            State::Stopped
+            | State::Ended { .. }
+            | State::CheckingCondition { .. }
+            | State::Restarting { .. }
+            | State::Failed => false,
         }
     }
 }
@@ -96,6 +120,8 @@ impl Children {
             generation: 0,
             restarts: 0,
             failures: 0,
+            starts: None,
+            has_started: false,
             added_at_runtime,
             mailbox_open: false,
             deadline: None,

@@ -75,6 +75,9 @@ impl Engine {
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
+            Event::ConditionChecked { key, generation, restarts } => {
+                self.on_condition_checked(key, generation, restarts);
+            }
             Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
             Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
@@ -116,6 +119,8 @@ impl Engine {
         // A child that is being stopped, or killed after its start timeout, does not become a
         // running one.
         let State::Starting { cause, timed_out: false, .. } = entry.state else { return };
+        self.on_first_start(key);
+        let Some(entry) = self.children.get(key) else { return };
         let timers =
             entry.policy.liveness.as_deref().map(|liveness| LivenessTimers::begin(liveness, self.now, 0));
         let due = timers.as_ref().and_then(LivenessTimers::next);
@@ -130,6 +135,7 @@ impl Engine {
         match cause {
             StartCause::Transition => self.advance(),
             StartCause::Restart => {}
+            StartCause::FirstStart => self.end_manual_start(key),
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
                 self.answer_start(key, ticket, Ok(outcome));
             }
@@ -162,12 +168,20 @@ impl Engine {
     pub(super) fn start_failed(&mut self, key: ChildKey, cause: StartCause, reason: ExitReason) {
         self.report(key, ReportKind::StartFailed { reason: reason.clone() });
         match cause {
+            StartCause::Transition | StartCause::Restart | StartCause::FirstStart
+                if self.retries_first_start(key) =>
+            {
+                self.first_start_failed(key, cause, reason);
+            }
             StartCause::Transition if self.is_initial_start() => self.fail_initial_start(key, reason),
             StartCause::Transition => {
-                self.schedule_retry(key, reason);
+                self.restart_failed(key, reason);
                 self.end_transition();
             }
-            StartCause::Restart => self.schedule_retry(key, reason),
+            StartCause::Restart | StartCause::FirstStart => {
+                self.restart_failed(key, reason);
+                self.end_manual_start(key);
+            }
             StartCause::RestartChild(ticket) => {
                 // This keeps a temporary child too, which a change of the spec may have added as
                 // stopped.
@@ -193,8 +207,12 @@ impl Engine {
         self.on_exit(key, reason);
     }
 
-    /// Handles the exit of a child by itself, now or when the transition is complete (rule 4).
+    /// Handles the exit of a child by itself, now or when the transition is complete (rule 4), or
+    /// when its condition has been evaluated (rule 9).
     pub(super) fn on_exit(&mut self, key: ChildKey, reason: ExitReason) {
+        if self.check_condition(key, &reason, true) {
+            return;
+        }
         if matches!(self.mode, Mode::Running) {
             self.on_child_exit(key, reason);
         } else {
@@ -206,6 +224,7 @@ impl Engine {
     pub(super) fn start(&mut self, key: ChildKey, cause: StartCause) {
         let Some(entry) = self.children.get_mut(key) else { return };
         entry.mailbox_open = true;
+        entry.record_start(self.now);
         let run = self.next_run;
         self.next_run = StartId(run.0.wrapping_add(1));
         let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));

@@ -33,9 +33,10 @@ impl Engine {
         let key = match request {
             Request::Start { .. } if self.is_dynamic() => None,
             Request::Start { id, .. } => self.children.find(id),
-            Request::Restart(target) | Request::Delete(target) | Request::Terminate(target) => {
-                self.resolve(target)
-            }
+            Request::Restart(target)
+            | Request::Delete(target)
+            | Request::Terminate(target)
+            | Request::ResetFailed(target) => self.resolve(target),
             Request::Change { children, .. } => {
                 let mut known = children.iter().filter_map(|(id, _)| self.children.find(id));
                 known.find(|key| self.is_being_added(*key))

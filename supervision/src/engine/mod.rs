@@ -45,16 +45,27 @@
 //! 8. A request that concerns a child which is starting or stopping is [deferred](deferred) until
 //!    that is complete. The requests for one child are decided in the order of arrival. Requests
 //!    for other children do not wait for them.
+//! 9. If a child has a condition, an exit and a failed restart are decided when the condition has
+//!    been evaluated, which is foreign code and happens elsewhere. Until then the child is
+//!    restarting, and an event in between that changes its state makes the outcome void.
+//! 10. A child that would exceed its start limit fails at once, not after its delay. Its siblings
+//!     go on, also those that wait for it in a group restart. Its restarts count for no intensity.
+//! 11. If its policy says so, a child that has never started is tried again when a start fails.
+//!     These retries count for no intensity, concern no sibling, and no sibling waits for them.
 
 mod advance;
 mod children;
+mod condition;
 mod core;
 mod defer;
 mod deferred;
+mod first_start;
 mod intensity;
 mod liveness;
 mod requests;
 mod restart;
+mod start_limit;
+mod start_times;
 mod state;
 mod stop;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
@@ -38,7 +39,10 @@ impl Engine {
                 None => self.answer(ticket, Err(RequestError::NotFound)),
             },
             Request::Restart(target) => match self.resolve_stopped(&target) {
-                Ok(key) => self.start_manually(key, StartCause::RestartChild(ticket)),
+                Ok(key) if self.exceeds_start_limit(key, Duration::ZERO) => {
+                    self.answer(ticket, Err(RequestError::StartLimitHit));
+                }
+                Ok(key) => self.start_alone(key, StartCause::RestartChild(ticket)),
                 Err(error) => self.answer(ticket, Err(error)),
             },
             Request::Delete(target) => match self.resolve_stopped(&target) {
@@ -51,6 +55,13 @@ impl Engine {
                     self.answer(ticket, Ok(RequestOk::Deleted(key)));
                 }
                 Err(error) => self.answer(ticket, Err(error)),
+            },
+            Request::ResetFailed(target) => match self.resolve(&target) {
+                Some(key) => {
+                    self.reset_failed(key);
+                    self.answer(ticket, Ok(RequestOk::Done));
+                }
+                None => self.answer(ticket, Err(RequestError::NotFound)),
             },
             Request::Change { policy, children } => self.change(policy, children, ticket),
         }
@@ -69,8 +80,10 @@ impl Engine {
         let key = self.resolve(target).ok_or(RequestError::NotFound)?;
         match self.children.get(key).map(|entry| &entry.state) {
             None => Err(RequestError::NotFound),
-            Some(State::Stopped) => Ok(key),
-            Some(State::Restarting { .. } | State::Ended { .. }) => Err(RequestError::Restarting),
+            Some(State::Stopped | State::Failed) => Ok(key),
+            Some(State::Restarting { .. } | State::CheckingCondition { .. } | State::Ended { .. }) => {
+                Err(RequestError::Restarting)
+            }
             // An unresponsive child counts as running until it has exited.
             Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
                 Err(RequestError::Running(key))
@@ -82,7 +95,7 @@ impl Engine {
         let (by_id, joins_spec) = (!self.is_dynamic(), policy.joins_spec);
         let key = self.children.add(id, policy, by_id, !joins_spec);
         self.actions.push(Action::AddChild { key, ticket });
-        self.start_manually(key, StartCause::StartChild(ticket));
+        self.start_alone(key, StartCause::StartChild(ticket));
     }
 
     /// Returns why no child with the id of this one can be started.
@@ -94,10 +107,10 @@ impl Engine {
         }
     }
 
-    /// Starts a child by request. This counts for no intensity, and a failed start is not retried.
-    /// If its siblings depend on it, the start is a transition, so nothing happens to them
-    /// meanwhile.
-    fn start_manually(&mut self, key: ChildKey, cause: StartCause) {
+    /// Starts a child without its siblings: by request, or in a retry of its first start. This
+    /// counts for no intensity. If its siblings depend on it, the start is a transition, so nothing
+    /// happens to them meanwhile.
+    pub(super) fn start_alone(&mut self, key: ChildKey, cause: StartCause) {
         if !self.children_are_independent() {
             let (kind, stop, start) = (TransitionKind::ManualStart, Vec::new(), VecDeque::new());
             self.mode = Mode::InTransition(Transition { kind, stop, start, current: Some(key) });
@@ -106,7 +119,7 @@ impl Engine {
     }
 
     /// Returns `true` if the children do not depend on each other.
-    const fn children_are_independent(&self) -> bool {
+    pub(super) const fn children_are_independent(&self) -> bool {
         matches!(self.strategy(), Strategy::OneForOne)
     }
 
@@ -151,8 +164,13 @@ impl Engine {
     /// Closes the mailboxes of stopped children that waited to be started by a group restart, if
     /// there will be no retry that starts them.
     fn close_unscheduled(&mut self) {
-        let restarting =
-            |(key, entry): (ChildKey, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
+        self.unscheduled().into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
+    }
+
+    /// Returns the stopped children that waited to be started by a group restart, and that no retry
+    /// will start.
+    pub(super) fn unscheduled(&self) -> Vec<ChildKey> {
+        let restarting = |(key, entry): (ChildKey, &Entry)| entry.restarts_its_group().then_some(key);
         let restarting = self.children.iter().find_map(restarting);
         let first = match self.strategy() {
             Strategy::OneForOne => None,
@@ -161,13 +179,7 @@ impl Engine {
         };
         let idle = |entry: &Entry| entry.mailbox_open && matches!(entry.state, State::Stopped);
         let waits = |key| first.is_some_and(|first| key >= first);
-        let to_close: Vec<ChildKey> = self
-            .children
-            .iter()
-            .filter(|(key, entry)| !waits(*key) && idle(entry))
-            .map(|(key, _)| key)
-            .collect();
-        to_close.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
+        self.children.iter().filter(|(key, entry)| !waits(*key) && idle(entry)).map(|(key, _)| key).collect()
     }
 
     fn change_child(&mut self, key: ChildKey, policy: ChildPolicy) {

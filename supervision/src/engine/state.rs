@@ -55,9 +55,12 @@ pub(crate) enum State {
     Running { run: StartId, since: Time, timers: Option<Box<LivenessTimers>> },
     /// It exited during a transition (rule 4).
     Ended { reason: ExitReason },
-    /// It exited or failed to start for this reason, and is due to start (rule 5). `counted` is set
-    /// while it waits for its delay, after its restart was counted.
-    Restarting { reason: ExitReason, counted: bool },
+    /// It exited or failed to start for this reason, and its condition is being evaluated (rule 9).
+    CheckingCondition { reason: ExitReason, has_exited: bool },
+    /// It exited or failed to start for this reason, and is due to start (rule 5).
+    Restarting { reason: ExitReason, next: NextStart },
+    /// It was started as often as its limit allows, and starts by request only (rule 10).
+    Failed,
     /// It is being stopped.
     Stopping(Box<Stopping>),
 }
@@ -72,6 +75,17 @@ impl State {
     pub(crate) const fn is_in_transition(&self) -> bool {
         matches!(self, Self::Starting { .. } | Self::Stopping(_))
     }
+}
+
+/// How the next start of a child comes about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NextStart {
+    /// By a retry through the inbox. The restart is counted then.
+    Retry,
+    /// After a delay. The restart was counted before it.
+    Delayed,
+    /// After a delay, as the retry of a first start (rule 11).
+    FirstStart,
 }
 
 /// A child that is being stopped.
@@ -96,6 +110,8 @@ pub(crate) enum StartCause {
     Transition,
     /// It restarts alone.
     Restart,
+    /// Its first start is tried again.
+    FirstStart,
     /// A request to start a stopped child.
     RestartChild(RequestId),
     /// A request to add and start a child.

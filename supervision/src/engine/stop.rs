@@ -22,13 +22,13 @@ impl Engine {
         let (run, cause) = match &entry.state {
             State::Running { run, .. } => (*run, None),
             State::Starting { run, cause, .. } => (*run, Some(*cause)),
-            State::Stopped | State::Ended { .. } | State::Restarting { .. } | State::Stopping(_) => return,
+            _ => return,
         };
         let mut stopping = Stopping { run, ..Stopping::default() };
         match cause {
             Some(StartCause::RestartChild(ticket)) => self.answer(ticket, Err(self.interrupted())),
             Some(StartCause::StartChild(ticket)) => stopping.start_waiter = Some(ticket),
-            Some(StartCause::Restart) => stopping.restarting = true,
+            Some(StartCause::Restart | StartCause::FirstStart) => stopping.restarting = true,
             Some(StartCause::Transition) | None => {}
         }
         self.begin_stop(key, stopping);
@@ -154,7 +154,9 @@ impl Engine {
                     self.on_retry(key, generation);
                 }
                 // These states have no deadline.
-                State::Stopped | State::Ended { .. } => self.children.set_deadline(key, None),
+                State::Stopped | State::Ended { .. } | State::CheckingCondition { .. } | State::Failed => {
+                    self.children.set_deadline(key, None);
+                }
             }
         }
     }

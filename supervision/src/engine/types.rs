@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_actors::host::Suspensions;
 use perennial_actors::{ExitReason, Pid};
 
-use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
+use crate::policy::{ChildPolicy, RestartCondition, RestartLimit, SupervisorKind};
 use crate::report::ReportKind;
 
 /// The time since the start of the supervisor.
@@ -49,6 +49,8 @@ pub(crate) enum Event {
     Ended { key: ChildKey, run: StartId, reason: ExitReason },
     /// The retry that was scheduled in this generation of the child.
     Retry { key: ChildKey, generation: u32 },
+    /// The condition of the child in this generation was evaluated: whether the child restarts.
+    ConditionChecked { key: ChildKey, generation: u32, restarts: bool },
     /// Other tasks have run since the last batch was stopped.
     ContinueShutdown,
     /// A deadline may have passed.
@@ -76,6 +78,9 @@ pub(crate) enum Request {
     Restart(Target),
     /// Remove a stopped child. OTP's `delete_child`.
     Delete(Target),
+    /// Forget the starts of a child, and make a failed child a stopped one. systemd's
+    /// `reset-failed`.
+    ResetFailed(Target),
     /// Apply a changed spec of the supervisor and its children. OTP's `code_change`.
     Change { policy: Policy, children: Vec<(Arc<str>, ChildPolicy)> },
 }
@@ -114,6 +119,9 @@ pub(crate) enum Action {
     Probe { key: ChildKey, run: StartId, probe_id: u32 },
     /// Send `Retry` through the inbox.
     Retry { key: ChildKey, generation: u32 },
+    /// Evaluate the condition of the child for this reason, in a task of its own. The outcome is
+    /// `ConditionChecked`.
+    CheckCondition { key: ChildKey, generation: u32, condition: RestartCondition, reason: ExitReason },
     /// Let other tasks run, above all the children, and then send `ContinueShutdown`.
     ContinueShutdown,
     /// Close the child's mailbox: no incarnation will serve it.
@@ -168,6 +176,8 @@ pub(crate) enum RequestError {
     AlreadyPresent,
     /// The number of children is at its limit.
     MaxChildren,
+    /// The child was started as often as its start limit allows.
+    StartLimitHit,
     /// The child did not start. A child that was added for this request belongs to the caller
     /// again.
     StartFailed(ExitReason),

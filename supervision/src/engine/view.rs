@@ -30,12 +30,14 @@ const fn shown(entry: &Entry, is_stopping_or_ended: bool, is_group_restart: bool
         State::Stopped if entry.mailbox_open && !is_stopping_or_ended => ChildState::Waiting,
         State::Stopped => ChildState::Stopped,
         // OTP shows nothing during a restart, and `restarting` after a restart that failed.
-        State::Starting { cause: StartCause::Restart, .. }
+        State::Starting { cause: StartCause::Restart | StartCause::FirstStart, .. }
         | State::Ended { .. }
+        | State::CheckingCondition { .. }
         | State::Restarting { .. } => ChildState::Restarting,
         State::Starting { .. } => ChildState::Starting,
         State::Running { .. } => ChildState::Running,
         State::Stopping(_) => ChildState::Stopping,
+        State::Failed => ChildState::Failed,
     }
 }
 

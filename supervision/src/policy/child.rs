@@ -6,7 +6,9 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use super::backoff::Backoff;
+use super::condition::RestartCondition;
 use super::liveness::Liveness;
+use super::start_limit::StartLimit;
 
 /// Which exits of a child cause a restart.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -103,6 +105,13 @@ pub struct ChildPolicy {
     pub backoff: Option<Arc<Backoff>>,
     /// How its supervisor detects that it is unresponsive. `None` disables the checks.
     pub liveness: Option<Arc<Liveness>>,
+    /// How many starts within an interval it has before it ends as failed. `None` is no limit.
+    pub start_limit: Option<Arc<StartLimit>>,
+    /// The delays between its first starts while they fail. `None` fails the start of its
+    /// supervisor.
+    pub retry_start: Option<Arc<Backoff>>,
+    /// The condition that decides in place of the restart type.
+    pub(crate) restart_if: Option<RestartCondition>,
     /// `true` if its exits are a part of its work. No exit counts for the intensity of its
     /// supervisor, but each start that fails in a restart does. After a normal exit the next
     /// incarnation starts at once, after any other exit when its backoff has passed.
@@ -119,10 +128,22 @@ pub struct ChildPolicy {
 }
 
 impl ChildPolicy {
+    /// Sets the restart type, which replaces a condition.
+    pub(crate) fn set_restart(&mut self, restart: Restart) {
+        (self.restart, self.restart_if) = (restart, None);
+    }
+
+    /// Sets a condition, which decides in place of the restart type. A child that does not restart
+    /// then stays as a stopped one.
+    pub(crate) fn set_condition(&mut self, condition: RestartCondition) {
+        (self.restart, self.restart_if) = (Restart::Transient, Some(condition));
+    }
+
     /// Returns this policy for an existing child that has the policy `current`. The kind of the
     /// child, and whether it is started once, do not change.
     pub(crate) fn of_existing(self, current: &Self) -> Self {
-        let restart = if current.once { Restart::Temporary } else { self.restart };
-        Self { kind: current.kind, once: current.once, restart, ..self }
+        let (restart, restart_if) =
+            if current.once { (Restart::Temporary, None) } else { (self.restart, self.restart_if) };
+        Self { kind: current.kind, once: current.once, restart, restart_if, ..self }
     }
 }

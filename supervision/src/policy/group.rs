@@ -28,13 +28,17 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Intensity {
     /// The number of restarts tolerated within the period. `u32::MAX` tolerates any number, and
-    /// counts none.
+    /// counts none: see [`UNLIMITED`](Self::UNLIMITED).
     pub restarts: u32,
     /// The time for which a restart counts.
     pub period: Duration,
 }
 
 impl Intensity {
+    /// Tolerates any number of restarts: the supervisor never gives up. See
+    /// [`never_give_up`](crate::SupervisorBuilder::never_give_up) for its danger.
+    pub const UNLIMITED: Self = Self { restarts: u32::MAX, period: Duration::from_secs(5) };
+
     /// Returns `true` if any number of restarts is tolerated.
     pub(crate) const fn is_unlimited(&self) -> bool {
         self.restarts == u32::MAX

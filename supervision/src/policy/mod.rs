@@ -9,11 +9,16 @@
 
 mod backoff;
 mod child;
+mod condition;
 mod group;
 mod liveness;
+mod start_limit;
+mod systemd;
 
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};
+pub(crate) use condition::RestartCondition;
 pub use group::{AutoShutdown, Intensity, Strategy};
 pub(crate) use group::{RestartLimit, SupervisorKind};
 pub use liveness::{Liveness, ProbePolicy};
+pub use start_limit::StartLimit;

@@ -1,7 +1,6 @@
 //! The specification of a pool: its workers, its queue and their settings.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +8,10 @@ use perennial_actors::host::Foreign;
 use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
-use super::job_context::JobContext;
 use super::retry::RetryRule;
 use super::runtime::{
-    BlockingFnWorker, Drainer, ExitHistory, FnWorker, ManagerArgs, OnDrop, PoolManager, Recycling, Shared,
-    ThreadWaiter, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
+    Drainer, ExitHistory, ManagerArgs, OnDrop, PoolManager, Recycling, Shared, ThreadWaiter, Threads,
+    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
 };
 use super::scheduler::{PoolSize, Scale, Scheduler};
 use super::worker::{Work, Worker};
@@ -65,7 +63,7 @@ pub struct Pool<W: Work + 'static> {
     /// The threads of blocking workers.
     threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
-    is_blocking: bool,
+    pub(super) is_blocking: bool,
     /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
     /// `true` if a rate limit was zero.
@@ -113,111 +111,9 @@ impl<W: Worker> Pool<W> {
     }
 }
 
-impl<J, T, E> Pool<fn(J) -> Result<T, E>>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Makes a pool whose workers call an async function for each job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: &u64| ready(Ok::<u64, Infallible>(n * n));
-let pool = Pool::from_fn("squares", 4, square);"#
-    )]
-    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        F: Fn(&J) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = move |job: &J, _: &JobContext<'_>| function(job);
-        Self::of_fn(id.into(), size.into(), function)
-    }
-
-    /// Makes a pool whose workers call an async function for each job, with the context of the job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: &u64, ctx: JobContext<'static>| {
-    let n = *n;
-    async move {
-        assert_eq!(ctx.attempt(), 1);
-        Ok::<u64, Infallible>(n * n)
-    }
-};
-let pool = Pool::from_fn_with_context("squares", 4, square);"#
-    )]
-    pub fn from_fn_with_context<F, Fut>(
-        id: impl Into<Arc<str>>,
-        size: impl Into<PoolSize>,
-        function: F,
-    ) -> Self
-    where
-        F: Fn(&J, JobContext<'static>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = move |job: &J, ctx: &JobContext<'_>| function(job, ctx.to_owned());
-        Self::of_fn(id.into(), size.into(), function)
-    }
-
-    fn of_fn<F, Fut>(id: Arc<str>, size: PoolSize, function: F) -> Self
-    where
-        F: Fn(&J, &JobContext<'_>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let function = Arc::new(Foreign::new(function));
-        Self::of::<FnWorker<fn(J) -> Result<T, E>, F, Fut>>(id, size, function)
-    }
-
-    /// Makes a pool whose workers call a blocking function for each job, on a thread that may
-    /// block.
-    ///
-    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
-    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
-    /// many calls run at once as there are workers, and a call that blocks forever occupies its
-    /// thread and its worker forever. A stop waits for running calls as long as workers have to
-    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
-    /// [`ShutdownReport`](crate::ShutdownReport).
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: u64| Ok::<u64, Infallible>(n * n);
-let pool = Pool::from_blocking_fn("squares", 2, square);"#
-    )]
-    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
-    where
-        J: Clone,
-        F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
-    {
-        Self::from_blocking_fn_with_context(id, size, move |job, _| function(job))
-    }
-
-    /// Makes a [pool of a blocking function](Self::from_blocking_fn) that gets the context of its
-    /// job.
-    ///
-    #[doc = setting_example!(
-        r#"let square = |n: u64, ctx: JobContext<'static>| {
-    assert_eq!(ctx.attempt(), 1);
-    Ok::<u64, Infallible>(n * n)
-};
-let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
-    )]
-    pub fn from_blocking_fn_with_context<F>(
-        id: impl Into<Arc<str>>,
-        size: impl Into<PoolSize>,
-        function: F,
-    ) -> Self
-    where
-        J: Clone,
-        F: Fn(J, JobContext<'static>) -> Result<T, E> + Send + Sync + 'static,
-    {
-        let function = Arc::new(Foreign::new(function));
-        let pool = Self::of::<BlockingFnWorker<fn(J) -> Result<T, E>, F>>(id.into(), size.into(), function);
-        Self { is_blocking: true, ..pool }
-    }
-}
-
 impl<W: Work + 'static> Pool<W> {
     /// Makes a pool of `R` workers. Each worker starts from the same `args`.
-    fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
+    pub(super) fn of<R: WorkerOf<W>>(id: Arc<str>, size: PoolSize, args: R::Args) -> Self {
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
         let (min, max) = size.bounds();
         let mut scheduler = Scheduler::new(max, CAPACITY);
@@ -344,13 +240,7 @@ assert!(other.shutdown().await.is_clean());"#
         let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
         shared.set_actors(addresses, &specs, manager.address());
         let mut manager = ChildSpec::from(manager);
-        if self.has_zero_capacity {
-            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
-        } else if self.has_zero_rate {
-            manager.error = Some(Box::new(SpecError::ZeroRate { id: self.id }));
-        } else if self.recycling.has_zero() {
-            manager.error = Some(Box::new(SpecError::ZeroLifetime { id: self.id }));
-        }
+        manager.error = self.error().map(Box::new);
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
         let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
             .shutdown(ThreadWaiter::shutdown(self.shutdown));
@@ -358,6 +248,21 @@ assert!(other.shutdown().await.is_clean());"#
         let _ = shared.retry.set(self.retry);
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
+    }
+
+    /// Returns the first mistake in the settings.
+    fn error(&self) -> Option<SpecError> {
+        let id = self.id.clone();
+        if self.has_zero_capacity {
+            Some(SpecError::ZeroCapacity { id })
+        } else if self.has_zero_rate {
+            Some(SpecError::ZeroRate { id })
+        } else if self.recycling.has_zero() {
+            Some(SpecError::ZeroLifetime { id })
+        } else {
+            let limits = self.handle.shared.lock_state().options.limits;
+            limits.is_soft_too_late().then_some(SpecError::SoftLimitTooLate { id })
+        }
     }
 
     /// Returns the specs of the workers, and the children of the first slots with their addresses.

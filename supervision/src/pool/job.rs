@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
+use super::job_context::JobProgress;
 pub use super::job_id::JobId;
 use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
@@ -255,8 +256,18 @@ assert!(first.id() < second.id());"
         self.job.id
     }
 
-    /// Cancels the job. A queued job does not start; a running job is dropped at its next await.
-    /// Its result is [`Cancelled`](JobError::Cancelled). Returns `false` if the job already had a
+    /// Returns the progress that the latest attempt has
+    /// [reported](super::JobContext::set_progress), or `None` if it has reported none.
+    ///
+    #[doc = pool_example!("assert_eq!(squares.submit(1).await?.progress(), None);")]
+    #[must_use]
+    pub fn progress(&self) -> Option<JobProgress> {
+        self.job.progress()
+    }
+
+    /// Cancels the job. A queued job does not start. A running job is dropped at its next await, or
+    /// after the [grace period](super::JobContext::set_grace_period) that it has asked for. Its
+    /// result is [`Cancelled`](JobError::Cancelled). Returns `false` if the job already had a
     /// result.
     ///
     #[doc = pool_example!(r"squares.pause();

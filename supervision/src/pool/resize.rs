@@ -28,7 +28,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     ///
     /// If the future is dropped, the change continues.
     ///
-    #[doc = pool_example!("squares.resize(8).await?;\nassert_eq!(squares.stats().workers, 8);")]
+    #[doc = pool_example!("squares.resize(8).await?;\nassert_eq!(squares.stats().workers.running, 8);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
         run_to_completion(async move { pool.set_size(workers).await })
@@ -57,6 +57,8 @@ impl<W: Work + 'static> PoolHandle<W> {
             if slot >= before {
                 self.set_wanted(slot + 1)?;
             }
+            let is_missing = !self.shared.lock_state().scheduler.is_present(slot);
+            let _held = is_missing.then(|| self.shared.hold(slot));
             if let Err(error) = self.start_worker(slot).await {
                 self.set_wanted(slot.max(before))?;
                 return Err(error);
@@ -105,7 +107,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// If the future is dropped, the restart continues.
     ///
     #[doc = pool_example!(r"squares.rolling_restart().await?;
-assert_eq!(squares.stats().workers, 2);")]
+assert_eq!(squares.stats().workers.running, 2);")]
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
         let pool = self.clone();
         run_to_completion(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
@@ -117,6 +119,7 @@ assert_eq!(squares.stats().workers, 2);")]
             if self.is_stopped() {
                 break;
             }
+            let _held = self.shared.hold(slot);
             self.stop_worker(slot).await?;
             self.start_worker(slot).await?;
         }

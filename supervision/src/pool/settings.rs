@@ -41,7 +41,23 @@ impl<W: Work + 'static> Pool<W> {
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared.set_options(|options| options.time_limit = Some(limit));
+        self.handle.shared.set_options(|options| options.limits.hard = Some(limit));
+        self
+    }
+
+    /// Sets when an attempt is told to return, before its [time limit](Self::time_limit); never by
+    /// default. The job observes it with
+    /// [`JobContext::soft_limit`](super::JobContext::soft_limit) or
+    /// [`should_stop`](super::JobContext::should_stop). It is the `soft_time_limit` of Celery.
+    ///
+    /// A soft limit that is not shorter than the time limit is
+    /// [an error](crate::SpecError::SoftLimitTooLate) when the pool starts.
+    ///
+    #[doc = setting_example!(
+        r"let pool = pool.soft_time_limit(Duration::from_secs(8)).time_limit(Duration::from_secs(10));"
+    )]
+    pub fn soft_time_limit(self, limit: Duration) -> Self {
+        self.handle.shared.set_options(|options| options.limits.soft = Some(limit));
         self
     }
 

@@ -28,8 +28,8 @@ pub struct PoolStats {
     pub retried_interrupted: u64,
     /// Jobs that were cancelled, expired before their first attempt, or were dropped.
     pub dropped: u64,
-    /// Workers that run now.
-    pub workers: usize,
+    /// The workers by state.
+    pub workers: WorkerCounts,
     /// The median time that jobs waited before they started.
     pub wait_p50: Duration,
     /// The 99th percentile of that.
@@ -40,12 +40,48 @@ pub struct PoolStats {
     pub work_p99: Duration,
 }
 
+/// The workers of a pool by state, as the replicas of a Deployment of Kubernetes.
+///
+#[doc = pool_example!(r#"let workers = squares.stats().workers;
+assert_eq!((workers.wanted, workers.running), (2, 2));
+assert_eq!(workers.to_string(), "2 of 2 workers");
+squares.supervisor().terminate_child("1").await?;
+assert_eq!(squares.stats().workers.down, 1);"#)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct WorkerCounts {
+    /// The target number.
+    pub wanted: usize,
+    /// Workers that have started and have not ended. While the pool shrinks, surplus workers that
+    /// finish their jobs count too.
+    pub running: usize,
+    /// Workers whose init runs.
+    pub starting: usize,
+    /// Wanted workers that neither run nor start: they wait for a restart, were stopped or declined
+    /// to start. They are started later.
+    pub down: usize,
+}
+
+impl fmt::Display for WorkerCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, running, starting, down } = self;
+        write!(f, "{running} of {wanted} workers")?;
+        if *starting > 0 {
+            write!(f, ", {starting} starting")?;
+        }
+        if *down > 0 {
+            write!(f, ", {down} down")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } =
             self;
         write!(f, "{done} of {submitted} done, {running} running, {queued} queued, {failed} failed, ")?;
-        write!(f, "{retried} retried, {dropped} dropped, {workers} workers, ")?;
+        write!(f, "{retried} retried, {dropped} dropped, {workers}, ")?;
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
         write!(f, "working {:?} (p99 {:?})", self.work_p50, self.work_p99)
     }

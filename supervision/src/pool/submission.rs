@@ -139,7 +139,19 @@ assert!(matches!(late.await, Err(JobError::Expired(_))));")]
     #[doc = pool_example!(r"let job = squares.submit(7).time_limit(Duration::from_secs(1)).await?;
 assert_eq!(job.await?, 49);")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.options().time_limit = Some(limit);
+        self.options().limits.hard = Some(limit);
+        self
+    }
+
+    /// Sets when an attempt is told to return, at the latest at its time limit: see
+    /// [`Pool::soft_time_limit`](super::Pool::soft_time_limit).
+    ///
+    #[doc = pool_example!(
+        r"let job = squares.submit(7).soft_time_limit(Duration::from_secs(1)).await?;
+assert_eq!(job.await?, 49);"
+    )]
+    pub fn soft_time_limit(mut self, limit: Duration) -> Self {
+        self.options().limits.soft = Some(limit);
         self
     }
 

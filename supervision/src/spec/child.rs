@@ -28,7 +28,7 @@ use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct Child<M: Send + 'static, K = ()> {
     id: Arc<str>,
-    policy: ChildPolicy,
+    pub(super) policy: ChildPolicy,
     /// The restart type in a dynamic supervisor.
     restart_if_dynamic: Restart,
     pub(super) kept: K,
@@ -75,9 +75,9 @@ impl<M: Send + 'static> Child<M> {
         Self::with(id.into(), ChildPolicy::default(), Restart::Transient, (), Arc::new(start))
     }
 
-    /// Sets which exits cause a restart.
-    pub const fn restart(mut self, restart: Restart) -> Self {
-        self.policy.restart = restart;
+    /// Sets which exits cause a restart. This replaces a [condition](Self::restart_if).
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.policy.set_restart(restart);
         self.restart_if_dynamic = restart;
         self
     }

@@ -45,6 +45,13 @@ pub enum SpecError {
         /// The pool.
         id: Arc<str>,
     },
+    /// The soft time limit of a pool is not shorter than its time limit: no job would be told in
+    /// time.
+    #[error("the soft time limit of pool {id:?} is not shorter than its time limit")]
+    SoftLimitTooLate {
+        /// The pool.
+        id: Arc<str>,
+    },
     /// A child is significant and permanent. A child that always restarts never shuts its
     /// supervisor down.
     #[error("child {id:?} is significant and permanent")]
@@ -63,6 +70,12 @@ pub enum SpecError {
     /// A deadline, a period, a timeout or a failure threshold of a child's liveness is zero.
     #[error("a duration or a threshold in the liveness of child {id:?} is zero")]
     ZeroLiveness {
+        /// The child.
+        id: Arc<str>,
+    },
+    /// The burst or the interval of a child's start limit is zero.
+    #[error("the burst or the interval in the start limit of child {id:?} is zero")]
+    ZeroStartLimit {
         /// The child.
         id: Arc<str>,
     },

@@ -36,6 +36,7 @@ mod child;
 mod error;
 mod once;
 mod probe;
+mod restart_rules;
 mod supervisor;
 
 pub use child::{Child, ChildSpec};

@@ -65,6 +65,9 @@ impl SupervisorSpec {
                 return Err(SpecError::SignificantForNothing { supervisor: supervisor.clone(), id });
             }
         }
+        if child.policy.start_limit.as_ref().is_some_and(|limit| limit.is_impossible()) {
+            return Err(SpecError::ZeroStartLimit { id });
+        }
         match &child.policy.liveness {
             Some(liveness) if liveness.is_impossible() => Err(SpecError::ZeroLiveness { id }),
             _ => Ok(()),

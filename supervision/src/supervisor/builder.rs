@@ -57,6 +57,29 @@ let app = tree.start(&System::new()).await?;
         self
     }
 
+    /// Tolerates any number of restarts: systemd's manager, which never gives up because a service
+    /// fails. This is [`Intensity::UNLIMITED`].
+    ///
+    /// # Danger
+    ///
+    /// The intensity is what turns a fault that no restart cures into one that a higher supervisor
+    /// sees. Without it, a child that fails at once is restarted as fast as the machine can,
+    /// forever, and only the reports and the restart counts show it. So give each child of such a
+    /// supervisor a [backoff](crate::Child::backoff), a [start limit](crate::Child::start_limit),
+    /// or both: the backoff bounds the load, and the limit ends the child as
+    /// [failed](crate::ChildState::Failed).
+    ///
+    #[doc = supervision_example!(
+        r#"let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+let clock = clock("clock").backoff(backoff).start_limit(5, Duration::from_secs(10));
+let app = Supervisor::new("app").never_give_up().child(clock).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub const fn never_give_up(self) -> Self {
+        let Intensity { restarts, period } = Intensity::UNLIMITED;
+        self.intensity(restarts, period)
+    }
+
     /// Sets which of its own exits cause a restart when it is a child.
     ///
     /// A supervisor that exceeds its intensity exits with a clean reason. A transient one is

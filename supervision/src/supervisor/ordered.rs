@@ -179,8 +179,8 @@ impl<G: ChildGroup<ChildId = Arc<str>>> SupervisorHandle<G> {
     ///
     /// # Errors
     ///
-    /// There is no such child, it is not stopped, it did not start, or the supervisor is gone or
-    /// shutting down.
+    /// There is no such child, it is not stopped, it did not start, its
+    /// [start limit](crate::Child::start_limit) holds, or the supervisor is gone or shutting down.
     ///
     #[doc = supervision_example!(
         r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
@@ -193,6 +193,29 @@ assert_eq!(app.supervisor().count_children().await?.active, 1);
         let request = Request::Restart(Target::Id(id.into()));
         let Answer { result, pid, .. } = send(&self.node, request, Specs::None).await;
         Ok(result.map(|_| child_start(pid))?)
+    }
+
+    /// Forgets the starts of a child that count for its [start limit](crate::Child::start_limit). A
+    /// [failed](crate::ChildState::Failed) child is a stopped one then, and can be
+    /// [started](Self::restart_child). A running child goes on. systemd's `reset-failed`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let limited = clock("clock").start_limit(1, Duration::from_secs(10));
+let app = Supervisor::new("app").child(limited).start(&System::new()).await?;
+let supervisor = app.supervisor();
+supervisor.terminate_child("clock").await?;
+assert_eq!(supervisor.restart_child("clock").await, Err(ChildError::StartLimitHit));
+supervisor.reset_failed("clock").await?;
+supervisor.restart_child("clock").await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub async fn reset_failed(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
+        let request = Request::ResetFailed(Target::Id(id.into()));
+        Ok(send(&self.node, request, Specs::None).await.result.map(drop)?)
     }
 
     /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.

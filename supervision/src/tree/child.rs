@@ -27,6 +27,9 @@ pub enum ChildState {
     Restarting,
     /// The child was asked to stop or killed, and has not exited yet.
     Stopping,
+    /// No incarnation runs and none is due: the child was started as often as its
+    /// [start limit](crate::Child::start_limit) allows. systemd's `failed`.
+    Failed,
 }
 
 impl fmt::Display for ChildState {
@@ -38,6 +41,7 @@ impl fmt::Display for ChildState {
             Self::Running => "running",
             Self::Restarting => "restarting",
             Self::Stopping => "stopping",
+            Self::Failed => "failed",
         })
     }
 }
@@ -87,8 +91,8 @@ pub struct ChildInfo {
     pub kind: ChildKind,
     /// Its state.
     pub state: ChildState,
-    /// The latest incarnation, or `None` if the child is stopped or waiting. For a child that is
-    /// restarting it is the incarnation that exited.
+    /// The latest incarnation, or `None` if the child is stopped, waiting or failed. For a child
+    /// that is restarting it is the incarnation that exited.
     pub pid: Option<Pid>,
     /// How often its supervisor restarted it, counted from the start of that supervisor's
     /// incarnation.

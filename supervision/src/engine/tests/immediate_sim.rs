@@ -195,6 +195,7 @@ impl ImmediateSim {
             Action::Exit { ending } => self.end(&ending),
             Action::Abandon { .. }
             | Action::CheckBusy { .. }
+            | Action::CheckCondition { .. }
             | Action::Probe { .. }
             | Action::ContinueShutdown => {
                 panic!("unexpected action {action:?}")
@@ -252,6 +253,7 @@ pub(super) fn otp_word(result: &Result<RequestOk, RequestError>) -> &'static str
         Err(RequestError::AlreadyStarted(_)) => "already_started",
         Err(RequestError::AlreadyPresent) => "already_present",
         Err(RequestError::MaxChildren) => "max_children",
+        Err(RequestError::StartLimitHit) => "start_limit_hit",
         Err(RequestError::StartFailed(_)) => "start error",
         Err(RequestError::ShuttingDown) => "noproc",
         Err(RequestError::NotFound) => "not_found",

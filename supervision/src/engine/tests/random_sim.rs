@@ -8,45 +8,49 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use super::request_queues::RequestQueues;
+use super::rule_records::RuleRecords;
 use super::tasks::{Outcome, Task};
-use crate::engine::state::{Mode, StartCause};
+
 use crate::engine::{
-    Action, ChildKey, ChildView, Engine, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
-    State, Target,
+    Action, ChildKey, Engine, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, RestartLimit};
 use crate::report::ReportKind::{self, Restarting};
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Incarnation {
-    run: StartId,
-    up: bool,
+pub(super) struct Incarnation {
+    pub(super) run: StartId,
+    pub(super) up: bool,
 }
 
 pub(super) struct RandomSim {
     pub(super) engine: Engine,
-    now: Duration,
-    tasks: Vec<Task>,
-    live: BTreeMap<ChildKey, Incarnation>,
+    pub(super) now: Duration,
+    pub(super) tasks: Vec<Task>,
+    pub(super) live: BTreeMap<ChildKey, Incarnation>,
     /// The starts that were asked to stop or killed.
-    stops: BTreeSet<(ChildKey, StartId)>,
+    pub(super) stops: BTreeSet<(ChildKey, StartId)>,
     /// The starts that have ended.
-    ended: Vec<(ChildKey, StartId)>,
+    pub(super) ended: Vec<(ChildKey, StartId)>,
     /// The current children.
-    known: BTreeSet<ChildKey>,
+    pub(super) known: BTreeSet<ChildKey>,
     /// The children whose mailbox is open.
-    open: BTreeSet<ChildKey>,
-    retries: Vec<(ChildKey, u32)>,
-    used: Vec<(ChildKey, u32)>,
-    pending: BTreeMap<RequestId, Request>,
-    request_queues: RequestQueues,
-    added: BTreeMap<RequestId, ChildKey>,
-    next_ticket: u64,
-    intensity: RestartLimit,
-    restarts: Vec<Duration>,
+    pub(super) open: BTreeSet<ChildKey>,
+    pub(super) retries: Vec<(ChildKey, u32)>,
+    pub(super) used: Vec<(ChildKey, u32)>,
+    /// The conditions that have been evaluated.
+    pub(super) evaluated: Vec<(ChildKey, u32)>,
+    /// What the engine has to know of the restart rules.
+    pub(super) rules: RuleRecords,
+    pub(super) pending: BTreeMap<RequestId, Request>,
+    pub(super) request_queues: RequestQueues,
+    pub(super) added: BTreeMap<RequestId, ChildKey>,
+    pub(super) next_ticket: u64,
+    pub(super) intensity: RestartLimit,
+    pub(super) restarts: Vec<Duration>,
     /// The children that were already being stopped when the shutdown began.
-    stopping_before: Option<BTreeSet<ChildKey>>,
+    pub(super) stopping_before: Option<BTreeSet<ChildKey>>,
     pub(super) exits: u32,
 }
 
@@ -55,6 +59,8 @@ impl RandomSim {
     pub(super) fn begin(policy: Policy, children: Vec<ChildPolicy>) -> Self {
         let known = (0..children.len() as u64).map(ChildKey).collect();
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy));
+        let named: Vec<(Arc<str>, ChildPolicy)> = named.collect();
+        let rules = RuleRecords::of(&named);
         let mut sim = Self {
             engine: Engine::new(policy, named, StartId(u16::MAX - 9)),
             now: Duration::ZERO,
@@ -66,6 +72,8 @@ impl RandomSim {
             open: BTreeSet::new(),
             retries: Vec::new(),
             used: Vec::new(),
+            evaluated: Vec::new(),
+            rules,
             pending: BTreeMap::new(),
             request_queues: RequestQueues::default(),
             added: BTreeMap::new(),
@@ -103,6 +111,7 @@ impl RandomSim {
                 let before = self.live.insert(key, Incarnation { run, up: false });
                 assert_eq!(before, None, "two incarnations of one child");
                 self.open.insert(key);
+                self.rules.on_start(key, self.now);
                 self.tasks.push(Task::Start(key, run));
             }
             // A child that is stopped twice exits once. Its start may complete nevertheless.
@@ -116,6 +125,9 @@ impl RandomSim {
             Action::CheckBusy { key, run } => self.tasks.push(Task::CheckBusy(key, run)),
             Action::Probe { key, run, probe_id } => self.tasks.push(Task::Probe(key, run, probe_id)),
             Action::Retry { key, generation } => self.retries.push((key, generation)),
+            Action::CheckCondition { key, generation, .. } => {
+                self.tasks.push(Task::CheckCondition(key, generation));
+            }
             Action::ContinueShutdown => panic!("there are too few children to stop them in batches"),
             Action::Answer { ticket, ref result } => self.answered(ticket, result),
             Action::Close { key, .. } => {
@@ -126,8 +138,11 @@ impl RandomSim {
             Action::Report { key, kind: ReportKind::Started } => {
                 let current = self.live[&key];
                 assert!(current.up && !self.stops.contains(&(key, current.run)), "it is to stop");
+                self.rules.on_started(key);
             }
-            Action::Report { kind: Restarting { restarts_left: left, .. }, .. } => self.on_restart(left),
+            Action::Report { key, kind: Restarting { restarts_left: left, .. } } => {
+                self.on_restart(key, left)
+            }
             Action::Exit { .. } => {
                 assert!(self.live.is_empty(), "it ends before its children");
                 assert!(self.pending.is_empty(), "a request is never answered");
@@ -140,10 +155,14 @@ impl RandomSim {
     fn add_child(&mut self, key: ChildKey, ticket: RequestId) {
         assert!(self.known.insert(key), "a key is assigned twice");
         match self.pending.get(&ticket) {
-            Some(Request::Start { .. }) => {
+            Some(Request::Start { id, policy }) => {
+                self.rules.add(key, id, policy);
                 assert_eq!(self.added.insert(ticket, key), None, "one request adds two children");
             }
-            Some(Request::Change { .. }) => {}
+            Some(Request::Change { children, .. }) => {
+                // A change adds one child at most here.
+                children.iter().for_each(|(id, policy)| self.rules.add(key, id, policy));
+            }
             other => panic!("{other:?} adds a child"),
         }
     }
@@ -151,20 +170,26 @@ impl RandomSim {
     fn remove_child(&mut self, key: ChildKey) {
         assert!(!self.live.contains_key(&key), "removed while it runs");
         assert!(self.known.remove(&key), "it was no child");
+        self.rules.remove(key);
         self.open.remove(&key);
     }
 
-    /// Records a restart, and checks the number that is left.
-    fn on_restart(&mut self, left: u32) {
+    /// Records a restart if it counts, and checks the number that is left.
+    fn on_restart(&mut self, key: ChildKey, left: u32) {
         let (now, Intensity { restarts, period }) = (self.now, self.intensity.with(1));
         self.restarts.retain(|time| *time + period >= now);
-        self.restarts.push(now);
-        assert_eq!(self.restarts.len() as u32 + left, restarts, "restarts are counted wrongly");
+        let counts = self.rules.counts_restart(key);
+        self.restarts.extend(counts.then_some(now));
+        let counted = self.restarts.len() as u32;
+        // A change may have lowered the intensity below what was counted.
+        let expected = if counts { restarts - counted } else { restarts.saturating_sub(counted) };
+        assert_eq!(left, expected, "restarts are counted wrongly");
     }
 
     fn answered(&mut self, ticket: RequestId, result: &Result<RequestOk, RequestError>) {
         use RequestError::{
             AlreadyPresent, AlreadyStarted, MaxChildren, NotFound, Restarting, Running, StartFailed,
+            StartLimitHit,
         };
         let request = self.pending.remove(&ticket).expect("it was asked, and is answered once");
         let added = self.added.remove(&ticket);
@@ -174,7 +199,10 @@ impl RandomSim {
         }
         match (&request, result) {
             (_, Err(RequestError::ShuttingDown)) => {}
-            (Request::Change { policy, .. }, Ok(RequestOk::Done)) => self.intensity = policy.intensity,
+            (Request::Change { policy, children }, Ok(RequestOk::Done)) => {
+                self.intensity = policy.intensity;
+                self.rules.change(children);
+            }
             (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Started(key))) => {
                 assert!(self.live[key].up && added.is_none_or(|added| added == *key));
             }
@@ -190,6 +218,8 @@ impl RandomSim {
                 assert!(!self.open.contains(key), "the mailbox of a deleted child is open");
                 self.remove_child(*key);
             }
+            (Request::ResetFailed(target), Ok(RequestOk::Done)) => self.rules.reset(target),
+            (Request::ResetFailed(_), Err(NotFound)) | (Request::Restart(_), Err(StartLimitHit)) => {}
             (Request::Restart(_) | Request::Delete(_), Err(Running(_) | Restarting | NotFound)) => {}
             _ => panic!("{request:?} is answered by {result:?}"),
         }
@@ -241,6 +271,10 @@ impl RandomSim {
             (Task::CheckBusy(key, run), outcome) => outcome.check_result(key, run),
             (Task::Probe(key, run, probe_id), outcome) => {
                 Event::Probed { key, run, probe_id, answered: matches!(outcome, Outcome::Success) }
+            }
+            (Task::CheckCondition(key, generation), outcome) => {
+                self.evaluated.push((key, generation));
+                Event::ConditionChecked { key, generation, restarts: matches!(outcome, Outcome::Success) }
             }
         };
         self.happen(event);
@@ -299,6 +333,10 @@ impl RandomSim {
         if let Some((key, generation)) = self.used.get(which % self.used.len().max(1)).copied() {
             assert!(!self.happen(Event::Retry { key, generation }), "a retry is made twice");
         }
+        if let Some((key, generation)) = self.evaluated.get(which % self.evaluated.len().max(1)).copied() {
+            let follows = self.happen(Event::ConditionChecked { key, generation, restarts: true });
+            assert!(!follows, "a condition decides twice");
+        }
     }
 
     /// Advances the time. Without a passed deadline nothing must happen.
@@ -315,85 +353,6 @@ impl RandomSim {
     pub(super) fn wait_until_due(&mut self) {
         if let Some(due) = self.engine.next_deadline() {
             self.wait(due.saturating_sub(self.now));
-        }
-    }
-
-    /// Checks the state of the engine against the simulated children.
-    fn check(&mut self) {
-        let known: BTreeSet<ChildKey> = self.engine.views().map(|view| view.key).collect();
-        assert!(self.exits > 0 || known == self.known, "{known:?} are children, and not {:?}", self.known);
-        let mut starting = 0;
-        let mut stopping = BTreeSet::new();
-        for ChildView { key, state, .. } in self.engine.views() {
-            let current = self.live.get(&key).copied();
-            match state {
-                State::Running { run, .. } => {
-                    assert_eq!(current, Some(Incarnation { run: *run, up: true }))
-                }
-                State::Starting { run, cause, .. } => {
-                    assert_eq!(current.map(|current| current.run), Some(*run));
-                    starting += usize::from(*cause == StartCause::Transition);
-                }
-                State::Stopping(child) => {
-                    assert_eq!(current.map(|current| current.run), Some(child.run));
-                    stopping.extend((!child.unresponsive).then_some(key));
-                }
-                State::Stopped | State::Ended { .. } | State::Restarting { .. } => {
-                    assert_eq!(current, None)
-                }
-            }
-        }
-        assert!(starting <= 1, "a transition starts one after the other");
-        self.check_order(&stopping);
-    }
-
-    /// Checks that a shutdown stops one child after the other, in reverse start order.
-    fn check_order(&mut self, stopping: &BTreeSet<ChildKey>) {
-        if self.engine.is_dynamic() || !self.engine.is_shutting_down() {
-            return;
-        }
-        let stopping_before = self.stopping_before.get_or_insert_with(|| stopping.clone());
-        let stopped: Vec<ChildKey> = stopping.difference(stopping_before).copied().collect();
-        assert!(stopped.len() <= 1, "{stopped:?} stop together");
-        assert!(
-            stopped.is_empty() || stopped.last() == self.live.keys().last(),
-            "{stopped:?} stops too early"
-        );
-    }
-
-    /// Completes everything that is pending, within a limited number of steps.
-    pub(super) fn finish_all(&mut self) {
-        for _ in 0..10_000 {
-            let settled = |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
-            if !self.tasks.is_empty() {
-                self.answer(0, Outcome::Success);
-            } else if !self.retries.is_empty() {
-                self.deliver();
-            } else if !self.engine.views().all(settled) {
-                assert!(self.engine.next_deadline().is_some(), "it never settles");
-                self.wait_until_due();
-            } else {
-                return self.check_idle();
-            }
-        }
-        panic!("it never settles");
-    }
-
-    /// Checks the state when nothing is pending.
-    fn check_idle(&self) {
-        assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a transition is left over");
-        assert!(self.pending.is_empty(), "a request is unanswered");
-        assert_eq!(self.engine.children.transitions.retained_len(), 0, "nothing is in transition");
-        for ChildView { key, state, .. } in self.engine.views() {
-            let is_running = matches!(state, State::Running { .. });
-            assert!(
-                self.exits > 0 || is_running == self.open.contains(&key),
-                "{key:?} is {state:?}, and its mailbox is not"
-            );
-        }
-        if self.exits > 0 {
-            assert_eq!(self.engine.next_deadline(), None, "there is nothing left to wait for");
-            assert!(self.live.is_empty());
         }
     }
 }

@@ -31,13 +31,14 @@ impl RequestQueues {
 fn child_of(request: &Request) -> Option<String> {
     match request {
         Request::Start { id, .. } => Some(id.to_string()),
-        Request::Terminate(target) | Request::Restart(target) | Request::Delete(target) => {
-            Some(match target {
-                Target::Id(id) => id.to_string(),
-                Target::Key(key) => format!("{key:?}"),
-                Target::Pid(pid) => pid.to_string(),
-            })
-        }
+        Request::Terminate(target)
+        | Request::Restart(target)
+        | Request::Delete(target)
+        | Request::ResetFailed(target) => Some(match target {
+            Target::Id(id) => id.to_string(),
+            Target::Key(key) => format!("{key:?}"),
+            Target::Pid(pid) => pid.to_string(),
+        }),
         Request::Change { .. } => None,
     }
 }

@@ -6,13 +6,15 @@ use perennial_actors::host::Suspensions;
 
 use crate::engine::{ChildKey, Event, StartId};
 
-/// A start, stop, check or probe that is pending.
+/// A start, stop, check, probe or condition that is pending.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Task {
     Start(ChildKey, StartId),
     End(ChildKey, StartId),
     CheckBusy(ChildKey, StartId),
     Probe(ChildKey, StartId, u32),
+    /// The evaluation of a condition, in this generation of the child.
+    CheckCondition(ChildKey, u32),
 }
 
 /// The outcome of a task.

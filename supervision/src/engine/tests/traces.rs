@@ -12,8 +12,8 @@ use super::random_sim::RandomSim;
 use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
-    Strategy as Among, SupervisorKind,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart,
+    RestartCondition, Shutdown, StartLimit, Strategy as Among, SupervisorKind,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,6 +36,7 @@ enum Op {
     Terminate(usize),
     Restart(usize),
     Delete(usize),
+    ResetFailed(usize),
     Change(Policy, u64, ChildPolicy),
     Shutdown,
 }
@@ -46,27 +47,34 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
     use Restart::{Permanent, Temporary, Transient};
     let restart = select(vec![Permanent, Permanent, Transient, Transient, Temporary]);
     let shutdown = select(vec![Shutdown::BrutalKill, Shutdown::Timeout(SECOND), Shutdown::Infinity]);
-    let others = (any::<bool>(), 0..4_u32, 0..4_u32, 0..4_u32, 0..6_u32);
-    (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, timers, kind))| {
-        let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
-        let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
-        let liveness = Liveness {
-            handler_deadline: (timers % 2 == 0).then_some(SECOND),
-            probe: (timers / 2 == 0).then_some(probe),
-        };
-        let worker = ChildPolicy {
-            restart,
-            significant: significant && restart != Permanent,
-            shutdown,
-            start_timeout: (hurry == 0).then_some(SECOND),
-            backoff: (delay > 0).then(|| Arc::new(backoff)),
-            liveness: (timers > 0).then(|| Arc::new(liveness)),
-            ..ChildPolicy::default()
-        };
-        let kind = if kind == 0 { ChildKind::Supervisor } else { ChildKind::Worker };
-        let shutdown = if kind == ChildKind::Supervisor { Shutdown::Infinity } else { shutdown };
-        ChildPolicy { kind, shutdown, ..worker }
-    })
+    let others = (any::<bool>(), 0..4_u32, 0..4_u32, 0..4_u32, 0..6_u32, 0..64_u32);
+    (restart, shutdown, others).prop_map(
+        |(restart, shutdown, (significant, hurry, delay, timers, kind, rules))| {
+            let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
+            let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
+            let liveness = Liveness {
+                handler_deadline: (timers % 2 == 0).then_some(SECOND),
+                probe: (timers / 2 == 0).then_some(probe),
+            };
+            let worker = ChildPolicy {
+                restart,
+                significant: significant && restart != Permanent,
+                shutdown,
+                start_timeout: (hurry == 0).then_some(SECOND),
+                backoff: (delay > 0).then(|| Arc::new(backoff)),
+                liveness: (timers > 0).then(|| Arc::new(liveness)),
+                // The outcome of a condition is that of its task.
+                restart_if: (rules % 4 == 0).then(|| RestartCondition::new(|_| true)),
+                retry_start: (rules / 4 % 4 == 0).then(|| Arc::new(backoff)),
+                start_limit: (rules / 16 == 0)
+                    .then(|| Arc::new(StartLimit { burst: 1 + rules % 3, interval: 3 * SECOND })),
+                ..ChildPolicy::default()
+            };
+            let kind = if kind == 0 { ChildKind::Supervisor } else { ChildKind::Worker };
+            let shutdown = if kind == ChildKind::Supervisor { Shutdown::Infinity } else { shutdown };
+            ChildPolicy { kind, shutdown, ..worker }
+        },
+    )
 }
 
 fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
@@ -99,7 +107,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let reason = select(vec![ExitReason::Normal, ExitReason::Killed, ExitReason::failed("an error")]);
     let sample =
-        (0..120_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
+        (0..124_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
     sample.prop_map(move |(kind, which, outcome, reason, (millis, id), child, policy)| match kind {
         0..=44 => Op::Answer(which, outcome),
         45..=62 => Op::Crash(which, reason),
@@ -113,6 +121,7 @@ fn op(dynamic: bool) -> impl Strategy<Value = Op> {
         _ if dynamic => Op::Start(id, child),
         106..=110 => Op::Restart(which),
         111..=114 => Op::Delete(which),
+        115..=118 => Op::ResetFailed(which),
         _ => Op::Change(policy, id, child),
     })
 }
@@ -158,6 +167,7 @@ fn apply(sim: &mut RandomSim, op: Op) {
         Op::Terminate(which) => sim.ask(Request::Terminate(target(which))),
         Op::Restart(which) => sim.ask(Request::Restart(target(which))),
         Op::Delete(which) => sim.ask(Request::Delete(target(which))),
+        Op::ResetFailed(which) => sim.ask(Request::ResetFailed(target(which))),
         Op::Change(policy, id, child) => {
             sim.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
         }

@@ -1,41 +1,121 @@
-//! One attempt at a job: what its context refers to.
+//! One attempt at a job: the future of the worker, and its ends.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use perennial_actors::System;
+use perennial_actors::host::InPlace;
 use perennial_actors::host::sync::OnceLock;
+use tokio::time::{Sleep, sleep, sleep_until};
 
-use super::job_state::JobState;
-use crate::pool::job::JobId;
-use crate::pool::worker::Work;
+use super::any_attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
+use super::job_state::{FailedAttempt, JobState};
+use super::lease::{AttemptOutcome, AttemptResult, Leased};
+use super::shared::Shared;
+use crate::log;
+use crate::pool::job::AttemptError;
+use crate::pool::job_context::JobContext;
+use crate::pool::retry::Retry;
+use crate::pool::worker::{Work, Worker};
 
-/// The numbers of an attempt.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AttemptInfo {
-    pub(crate) id: JobId,
-    /// The number of the start; the first is 1.
-    pub(crate) number: u32,
+/// A worker that runs the jobs of pools of `W`.
+pub(crate) trait WorkerOf<W: Work + 'static>:
+    Worker<Job = W::Job, Output = W::Output, Error = W::Error>
+{
+}
+
+impl<W: Work + 'static, R: Worker<Job = W::Job, Output = W::Output, Error = W::Error>> WorkerOf<W> for R {}
+
+/// Runs an attempt, until it returns, is cancelled, or exceeds its time limit.
+pub(crate) async fn attempt<W: Work + 'static>(
+    worker: &mut impl WorkerOf<W>,
+    pool: &Shared<W>,
+    leased: Leased<W>,
+    system: &System,
+) -> AttemptResult<W> {
+    let since = leased.since;
+    let running = RunningAttempt::new(leased);
+    let ctx = JobContext::new(&running);
+    let (mut timeout, mut cleanup) = (None, None);
+    let mut place = pin!(Some(worker.work(&running.task.job, &ctx)));
+    // The values in the user's future may panic when they are dropped: with a result present, or in
+    // a killed worker.
+    let mut work = InPlace::new(place.as_mut());
+    let attempt = poll_fn(|cx| {
+        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
+        if let Poll::Ready(result) = code.poll(cx) {
+            return Poll::Ready(result.map_or_else(
+                |error| AttemptOutcome::Failed(Box::new(decide_on(error, &running.task, pool, system))),
+                AttemptOutcome::Done,
+            ));
+        }
+        if running.task.poll_cancelled(cx) {
+            return running.poll_cleanup(cx, &mut cleanup).map(|()| AttemptOutcome::Abandoned);
+        }
+        let Some(deadline) = running.info.deadline else { return Poll::Pending };
+        let timeout = timeout.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let timed_out = || AttemptOutcome::Failed(Box::new(FailedAttempt::new(AttemptError::TimedOut)));
+        timeout.as_mut().poll(cx).map(|()| timed_out())
+    });
+    AttemptResult { attempt: attempt.await, since }
+}
+
+/// Decides whether a job is retried after an error. May run users' code, under a guard.
+#[cold]
+fn decide_on<W: Work + 'static>(
+    error: W::Error,
+    job: &JobState<W>,
+    pool: &Shared<W>,
+    system: &System,
+) -> FailedAttempt<W::Error> {
+    let decided = job
+        .retry_rule()
+        .or_else(|| pool.retry.get())
+        .map_or(Ok(Retry::Never), |rule| rule.decide(&error, system));
+    let retry = decided.unwrap_or_else(|reason| {
+        log::retry_closure_failed(system, reason);
+        Retry::Never
+    });
+    FailedAttempt { error: AttemptError::Error(error), retry }
 }
 
 /// A running attempt, held by its worker.
 pub(crate) struct RunningAttempt<W: Work + 'static> {
-    pub(crate) task: Arc<JobState<W>>,
+    task: Arc<JobState<W>>,
     info: AttemptInfo,
-    /// What contexts of other tasks refer to. Most jobs have none.
+    /// What the contexts of other tasks refer to. Most jobs have none.
     owned: OnceLock<Arc<OwnedAttempt>>,
 }
 
 impl<W: Work + 'static> RunningAttempt<W> {
-    pub(crate) fn new(task: Arc<JobState<W>>, number: u32) -> Self {
-        Self { info: AttemptInfo { id: task.id, number }, task, owned: OnceLock::new() }
+    fn new(leased: Leased<W>) -> Self {
+        let Leased { task, number, limits, .. } = leased;
+        let (deadline, soft_deadline) = limits.deadlines();
+        let info = AttemptInfo { id: task.id, number, deadline, soft_deadline };
+        Self { info, task, owned: OnceLock::new() }
+    }
+
+    /// Tells the job that it is cancelled. Resolves when the time to clean up that the job asked
+    /// for is over.
+    #[cold]
+    fn poll_cleanup(&self, cx: &mut Context<'_>, cleanup: &mut Option<Pin<Box<Sleep>>>) -> Poll<()> {
+        let Some(owned) = self.owned.get() else { return Poll::Ready(()) };
+        owned.cancel();
+        let Some(time) = owned.grace_period() else { return Poll::Ready(()) };
+        cleanup.get_or_insert_with(|| Box::pin(sleep(time))).as_mut().poll(cx)
     }
 }
 
-/// An attempt at a job of any type.
-pub(crate) trait AnyAttempt: Send + Sync {
-    fn info(&self) -> &AttemptInfo;
-
-    /// Returns what contexts of other tasks refer to. Made on demand.
-    fn owned(&self) -> &Arc<OwnedAttempt>;
+/// The attempt is over, however it ended.
+impl<W: Work + 'static> Drop for RunningAttempt<W> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(owned) = self.owned.get() {
+            owned.cancel();
+        }
+    }
 }
 
 impl<W: Work + 'static> AnyAttempt for RunningAttempt<W> {
@@ -43,12 +123,11 @@ impl<W: Work + 'static> AnyAttempt for RunningAttempt<W> {
         &self.info
     }
 
-    fn owned(&self) -> &Arc<OwnedAttempt> {
-        self.owned.get_or_init(|| Arc::new(OwnedAttempt { info: self.info }))
+    fn job(&self) -> &dyn AnyJob {
+        &*self.task
     }
-}
 
-/// What the contexts of an attempt in other tasks refer to.
-pub(crate) struct OwnedAttempt {
-    pub(crate) info: AttemptInfo,
+    fn owned(&self) -> &Arc<OwnedAttempt> {
+        self.owned.get_or_init(|| Arc::new(OwnedAttempt::new(self.info, self.task.clone())))
+    }
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 use perennial_actors::host::sync::{AtomicBool, AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Each, Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
 
+use super::any_attempt::{AnyJob, TimeLimits};
 use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
 use crate::pool::job::{AttemptError, Failures, JobId};
+use crate::pool::job_context::JobProgress;
 use crate::pool::job_status::JobStatus;
 use crate::pool::retry::{Retry, RetryCause, RetryRule};
 use crate::pool::scheduler::RateKey;
@@ -30,7 +32,8 @@ pub(crate) struct JobOptions {
     /// `true` if the job never starts twice.
     pub(crate) is_tried_once: bool,
     pub(crate) backoff: Option<Backoff>,
-    pub(crate) time_limit: Option<Duration>,
+    /// The time limits of an attempt.
+    pub(crate) limits: TimeLimits,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) delay: Option<Duration>,
     /// The hash of its key.
@@ -101,6 +104,8 @@ struct Delivery<W: Work + 'static> {
     sink: ResultSink<W>,
     /// The waker of its worker.
     worker: Option<Waker>,
+    /// The progress, with the number of the start that reported it. Most jobs report none.
+    progress: Option<Box<(u32, JobProgress)>>,
 }
 
 /// The failed attempts at a job, interrupted ones left out.
@@ -174,7 +179,7 @@ impl<W: Work + 'static> JobState<W> {
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
-        let delivery = Delivery { failures: None, sink, worker: None };
+        let delivery = Delivery { failures: None, sink, worker: None, progress: None };
         let job = Guarded::new(job);
         Self {
             id,
@@ -256,6 +261,12 @@ impl<W: Work + 'static> JobState<W> {
         self.is_complete()
     }
 
+    /// Returns the progress that the latest start has reported.
+    pub(crate) fn progress(&self) -> Option<JobProgress> {
+        let (number, progress) = **self.delivery().progress.as_ref()?;
+        (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
+    }
+
     /// Polls for the result, as the handle with this number. An output is returned once, and an
     /// error to each handle.
     pub(crate) fn poll_outcome(&self, handle: HandleNumber, cx: &Context<'_>) -> Poll<Outcome<W>> {
@@ -328,4 +339,17 @@ impl<W: Work + 'static> JobState<W> {
 /// Removes and returns the failures.
 fn take_all<E>(log: &mut Option<Box<FailureLog<E>>>) -> Failures<E> {
     log.take().map_or_else(Failures::default, |log| Failures::new(log.all))
+}
+
+impl<W: Work + 'static> AnyJob for JobState<W> {
+    fn is_current(&self, number: u32) -> bool {
+        !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
+    }
+
+    fn set_progress(&self, number: u32, progress: JobProgress) {
+        let mut delivery = self.delivery();
+        if self.starts.load(Ordering::Relaxed) == number {
+            **delivery.progress.get_or_insert_default() = (number, progress);
+        }
+    }
 }

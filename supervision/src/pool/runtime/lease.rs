@@ -1,11 +1,12 @@
 //! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
+use super::any_attempt::TimeLimits;
 use super::job_state::{FailedAttempt, JobState};
+use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::pool::event::JobEvent;
@@ -34,13 +35,20 @@ pub(crate) struct Leased<W: Work + 'static> {
     pub(crate) task: Arc<JobState<W>>,
     /// The number of the start; the first is 1.
     pub(crate) number: u32,
-    /// The time limit of the attempt.
-    pub(crate) time_limit: Option<Duration>,
+    pub(crate) limits: TimeLimits,
     /// When the attempt started, if that is measured.
     pub(crate) since: Option<Time>,
 }
 
 impl<W: Work + 'static> Shared<W> {
+    /// Records that the init of a worker runs, until the returned value is dropped.
+    pub(crate) fn begin_init(self: &Arc<Self>, worker_id: WorkerId) -> OnDrop {
+        let WorkerId { slot, pid } = worker_id;
+        self.lock_state().scheduler.init_began(slot, pid.incarnation());
+        let pool = self.clone();
+        OnDrop::new(move || pool.lock_state().scheduler.init_ended(slot, pid.incarnation()))
+    }
+
     /// Registers a worker incarnation that has started.
     pub(crate) fn worker_started(&self, worker_id: WorkerId) {
         self.reschedule(|scheduler| {
@@ -171,8 +179,8 @@ impl<W: Work + 'static> Queue<'_, W> {
             now
         });
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
-        let time_limit = task.options(&self.state.options).time_limit;
+        let limits = task.options(&self.state.options).limits;
         let number = task.count_start();
-        Some(Leased { task, number, time_limit, since })
+        Some(Leased { task, number, limits, since })
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::sync::Ordering;
 use perennial_actors::{Actor, Context, ExitReason, System};
+use tokio::task::JoinHandle;
 
-use super::repair::{Repair, Step};
+use super::repair::{DELAYS, Repair, Retry};
 use super::shared::{Shared, Tick};
 use super::worker_specs::WorkerSpecs;
 use crate::log;
@@ -25,7 +25,10 @@ pub(crate) struct PoolManager<W: Work + 'static> {
     pool: Arc<Shared<W>>,
     scale: Option<Scale>,
     repair: Repair,
-    resizing: Option<tokio::task::JoinHandle<()>>,
+    /// The current resize. Its result is `true` if it succeeded.
+    resizing: Option<JoinHandle<bool>>,
+    /// When to resize again after a resize has failed.
+    resize_retry: Retry,
     /// `true` once it has begun to end the pool.
     is_ending: bool,
 }
@@ -47,8 +50,15 @@ impl<W: Work + 'static> Actor for PoolManager<W> {
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         args.pool.tree_started();
         ctx.continue_with(Tick);
-        let (pool, scale, repair) = (args.pool.clone(), args.scale.clone(), Repair::new(args.delays));
-        Ok(Self { pool, scale, repair, resizing: None, is_ending: false })
+        let delays = args.delays.unwrap_or(DELAYS);
+        Ok(Self {
+            pool: args.pool.clone(),
+            scale: args.scale.clone(),
+            repair: Repair::new(delays),
+            resizing: None,
+            resize_retry: Retry::new(delays),
+            is_ending: false,
+        })
     }
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -69,7 +79,7 @@ impl<W: Work + 'static> Actor for PoolManager<W> {
             self.end_pool();
         }
         let repair_check = self.reconcile(now);
-        self.resize(load, now, ctx.system());
+        self.resize(load, now, ctx.system()).await;
         if is_partial {
             ctx.continue_with(Tick);
             return Ok(());
@@ -95,34 +105,33 @@ impl<W: Work + 'static> PoolManager<W> {
         });
     }
 
-    /// Starts missing workers and stops surplus ones, in a task of its own. Returns when to check
-    /// again.
+    /// Starts missing workers and stops surplus ones, each in a task of its own. Returns when to
+    /// check again.
     fn reconcile(&mut self, now: Duration) -> Option<Duration> {
-        let needs_repair = self.pool.needs_repair();
-        if self.pool.is_repairing.load(Ordering::Acquire) {
+        let step = self.repair.next_step(&self.pool.wrong_slots(), now);
+        for slot in step.due {
             // The manager is notified when the repair is over.
-            return None;
+            let (pool, repairing) = (PoolHandle::of(&self.pool)?, self.pool.begin_repair(slot));
+            tokio::spawn(async move {
+                pool.repair(slot).await;
+                drop(repairing);
+            });
         }
-        match self.repair.next_step(needs_repair, now) {
-            Step::Idle => None,
-            Step::Wait(wait) => Some(wait),
-            Step::Reconcile => {
-                let (pool, repairing) = (PoolHandle::of(&self.pool)?, self.pool.begin_repair());
-                tokio::spawn(async move {
-                    pool.repair().await;
-                    drop(repairing);
-                });
-                None
-            }
-        }
+        step.wait
     }
 
     /// Starts a resize if the load requires it, one at a time. It runs in a task of its own,
     /// because a request to the supervisor must not block the manager, which the supervisor may
     /// have to stop.
-    fn resize(&mut self, load: Load, now: Duration, system: &System) {
+    async fn resize(&mut self, load: Load, now: Duration, system: &System) {
         let Some(scale) = &mut self.scale else { return };
         if self.resizing.as_ref().is_some_and(|resizing| !resizing.is_finished()) {
+            return;
+        }
+        if let Some(resizing) = self.resizing.take() {
+            self.resize_retry.record(resizing.await.unwrap_or(false), now);
+        }
+        if !self.resize_retry.is_due(now) {
             return;
         }
         let workers = self.pool.wanted();
@@ -130,9 +139,12 @@ impl<W: Work + 'static> PoolManager<W> {
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| wanted != workers) else { return };
         let system = system.clone();
         self.resizing = Some(tokio::spawn(async move {
-            if let Err(error) = pool.resize(wanted).await {
+            let resized = pool.resize(wanted).await;
+            let is_resized = resized.is_ok();
+            if let Err(error) = resized {
                 log::pool_not_resized(&system, error);
             }
+            is_resized
         }));
     }
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admission;
+mod any_attempt;
 mod attempt;
 mod drain;
 mod fn_worker;
@@ -30,7 +31,8 @@ mod worker_specs;
 
 pub(crate) use addresses::WorkerMsg;
 pub(crate) use admission::AdmitError;
-pub(crate) use attempt::{AnyAttempt, AttemptInfo, OwnedAttempt};
+pub(crate) use any_attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
+pub(crate) use attempt::WorkerOf;
 pub(crate) use drain::Drainer;
 pub(crate) use fn_worker::{BlockingFnWorker, FnWorker};
 pub(crate) use job_state::{JobOptions, JobState, NewJob, OwnOptions};
@@ -42,6 +44,6 @@ pub use shared::Routing;
 pub(crate) use shared::Shared;
 pub(crate) use submit::Submit;
 pub(crate) use threads::{Thread, ThreadWaiter, Threads, shutdown_time};
-pub(crate) use worker_actor::{WorkerActor, WorkerArgs, WorkerOf};
+pub(crate) use worker_actor::{WorkerActor, WorkerArgs};
 pub(crate) use worker_exit::ExitHistory;
 pub(crate) use worker_specs::WorkerSpecs;

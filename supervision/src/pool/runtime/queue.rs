@@ -130,7 +130,7 @@ impl<W: Work + 'static> Shared<W> {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
                 running: scheduler.leased(),
-                workers: (0..self.slots()).filter(|slot| scheduler.is_present(*slot)).count(),
+                workers: scheduler.count_workers(self.wanted()),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),
@@ -199,9 +199,10 @@ impl<W: Work + 'static> Queue<'_, W> {
         self.effects.push(QueueEffect::Drop(Box::new(value)));
     }
 
-    /// Makes the manager check whether each of the wanted workers runs.
+    /// Makes the manager check whether each of the wanted workers runs, once for all exits until
+    /// it does.
     pub(crate) fn check_workers(&mut self) {
-        self.notify_manager |= !mem::replace(&mut self.state.is_checking_workers, true);
+        self.notify_manager |= !mem::replace(&mut self.state.is_check_due, true);
     }
 
     /// Notifies the manager if the next deadline is before its current one.

@@ -1,16 +1,16 @@
-//! Reconciles the workers of a pool: starts missing workers and stops surplus ones, whatever the
+//! The reconciliation of the workers: starts missing workers and stops surplus ones, whatever the
 //! cause.
 //!
-//! The supervisor restarts a worker that ended by itself. It does not restart one that was stopped,
-//! that declined to start, or whose manual start failed. The manager detects these workers and
-//! starts them after a delay, which grows with each failure.
+//! The supervisor restarts a worker that ended by itself. It does not restart one that was stopped
+//! or deleted, that declined to start, or whose manual start failed. The manager detects these
+//! workers and starts them after a delay, which grows with each failure. Each slot has a delay of
+//! its own: a worker that never starts delays no other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::sync::Ordering;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use perennial_actors::host::jitter_sample;
 
 use super::on_drop::OnDrop;
 use super::shared::Shared;
@@ -21,97 +21,159 @@ use crate::pool::worker::Work;
 
 /// How long a worker may be missing before it is started, at first and at most, unless the workers
 /// have a backoff of their own.
-const DELAYS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const DELAYS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long a repair waits for another change of the workers.
-const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The shortest delay, whatever the backoff of the workers is.
+const MIN_DELAY: Duration = Duration::from_millis(10);
 
 /// The schedule of the repairs of one pool.
 #[derive(Debug)]
 pub(crate) struct Repair {
     delays: Backoff,
+    /// The slots that are wrong.
+    slots: BTreeMap<usize, SlotRepair>,
+}
+
+/// The schedule of the repairs of one slot.
+#[derive(Debug, Default)]
+struct SlotRepair {
     attempts: u32,
     due: Option<Time>,
 }
 
-/// The next step of a repair.
+/// A slot whose worker is missing or surplus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Step {
-    /// None, until something changes.
-    Idle,
-    /// Check again after this time.
-    Wait(Duration),
-    /// Reconcile the workers.
-    Reconcile,
+pub(crate) struct WrongSlot {
+    pub(crate) slot: usize,
+    /// `true` while it is being repaired.
+    pub(crate) is_repairing: bool,
+}
+
+/// The next step of the repairs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Step {
+    /// The slots to repair now.
+    pub(crate) due: Vec<usize>,
+    /// When to check again, unless something changes before.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Repair {
-    pub(crate) fn new(delays: Option<Backoff>) -> Self {
-        Self { delays: delays.unwrap_or(DELAYS), attempts: 0, due: None }
+    pub(crate) const fn new(delays: Backoff) -> Self {
+        Self { delays, slots: BTreeMap::new() }
     }
 
-    /// Returns the next step, given whether the workers differ from the wanted ones.
-    pub(crate) fn next_step(&mut self, needs_repair: bool, now: Time) -> Step {
-        if !needs_repair {
-            (self.attempts, self.due) = (0, None);
-            return Step::Idle;
+    /// Returns the next step, given the slots that are wrong. A slot that is right again starts
+    /// anew.
+    pub(crate) fn next_step(&mut self, wrong: &[WrongSlot], now: Time) -> Step {
+        let mut known = std::mem::take(&mut self.slots);
+        let mut step = Step::default();
+        for WrongSlot { slot, is_repairing } in wrong {
+            let mut repair = known.remove(slot).unwrap_or_default();
+            if !is_repairing {
+                let delay = delay_of(&self.delays, *slot, repair.attempts);
+                let due = *repair.due.get_or_insert(now.saturating_add(delay));
+                if due <= now {
+                    step.due.push(*slot);
+                    repair = SlotRepair { attempts: repair.attempts.saturating_add(1), due: None };
+                } else {
+                    let wait = due.saturating_sub(now);
+                    step.wait = Some(step.wait.map_or(wait, |least| least.min(wait)));
+                }
+            }
+            self.slots.insert(*slot, repair);
         }
-        let delay = self.delays.delay(self.attempts, 0.0);
-        let due = *self.due.get_or_insert(now.saturating_add(delay));
-        if now < due {
-            return Step::Wait(due.saturating_sub(now));
-        }
-        (self.attempts, self.due) = (self.attempts.saturating_add(1), None);
-        Step::Reconcile
+        step
+    }
+}
+
+/// Returns the delay of a slot after this many failures. It depends on the slot, so that workers
+/// that failed together are started apart.
+fn delay_of(delays: &Backoff, slot: usize, failures: u32) -> Duration {
+    let sample = jitter_sample((slot as u64) << 32 ^ u64::from(failures));
+    delays.delay(failures, sample).max(MIN_DELAY)
+}
+
+/// When to try a change of the workers again after it has failed.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    delays: Backoff,
+    failures: u32,
+    due: Option<Time>,
+}
+
+impl Retry {
+    pub(crate) const fn new(delays: Backoff) -> Self {
+        Self { delays, failures: 0, due: None }
+    }
+
+    /// Records the outcome of a change.
+    pub(crate) fn record(&mut self, is_done: bool, now: Time) {
+        let delay = delay_of(&self.delays, 0, self.failures);
+        self.due = (!is_done).then(|| now.saturating_add(delay));
+        self.failures = if is_done { 0 } else { self.failures.saturating_add(1) };
+    }
+
+    /// Returns `true` if a change may be tried.
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        self.due.is_none_or(|due| due <= now)
     }
 }
 
 impl<W: Work + 'static> Shared<W> {
-    /// Returns `true` if the running workers differ from the wanted ones. As long as they do, the
-    /// manager checks them without being notified.
-    pub(crate) fn needs_repair(&self) -> bool {
+    /// Returns the slots whose worker is missing or surplus, except those that a change of the
+    /// workers holds. An exit from now on notifies the manager again.
+    pub(crate) fn wrong_slots(&self) -> Vec<WrongSlot> {
         let mut state = self.lock_state();
-        let is_wrong = |slot: usize| state.scheduler.is_present(slot) != (slot < self.wanted());
-        let is_open = state.scheduler.phase() != Phase::Closed;
-        state.is_checking_workers = is_open && (0..self.slots()).any(is_wrong);
-        state.is_checking_workers
+        let (wanted, is_open) = (self.wanted(), state.scheduler.phase() != Phase::Closed);
+        let is_wrong = |slot: &usize| {
+            state.scheduler.is_present(*slot) != (*slot < wanted) && !state.held.contains(slot)
+        };
+        let wrong: Vec<_> = (0..if is_open { self.slots() } else { 0 })
+            .filter(is_wrong)
+            .map(|slot| WrongSlot { slot, is_repairing: state.repairing.contains(&slot) })
+            .collect();
+        state.is_check_due = false;
+        wrong
     }
 
-    /// Begins a repair. The drop of the returned value ends it and notifies the manager.
-    pub(crate) fn begin_repair(self: &Arc<Self>) -> OnDrop {
-        self.is_repairing.store(true, Ordering::Release);
+    /// Begins the repair of a slot. The drop of the returned value ends it and notifies the
+    /// manager.
+    pub(crate) fn begin_repair(self: &Arc<Self>, slot: usize) -> OnDrop {
+        self.lock_state().repairing.insert(slot);
         let pool = self.clone();
         OnDrop::new(move || {
-            pool.is_repairing.store(false, Ordering::Release);
+            pool.lock_state().repairing.remove(&slot);
+            pool.notify_manager();
+        })
+    }
+
+    /// Keeps a slot from being repaired, because a change stops and starts its worker itself. The
+    /// drop of the returned value ends that.
+    pub(in crate::pool) fn hold(self: &Arc<Self>, slot: usize) -> OnDrop {
+        self.lock_state().held.insert(slot);
+        let pool = self.clone();
+        OnDrop::new(move || {
+            pool.lock_state().held.remove(&slot);
             pool.notify_manager();
         })
     }
 }
 
 impl<W: Work + 'static> PoolHandle<W> {
-    /// Starts all missing workers concurrently, and stops surplus ones.
-    pub(crate) async fn repair(&self) {
-        let (shared, mut starting) = (&self.shared, JoinSet::new());
-        // Another change may be about to start these workers, or to want fewer. The wait has a
-        // limit, because that change may wait for a job.
-        let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
-        for slot in (0..shared.slots()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot)) {
-            let pool = self.clone();
-            if slot < shared.wanted() {
-                // A failed start is repeated later.
-                starting.spawn(async move { pool.start_worker(slot).await.is_ok() });
-            }
+    /// Starts the worker of a slot if it is missing, and stops it if it is surplus.
+    pub(crate) async fn repair(&self, slot: usize) {
+        let shared = &self.shared;
+        if slot < shared.wanted() {
+            // A failed start is repeated later. A worker that is not wanted any more declines.
+            let _ = self.start_worker(slot).await;
+            return;
         }
-        // Another change stops them itself.
-        if change.is_some() {
-            for slot in shared.wanted()..shared.slots() {
-                if shared.lock_state().scheduler.is_present(slot) {
-                    shared.reschedule(|scheduler| scheduler.set_open(slot, false));
-                    let _ = self.stop_worker(slot).await;
-                }
-            }
+        shared.reschedule(|scheduler| scheduler.set_open(slot, false));
+        // Another change may be about to want it.
+        let _change = shared.changing.lock().await;
+        if slot >= shared.wanted() {
+            let _ = self.stop_worker(slot).await;
         }
-        drop(change);
-        while starting.join_next().await.is_some() {}
     }
 }

@@ -1,12 +1,12 @@
 //! The state that the handles, the workers and the manager of a pool share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::Address;
-use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::host::{add_time, dispose_each};
+use perennial_actors::host::dispose_each;
+use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -64,8 +64,6 @@ pub(crate) struct Shared<W: Work + 'static> {
     wanted: AtomicUsize,
     /// The threads of blocking workers, and how long a stop waits for them.
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
-    /// `true` while the workers are reconciled.
-    pub(crate) is_repairing: AtomicBool,
     /// Serializes changes of the workers.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -101,8 +99,12 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) waiters: WaitQueue<W>,
     /// `true` if the manager does not check the load: it must be notified when jobs have to wait.
     pub(crate) scaling_idle: bool,
-    /// `true` if the manager checks for missing workers.
-    pub(crate) is_checking_workers: bool,
+    /// `true` if the manager has been notified to check for missing workers.
+    pub(crate) is_check_due: bool,
+    /// The slots that are being repaired.
+    pub(crate) repairing: BTreeSet<usize>,
+    /// The slots that a change of the workers holds: the manager does not repair them.
+    pub(crate) held: BTreeSet<usize>,
     /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(crate) handles_dropped: bool,
     /// The callers that wait until the pool is empty.
@@ -135,7 +137,9 @@ impl<W: Work + 'static> Shared<W> {
             next_tick: None,
             waiters: WaitQueue::new(),
             scaling_idle: false,
-            is_checking_workers: false,
+            is_check_due: false,
+            repairing: BTreeSet::new(),
+            held: BTreeSet::new(),
             handles_dropped: false,
             drain_waiters: Vec::new(),
             tree_ended: false,
@@ -155,7 +159,6 @@ impl<W: Work + 'static> Shared<W> {
             retry: OnceLock::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),
-            is_repairing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
@@ -177,11 +180,6 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
         self.times_all_jobs || is_sampled(number)
-    }
-
-    /// Converts a time since the pool was made.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.

@@ -1,35 +1,19 @@
 //! The actor that runs a worker.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
-use perennial_actors::host::{Foreign, InPlace};
-use perennial_actors::{Actor, Context, ExitReason, System};
-use tokio::time::{sleep, sleep_until};
+use perennial_actors::host::Foreign;
+use perennial_actors::{Actor, Context, ExitReason};
+use tokio::time::sleep;
 
 use super::addresses::WorkerMsg;
-use super::attempt::RunningAttempt;
-use super::job_state::{FailedAttempt, JobState};
-use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::attempt::{WorkerOf, attempt};
+use super::lease::WorkerId;
 use super::recycling::{Lifetime, Recycling};
 use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
-use crate::log;
-use crate::pool::job::AttemptError;
-use crate::pool::job_context::JobContext;
-use crate::pool::retry::Retry;
-use crate::pool::worker::{Work, Worker, WorkerContext};
-
-/// A worker that runs the jobs of pools of `W`.
-pub(crate) trait WorkerOf<W: Work + 'static>:
-    Worker<Job = W::Job, Output = W::Output, Error = W::Error>
-{
-}
-
-impl<W: Work + 'static, R: Worker<Job = W::Job, Output = W::Output, Error = W::Error>> WorkerOf<W> for R {}
+use crate::pool::worker::{Work, WorkerContext};
 
 /// The actor that runs a worker.
 pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
@@ -81,6 +65,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         if !delay.is_zero() {
             sleep(delay).await;
         }
+        let init = args.pool.begin_init(worker_id);
         let handle = ctx.address().handle();
         let at = WorkerContext {
             slot: worker_id.slot,
@@ -95,6 +80,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         // The worker is registered first: if it ends in between, the callback is refused, and the
         // explicit call below frees the slot.
         args.pool.worker_started(worker_id);
+        drop(init);
         let shared = args.clone();
         let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
         if !handle.on_end(worker_id.pid, on_exit) {
@@ -169,58 +155,4 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             ctx.pipe_to_self(async move { thread.freed().await }, |()| WorkerMsg::Freed);
         }
     }
-}
-
-async fn attempt<W: Work + 'static>(
-    worker: &mut impl WorkerOf<W>,
-    pool: &Shared<W>,
-    leased: Leased<W>,
-    system: &System,
-) -> AttemptResult<W> {
-    let Leased { task, number, time_limit, since } = leased;
-    let running = RunningAttempt::new(task, number);
-    let task = &running.task;
-    let ctx = JobContext::new(&running);
-    let mut timeout = None;
-    let mut place = pin!(Some(worker.work(&task.job, &ctx)));
-    // The values in the user's future may panic when they are dropped: with a result present, or in
-    // a killed worker.
-    let mut work = InPlace::new(place.as_mut());
-    let attempt = poll_fn(|cx| {
-        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
-        if let Poll::Ready(result) = code.poll(cx) {
-            return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(Box::new(decide_on(error, task, pool, system))),
-                AttemptOutcome::Done,
-            ));
-        }
-        if task.poll_cancelled(cx) {
-            return Poll::Ready(AttemptOutcome::Abandoned);
-        }
-        let Some(limit) = time_limit else { return Poll::Pending };
-        let timeout = timeout
-            .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        let timed_out = || AttemptOutcome::Failed(Box::new(FailedAttempt::new(AttemptError::TimedOut)));
-        timeout.as_mut().poll(cx).map(|()| timed_out())
-    });
-    AttemptResult { attempt: attempt.await, since }
-}
-
-/// Decides whether a job is retried after an error. May run users' code, under a guard.
-#[cold]
-fn decide_on<W: Work + 'static>(
-    error: W::Error,
-    job: &JobState<W>,
-    pool: &Shared<W>,
-    system: &System,
-) -> FailedAttempt<W::Error> {
-    let decided = job
-        .retry_rule()
-        .or_else(|| pool.retry.get())
-        .map_or(Ok(Retry::Never), |rule| rule.decide(&error, system));
-    let retry = decided.unwrap_or_else(|reason| {
-        log::retry_closure_failed(system, reason);
-        Retry::Never
-    });
-    FailedAttempt { error: AttemptError::Error(error), retry }
 }

@@ -4,6 +4,7 @@
 use super::priority_queue::QueueId;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
+use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
@@ -30,6 +31,21 @@ impl<I> Scheduler<I> {
     /// Returns the slots of the workers that are due.
     pub(crate) fn due_slots(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
+    }
+
+    /// Returns the workers by state, given the target number.
+    pub(crate) fn count_workers(&self, wanted: usize) -> WorkerCounts {
+        let mut counts = WorkerCounts { wanted, ..WorkerCounts::default() };
+        for (number, slot) in self.slots.iter().enumerate() {
+            if slot.is_occupied {
+                counts.running += 1;
+            } else if slot.starting.is_some() {
+                counts.starting += 1;
+            } else if number < wanted {
+                counts.down += 1;
+            }
+        }
+        counts
     }
 
     /// Returns `true` if each worker in the first `wanted` slots declined to start, so that none

@@ -14,6 +14,8 @@ pub(crate) struct Slot<I> {
     pub(crate) last: Incarnation,
     /// `true` while that incarnation runs.
     pub(crate) is_occupied: bool,
+    /// The incarnation whose init runs.
+    pub(crate) starting: Option<Incarnation>,
     pub(crate) lease: Option<QueuedJob<I>>,
     pub(crate) idle: bool,
     /// `true` if a worker is due in this slot.
@@ -24,7 +26,7 @@ pub(crate) struct Slot<I> {
 
 impl<I> Slot<I> {
     const fn new(open: bool) -> Self {
-        Self { last: 0, is_occupied: false, lease: None, idle: false, open, declined: false }
+        Self { last: 0, is_occupied: false, starting: None, lease: None, idle: false, open, declined: false }
     }
 
     /// Returns `true` if its worker has started, has not ended, and is due.

@@ -226,6 +226,20 @@ impl<I> Scheduler<I> {
 
 /// Workers.
 impl<I> Scheduler<I> {
+    /// Records that the init of an incarnation runs.
+    pub(crate) fn init_began(&mut self, slot: usize, incarnation: Incarnation) {
+        self.slots.change(slot, |place| place.starting = Some(incarnation));
+    }
+
+    /// Records that the init of an incarnation is over, whatever its outcome.
+    pub(crate) fn init_ended(&mut self, slot: usize, incarnation: Incarnation) {
+        self.slots.change(slot, |place| {
+            if place.starting == Some(incarnation) {
+                place.starting = None;
+            }
+        });
+    }
+
     /// Registers an incarnation, unless a later one was registered before.
     pub(crate) fn worker_started(&mut self, slot: usize, incarnation: Incarnation) {
         self.slots.change(slot, |place| {
