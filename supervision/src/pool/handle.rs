@@ -1,6 +1,7 @@
 //! The handle of a pool: submits jobs and manages the pool.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::Subscription;
@@ -47,6 +48,25 @@ impl<W: Work + 'static> WeakPoolHandle<W> {
             supervisor: self.supervisor.upgrade()?,
             on_last_drop,
         })
+    }
+
+    /// Returns a future that resolves when the pool has ended: its tree has ended or
+    /// stopped the pool for good, or no tree will start it. Its workers and its supervisor have
+    /// ended then, and no job is left. A restart of the pool is no end.
+    ///
+    /// The future does not keep the pool alive, so it also waits for a pool that
+    /// [closes on its last handle](super::Pool::close_on_last_handle), as `join` waits for threads
+    /// whose channel is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future has no effect on the pool.
+    ///
+    #[doc = pool_example!(r"let ended = squares.downgrade().ended();
+app.handle().stop(perennial_actors::ExitReason::shutdown())?;
+ended.await;")]
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<W> {
+        Shared::ended(self.shared.clone())
     }
 }
 

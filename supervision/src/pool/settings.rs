@@ -107,10 +107,19 @@ impl<W: Work + 'static> Pool<W> {
     /// finished, and then its workers and its supervisor end normally, as workers on a channel end
     /// when its last sender is dropped.
     ///
+    /// The end can be awaited: by [`App::join`](crate::App::join) if the pool is the root of a
+    /// tree, and by [`ended`](Self::ended) in any tree.
+    ///
     /// As a child, the pool is [transient](Restart::Transient) from now on, so that it is not
     /// restarted.
     ///
-    #[doc = setting_example!("let pool = pool.close_on_last_handle();")]
+    #[doc = setting_example!(
+        r#"let other = Pool::from_fn("others", 2, square).close_on_last_handle();
+let (others, ended) = (other.handle(), other.ended());
+let _other = other.start(&System::new()).await?;
+drop(others);
+ended.await;"#
+    )]
     pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();

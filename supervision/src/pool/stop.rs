@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::builder::Pool;
 use super::handle::PoolHandle;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
@@ -37,6 +38,21 @@ pub struct PoolStopReport {
     pub unstopped: usize,
 }
 
+impl<W: Work + 'static> Pool<W> {
+    /// Returns a future that resolves when the pool has ended: see
+    /// [`WeakPoolHandle::ended`](super::WeakPoolHandle::ended).
+    ///
+    #[doc = setting_example!(
+        r#"let other = Pool::from_fn("others", 2, square);
+let ended = other.ended();
+drop(other);
+ended.await;"#
+    )]
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<W> {
+        self.handle.downgrade().ended()
+    }
+}
+
 impl<W: Work + 'static> PoolHandle<W> {
     /// Stops the pool. Resolves when no job is queued or runs and all workers have ended. The
     /// workers are not started again. The supervisor of the pool keeps running until its tree stops
@@ -50,9 +66,9 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// # What may keep it
     ///
     /// It waits for long-delayed jobs, for a worker in backoff that the key of a job maps to, and
-    /// forever if the pool is paused meanwhile. If the pool has no workers, because it was resized
-    /// to zero or each worker declined to start, the queued jobs are dropped. A job that waits for
-    /// the stop of its own pool waits for itself.
+    /// forever if the pool is paused meanwhile. If each worker declined to start, or a pool of a
+    /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
+    /// of its own pool waits for itself.
     ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 let report = squares.stop(PoolShutdown::Drain).await;

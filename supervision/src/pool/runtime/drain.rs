@@ -4,7 +4,7 @@
 //! That child starts last, so it stops first: while it stops, the workers and the manager still
 //! run.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use perennial_actors::host::wake_safely;
@@ -32,10 +32,20 @@ impl<W: Work + 'static> Shared<W> {
         }
     }
 
+    /// Waits for the end of the tree, without keeping the pool.
+    pub(crate) async fn ended(pool: Weak<Self>) {
+        let Some(mut ended) = pool.upgrade().map(|pool| pool.ended.subscribe()) else { return };
+        // An error says that the pool is gone.
+        drop(wake_safely(ended.wait_for(|ended| *ended)).await);
+    }
+
     /// Handles the start of the tree or of a part of it: watches for the end of the tree.
     pub(crate) fn tree_started(self: &Arc<Self>) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let watches = self.lock_state().start_watching(self.wanted());
+        if !watches {
+            self.ended.send_replace(false);
+        }
         let pool = Arc::downgrade(self);
         let close = move || {
             if let Some(pool) = pool.upgrade() {
@@ -57,6 +67,7 @@ impl<W: Work + 'static> Shared<W> {
         if let Some(supervisor) = self.supervisor.upgrade() {
             supervisor.count_dropped_jobs(dropped);
         }
+        self.ended.send_replace(true);
     }
 }
 

@@ -81,8 +81,7 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Drops the queued jobs of a draining pool that has no worker to run them.
     pub(crate) fn clear_if_no_worker(&mut self) {
-        let scheduler = &self.state.scheduler;
-        if scheduler.phase() == Phase::Finishing && scheduler.has_no_worker(self.pool.wanted()) {
+        if self.state.scheduler.phase() == Phase::Finishing && self.pool.has_no_worker(&self.state) {
             self.clear();
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
@@ -49,8 +49,10 @@ pub(crate) struct Shared<W: Work + 'static> {
     began: Instant,
     state: Mutex<State<W>>,
     pub(crate) submit_buffer: SubmitBuffer<W>,
-    /// `true` if the times of every job are measured.
-    times_all_jobs: bool,
+    /// `true` if the number of workers follows the load. Then the times of every job are measured.
+    is_elastic: bool,
+    /// `true` once the tree has ended, until it starts again.
+    pub(crate) ended: watch::Sender<bool>,
     workers: Addresses,
     /// Weak, because the tree owns the arguments of the workers.
     worker_specs: OnceLock<Weak<WorkerSpecs>>,
@@ -121,7 +123,7 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn new(
         scheduler: Jobs<W>,
         wanted: usize,
-        times_all_jobs: bool,
+        is_elastic: bool,
         supervisor: WeakSupervisorHandle,
     ) -> Self {
         let state = State {
@@ -150,7 +152,8 @@ impl<W: Work + 'static> Shared<W> {
             began: Instant::now(),
             state: Mutex::new(state),
             submit_buffer: SubmitBuffer::new(),
-            times_all_jobs,
+            is_elastic,
+            ended: watch::Sender::new(false),
             workers: Addresses::new(),
             worker_specs: OnceLock::new(),
             manager: OnceLock::new(),
@@ -179,7 +182,7 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Returns `true` if the times of this job are measured.
     pub(crate) const fn is_timed(&self, number: u64) -> bool {
-        self.times_all_jobs || is_sampled(number)
+        self.is_elastic || is_sampled(number)
     }
 
     /// Returns the target number of workers.
@@ -224,6 +227,14 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns the number of slots: 0 before the pool becomes part of a tree.
     pub(crate) fn slots(&self) -> usize {
         self.workers.len()
+    }
+
+    /// Returns `true` if no worker runs, is due or will be wanted when jobs wait: each declined to
+    /// start, or none is wanted in a pool of a fixed size.
+    pub(crate) fn has_no_worker(&self, state: &State<W>) -> bool {
+        let wanted = self.wanted();
+        let may_grow = wanted == 0 && self.is_elastic && !state.is_draining;
+        !may_grow && state.scheduler.has_no_worker(wanted)
     }
 
     /// Returns the address of a worker.
