@@ -17,9 +17,9 @@ pub use perennial_registry::{
     SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
-    App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,
-    ChildGroup, ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart,
-    ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
+    App, AutoShutdown, Backoff, ChangeError, CheckResult, Child, ChildCounts, ChildError, ChildFactory,
+    ChildFailedError, ChildGroup, ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec,
+    ChildStart, ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
     LivenessFailure, OpenError, PartitionKey, PartitionSupervisor, Partitioned, Partitions, Probe,
     ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport, SpecError,
     StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopSignal, StopSignals,

@@ -117,7 +117,7 @@ pub use policy::{
 };
 pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
-pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
+pub use spec::{CheckResult, Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
     App, ChildFactory, ChildGroup, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
     PartitionSupervisor, Partitioned, Partitions, ResizeError, RunOutcome, ShutdownReport, Static,

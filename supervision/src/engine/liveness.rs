@@ -163,7 +163,8 @@ mod tests {
     /// Returns an engine with a running child that is probed every second, has half a second to
     /// answer, and may miss one answer.
     fn probed() -> Engine {
-        let probe = ProbePolicy { period: at(1000), timeout: at(500), failure_threshold: 2 };
+        let probe =
+            ProbePolicy { initial_delay: None, period: at(1000), timeout: at(500), failure_threshold: 2 };
         let liveness = Liveness { probe: Some(probe), ..Liveness::default() };
         let child = ChildPolicy { liveness: Some(liveness.into()), ..ChildPolicy::default() };
         let kind =

@@ -140,7 +140,7 @@ impl LivenessTimers {
     pub(super) fn begin(liveness: &Liveness, now: Time, resumptions: u32) -> Self {
         Self {
             check_at: liveness.handler_deadline.map(|deadline| now.saturating_add(deadline / 2)),
-            probe_at: liveness.probe.map(|probe| now.saturating_add(probe.period)),
+            probe_at: liveness.probe.map(|probe| now.saturating_add(probe.first_after())),
             probe_id: None,
             is_overdue: false,
             missed_probes: 0,

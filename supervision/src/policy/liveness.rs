@@ -26,6 +26,8 @@ pub struct Liveness {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ProbePolicy {
+    /// The time from the start of the child to the first probe. `None` is one period.
+    pub initial_delay: Option<Duration>,
     /// The time from an answer, or from a missed answer, to the next probe.
     pub period: Duration,
     /// The longest time that an answer may take.
@@ -37,11 +39,8 @@ pub struct ProbePolicy {
 impl Liveness {
     /// Returns `true` if no child could ever pass the checks.
     pub(crate) fn is_impossible(&self) -> bool {
-        let is_impossible = |probe: &ProbePolicy| {
-            probe.period.is_zero() || probe.timeout.is_zero() || probe.failure_threshold == 0
-        };
         self.handler_deadline.is_some_and(|deadline| deadline.is_zero())
-            || self.probe.as_ref().is_some_and(is_impossible)
+            || self.probe.as_ref().is_some_and(ProbePolicy::is_impossible)
     }
 }
 
@@ -49,6 +48,21 @@ impl ProbePolicy {
     /// Returns Kubernetes' defaults: a probe every 10 seconds, 1 second to answer, 3 missed
     /// answers.
     pub(crate) const fn standard() -> Self {
-        Self { period: Duration::from_secs(10), timeout: Duration::from_secs(1), failure_threshold: 3 }
+        Self {
+            initial_delay: None,
+            period: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            failure_threshold: 3,
+        }
+    }
+
+    /// Returns `true` if no child could ever pass the probe.
+    pub(crate) const fn is_impossible(&self) -> bool {
+        self.period.is_zero() || self.timeout.is_zero() || self.failure_threshold == 0
+    }
+
+    /// Returns the time from the start of the child to the first probe.
+    pub(crate) fn first_after(&self) -> Duration {
+        self.initial_delay.unwrap_or(self.period)
     }
 }

@@ -4,20 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::System;
 use perennial_actors::host::Foreign;
-use perennial_actors::{Address, MailboxConfig, System};
 
 use super::handle::PoolHandle;
+use super::probe::Probes;
 use super::retry::RetryRule;
 use super::runtime::{
-    Drainer, ExitHistory, ManagerArgs, OnDrop, PoolManager, Recycling, Shared, ThreadWaiter, Threads,
-    WorkerActor, WorkerArgs, WorkerMsg, WorkerOf, WorkerSpecs, shutdown_time,
+    ExitHistory, OnDrop, Recycling, Shared, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf,
 };
-use super::scheduler::{PoolSize, Scale, Scheduler};
+use super::scheduler::{PoolSize, Scheduler};
 use super::worker::{Work, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
-use crate::spec::{Child, ChildSpec, SpecError};
+use crate::spec::Child;
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// The default capacity of the queue, in jobs.
@@ -25,9 +25,6 @@ const CAPACITY: usize = 1024;
 
 /// The default start timeout of a worker.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest time that a worker has, after a drain has timed out, to finish its current job.
-const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The specification of a pool: the number of workers, the capacity of the queue, and how both are
 /// treated. A pool is the root of a tree, or a child of any supervisor.
@@ -42,26 +39,27 @@ const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 ///   100 workers fail to start within a second.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<W: Work + 'static> {
-    id: Arc<str>,
+    pub(super) id: Arc<str>,
     pub(super) supervisor: Supervisor,
     /// The internal handle. It does not count as a user's handle.
     pub(super) handle: PoolHandle<W>,
     /// The handle that users get.
     pub(super) user_handle: PoolHandle<W>,
-    size: PoolSize,
+    pub(super) size: PoolSize,
     /// Makes the child of a slot. The other arguments are the start timeout and the renewal.
-    worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
+    pub(super) worker: Arc<dyn Fn(usize, Duration, Recycling) -> Child<WorkerMsg> + Send + Sync>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     pub(super) backoff: Option<Backoff>,
     /// The errors that are retried.
     pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
+    pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
     pub(super) recycling: Recycling,
     /// The threads of blocking workers.
-    threads: Arc<Threads>,
+    pub(super) threads: Arc<Threads>,
     /// `true` if jobs run on these threads.
     pub(super) is_blocking: bool,
     /// `true` if the capacity was set to zero.
@@ -70,7 +68,7 @@ pub struct Pool<W: Work + 'static> {
     pub(super) has_zero_rate: bool,
     /// Closes a pool that is dropped without having become part of a tree: no worker will run the
     /// jobs that wait in it.
-    close_on_drop: OnDrop,
+    pub(super) close_on_drop: OnDrop,
 }
 
 impl<W: Worker> Pool<W> {
@@ -151,6 +149,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             retry: RetryRule::Never,
             deadline: None,
+            probes: Probes::default(),
             start_timeout: START_TIMEOUT,
             recycling: Recycling::default(),
             threads,
@@ -221,74 +220,6 @@ assert!(other.shutdown().await.is_clean());"#
     )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.into_supervisor().start(system).await
-    }
-
-    fn into_supervisor(mut self) -> Supervisor {
-        let shared = self.handle.shared.clone();
-        self.close_on_drop.disarm();
-        let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
-        if let Some(time) = drain_time {
-            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
-        }
-        let (specs, children, addresses) = self.workers();
-        let specs = Arc::new(specs);
-        let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let manager =
-            ManagerArgs { pool: shared.clone(), scale, delays: self.backoff, _workers: specs.clone() };
-        // The manager stops before the workers: it must start no worker while the others stop.
-        let manager = Child::new::<PoolManager<W>>("manager", manager).stops_first();
-        let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
-        shared.set_actors(addresses, &specs, manager.address());
-        let mut manager = ChildSpec::from(manager);
-        manager.error = self.error().map(Box::new);
-        let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
-        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
-            .shutdown(ThreadWaiter::shutdown(self.shutdown));
-        let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
-        let _ = shared.retry.set(self.retry);
-        let drainer = drain_time.map(|time| Drainer::child(shared, time));
-        self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
-    }
-
-    /// Returns the first mistake in the settings.
-    fn error(&self) -> Option<SpecError> {
-        let id = self.id.clone();
-        if self.has_zero_capacity {
-            Some(SpecError::ZeroCapacity { id })
-        } else if self.has_zero_rate {
-            Some(SpecError::ZeroRate { id })
-        } else if self.recycling.has_zero() {
-            Some(SpecError::ZeroLifetime { id })
-        } else {
-            let limits = self.handle.shared.lock_state().options.limits;
-            limits.is_soft_too_late().then_some(SpecError::SoftLimitTooLate { id })
-        }
-    }
-
-    /// Returns the specs of the workers, and the children of the first slots with their addresses.
-    fn workers(&self) -> (WorkerSpecs, Vec<ChildSpec>, Box<[Address<WorkerMsg>]>) {
-        let (shared, worker) = (self.handle.shared.clone(), self.worker.clone());
-        let (shutdown, start_timeout) = (self.shutdown, self.start_timeout);
-        let (backoff, deadline, recycling) = (self.backoff, self.deadline, self.recycling);
-        let make = move |slot: usize| {
-            let shared = shared.clone();
-            let mut child =
-                worker(slot, start_timeout, recycling).shutdown(shutdown).start_timeout(start_timeout);
-            if let Some(backoff) = backoff {
-                child = child.backoff(backoff);
-            }
-            if let Some(deadline) = deadline {
-                child = child.handler_deadline(deadline);
-            }
-            child.joins_spec().enabled_if(move || slot < shared.wanted())
-        };
-        WorkerSpecs::new(self.size.bounds().1, self.size.limits(), Box::new(make))
-    }
-}
-
-impl<W: Work + 'static> From<Pool<W>> for ChildSpec {
-    fn from(pool: Pool<W>) -> Self {
-        pool.into_supervisor().into()
     }
 }
 

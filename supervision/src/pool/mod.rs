@@ -30,6 +30,7 @@
 //!   new submission.
 //! - **No job waits for a worker that does not run**, except jobs of a key whose worker is due, and
 //!   [broadcast](Submission::broadcast) copies.
+//! - **An unready worker gets no jobs**: see [`WorkerContext::set_ready`].
 //! - **Jobs never end their pool**, however many of them crash workers. Only workers that fail to
 //!   start do.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
@@ -72,6 +73,7 @@
 //! Jobs that must outlive the process: the queue is in memory. Jobs that exchange messages with
 //! each other: use [actors](perennial_actors::Actor).
 
+mod assembly;
 mod batch;
 mod builder;
 mod by_id;
@@ -82,7 +84,10 @@ mod job;
 mod job_context;
 mod job_id;
 mod job_status;
+mod liveness;
+mod probe;
 mod rates;
+mod readiness;
 mod resize;
 mod retry;
 mod retry_settings;
@@ -101,6 +106,7 @@ pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};
 pub use job_context::{JobContext, JobProgress};
 pub use job_status::JobStatus;
+pub use probe::WorkerProbe;
 pub use retry::{Retry, RetryCause};
 pub use runtime::Routing;
 pub use scheduler::{PoolSize, RateLimit};

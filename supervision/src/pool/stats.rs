@@ -55,6 +55,8 @@ pub struct WorkerCounts {
     /// Workers that have started and have not ended. While the pool shrinks, surplus workers that
     /// finish their jobs count too.
     pub running: usize,
+    /// Running workers that are [ready](super::WorkerContext::set_ready) for jobs.
+    pub ready: usize,
     /// Workers whose init runs.
     pub starting: usize,
     /// Wanted workers that neither run nor start: they wait for a restart, were stopped or declined
@@ -64,8 +66,11 @@ pub struct WorkerCounts {
 
 impl fmt::Display for WorkerCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, running, starting, down } = self;
+        let Self { wanted, running, ready, starting, down } = self;
         write!(f, "{running} of {wanted} workers")?;
+        if ready < running {
+            write!(f, ", {} unready", running - ready)?;
+        }
         if *starting > 0 {
             write!(f, ", {starting} starting")?;
         }

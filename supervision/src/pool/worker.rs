@@ -5,7 +5,7 @@ use std::future::Future;
 use perennial_actors::{ActorHandle, ExitReason, Pid, System};
 
 use super::job_context::JobContext;
-use super::runtime::Thread;
+use super::runtime::{ReadinessGate, Thread};
 
 /// The types of the jobs of a pool, as one type parameter: `PoolHandle<Hasher>` is the handle of a
 /// pool of `Hasher` workers.
@@ -135,4 +135,6 @@ pub struct WorkerContext {
     pub system: System,
     /// The thread of its slot, for blocking jobs.
     pub(super) thread: Thread,
+    /// Sets the readiness of this incarnation.
+    pub(super) readiness: ReadinessGate,
 }

@@ -1,15 +1,13 @@
 //! A child that is an actor, behind the interface that its supervisor uses.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Guarded, Identity, Label, catch_panics};
+use perennial_actors::host::{Identity, Label};
 use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use perennial_registry::{Name, Registry};
 
-use super::probe::Probe;
+use super::probe::{Answer, Probe};
 use crate::node::{ChildNode, Claims, OpenError, StartParams};
 
 /// Starts an incarnation.
@@ -83,15 +81,7 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         &self.claims
     }
 
-    fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
-        let probe = self.probe.as_ref()?;
-        let (address, make_message) = (self.identity.address(), probe.make_message.clone());
-        let timeout = probe.policy.timeout;
-        // Creating or dropping the message runs the user's code, which may panic. A panic counts as
-        // no answer.
-        let answered = async move {
-            Guarded::new(address.call(|reply| make_message(reply)).timeout(timeout).await).is_ok()
-        };
-        Some(Box::pin(async move { catch_panics(None, answered).await.unwrap_or(false) }))
+    fn probe(&self) -> Option<Answer> {
+        self.probe.as_ref().map(|probe| probe.send(self.identity.address()))
     }
 }

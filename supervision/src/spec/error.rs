@@ -67,10 +67,17 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
-    /// A deadline, a period, a timeout or a failure threshold of a child's liveness is zero.
+    /// A deadline, a period, a timeout or a threshold of a child's liveness, or of the readiness of
+    /// a pool's workers, is zero.
     #[error("a duration or a threshold in the liveness of child {id:?} is zero")]
     ZeroLiveness {
         /// The child.
+        id: Arc<str>,
+    },
+    /// The success threshold of a liveness probe is not 1. Kubernetes refuses that too.
+    #[error("the liveness probe of child {id:?} has a success threshold other than 1")]
+    LivenessSuccessThreshold {
+        /// The pool.
         id: Arc<str>,
     },
     /// The burst or the interval of a child's start limit is zero.

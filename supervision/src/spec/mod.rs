@@ -32,6 +32,7 @@
 //! ```
 
 mod actor_node;
+mod check;
 mod child;
 mod error;
 mod once;
@@ -39,9 +40,12 @@ mod probe;
 mod restart_rules;
 mod supervisor;
 
+pub use check::CheckResult;
+pub(crate) use check::{AbortOnDrop, CheckRunner};
 pub use child::{Child, ChildSpec};
 pub use error::SpecError;
 pub use once::ChildOnce;
+pub(crate) use probe::Answer;
 pub use probe::Probe;
 pub use supervisor::IntoChildren;
 pub(crate) use supervisor::SupervisorSpec;

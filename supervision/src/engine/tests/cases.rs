@@ -121,7 +121,7 @@ fn closes(actions: &[Action]) -> Vec<ChildKey> {
 
 #[test]
 fn group_restart_after_an_unresponsive_child_starts_one_child_after_the_other() {
-    let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
+    let probe = ProbePolicy { initial_delay: None, period: SECOND, timeout: SECOND, failure_threshold: 1 };
     let with_liveness = Liveness { probe: Some(probe), ..Liveness::default() };
     let with_liveness = ChildPolicy { liveness: Some(Arc::new(with_liveness)), ..ChildPolicy::default() };
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
@@ -138,7 +138,7 @@ fn group_restart_after_an_unresponsive_child_starts_one_child_after_the_other() 
 
 #[test]
 fn unresponsive_child_is_restarted_before_stopped_siblings_of_its_group() {
-    let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
+    let probe = ProbePolicy { initial_delay: None, period: SECOND, timeout: SECOND, failure_threshold: 1 };
     let with_liveness = Liveness { probe: Some(probe), ..Liveness::default() };
     let with_liveness = ChildPolicy { liveness: Some(Arc::new(with_liveness)), ..ChildPolicy::default() };
     let transient = ChildPolicy { restart: Restart::Transient, ..ChildPolicy::default() };
@@ -310,7 +310,7 @@ fn jitter_separates_the_restarts_of_children_that_fail_together() {
 #[test]
 fn durations_of_any_length_are_accepted() {
     let ever = Duration::MAX;
-    let probe = ProbePolicy { period: ever, timeout: ever, failure_threshold: u32::MAX };
+    let probe = ProbePolicy { initial_delay: None, period: ever, timeout: ever, failure_threshold: u32::MAX };
     let liveness = Liveness { handler_deadline: Some(ever), probe: Some(probe) };
     let longest = ChildPolicy {
         shutdown: Shutdown::Timeout(ever),

@@ -368,7 +368,7 @@ fn children_of_a_static_supervisor_are_found_by_id() {
 fn unresponsive_child_that_is_terminated_is_significant_no_more() {
     let kind =
         SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::AllSignificant };
-    let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
+    let probe = ProbePolicy { initial_delay: None, period: SECOND, timeout: SECOND, failure_threshold: 1 };
     let liveness = Some(Arc::new(Liveness { probe: Some(probe), ..Liveness::default() }));
     let significant = ChildPolicy { significant: true, ..of(Restart::Transient) };
     let mut world = World::up(kind, &[significant.clone(), ChildPolicy { liveness, ..significant }]);

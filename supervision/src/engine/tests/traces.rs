@@ -51,7 +51,8 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
     (restart, shutdown, others).prop_map(
         |(restart, shutdown, (significant, hurry, delay, timers, kind, rules))| {
             let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
-            let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
+            let probe =
+                ProbePolicy { initial_delay: None, period: SECOND, timeout: SECOND, failure_threshold: 2 };
             let liveness = Liveness {
                 handler_deadline: (timers % 2 == 0).then_some(SECOND),
                 probe: (timers / 2 == 0).then_some(probe),

@@ -64,6 +64,7 @@ impl<W: Work + 'static> Shared<W> {
             (queue.state.tree_ended, queue.state.is_watching) = (true, false);
             queue.clear()
         });
+        self.readiness_changed.notify_waiters();
         if let Some(supervisor) = self.supervisor.upgrade() {
             supervisor.count_dropped_jobs(dropped);
         }

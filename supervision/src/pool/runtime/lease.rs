@@ -57,6 +57,7 @@ impl<W: Work + 'static> Shared<W> {
             let is_wanted = worker_id.slot < self.wanted();
             if is_wanted { scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
         });
+        self.readiness_changed.notify_waiters();
     }
 
     /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
 use super::job_state::{JobOptions, JobState};
+use super::probing::Probing;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
@@ -66,6 +67,10 @@ pub(crate) struct Shared<W: Work + 'static> {
     wanted: AtomicUsize,
     /// The threads of blocking workers, and how long a stop waits for them.
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
+    /// The probes of the workers, once the pool is part of a tree and if it has any.
+    pub(crate) probing: OnceLock<Arc<Probing>>,
+    /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
+    pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -162,6 +167,8 @@ impl<W: Work + 'static> Shared<W> {
             retry: OnceLock::new(),
             wanted: wanted.into(),
             threads: OnceLock::new(),
+            probing: OnceLock::new(),
+            readiness_changed: Notify::new(),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::addresses::WorkerMsg;
 use super::attempt::{WorkerOf, attempt};
 use super::lease::WorkerId;
+use super::readiness::ReadinessGate;
 use super::recycling::{Lifetime, Recycling};
 use super::shared::Shared;
 use super::threads::Thread;
@@ -73,6 +74,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
+            readiness: ReadinessGate::new(&args.pool, worker_id),
         };
         let worker =
             R::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
@@ -81,8 +83,11 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         // explicit call below frees the slot.
         args.pool.worker_started(worker_id);
         drop(init);
-        let shared = args.clone();
-        let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
+        let (shared, probing) = (args.clone(), args.pool.probing.get().map(|probing| probing.begin(&at)));
+        let on_exit = move |reason: &ExitReason| {
+            drop(probing);
+            shared.worker_exited(worker_id, reason);
+        };
         if !handle.on_end(worker_id.pid, on_exit) {
             args.worker_exited(worker_id, &ExitReason::Killed);
         }

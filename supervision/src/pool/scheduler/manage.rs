@@ -1,6 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
+use super::job_queues::Place;
 use super::priority_queue::QueueId;
 use super::slots::Slot;
 use super::state::{Phase, Scheduler};
@@ -8,17 +9,26 @@ use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
-    /// Returns the slot of the running worker with the fewest jobs.
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        let leased = || {
+            let mut leases = self.slots.iter().filter_map(|slot| slot.lease.as_ref());
+            leases.find(|job| job.number == number).map(|job| (&job.item, Place::Leased))
+        };
+        self.queues.get(number).or_else(leased)
+    }
+
+    /// Returns the slot of the ready worker with the fewest jobs.
     pub(crate) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
             self.queues.reserved_for(place) + usize::from(slot.lease.is_some())
         };
-        let running = self.slots.iter().enumerate().filter(|(_, slot)| slot.runs());
-        running.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
+        let ready = self.slots.iter().enumerate().filter(|(_, slot)| slot.takes_jobs());
+        ready.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
     }
 
-    /// Returns the slot of the running worker whose turn it is. Each running worker has one turn in
-    /// as many turns as there are slots.
+    /// Returns the slot of the ready worker whose turn it is. Each ready worker has one turn in as
+    /// many turns as there are slots.
     pub(crate) fn next_in_turn(&mut self) -> Option<usize> {
         self.slots.next_in_turn()
     }
@@ -35,7 +45,8 @@ impl<I> Scheduler<I> {
 
     /// Returns the workers by state, given the target number.
     pub(crate) fn count_workers(&self, wanted: usize) -> WorkerCounts {
-        let mut counts = WorkerCounts { wanted, ..WorkerCounts::default() };
+        let ready = self.slots.taking_jobs();
+        let mut counts = WorkerCounts { wanted, ready, ..WorkerCounts::default() };
         for (number, slot) in self.slots.iter().enumerate() {
             if slot.is_occupied {
                 counts.running += 1;

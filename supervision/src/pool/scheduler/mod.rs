@@ -23,6 +23,9 @@
 //! 9. A pinned job waits for its worker while that worker is due, and is dropped after that.
 //! 10. A job whose kind has used up its rate is *held*. No worker finds it, so it holds back no job
 //!     of another kind.
+//! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
+//!    routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
+//!    restarted. In rules 6 and 8, only ready workers count as running.
 
 mod job_queues;
 mod key_rates;
@@ -32,6 +35,7 @@ mod priority_queue;
 mod rate;
 mod rate_limit;
 mod rates;
+mod readiness;
 mod retention;
 mod scale;
 mod slots;
@@ -46,4 +50,5 @@ pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
+pub(crate) use slots::ReadinessSource;
 pub(crate) use state::{EXPIRED_AT_ONCE, Next, Phase, Scheduler, Time};

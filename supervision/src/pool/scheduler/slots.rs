@@ -22,16 +22,73 @@ pub(crate) struct Slot<I> {
     pub(crate) open: bool,
     /// `true` if the last incarnation declined to start.
     pub(crate) declined: bool,
+    /// The readiness of the last incarnation, or of the one whose init runs.
+    pub(crate) readiness: Readiness,
 }
 
 impl<I> Slot<I> {
     const fn new(open: bool) -> Self {
-        Self { last: 0, is_occupied: false, starting: None, lease: None, idle: false, open, declined: false }
+        let readiness = Readiness::new(0, false);
+        Self {
+            last: 0,
+            is_occupied: false,
+            starting: None,
+            lease: None,
+            idle: false,
+            open,
+            declined: false,
+            readiness,
+        }
     }
 
     /// Returns `true` if its worker has started, has not ended, and is due.
     pub(crate) const fn runs(&self) -> bool {
         self.is_occupied && self.open
+    }
+
+    /// Returns `true` if its worker runs and is ready.
+    pub(crate) const fn takes_jobs(&self) -> bool {
+        self.runs() && self.readiness.is_ready()
+    }
+}
+
+/// The source of a statement about the readiness of a worker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReadinessSource {
+    /// The worker itself.
+    Worker,
+    /// The readiness probe of the pool.
+    Probe,
+}
+
+/// The readiness of one incarnation: it is ready if both sources say so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    incarnation: Incarnation,
+    by_worker: bool,
+    by_probe: bool,
+}
+
+impl Readiness {
+    /// Returns the readiness of an incarnation of which nothing is known. With a readiness probe it
+    /// is unready until the probe has succeeded.
+    pub(crate) const fn new(incarnation: Incarnation, is_probed: bool) -> Self {
+        Self { incarnation, by_worker: true, by_probe: !is_probed }
+    }
+
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.by_worker && self.by_probe
+    }
+
+    pub(crate) const fn set(&mut self, source: ReadinessSource, ready: bool) {
+        match source {
+            ReadinessSource::Worker => self.by_worker = ready,
+            ReadinessSource::Probe => self.by_probe = ready,
+        }
     }
 }
 
@@ -39,8 +96,8 @@ impl<I> Slot<I> {
 #[derive(Debug)]
 pub(crate) struct Slots<I> {
     all: Vec<Slot<I>>,
-    /// The number of running workers.
-    running: usize,
+    /// The number of workers that run and are ready.
+    taking_jobs: usize,
     /// The slot after the one that had the last turn.
     cursor: usize,
 }
@@ -48,7 +105,7 @@ pub(crate) struct Slots<I> {
 impl<I> Slots<I> {
     pub(crate) fn new(slots: usize) -> Self {
         let slot = || Slot::new(true);
-        Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
+        Self { all: std::iter::repeat_with(slot).take(slots).collect(), taking_jobs: 0, cursor: 0 }
     }
 
     /// Adds a slot where no worker is due.
@@ -68,14 +125,14 @@ impl<I> Slots<I> {
         self.all.get(slot)
     }
 
-    /// Changes a slot and updates the number of running workers.
+    /// Changes a slot and updates the number of workers that take jobs.
     #[inline]
     pub(crate) fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>) -> R) -> Option<R> {
         let slot = self.all.get_mut(slot)?;
-        let ran = slot.runs();
+        let took_jobs = slot.takes_jobs();
         let result = change(slot);
-        self.running += usize::from(slot.runs());
-        self.running -= usize::from(ran);
+        self.taking_jobs += usize::from(slot.takes_jobs());
+        self.taking_jobs -= usize::from(took_jobs);
         Some(result)
     }
 
@@ -83,19 +140,26 @@ impl<I> Slots<I> {
         self.get(slot).is_some_and(|slot| slot.open)
     }
 
-    pub(crate) fn runs(&self, slot: usize) -> bool {
-        self.get(slot).is_some_and(Slot::runs)
+    /// Returns `true` if the worker of this slot runs and is ready.
+    pub(crate) fn takes_jobs(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(Slot::takes_jobs)
     }
 
-    /// Returns `true` if no worker in another slot runs.
+    /// Returns the number of workers that run and are ready.
+    pub(crate) const fn taking_jobs(&self) -> usize {
+        self.taking_jobs
+    }
+
+    /// Returns `true` if no worker in another slot takes jobs.
     pub(crate) fn is_alone(&self, slot: usize) -> bool {
-        self.running <= usize::from(self.runs(slot))
+        self.taking_jobs <= usize::from(self.takes_jobs(slot))
     }
 
-    /// Returns the next slot with a running worker, after the slot that had the last turn.
+    /// Returns the next slot whose worker takes jobs, after the slot that had the last turn.
     pub(crate) fn next_in_turn(&mut self) -> Option<usize> {
         let slots = self.all.len();
-        let slot = (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
+        let slot =
+            (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.takes_jobs(*slot))?;
         self.cursor = slot + 1;
         Some(slot)
     }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, Place};
+use super::job_queues::JobQueues;
 use super::key_rates::KeyRates;
 use super::priority_queue::{QueueId, QueuedJob, Target};
 use super::rate::Rate;
-use super::slots::{Incarnation, Slots};
+use super::slots::{Incarnation, Readiness, Slots};
 
 /// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(crate) const EXPIRED_AT_ONCE: usize = 256;
@@ -50,6 +50,8 @@ pub(crate) struct Scheduler<I> {
     pub(crate) rate: Option<Rate>,
     /// `true` if a worker found a job that the rate did not allow to start.
     pub(crate) rate_limited: bool,
+    /// `true` if workers are unready until a probe has succeeded.
+    pub(crate) is_probed: bool,
     /// The rates of the kinds of jobs.
     pub(crate) key_rates: KeyRates,
 }
@@ -67,6 +69,7 @@ impl<I> Scheduler<I> {
             phase: Phase::Open,
             rate: None,
             rate_limited: false,
+            is_probed: false,
             key_rates: KeyRates::default(),
         }
     }
@@ -94,18 +97,9 @@ impl<I> Scheduler<I> {
         self.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|job| &job.item)
     }
 
-    /// Returns the job with this number, and where it is.
-    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
-        let leased = || {
-            let mut leases = self.slots.iter().filter_map(|slot| slot.lease.as_ref());
-            leases.find(|job| job.number == number).map(|job| (&job.item, Place::Leased))
-        };
-        self.queues.get(number).or_else(leased)
-    }
-
-    /// Returns the number of idle workers in open slots.
+    /// Returns the number of idle workers that take jobs.
     pub(crate) fn idle(&self) -> usize {
-        self.idle.iter().filter(|slot| self.slots.is_open(**slot)).count()
+        self.idle.iter().filter(|slot| self.slots.takes_jobs(**slot)).count()
     }
 
     /// Returns `true` if no job is queued or leased.
@@ -151,6 +145,7 @@ impl<I> Scheduler<I> {
         self.queues.push(job, queue);
         match queue {
             _ if self.is_blocked() => None,
+            QueueId::Keyed(slot) | QueueId::Routed(slot) if !self.slots.takes_jobs(slot) => None,
             QueueId::Keyed(slot) | QueueId::Routed(slot) => self.mark_busy(slot),
             QueueId::Shared | QueueId::Except(_) => self.wake_idle_worker(),
         }
@@ -167,7 +162,7 @@ impl<I> Scheduler<I> {
         Some(match target {
             Target::Pinned(slot) if self.slots.is_open(slot) => QueueId::Keyed(slot),
             Target::Pinned(_) => return None,
-            Target::Slot(slot) if self.slots.runs(slot) => QueueId::Routed(slot),
+            Target::Slot(slot) if self.slots.takes_jobs(slot) => QueueId::Routed(slot),
             Target::Key(key) => self.slot_of_key(key).map_or(QueueId::Shared, QueueId::Keyed),
             Target::Except(slot) if slot < self.slots.len() => QueueId::Except(slot),
             Target::Any | Target::Slot(_) | Target::Except(_) => QueueId::Shared,
@@ -242,9 +237,13 @@ impl<I> Scheduler<I> {
 
     /// Registers an incarnation, unless a later one was registered before.
     pub(crate) fn worker_started(&mut self, slot: usize, incarnation: Incarnation) {
+        let is_probed = self.is_probed;
         self.slots.change(slot, |place| {
             if place.last < incarnation {
                 (place.last, place.is_occupied, place.declined) = (incarnation, true, false);
+                if place.readiness.incarnation() != incarnation {
+                    place.readiness = Readiness::new(incarnation, is_probed);
+                }
             }
         });
     }
@@ -315,7 +314,7 @@ impl<I> Scheduler<I> {
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
-        let is_free = self.slots.get(slot).is_some_and(|place| place.open && place.lease.is_none());
+        let is_free = self.slots.get(slot).is_some_and(|place| place.takes_jobs() && place.lease.is_none());
         is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
     }
 
@@ -388,7 +387,7 @@ impl<I> Scheduler<I> {
         if self.is_blocked() || self.phase == Phase::Closed {
             return None;
         }
-        let has_job = |slot: &&usize| self.slots.is_open(**slot) && self.has_job_for(**slot);
+        let has_job = |slot: &&usize| self.slots.takes_jobs(**slot) && self.has_job_for(**slot);
         let slot = *self.idle.iter().rev().find(has_job)?;
         self.mark_busy(slot)
     }

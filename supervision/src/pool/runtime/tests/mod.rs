@@ -8,4 +8,6 @@ mod histogram;
 #[cfg(model)]
 mod loom_queue;
 #[cfg(not(model))]
+mod readiness;
+#[cfg(not(model))]
 mod repair;

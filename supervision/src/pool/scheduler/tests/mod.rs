@@ -6,6 +6,7 @@ mod model;
 mod ops;
 mod priority_queue;
 mod rate;
+mod readiness;
 mod retention;
 mod routing;
 mod scale;

@@ -35,7 +35,7 @@ pub(super) struct Job {
     pub(super) target: Target,
     /// The only worker that may run it now.
     pub(super) only: Option<usize>,
-    /// The worker that may run it only while no other worker runs.
+    /// The worker that may run it only while no other worker takes jobs.
     pub(super) except: Option<usize>,
     pub(super) expires: Option<u64>,
     /// The kind, if it has one.
@@ -88,6 +88,7 @@ pub(super) struct WorkerSlot {
     pub(super) incarnation: u32,
     pub(super) present: bool,
     pub(super) open: bool,
+    pub(super) ready: bool,
     /// `true` if the worker was woken or has just started, and will look for a job.
     pub(super) woken: bool,
 }
@@ -107,7 +108,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(slots: usize, rate: Option<(u32, u64)>) -> Self {
-        let slot_state = WorkerSlot { incarnation: 1, present: true, open: true, woken: true };
+        let slot_state = WorkerSlot { incarnation: 1, present: true, open: true, ready: true, woken: true };
         Self {
             jobs: Vec::new(),
             slots: vec![slot_state; slots],
@@ -132,8 +133,8 @@ impl Model {
         self.jobs.iter().find(|job| job.place == Place::Leased(slot)).map(|job| job.number)
     }
 
-    pub(super) fn runs(&self, slot: usize) -> bool {
-        self.slots[slot].present && self.slots[slot].open
+    pub(super) fn takes_jobs(&self, slot: usize) -> bool {
+        self.slots[slot].present && self.slots[slot].open && self.slots[slot].ready
     }
 
     /// Returns the due worker that a key maps to.
@@ -147,7 +148,7 @@ impl Model {
         let target = self.job(number).target;
         let (only, except) = match target {
             Target::Any => (None, None),
-            Target::Slot(slot) => (Some(slot).filter(|slot| self.runs(*slot)), None),
+            Target::Slot(slot) => (Some(slot).filter(|slot| self.takes_jobs(*slot)), None),
             Target::Key(key) => (self.slot_of_key(key), None),
             Target::Pinned(slot) => (Some(slot), None),
             Target::Except(slot) => (None, Some(slot)),
@@ -174,8 +175,8 @@ impl Model {
 
     /// Returns the queued jobs that a worker may run if the rates of their kinds allow it.
     pub(super) fn jobs_for(&self, slot: usize) -> impl Iterator<Item = &Job> {
-        let is_alone = (0..self.slots.len()).all(|other| other == slot || !self.runs(other));
-        let is_open = self.slots[slot].open && !self.paused;
+        let is_alone = (0..self.slots.len()).all(|other| other == slot || !self.takes_jobs(other));
+        let is_open = self.takes_jobs(slot) && !self.paused;
         let may = move |job: &&Job| {
             let is_for_it = job.only.is_none_or(|only| only == slot);
             is_open && job.place == Place::Waiting && is_for_it && (is_alone || job.except != Some(slot))

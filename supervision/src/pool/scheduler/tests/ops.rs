@@ -27,6 +27,8 @@ pub(super) enum Op {
     /// An ended incarnation calls every function.
     OldIncarnation(usize),
     Open(usize, bool),
+    /// A worker becomes ready or unready.
+    Ready(usize, bool),
     /// The next incarnation declines to start, or a decline of the current one is reported.
     Decline(usize),
     Pause(bool),
@@ -64,6 +66,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         3 => slot().prop_map(Op::Start),
         1 => slot().prop_map(Op::OldIncarnation),
         1 => (slot(), any::<bool>()).prop_map(|(slot, open)| Op::Open(slot, open)),
+        2 => (slot(), any::<bool>()).prop_map(|(slot, ready)| Op::Ready(slot, ready)),
         1 => slot().prop_map(Op::Decline),
         1 => prop::bool::weighted(0.3).prop_map(Op::Pause),
         1 => (0..100_u64).prop_map(Op::Cancel),

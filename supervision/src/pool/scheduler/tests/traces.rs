@@ -6,7 +6,7 @@ use super::model::{Job, KindState, Model, Place, ms, setting};
 use super::ops::{Op, SLOTS, op};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate_limit::RateLimit;
-use crate::pool::scheduler::{Next, RateKey, Scheduler};
+use crate::pool::scheduler::{Next, RateKey, ReadinessSource, Scheduler};
 
 /// Returns the rate key of a kind.
 fn key_of(kind: usize) -> RateKey {
@@ -53,6 +53,7 @@ impl Comparison {
             Op::Start(slot) => self.start_worker(slot),
             Op::OldIncarnation(slot) => self.act_as_old_incarnation(slot),
             Op::Open(slot, open) => self.open(slot, open),
+            Op::Ready(slot, ready) => self.set_ready(slot, ready),
             Op::Decline(slot) => self.decline(slot),
             Op::Pause(paused) => {
                 self.model.paused = paused;
@@ -200,7 +201,7 @@ impl Comparison {
         let slot_state = &mut self.model.slots[slot];
         if !slot_state.present {
             slot_state.incarnation += 1;
-            (slot_state.present, slot_state.woken) = (true, true);
+            (slot_state.present, slot_state.ready, slot_state.woken) = (true, true, true);
             self.scheduler.worker_started(slot, slot_state.incarnation);
         }
     }
@@ -216,6 +217,22 @@ impl Comparison {
         let (job, woken) = self.scheduler.worker_exited(slot, old);
         assert!(job.is_none() && woken.is_empty());
         assert_eq!(self.scheduler.decline(slot, old), []);
+        assert_eq!(self.scheduler.set_ready(slot, old, ReadinessSource::Worker, false), []);
+    }
+
+    fn set_ready(&mut self, slot: usize, ready: bool) {
+        let slot_state = &mut self.model.slots[slot];
+        if !slot_state.present {
+            return;
+        }
+        slot_state.ready = ready;
+        let incarnation = slot_state.incarnation;
+        if !ready {
+            self.model.requeue(slot, false);
+        }
+        let woken = self.scheduler.set_ready(slot, incarnation, ReadinessSource::Worker, ready);
+        self.wake(woken);
+        assert_eq!(self.scheduler.is_ready(slot), self.model.takes_jobs(slot));
     }
 
     fn open(&mut self, slot: usize, open: bool) {
@@ -337,6 +354,7 @@ proptest! {
         for slot in 0..SLOTS {
             comparison.apply(Op::Open(slot, true));
             comparison.apply(Op::Start(slot));
+            comparison.apply(Op::Ready(slot, true));
         }
         while !comparison.scheduler.is_empty() {
             comparison.apply(Op::FinishAll);

@@ -1,0 +1,58 @@
+//! The readiness of workers: an unready worker runs, but takes no jobs.
+//!
+//! Kubernetes removes a pod that is not ready from the endpoints of its service, and keeps it
+//! running. A pool does the same with a worker.
+
+use super::priority_queue::QueueId;
+use super::slots::{Incarnation, Readiness, ReadinessSource};
+use super::state::Scheduler;
+
+/// Readiness.
+impl<I> Scheduler<I> {
+    /// Makes every later incarnation unready until a probe has succeeded.
+    pub(crate) fn require_probe(&mut self) {
+        self.is_probed = true;
+    }
+
+    /// Returns `true` if the worker of a slot has started, has not ended, is due and is ready.
+    pub(crate) fn is_ready(&self, slot: usize) -> bool {
+        self.slots.takes_jobs(slot)
+    }
+
+    /// Returns the number of workers that are ready.
+    pub(crate) const fn ready_workers(&self) -> usize {
+        self.slots.taking_jobs()
+    }
+
+    /// Sets whether an incarnation is ready (rule 10). It may still be in its init: this then holds
+    /// from its start on. Returns the workers to wake.
+    pub(crate) fn set_ready(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+        source: ReadinessSource,
+        ready: bool,
+    ) -> Vec<usize> {
+        let (is_probed, took_jobs) = (self.is_probed, self.is_ready(slot));
+        self.slots.change(slot, |place| {
+            let has_ended = place.last == incarnation && !place.is_occupied;
+            if has_ended || incarnation < place.last.max(place.readiness.incarnation()) {
+                return;
+            }
+            if place.readiness.incarnation() != incarnation {
+                place.readiness = Readiness::new(incarnation, is_probed);
+            }
+            place.readiness.set(source, ready);
+        });
+        match (took_jobs, self.is_ready(slot)) {
+            // It may have looked for a job before.
+            (false, true) => self.mark_busy(slot).into_iter().collect(),
+            (true, false) => {
+                // It may have been woken for a job that it may no longer run.
+                let to_requeue = self.queues.take(QueueId::Routed(slot));
+                self.requeue(to_requeue)
+            }
+            _ => Vec::new(),
+        }
+    }
+}

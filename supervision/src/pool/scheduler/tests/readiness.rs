@@ -1,0 +1,125 @@
+//! Unready workers run, but take no jobs.
+
+use super::model::{job, ms};
+use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
+use crate::pool::scheduler::{Next, ReadinessSource, Scheduler};
+
+use ReadinessSource::{Probe, Worker};
+
+/// Returns a scheduler whose workers have started.
+fn scheduler(workers: usize) -> Scheduler<u64> {
+    let mut scheduler = Scheduler::new(workers, 100);
+    (0..workers).for_each(|slot| scheduler.worker_started(slot, 1));
+    scheduler
+}
+
+fn lease(scheduler: &mut Scheduler<u64>, slot: usize) -> Option<u64> {
+    match scheduler.lease(slot, 1, ms(0), &mut Vec::new()).0 {
+        Next::Job(job, _) => Some(job),
+        Next::Nothing => None,
+    }
+}
+
+fn meant(number: u64, target: Target) -> QueuedJob<u64> {
+    QueuedJob { placement: Placement { target, ..Placement::default() }, ..job(number) }
+}
+
+#[test]
+fn unready_worker_leases_nothing_and_is_woken_when_it_is_ready() {
+    let mut scheduler = scheduler(1);
+    assert_eq!(scheduler.set_ready(0, 1, Worker, false), []);
+    assert_eq!((scheduler.is_ready(0), scheduler.ready_workers(), scheduler.is_present(0)), (false, 0, true));
+    assert_eq!(lease(&mut scheduler, 0), None);
+    assert_eq!((scheduler.enqueue(job(1)), scheduler.idle()), (None, 0));
+    assert_eq!(scheduler.set_ready(0, 1, Worker, true), [0]);
+    assert_eq!((scheduler.is_ready(0), lease(&mut scheduler, 0)), (true, Some(1)));
+}
+
+#[test]
+fn job_in_hand_of_a_worker_that_turns_unready_is_finished_and_the_next_goes_to_another() {
+    let mut scheduler = scheduler(2);
+    scheduler.enqueue(job(1));
+    scheduler.enqueue(job(2));
+    assert_eq!(lease(&mut scheduler, 0), Some(1));
+    assert_eq!(scheduler.set_ready(0, 1, Worker, false), []);
+    assert_eq!(scheduler.leased(), 1);
+    assert_eq!(scheduler.release_lease(0, 1).map(|job| job.item), Some(1));
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, Some(2)));
+}
+
+#[test]
+fn worker_that_was_woken_and_turns_unready_passes_its_wakeup_on() {
+    let mut scheduler = scheduler(2);
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, None));
+    let woken = scheduler.enqueue(job(1)).expect("a worker is woken");
+    assert_eq!(scheduler.set_ready(woken, 1, Worker, false), [1 - woken]);
+}
+
+#[test]
+fn routed_jobs_of_a_worker_that_turns_unready_go_to_all() {
+    let mut scheduler = scheduler(2);
+    assert_eq!(lease(&mut scheduler, 1), None);
+    scheduler.enqueue(meant(1, Target::Slot(0)));
+    assert_eq!(scheduler.set_ready(0, 1, Worker, false), [1]);
+    assert_eq!(lease(&mut scheduler, 1), Some(1));
+    scheduler.release_lease(1, 1);
+    scheduler.enqueue(meant(2, Target::Slot(0)));
+    assert_eq!(lease(&mut scheduler, 1), Some(2), "it is not routed there now");
+    for _ in 0..4 {
+        assert_eq!((scheduler.next_in_turn(), scheduler.least_queued()), (Some(1), Some(1)));
+    }
+}
+
+#[test]
+fn keyed_and_pinned_jobs_of_an_unready_worker_wait_for_it() {
+    let mut scheduler = scheduler(2);
+    let key = (0..).find(|key| scheduler.slot_of_key(*key) == Some(0)).expect("there is one");
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, None));
+    assert_eq!(scheduler.set_ready(0, 1, Worker, false), []);
+    assert_eq!(scheduler.enqueue(meant(1, Target::Key(key))), None);
+    assert_eq!(scheduler.enqueue(meant(2, Target::Pinned(0))), None);
+    assert_eq!(lease(&mut scheduler, 1), None);
+    assert_eq!(scheduler.set_ready(0, 1, Worker, true), [0]);
+    assert_eq!(lease(&mut scheduler, 0), Some(1));
+}
+
+#[test]
+fn failed_job_goes_to_the_same_worker_while_all_others_are_unready() {
+    let mut scheduler = scheduler(2);
+    assert_eq!(lease(&mut scheduler, 0), None);
+    assert_eq!(scheduler.enqueue(meant(1, Target::Except(0))), None);
+    assert_eq!(scheduler.set_ready(1, 1, Worker, false), [0]);
+    assert_eq!(lease(&mut scheduler, 0), Some(1));
+}
+
+#[test]
+fn worker_is_ready_once_both_it_and_the_probe_say_so() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
+    scheduler.require_probe();
+    scheduler.worker_started(0, 1);
+    assert!(!scheduler.is_ready(0), "the probe has not succeeded");
+    for (source, ready, is_ready) in [
+        (Probe, true, true),
+        (Worker, false, false),
+        (Probe, false, false),
+        (Worker, true, false),
+        (Probe, true, true),
+    ] {
+        scheduler.set_ready(0, 1, source, ready);
+        assert_eq!(scheduler.is_ready(0), is_ready, "after {source:?} {ready}");
+    }
+}
+
+#[test]
+fn what_init_says_holds_from_the_start_on_and_for_that_incarnation_only() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
+    scheduler.set_ready(0, 1, Worker, false);
+    scheduler.worker_started(0, 1);
+    assert!(!scheduler.is_ready(0));
+    scheduler.worker_exited(0, 1);
+    scheduler.set_ready(0, 1, Worker, false);
+    scheduler.worker_started(0, 2);
+    assert!(scheduler.is_ready(0));
+    scheduler.set_ready(0, 1, Worker, false);
+    assert!(scheduler.is_ready(0), "an ended incarnation says nothing");
+}
