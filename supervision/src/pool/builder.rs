@@ -121,13 +121,21 @@ impl<W: Work + 'static> Pool<W> {
         }
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
-        let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
+        let (args, pool, name) = (Arc::new(Foreign::new(args)), shared.clone(), id.clone());
         let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
+            let args = Arc::new(WorkerArgs::<W, R> {
+                pool,
+                name: name.clone(),
+                slot,
+                args,
+                thread,
+                exits,
+                recycling,
+            });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::event::JobEvent;
-use super::job::DeadJob;
 use super::runtime::{OnDrop, ResultSink, Shared};
 use super::stats::PoolStats;
 use super::submission::{Submission, SubmitError};
@@ -229,15 +228,6 @@ assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped(_))));")]
     pub fn clear(&self) -> usize {
         self.shared.with_queue(|queue| queue.clear())
-    }
-
-    /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
-    /// otherwise](super::Pool::max_dead_jobs).
-    ///
-    #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
-    #[must_use]
-    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
-        self.shared.lock_state().dead.drain(..).collect()
     }
 
     /// Returns the statistics of the pool.

@@ -77,6 +77,7 @@ mod assembly;
 mod batch;
 mod builder;
 mod by_id;
+mod dead_jobs;
 mod event;
 mod functions;
 mod handle;

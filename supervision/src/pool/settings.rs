@@ -45,6 +45,21 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
+    /// Sets whether a worker is renewed after an attempt that exceeded its
+    /// [time limit](Self::time_limit); `false` by default: the worker continues with its state,
+    /// though the attempt was dropped in the middle. Celery always kills the process then.
+    ///
+    /// The worker ends normally, and the next incarnation starts at once. The attempt has failed
+    /// once, by its time limit.
+    ///
+    #[doc = setting_example!(
+        "let pool = pool.time_limit(Duration::from_secs(10)).restart_after_timeout(true);"
+    )]
+    pub const fn restart_after_timeout(mut self, restart: bool) -> Self {
+        self.recycling.after_timeout = restart;
+        self
+    }
+
     /// Sets when an attempt is told to return, before its [time limit](Self::time_limit); never by
     /// default. The job observes it with
     /// [`JobContext::soft_limit`](super::JobContext::soft_limit) or

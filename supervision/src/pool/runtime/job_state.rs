@@ -1,74 +1,25 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
-use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicBool, AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering};
-use perennial_actors::host::{Each, Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
+use perennial_actors::host::{Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
 
-use super::any_attempt::{AnyJob, TimeLimits};
+use super::any_attempt::AnyJob;
+use super::failures::{AfterFailure, FailedAttempt, FailureLog};
+use super::options::{JobOptions, OwnOptions};
 use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
-use crate::pool::job::{AttemptError, Failures, JobId};
+use crate::pool::job::{Failures, JobId};
 use crate::pool::job_context::JobProgress;
 use crate::pool::job_status::JobStatus;
-use crate::pool::retry::{Retry, RetryCause, RetryRule};
-use crate::pool::scheduler::RateKey;
+use crate::pool::retry::{Retry, RetryRule};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
-
-/// The options of a job.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct JobOptions {
-    pub(crate) priority: u8,
-    /// The number of attempts that may fail by themselves, the last included.
-    pub(crate) attempts: u32,
-    /// The number of workers that the job may lose, the last included, if it is not the number of
-    /// attempts.
-    pub(crate) lost_workers: Option<u32>,
-    /// `true` if the job never starts twice.
-    pub(crate) is_tried_once: bool,
-    pub(crate) backoff: Option<Backoff>,
-    /// The time limits of an attempt.
-    pub(crate) limits: TimeLimits,
-    pub(crate) expires_in: Option<Duration>,
-    pub(crate) delay: Option<Duration>,
-    /// The hash of its key.
-    pub(crate) key: Option<u64>,
-    /// The kind of the job, for its rate limit.
-    pub(crate) rate_key: Option<RateKey>,
-    /// The slot of the only worker that may run it.
-    pub(crate) slot: Option<usize>,
-}
-
-/// The options of a job that has options of its own.
-pub(crate) struct OwnOptions<E: 'static> {
-    pub(crate) values: JobOptions,
-    /// The errors that are retried, if they differ from those of the pool.
-    pub(in crate::pool) retry: Option<RetryRule<E>>,
-}
-
-impl<E> From<JobOptions> for OwnOptions<E> {
-    fn from(values: JobOptions) -> Self {
-        Self { values, retry: None }
-    }
-}
-
-impl<E> fmt::Debug for OwnOptions<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { values, retry } = self;
-        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
-    }
-}
-
-impl<E> Clone for OwnOptions<E> {
-    fn clone(&self) -> Self {
-        Self { values: self.values, retry: self.retry.clone() }
-    }
-}
 
 /// A job that is not admitted yet.
 pub(crate) struct NewJob<W: Work + 'static> {
@@ -81,11 +32,45 @@ pub(crate) struct NewJob<W: Work + 'static> {
 /// The outcome of a submission: the admitted job, or the refused one.
 pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
 
+/// The value of a job, which is its own or that of a dead job that is retried.
+pub(crate) enum Payload<W: Work + 'static> {
+    /// Dropped under a panic guard wherever the last reference to the job is dropped.
+    Own(Guarded<W::Job>),
+    /// The value of this job, which is its own.
+    Of(Arc<JobState<W>>),
+}
+
+impl<W: Work + 'static> Payload<W> {
+    pub(crate) const fn new(job: W::Job) -> Self {
+        Self::Own(Guarded::new(job))
+    }
+
+    /// Returns the value of this job, for another job.
+    pub(crate) fn of(job: &Arc<JobState<W>>) -> Self {
+        // The reference is to the first job, however often it is retried.
+        Self::Of(match &job.job {
+            Self::Own(_) => job.clone(),
+            Self::Of(first) => first.clone(),
+        })
+    }
+}
+
+impl<W: Work + 'static> Deref for Payload<W> {
+    type Target = W::Job;
+
+    #[inline]
+    fn deref(&self) -> &W::Job {
+        match self {
+            Self::Own(job) => job,
+            Self::Of(first) => &first.job,
+        }
+    }
+}
+
 /// The state of a submitted job.
 pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) id: JobId,
-    /// The job, dropped under a panic guard wherever the last reference is dropped.
-    pub(crate) job: Guarded<W::Job>,
+    pub(crate) job: Payload<W>,
     /// The options, if they differ from those of the pool.
     options: Option<Box<OwnOptions<W::Error>>>,
     /// `true` if the result has a receiver. Set under the lock of the queue.
@@ -108,79 +93,15 @@ struct Delivery<W: Work + 'static> {
     progress: Option<Box<(u32, JobProgress)>>,
 }
 
-/// The failed attempts at a job, interrupted ones left out.
-struct FailureLog<E> {
-    all: Each<AttemptError<E>>,
-    /// The number of lost workers among them.
-    lost_workers: u32,
-}
-
-impl<E> Default for FailureLog<E> {
-    fn default() -> Self {
-        Self { all: Each::default(), lost_workers: 0 }
-    }
-}
-
-impl<E> FailureLog<E> {
-    /// Adds a failure. Returns `true` if that was the last attempt, given these options.
-    fn push(&mut self, failure: AttemptError<E>, options: &JobOptions) -> bool {
-        let is_lost = matches!(failure, AttemptError::WorkerEnded(_));
-        self.lost_workers += u32::from(is_lost);
-        self.all.push(failure);
-        let is_used_up = if is_lost {
-            self.lost_workers >= options.lost_workers.unwrap_or(options.attempts)
-        } else {
-            self.len() - self.lost_workers >= options.attempts
-        };
-        is_used_up || options.is_tried_once
-    }
-
-    fn len(&self) -> u32 {
-        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A failed attempt.
-pub(crate) struct FailedAttempt<E> {
-    pub(crate) error: AttemptError<E>,
-    /// The consequence, as long as the job has attempts left.
-    pub(in crate::pool) retry: Retry,
-}
-
-impl<E> FailedAttempt<E> {
-    /// Returns an attempt that failed without an error of the job.
-    pub(crate) const fn new(error: AttemptError<E>) -> Self {
-        Self { error, retry: Retry::Backoff }
-    }
-
-    /// Returns the cause of the retry that follows.
-    pub(in crate::pool) const fn cause(&self) -> RetryCause {
-        match self.error {
-            AttemptError::Error(_) => RetryCause::Error,
-            AttemptError::TimedOut => RetryCause::TimedOut,
-            AttemptError::WorkerEnded(_) => RetryCause::LostWorker,
-        }
-    }
-}
-
-/// The consequence of a failed attempt.
-pub(crate) enum AfterFailure {
-    /// The job is retried after this delay.
-    Retry(Duration),
-    /// The job is dead: its error is its result, or it has no attempts left.
-    Dead,
-}
-
 impl<W: Work + 'static> JobState<W> {
     pub(crate) fn new(
         id: JobId,
-        job: W::Job,
+        job: Payload<W>,
         options: Option<Box<OwnOptions<W::Error>>>,
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None, progress: None };
-        let job = Guarded::new(job);
         Self {
             id,
             job,
@@ -195,6 +116,13 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
         self.options.as_deref().map_or(defaults, |own| &own.values)
+    }
+
+    /// Returns the options of its next life as another job, which has no delay.
+    pub(crate) fn options_of_next(&self) -> Option<Box<OwnOptions<W::Error>>> {
+        let mut own = self.options.clone()?;
+        own.values.delay = None;
+        Some(own)
     }
 
     /// Returns the errors that are retried, if the job has a rule of its own.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Pid};
 
 use super::any_attempt::TimeLimits;
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
@@ -121,6 +122,11 @@ pub(crate) struct AttemptResult<W: Work + 'static> {
 }
 
 impl<W: Work + 'static> AttemptResult<W> {
+    /// Returns `true` if the attempt exceeded its time limit.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        matches!(&self.attempt, AttemptOutcome::Failed(failed) if matches!(failed.error, AttemptError::TimedOut))
+    }
+
     /// Returns `true` if the work was dropped before it finished.
     pub(crate) fn is_cut_short(&self) -> bool {
         match &self.attempt {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::job_state::{AfterFailure, FailedAttempt, JobState};
+use super::failures::{AfterFailure, FailedAttempt};
+use super::job_state::JobState;
 use super::queue::Queue;
 use super::submit_buffer::Queued;
 use crate::pool::event::JobEvent;

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
 use super::histogram::{Histogram, is_sampled};
-use super::job_state::{JobOptions, JobState};
+use super::job_state::JobState;
+use super::options::JobOptions;
 use super::probing::Probing;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;

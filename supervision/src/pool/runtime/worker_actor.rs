@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Foreign;
 use perennial_actors::{Actor, Context, ExitReason};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::addresses::WorkerMsg;
 use super::attempt::{WorkerOf, attempt};
@@ -27,6 +27,8 @@ pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
 
 pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
     pub(crate) pool: Arc<Shared<W>>,
+    /// The id of the pool.
+    pub(crate) name: Arc<str>,
     pub(crate) slot: usize,
     pub(crate) args: Arc<Foreign<R::Args>>,
     pub(crate) thread: Thread,
@@ -115,10 +117,20 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         Ok(())
     }
 
-    /// A blocking call cannot be dropped. This waits for it until the shutdown time is over.
-    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        if !self.args.thread.is_free() {
-            self.args.thread.freed().await;
+    /// A blocking call cannot be dropped. This waits for it, and then ends the worker. Its
+    /// supervisor limits the time of both, if it stops the incarnation; otherwise this does.
+    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
+        let Self { worker, args, .. } = self;
+        let ending = async {
+            if !args.thread.is_free() {
+                args.thread.freed().await;
+            }
+            worker.terminate(reason).await;
+        };
+        let limit = args.pool.threads.get().and_then(|(_, time)| *time);
+        match limit.filter(|_| !args.exits.is_dismissed(ctx.pid())) {
+            Some(limit) => drop(timeout(limit, ending).await),
+            None => ending.await,
         }
     }
 }
@@ -136,11 +148,11 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased, ctx.system()).await;
+            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, ctx.system())).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
-            if self.lifetime.is_over() {
+            if self.lifetime.is_over() || (self.args.recycling.after_timeout && attempt.has_timed_out()) {
                 self.args.recycle(ctx);
             }
             if !ctx.consume_budget() || !is_free {
