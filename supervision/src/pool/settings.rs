@@ -6,6 +6,7 @@ use perennial_actors::Capacity;
 
 use super::builder::Pool;
 use super::runtime::Routing;
+use super::scheduler::Retention;
 use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
@@ -81,6 +82,19 @@ impl<W: Work + 'static> Pool<W> {
     #[doc = setting_example!("let pool = pool.max_dead_jobs(0);")]
     pub fn max_dead_jobs(self, jobs: usize) -> Self {
         self.handle.shared.lock_state().max_dead = jobs;
+        self
+    }
+
+    /// Retains the results of the last `max` jobs for this time after their ends, so that
+    /// [`PoolHandle::job`](super::PoolHandle::job) finds these jobs by their ids; none by default.
+    /// The jobs themselves are retained too, and the results of jobs without a handle. It is
+    /// Celery's `result_expires`.
+    ///
+    #[doc = setting_example!(
+        "let pool = pool.retain_results(10_000, Duration::from_secs(24 * 60 * 60));"
+    )]
+    pub fn retain_results(self, max: usize, time: Duration) -> Self {
+        self.handle.shared.lock_state().retained = (max > 0).then(|| Box::new(Retention::new(max, time)));
         self
     }
 

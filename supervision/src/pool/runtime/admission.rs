@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::job_state::{JobState, NewJob, Payload, ResultSink};
+use super::job_state::{JobState, NewJob, Payload};
 use super::options::{JobOptions, OwnOptions};
 use super::queue::{Queue, QueueEffect};
+use super::result_sink::ResultSink;
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{DeadJob, JobError, JobId};
+use crate::pool::job_status::JobStatus;
 use crate::pool::scheduler::{Placement, QueuedJob, Target};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
@@ -76,12 +78,13 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
     /// before.
-    pub(crate) fn cancel(&self, job: &JobState<W>) -> bool {
-        if !job.try_complete() {
+    pub(crate) fn cancel(&self, job: &Arc<JobState<W>>) -> bool {
+        if !job.try_complete(JobStatus::Cancelled) {
             return false;
         }
         drop(job.deliver(Err(JobError::Cancelled(job.take_failures()))));
         self.with_queue(|queue| {
+            queue.retain(job);
             queue.record(JobEvent::Cancelled(job.id));
             if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
                 queue.drop_cancelled(job);

@@ -6,46 +6,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering};
-use perennial_actors::host::{Guarded, catch_panic, jitter_sample, register_waker, wake_each};
-use tokio::sync::mpsc;
+use perennial_actors::host::sync::{AtomicBool, AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::{Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
 
 use super::any_attempt::AnyJob;
 use super::failures::{AfterFailure, FailedAttempt, FailureLog};
 use super::options::{JobOptions, OwnOptions};
+use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
-use crate::pool::job::{Failures, JobError, JobId};
+use crate::pool::job::{Failures, JobId};
 use crate::pool::job_context::JobProgress;
+use crate::pool::job_status::JobStatus;
 use crate::pool::retry::{Retry, RetryRule};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
-
-/// The outcome of a job.
-pub(crate) type Outcome<W> = Result<<W as Work>::Output, JobError<<W as Work>::Error>>;
-
-/// An outcome under a panic guard, because it holds users' values that may panic when they are
-/// dropped.
-pub(crate) type GuardedOutcome<W> = Guarded<Outcome<W>>;
-
-/// The destination of the result.
-pub(crate) enum ResultSink<W: Work + 'static> {
-    Discard,
-    /// Kept here until the job handle takes it.
-    Single(Option<GuardedOutcome<W>>, Option<Waker>),
-    /// Sent to a batch, with the index of the job.
-    Batch(usize, mpsc::UnboundedSender<(usize, GuardedOutcome<W>)>),
-}
-
-impl<W: Work + 'static> ResultSink<W> {
-    /// Returns `true` if the result has a receiver.
-    pub(crate) const fn is_observed(&self) -> bool {
-        !matches!(self, Self::Discard)
-    }
-
-    pub(crate) const fn single() -> Self {
-        Self::Single(None, None)
-    }
-}
 
 /// A job that is not admitted yet.
 pub(crate) struct NewJob<W: Work + 'static> {
@@ -99,10 +73,11 @@ pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) job: Payload<W>,
     /// The options, if they differ from those of the pool.
     options: Option<Box<OwnOptions<W::Error>>>,
-    /// `true` if the result has a receiver.
-    is_wanted: bool,
-    /// `true` once the outcome is decided. The caller that sets this delivers the result.
-    is_complete: AtomicBool,
+    /// `true` if the result has a receiver. Set under the lock of the queue.
+    is_wanted: AtomicBool,
+    /// The [status](JobStatus) at its end, or 0 until the outcome is decided. The caller that sets
+    /// this delivers the result.
+    end: AtomicU8,
     /// How often the job has started. Written under the lock of the queue.
     starts: AtomicU32,
     delivery: Mutex<Delivery<W>>,
@@ -131,8 +106,8 @@ impl<W: Work + 'static> JobState<W> {
             id,
             job,
             options,
-            is_wanted,
-            is_complete: AtomicBool::new(false),
+            is_wanted: is_wanted.into(),
+            end: 0.into(),
             starts: AtomicU32::new(0),
             delivery: Mutex::new(delivery),
         }
@@ -165,49 +140,51 @@ impl<W: Work + 'static> JobState<W> {
 
     /// Returns `true` once the outcome is decided.
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_complete.load(Ordering::Acquire)
+        self.end.load(Ordering::Acquire) != 0
     }
 
-    /// Claims the outcome. Returns `true` if the caller must now [deliver](Self::deliver) the
-    /// result, `false` if another caller has claimed it.
-    pub(crate) fn try_complete(&self) -> bool {
-        !self.is_complete.swap(true, Ordering::AcqRel)
+    /// Returns the status of a job whose outcome is decided.
+    pub(crate) fn end(&self) -> Option<JobStatus> {
+        let end = self.end.load(Ordering::Acquire);
+        JobStatus::ENDS.into_iter().find(|status| *status as u8 == end)
+    }
+
+    /// Claims the outcome with this status. Returns `true` if the caller must now
+    /// [deliver](Self::deliver) the result, `false` if another caller has claimed it.
+    pub(crate) fn try_complete(&self, end: JobStatus) -> bool {
+        self.end.compare_exchange(0, end as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Delivers the result of a job that the caller has claimed, and wakes the task that waits for
     /// it. Must not be called under a lock. Returns a result that has no receiver, to be dropped.
     pub(crate) fn deliver(&self, outcome: Outcome<W>) -> Option<GuardedOutcome<W>> {
         let outcome = Guarded::new(outcome);
-        if outcome.is_ok() && !self.is_wanted {
+        if outcome.is_ok() && !self.is_wanted.load(Ordering::Relaxed) {
             // The caller is the worker itself, and no other task waits.
             return Some(outcome);
         }
         let mut delivery = self.delivery();
         let worker = delivery.worker.take();
-        let (waiting, undelivered) = match std::mem::replace(&mut delivery.sink, ResultSink::Discard) {
-            ResultSink::Single(before, waiting) => {
-                delivery.sink = ResultSink::Single(Some(outcome), None);
+        match delivery.sink.deliver_to_one(outcome) {
+            Ok(waiting) => {
                 drop(delivery);
-                (waiting, before)
+                wake_each(worker.into_iter().chain(waiting));
+                None
             }
-            ResultSink::Batch(index, others) => {
+            Err(outcome) => {
+                let Delivery { failures, sink, .. } = &mut *delivery;
+                let after = sink.deliver(outcome, || take_all(failures));
                 drop(delivery);
-                (None, send(&others, index, outcome))
+                after.finish(worker)
             }
-            ResultSink::Discard => {
-                drop(delivery);
-                (None, Some(outcome))
-            }
-        };
-        wake_each(worker.into_iter().chain(waiting));
-        undelivered
+        }
     }
 
     /// Returns `true` if the outcome is decided already, so that the worker need not continue.
     /// Otherwise registers the worker to be woken when that changes.
     pub(crate) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
         register_waker(&self.delivery, cx.waker(), |delivery| Some(&mut delivery.worker));
-        // Read after the waker is stored; `is_complete` is set before the waker is taken. So no
+        // Read after the waker is stored; `end` is set before the waker is taken. So no
         // change is missed.
         self.is_complete()
     }
@@ -218,21 +195,36 @@ impl<W: Work + 'static> JobState<W> {
         (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
     }
 
-    /// Polls for the result, which is returned once.
-    pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<W>> {
-        let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
-            ResultSink::Single(None, waiting) => Some(waiting),
-            _ => None,
-        });
-        if is_waiting {
+    /// Polls for the result, as the handle with this number. An output is returned once, and an
+    /// error to each handle.
+    pub(crate) fn poll_outcome(&self, handle: HandleNumber, cx: &Context<'_>) -> Poll<Outcome<W>> {
+        if register_waker(&self.delivery, cx.waker(), |delivery| delivery.sink.waker(handle)) {
             return Poll::Pending;
         }
-        match &mut self.delivery().sink {
-            ResultSink::Single(place, _) => {
-                place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
-            }
-            _ => Poll::Pending,
-        }
+        let mut delivery = self.delivery();
+        let Delivery { failures, sink, .. } = &mut *delivery;
+        Poll::Ready(sink.take(|| take_all(failures)))
+    }
+
+    /// Adds a handle and returns its number. The caller has found the job under the lock of the
+    /// queue, and holds it still.
+    pub(crate) fn add_handle(&self) -> HandleNumber {
+        self.is_wanted.store(true, Ordering::Relaxed);
+        self.delivery().sink.add_handle()
+    }
+
+    /// Removes a handle that no longer waits.
+    #[cold]
+    pub(crate) fn remove_handle(&self, handle: HandleNumber) {
+        let waker = self.delivery().sink.remove_handle(handle);
+        ignore_panic(|| drop(waker));
+    }
+
+    /// Keeps the result, though it may have no receiver. The caller holds the lock of the queue,
+    /// and the result is not delivered yet, unless it is an error.
+    pub(crate) fn keep_result(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
+        self.delivery().sink.keep();
     }
 
     /// Records a failed attempt and decides whether the job is retried.
@@ -258,8 +250,7 @@ impl<W: Work + 'static> JobState<W> {
 
     /// Removes and returns the failures. The caller has claimed the outcome.
     pub(crate) fn take_failures(&self) -> Failures<W::Error> {
-        let log = self.delivery().failures.take();
-        log.map_or_else(Failures::default, |log| Failures::new(log.all))
+        take_all(&mut self.delivery().failures)
     }
 
     /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
@@ -273,6 +264,11 @@ impl<W: Work + 'static> JobState<W> {
     }
 }
 
+/// Removes and returns the failures.
+fn take_all<E>(log: &mut Option<Box<FailureLog<E>>>) -> Failures<E> {
+    log.take().map_or_else(Failures::default, |log| Failures::new(log.all))
+}
+
 impl<W: Work + 'static> AnyJob for JobState<W> {
     fn is_current(&self, number: u32) -> bool {
         !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
@@ -284,11 +280,4 @@ impl<W: Work + 'static> AnyJob for JobState<W> {
             **delivery.progress.get_or_insert_default() = (number, progress);
         }
     }
-}
-
-/// Sends a result to its batch. Returns it if the batch is gone.
-fn send<T>(others: &mpsc::UnboundedSender<(usize, T)>, index: usize, outcome: T) -> Option<T> {
-    // The waker of the batch may panic; the result is sent by then.
-    let sent = catch_panic(None, || others.send((index, outcome)));
-    sent.ok()?.err().map(|refused| refused.0.1)
 }

@@ -207,8 +207,8 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Notifies the manager if the next deadline is before its current one.
     pub(crate) fn schedule_tick(&mut self) {
         let now = self.time();
-        let State { scheduler, next_tick, .. } = &mut *self.state;
-        let next = scheduler.next_deadline(now);
+        let next = self.state.next_deadline(now);
+        let State { next_tick, .. } = &mut *self.state;
         if next.is_some_and(|next| next_tick.is_none_or(|next_tick| next < next_tick)) {
             *next_tick = next;
             self.notify_manager = true;
@@ -220,9 +220,9 @@ impl<W: Work + 'static> Queue<'_, W> {
         let now = self.now();
         let mut expired = Vec::new();
         self.reschedule(|scheduler| scheduler.tick(now, &mut expired));
-        let is_partial = expired.len() == EXPIRED_AT_ONCE;
+        let is_partial = expired.len() == EXPIRED_AT_ONCE || self.release_results(now) == EXPIRED_AT_ONCE;
         self.drop_expired(expired);
-        self.state.next_tick = self.state.scheduler.next_deadline(now);
+        self.state.next_tick = self.state.next_deadline(now);
         (self.state.next_tick, is_partial)
     }
 

@@ -24,8 +24,9 @@ use super::wait_queue::WaitQueue;
 use super::worker_specs::WorkerSpecs;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
+use crate::pool::job_status::JobStatus;
 use crate::pool::retry::RetryRule;
-use crate::pool::scheduler::{Phase, Scheduler, Time};
+use crate::pool::scheduler::{Phase, Retention, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
 use crate::supervisor::WeakSupervisorHandle;
@@ -101,6 +102,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) works: Histogram,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
+    /// The jobs that have ended and can still be found by their ids, if the pool retains them.
+    pub(crate) retained: Option<Box<Retention<Arc<JobState<W>>>>>,
     pub(crate) routing: Routing,
     /// The default options of a job.
     pub(crate) options: JobOptions,
@@ -142,6 +145,7 @@ impl<W: Work + 'static> Shared<W> {
             works: Histogram::default(),
             dead: VecDeque::new(),
             max_dead: MAX_DEAD_JOBS,
+            retained: None,
             routing: Routing::default(),
             options: JobOptions { attempts: ATTEMPTS, ..JobOptions::default() },
             next_tick: None,
@@ -331,17 +335,19 @@ impl<W: Work + 'static> Drop for Shared<W> {
     /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
     fn drop(&mut self) {
         let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
-        let (queued, dead) = {
+        let (queued, dead, retained) = {
             let mut state = self.lock_state();
-            (state.scheduler.clear(), std::mem::take(&mut state.dead))
+            let retained = state.retained.as_mut().map(|retained| retained.clear());
+            (state.scheduler.clear(), std::mem::take(&mut state.dead), retained)
         };
         let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
-        let undelivered = jobs.iter().filter(|job| job.try_complete());
+        let undelivered = jobs.iter().filter(|job| job.try_complete(JobStatus::Dropped));
         let undelivered: Vec<_> =
             undelivered.map(|job| job.deliver(Err(JobError::Dropped(job.take_failures())))).collect();
         // In other tasks: a supervisor may drop the last reference.
         dispose_each(undelivered);
         dispose_each(jobs);
         dispose_each(dead.into());
+        dispose_each(retained.unwrap_or_default());
     }
 }

@@ -1,6 +1,7 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
+use super::job_queues::Place;
 use super::priority_queue::QueueId;
 use super::slots::{Incarnation, Slot};
 use super::state::{Phase, Scheduler};
@@ -8,6 +9,15 @@ use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        let leased = || {
+            let mut leases = self.slots.iter().filter_map(|slot| slot.lease.as_ref());
+            leases.find(|job| job.number == number).map(|job| (&job.item, Place::Leased))
+        };
+        self.queues.get(number).or_else(leased)
+    }
+
     /// Returns the slot of the ready worker with the fewest jobs.
     pub(crate) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {

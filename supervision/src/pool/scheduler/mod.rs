@@ -36,6 +36,7 @@ mod rate;
 mod rate_limit;
 mod rates;
 mod readiness;
+mod retention;
 mod rollout;
 mod rollout_place;
 mod scale;
@@ -44,9 +45,11 @@ mod state;
 #[cfg(all(test, not(model)))]
 mod tests;
 
+pub(crate) use job_queues::Place;
 pub(crate) use key_rates::RateKey;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
+pub(crate) use retention::Retention;
 pub(crate) use rollout::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Version};
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};

@@ -7,6 +7,7 @@ mod ops;
 mod priority_queue;
 mod rate;
 mod readiness;
+mod retention;
 mod rollout;
 mod routing;
 mod scale;
