@@ -24,8 +24,8 @@
 //! 10. A job whose kind has used up its rate is *held*. No worker finds it, so it holds back no job
 //!     of another kind.
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
-//!    routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
-//!    restarted. In rules 6 and 8, only ready workers count as running.
+//!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
+//!     restarted. In rules 6 and 8, only ready workers count as running.
 
 mod job_queues;
 mod key_rates;
