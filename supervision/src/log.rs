@@ -32,6 +32,10 @@
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
 //! | | error | the closure of `retry_if` failed: the job is not retried | `reason` |
 //!
+//! Each attempt at a job runs in a span, if the subscriber wants spans of this level: `job` of
+//! `perennial::pool`, level info, with the fields `pool`, `job` and `attempt`. The lines of the job
+//! itself are in it. The subscriber runs in the task of the job then; a panic in it is ignored.
+//!
 //! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid),
 //! `actor` (its path), `pid` and `incarnation`. The fields of an actor are the last three. A reason
 //! is written with all its sources. Lines have no parent span.
@@ -42,10 +46,11 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use perennial_actors::host::{Guarded, catch_panic, ignore_panic};
 use perennial_actors::{ExitReason, Pid, SpawnError, System};
-use tracing::Level;
 use tracing::field::{debug, display};
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span};
 
 use crate::node::OpenError;
 use crate::report::{ReportKind, SupervisorReport};
@@ -229,4 +234,57 @@ pub(crate) fn stop_hook_timed_out(system: &System, timeout: Duration) {
     system.log_later(Level::WARN, move || {
         line!(WARN, TARGET, ?timeout, "the closure before the stop took too long: the tree stops");
     });
+}
+
+/// The span of an attempt at a job. It is entered, left and dropped under a guard.
+pub(crate) struct JobSpan(Guarded<Span>);
+
+/// Returns the span of an attempt, or `None` if no subscriber wants it.
+#[inline]
+pub(crate) fn job_span(pool: &str, job: impl fmt::Display, attempt: u32) -> Option<JobSpan> {
+    if Level::INFO <= LevelFilter::current() { make_job_span(pool, job, attempt) } else { None }
+}
+
+#[cold]
+fn make_job_span(pool: &str, job: impl fmt::Display, attempt: u32) -> Option<JobSpan> {
+    let make = || tracing::info_span!(target: POOL, parent: None, "job", pool, %job, attempt);
+    let span = Guarded::new(catch_panic(None, make).ok()?);
+    (!span.is_disabled()).then_some(JobSpan(span))
+}
+
+/// Returns the span that the caller runs in, if it runs in one.
+pub(crate) fn current_span() -> Option<JobSpan> {
+    if Level::INFO > LevelFilter::current() {
+        return None;
+    }
+    let span = Guarded::new(catch_panic(None, Span::current).ok()?);
+    (!span.is_disabled()).then_some(JobSpan(span))
+}
+
+/// Runs `code` in a span, if there is one.
+#[inline]
+pub(crate) fn in_span<T>(span: Option<&JobSpan>, code: impl FnOnce() -> T) -> T {
+    let _entered = span.map(EnteredSpan::enter);
+    code()
+}
+
+/// A span that is left when this is dropped.
+struct EnteredSpan<'a>(&'a JobSpan);
+
+impl<'a> EnteredSpan<'a> {
+    #[cold]
+    fn enter(span: &'a JobSpan) -> Self {
+        ignore_panic(|| {
+            let _ = span.0.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        });
+        Self(span)
+    }
+}
+
+impl Drop for EnteredSpan<'_> {
+    fn drop(&mut self) {
+        ignore_panic(|| {
+            let _ = self.0.0.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+        });
+    }
 }

@@ -88,7 +88,7 @@ impl<W: Work + 'static> Pool<W> {
                 let check = move |_| probing.check_liveness(slot);
                 child = child.probe(Probe::checked_by(check).timed(probe.policy()));
             }
-            child.joins_spec().enabled_if(move || slot < shared.wanted())
+            child.joins_spec().enabled_if(move || slot < shared.may_run())
         };
         WorkerSpecs::new(self.size.bounds().1, self.size.limits(), Box::new(make))
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::System;
-use perennial_actors::host::Foreign;
 
 use super::handle::PoolHandle;
 use super::probe::Probes;
 use super::retry::RetryRule;
 use super::runtime::{
-    ExitHistory, OnDrop, Recycling, Shared, Threads, WorkerActor, WorkerArgs, WorkerMsg, WorkerOf,
+    ExitHistory, OnDrop, Recycling, RevisionControl, Revisions, Shared, Threads, WorkerActor, WorkerArgs,
+    WorkerMsg, WorkerOf,
 };
 use super::scheduler::{PoolSize, Scheduler};
 use super::worker::{Work, Worker};
@@ -121,13 +121,16 @@ impl<W: Work + 'static> Pool<W> {
         }
         let weak = supervisor.handle().downgrade();
         let shared = Arc::new(Shared::new(scheduler, min, min < max, weak));
-        let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
+        let (revisions, pool, name) = (Arc::new(Revisions::new(args)), shared.clone(), id.clone());
+        let weak: Arc<dyn RevisionControl> = revisions.clone();
+        let _ = shared.revisions.set(Arc::downgrade(&weak));
         let threads = Arc::new(Threads::default());
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration, recycling: Recycling| {
-            let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
+            let (pool, revisions, thread) = (pool.clone(), revisions.clone(), all_threads.of(slot));
             let exits = ExitHistory::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W, R> { pool, slot, args, thread, exits, recycling });
+            let name = name.clone();
+            let args = Arc::new(WorkerArgs::<W, R> { pool, name, slot, revisions, thread, exits, recycling });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::event::JobEvent;
-use super::job::DeadJob;
 use super::runtime::{OnDrop, ResultSink, Shared};
 use super::stats::PoolStats;
 use super::submission::{Submission, SubmitError};
@@ -231,15 +230,6 @@ assert!(matches!(job.await, Err(JobError::Dropped(_))));")]
         self.shared.with_queue(|queue| queue.clear())
     }
 
-    /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
-    /// otherwise](super::Pool::max_dead_jobs).
-    ///
-    #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
-    #[must_use]
-    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
-        self.shared.lock_state().dead.drain(..).collect()
-    }
-
     /// Returns the statistics of the pool.
     ///
     #[doc = pool_example!(r"squares.submit(7).await?.await?;
@@ -306,6 +296,15 @@ pub enum PoolError {
     /// The pool has stopped, or is not part of a tree yet.
     #[error("the pool has stopped")]
     Stopped,
+    /// A worker was not ready in time after its restart.
+    #[error("worker {slot} was not ready in time")]
+    NotReady {
+        /// The slot of the worker.
+        slot: usize,
+    },
+    /// A restart of the workers was [undone](PoolHandle::undo_rollout).
+    #[error("the restart was undone")]
+    Undone,
     /// A worker declined to start.
     #[error("worker {slot} declined to start")]
     Declined {

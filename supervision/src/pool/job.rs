@@ -13,7 +13,7 @@ use perennial_actors::host::Each;
 
 use super::job_context::JobProgress;
 pub use super::job_id::JobId;
-use super::runtime::{JobState, Shared};
+use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
 
 /// The reason why one attempt at a job failed.
@@ -75,7 +75,7 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 
 /// The reason why a job has no result, with the failures of its attempts until then. An attempt
 /// that a supervisor interrupted is no failure.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
     /// The job returned an error that is not retried, or has no attempts left; the last failure is
@@ -89,6 +89,22 @@ pub enum JobError<E> {
     Cancelled(Failures<E>),
     /// The pool stopped or was cleared before the job was done.
     Dropped(Failures<E>),
+    /// The job succeeded, and its output was returned before: to another handle of the job, or to
+    /// its batch.
+    ResultTaken(Failures<E>),
+}
+
+/// Clones share the same failures.
+impl<E> Clone for JobError<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Failed(failures) => Self::Failed(failures.clone()),
+            Self::Expired(failures) => Self::Expired(failures.clone()),
+            Self::Cancelled(failures) => Self::Cancelled(failures.clone()),
+            Self::Dropped(failures) => Self::Dropped(failures.clone()),
+            Self::ResultTaken(failures) => Self::ResultTaken(failures.clone()),
+        }
+    }
 }
 
 impl<E> JobError<E> {
@@ -103,7 +119,8 @@ assert!(job.await.unwrap_err().failures().is_empty());")]
             Self::Failed(failures)
             | Self::Expired(failures)
             | Self::Cancelled(failures)
-            | Self::Dropped(failures) => failures,
+            | Self::Dropped(failures)
+            | Self::ResultTaken(failures) => failures,
         }
     }
 }
@@ -136,6 +153,7 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
                 let before = "the pool dropped the job before it completed";
                 with_last([before, "the pool dropped the job after it failed"], failures, f)
             }
+            Self::ResultTaken(_) => f.write_str("the output of the job was returned before"),
         }
     }
 }
@@ -204,17 +222,27 @@ impl<W: Work<Job: fmt::Debug>> fmt::Debug for JobRef<W> {
     }
 }
 
-/// A submitted job: a future that resolves with its result, once. Dropping the handle does not
-/// cancel the job.
+/// A submitted job: a future that resolves with its result. Dropping the handle does not cancel the
+/// job.
+///
+/// A job may have several handles: [`PoolHandle::job`](super::PoolHandle::job) makes another one
+/// from its id. All of them resolve when the job ends. An error is returned to each of them, and an
+/// output to one: the others resolve with [`JobError::ResultTaken`].
 #[must_use = "the result is returned when the handle is awaited; use `detach` to ignore it"]
 pub struct JobHandle<W: Work + 'static> {
-    job: Arc<JobState<W>>,
-    pool: Weak<Shared<W>>,
+    pub(super) job: Arc<JobState<W>>,
+    pub(super) pool: Weak<Shared<W>>,
+    number: HandleNumber,
 }
 
 impl<W: Work + 'static> JobHandle<W> {
     pub(super) fn new(job: Arc<JobState<W>>, pool: &Arc<Shared<W>>) -> Self {
-        Self { job, pool: Arc::downgrade(pool) }
+        Self::numbered(job, 0, pool)
+    }
+
+    /// Returns the handle with this number among the handles of the job.
+    pub(super) fn numbered(job: Arc<JobState<W>>, number: HandleNumber, pool: &Arc<Shared<W>>) -> Self {
+        Self { job, pool: Arc::downgrade(pool), number }
     }
 
     /// Returns the number of the job.
@@ -256,7 +284,16 @@ impl<W: Work + 'static> Future for JobHandle<W> {
     type Output = Result<W::Output, JobError<W::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.job.poll_outcome(cx)
+        self.job.poll_outcome(self.number, cx)
+    }
+}
+
+impl<W: Work + 'static> Drop for JobHandle<W> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.number > 0 {
+            self.job.remove_handle(self.number);
+        }
     }
 }
 

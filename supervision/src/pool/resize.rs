@@ -1,4 +1,4 @@
-//! Changes of the workers of a pool: resize and rolling restart.
+//! Changes of the number of workers of a pool.
 
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
@@ -91,41 +91,6 @@ impl<W: Work + 'static> PoolHandle<W> {
         Ok(())
     }
 
-    /// Restarts all workers, one after the other. Resolves when the last has been restarted. Each
-    /// worker finishes its current job, if that does not exceed the shutdown time. No job is lost,
-    /// and no restart counts for the intensity. An interrupted job is queued again without losing
-    /// an attempt, unless it has only one.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a worker does not start or stop, or if the pool has stopped. The workers
-    /// after it are not restarted. A worker that did not start is started again later, with growing
-    /// delays.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the restart continues.
-    ///
-    #[doc = pool_example!(r"squares.rolling_restart().await?;
-assert_eq!(squares.stats().workers.running, 2);")]
-    pub async fn rolling_restart(&self) -> Result<(), PoolError> {
-        let pool = self.clone();
-        run_to_completion(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
-    }
-
-    async fn restart_each(&self) -> Result<(), PoolError> {
-        let _one_at_a_time = self.shared.changing.lock().await;
-        for slot in 0..self.shared.wanted() {
-            if self.is_stopped() {
-                break;
-            }
-            let _held = self.shared.hold(slot);
-            self.stop_worker(slot).await?;
-            self.start_worker(slot).await?;
-        }
-        if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
-    }
-
     pub(super) async fn start_worker(&self, slot: usize) -> Result<(), PoolError> {
         let started = match self.supervisor().restart_child(slot.to_string()).await {
             Err(ChildError::NotFound) => self.add_worker(slot).await,
@@ -142,7 +107,7 @@ assert_eq!(squares.stats().workers.running, 2);")]
         // because another caller may have started it.
         self.shared.reschedule(|scheduler| {
             let is_due = started.is_ok() || scheduler.is_present(slot);
-            scheduler.set_open(slot, is_due && slot < self.shared.wanted())
+            scheduler.set_open(slot, is_due && slot < self.shared.may_run())
         });
         started
     }
@@ -169,7 +134,7 @@ assert_eq!(squares.stats().workers.running, 2);")]
         }
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.shared.lock_state().scheduler.phase() == Phase::Closed
     }
 }

@@ -93,7 +93,11 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
-    /// Sets the delay after a failed attempt; none by default.
+    /// Sets the delay after a failed attempt, which grows with each failure of the job; none by
+    /// default. An error may [ask for another](super::Retry::After).
+    ///
+    /// `Backoff::new(Duration::from_secs(1), Duration::from_secs(600)).full_jitter()` is Celery's
+    /// `retry_backoff`, with its `retry_backoff_max` and `retry_jitter`.
     ///
     #[doc = setting_example!(
         r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
@@ -144,7 +148,7 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Sets the delay after a failed attempt.
+    /// Sets the delay after a failed attempt: see [`Pool::retry_after`].
     ///
     #[doc = pool_example!(
         r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));

@@ -6,6 +6,7 @@ use perennial_actors::Capacity;
 
 use super::builder::Pool;
 use super::runtime::Routing;
+use super::scheduler::Retention;
 use super::worker::Work;
 use crate::policy::{Backoff, Restart};
 
@@ -44,6 +45,21 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
+    /// Sets whether a worker is renewed after an attempt that exceeded its
+    /// [time limit](Self::time_limit); `false` by default: the worker continues with its state,
+    /// though the attempt was dropped in the middle. Celery always kills the process then.
+    ///
+    /// The worker ends normally, and the next incarnation starts at once. The attempt has failed
+    /// once, by its time limit.
+    ///
+    #[doc = setting_example!(
+        "let pool = pool.time_limit(Duration::from_secs(10)).restart_after_timeout(true);"
+    )]
+    pub const fn restart_after_timeout(mut self, restart: bool) -> Self {
+        self.recycling.after_timeout = restart;
+        self
+    }
+
     /// Sets when an attempt is told to return, before its [time limit](Self::time_limit); never by
     /// default. The job observes it with
     /// [`JobContext::soft_limit`](super::JobContext::soft_limit) or
@@ -66,6 +82,19 @@ impl<W: Work + 'static> Pool<W> {
     #[doc = setting_example!("let pool = pool.max_dead_jobs(0);")]
     pub fn max_dead_jobs(self, jobs: usize) -> Self {
         self.handle.shared.lock_state().max_dead = jobs;
+        self
+    }
+
+    /// Retains the results of the last `max` jobs for this time after their ends, so that
+    /// [`PoolHandle::job`](super::PoolHandle::job) finds these jobs by their ids; none by default.
+    /// The jobs themselves are retained too, and the results of jobs without a handle. It is
+    /// Celery's `result_expires`.
+    ///
+    #[doc = setting_example!(
+        "let pool = pool.retain_results(10_000, Duration::from_secs(24 * 60 * 60));"
+    )]
+    pub fn retain_results(self, max: usize, time: Duration) -> Self {
+        self.handle.shared.lock_state().retained = (max > 0).then(|| Box::new(Retention::new(max, time)));
         self
     }
 

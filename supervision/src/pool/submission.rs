@@ -13,7 +13,7 @@ use perennial_actors::host::{Carried, CarriesValue};
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::job::JobHandle;
+use super::job::{JobHandle, JobId};
 use super::runtime::{AdmitError, JobOptions, NewJob, OwnOptions, ResultSink, Shared, Submit};
 use super::scheduler::RateKey;
 use super::worker::Work;
@@ -197,7 +197,8 @@ assert_eq!(job.await?, 49);"#)]
         }
     }
 
-    /// Submits the job without a handle for its result. Resolves when the job is queued.
+    /// Submits the job without a handle for its result. Resolves with its id when the job is
+    /// queued. [`PoolHandle::job`](super::PoolHandle::job) finds the job by that id.
     ///
     /// # Errors
     ///
@@ -206,14 +207,14 @@ assert_eq!(job.await?, 49);"#)]
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
 assert_eq!(squares.stats().completed, 1);")]
-    pub async fn detach(self) -> Result<(), SubmitError<W::Job>> {
+    pub async fn detach(self) -> Result<JobId, SubmitError<W::Job>> {
         let Self { pool, mut new_job } = self;
         new_job.sink = ResultSink::Discard;
         // Most jobs find room: for them there is no future to make, and no reference to count.
-        match pool.admit(new_job, |_| ()) {
-            Ok(()) => Ok(()),
+        match pool.admit(new_job, |job| job.id) {
+            Ok(id) => Ok(id),
             Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
-            Err(AdmitError::Full(new_job)) => Submit::new(pool, new_job).await.map(drop),
+            Err(AdmitError::Full(new_job)) => Submit::new(pool, new_job).await.map(|job| job.id),
         }
     }
 

@@ -118,6 +118,17 @@ pub trait Worker: Sized + Send + 'static {
         job: &Self::Job,
         ctx: &JobContext<'_>,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+
+    /// Runs last on every end of a worker, except after a kill or a failed `init`: a stop, a
+    /// renewal, a resize, a crash. The default does nothing. See
+    /// [`Actor::terminate`](perennial_actors::Actor::terminate).
+    ///
+    /// It has as long as the worker has to [stop](super::Pool::shutdown). After a crash, the job of
+    /// the worker is retried when this returns.
+    fn terminate(&mut self, reason: &ExitReason) -> impl Future<Output = ()> + Send {
+        let _ = reason;
+        async {}
+    }
 }
 
 /// The identity of a worker incarnation, and its environment.
@@ -126,6 +137,9 @@ pub trait Worker: Sized + Send + 'static {
 pub struct WorkerContext {
     /// The slot number of the worker, the same through all its restarts.
     pub slot: usize,
+    /// The revision of the arguments from which this incarnation starts: 1 at first, and one more
+    /// for each [rollout](super::PoolHandle::rollout) of new arguments.
+    pub revision: u64,
     /// The pid of this incarnation.
     pub pid: Pid,
     /// A handle of the worker in this slot, whichever incarnation runs. A stop lets the current job

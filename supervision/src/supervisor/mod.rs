@@ -12,6 +12,19 @@
 //! All of them are one [`SupervisorBuilder`] and one [`SupervisorHandle`] with the kind of their
 //! children as a type parameter. A setting or a request that every supervisor has is in
 //! `builder` and `handle`. What children with ids add is in `ordered`.
+//!
+//! # Relations between siblings
+//!
+//! systemd's relations between units have no setting of their own: a supervisor has them already,
+//! and a second graph beside the start order could contradict it.
+//!
+//! - `BindsTo=`: a nested transient supervisor with `AutoShutdown::AnySignificant`. The child that
+//!   the others are bound to is transient and significant in it.
+//! - `PartOf=`: `Strategy::RestForOne`. The part is a later sibling.
+//! - `OnFailure=`: a task that subscribes to `SupervisorReport`, and starts a child at a
+//!   `StartLimitHit`.
+//!
+//! `tests/sibling_relations.rs` has each of them.
 
 mod app;
 mod builder;

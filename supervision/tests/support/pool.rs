@@ -267,6 +267,7 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
                 JobError::Expired(_) => "expired",
                 JobError::Cancelled(_) => "cancelled",
                 JobError::Dropped(_) => "dropped",
+                JobError::ResultTaken(_) => "taken",
                 other => panic!("{other:?} is new"),
             };
             if failures.is_empty() { end.to_owned() } else { format!("{end} after {}", failures.join(", ")) }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::job_state::{JobOptions, JobState, NewJob};
+use super::job_state::{JobState, NewJob, Payload};
+use super::options::{JobOptions, OwnOptions};
 use super::queue::{Queue, QueueEffect};
+use super::result_sink::ResultSink;
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
 use crate::pool::event::JobEvent;
-use crate::pool::job::{JobError, JobId};
+use crate::pool::job::{DeadJob, JobError, JobId};
+use crate::pool::job_status::JobStatus;
 use crate::pool::scheduler::{Placement, QueuedJob, Target};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
@@ -40,7 +43,7 @@ impl<W: Work + 'static> Shared<W> {
         submit_buffer.credit = credit;
         let number = submit_buffer.next_number();
         let since = self.is_timed(number).then(|| self.now());
-        let job = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
+        let job = Arc::new(JobState::new(JobId(number), Payload::new(new_job.job), None, new_job.sink));
         let kept = keep(&job);
         submit_buffer.jobs.push_back(QueuedJob { item: job, number, placement: Placement::default(), since });
         Ok(kept)
@@ -59,14 +62,29 @@ impl<W: Work + 'static> Shared<W> {
         })
     }
 
+    /// Admits a dead job as a new job. There is no room while other submitters wait for room.
+    pub(crate) fn admit_again(&self, dead: DeadJob<W>) -> Result<Arc<JobState<W>>, SubmitError<DeadJob<W>>> {
+        let (job, options) = (Payload::of(&dead.job.0), dead.job.0.options_of_next());
+        let admitted = self.with_queue(|queue| {
+            // What is refused is dropped after the queue is unlocked.
+            match (queue.state.is_open(), queue.state.has_room()) {
+                (false, _) => Err((SubmitError::Closed as fn(_) -> _, job, options)),
+                (true, false) => Err((SubmitError::Full as fn(_) -> _, job, options)),
+                (true, true) => Ok(queue.insert_job(job, options, ResultSink::single())),
+            }
+        });
+        admitted.map_err(|(refused, ..)| refused(dead))
+    }
+
     /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
     /// before.
-    pub(crate) fn cancel(&self, job: &JobState<W>) -> bool {
-        if !job.try_complete() {
+    pub(crate) fn cancel(&self, job: &Arc<JobState<W>>) -> bool {
+        if !job.try_complete(JobStatus::Cancelled) {
             return false;
         }
         drop(job.deliver(Err(JobError::Cancelled(job.take_failures()))));
         self.with_queue(|queue| {
+            queue.retain(job);
             queue.record(JobEvent::Cancelled(job.id));
             if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
                 queue.drop_cancelled(job);
@@ -80,7 +98,17 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Adds a job to the scheduler, which has room for it. All jobs that were submitted before are
     /// there already.
     fn insert(&mut self, new_job: NewJob<W>) -> Arc<JobState<W>> {
-        let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
+        let NewJob { options, job, sink } = new_job;
+        self.insert_job(Payload::new(job), options, sink)
+    }
+
+    fn insert_job(
+        &mut self,
+        job: Payload<W>,
+        options: Option<Box<OwnOptions<W::Error>>>,
+        sink: ResultSink<W>,
+    ) -> Arc<JobState<W>> {
+        let defaults = self.state.options;
         let resolved = options.as_deref().map_or(&defaults, |own| &own.values);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
         let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));

@@ -11,7 +11,8 @@ use perennial_actors::host::sync::OnceLock;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::any_attempt::{AnyAttempt, AnyJob, AttemptInfo, OwnedAttempt};
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::lease::{AttemptOutcome, AttemptResult, Leased};
 use super::shared::Shared;
 use crate::log;
@@ -33,19 +34,21 @@ pub(crate) async fn attempt<W: Work + 'static>(
     worker: &mut impl WorkerOf<W>,
     pool: &Shared<W>,
     leased: Leased<W>,
-    system: &System,
+    (name, system): (&str, &System),
 ) -> AttemptResult<W> {
     let since = leased.since;
     let running = RunningAttempt::new(leased);
     let ctx = JobContext::new(&running);
     let (mut timeout, mut cleanup) = (None, None);
-    let mut place = pin!(Some(worker.work(&running.task.job, &ctx)));
+    let span = log::job_span(name, running.info.id, running.info.number);
+    let work = log::in_span(span.as_ref(), || worker.work(&running.task.job, &ctx));
+    let mut place = pin!(Some(work));
     // The values in the user's future may panic when they are dropped: with a result present, or in
     // a killed worker.
     let mut work = InPlace::new(place.as_mut());
     let attempt = poll_fn(|cx| {
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
-        if let Poll::Ready(result) = code.poll(cx) {
+        if let Poll::Ready(result) = log::in_span(span.as_ref(), || code.poll(cx)) {
             return Poll::Ready(result.map_or_else(
                 |error| AttemptOutcome::Failed(Box::new(decide_on(error, &running.task, pool, system))),
                 AttemptOutcome::Done,

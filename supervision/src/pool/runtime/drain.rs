@@ -4,6 +4,7 @@
 //! That child starts last, so it stops first: while it stops, the workers and the manager still
 //! run.
 
+use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,18 +12,44 @@ use perennial_actors::host::wake_safely;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::oneshot;
 
-use super::shared::Shared;
+use super::drain_waiter::DrainWaiter;
+use super::shared::{Shared, State};
 use crate::policy::Shutdown;
 use crate::pool::worker::Work;
 use crate::spec::Child;
 
+impl<W: Work + 'static> State<W> {
+    /// Removes the callers whose wait is over.
+    pub(crate) fn take_drained(&mut self, wanted: usize) -> Vec<DrainWaiter> {
+        let is_run_down = self.is_run_down(wanted);
+        let is_over = |waiter: &DrainWaiter| match waiter.slot {
+            Some(slot) => !self.scheduler.has_lease(slot),
+            None => is_run_down,
+        };
+        let (over, waiting) = mem::take(&mut self.drain_waiters).into_iter().partition(is_over);
+        self.drain_waiters = waiting;
+        over
+    }
+}
+
 impl<W: Work + 'static> Shared<W> {
+    /// Waits until the worker of a slot runs no job.
+    pub(crate) async fn job_finished(&self, slot: usize) {
+        let finished = self.with_queue(|queue| {
+            let (waiter, finished) = oneshot::channel();
+            queue.state.drain_waiters.push(DrainWaiter { slot: Some(slot), waiter });
+            finished
+        });
+        // The pool is there as long as its queue: the waiter is never dropped unanswered.
+        let _ = wake_safely(finished).await;
+    }
+
     /// Waits until no job is queued or leased, or the pool drains and no worker is left to run one.
     pub(crate) async fn emptied(&self) {
         let wait = || {
             self.with_queue(|queue| {
                 let (waiter, emptied) = oneshot::channel();
-                queue.state.drain_waiters.push(waiter);
+                queue.state.drain_waiters.push(DrainWaiter { slot: None, waiter });
                 (!queue.state.is_run_down(self.wanted())).then_some(emptied)
             })
         };

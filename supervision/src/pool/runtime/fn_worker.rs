@@ -9,6 +9,7 @@ use perennial_actors::{ExitReason, System};
 use tokio::task::JoinHandle;
 
 use super::threads::Thread;
+use crate::log;
 use crate::pool::job_context::JobContext;
 use crate::pool::worker::{Work, Worker, WorkerContext};
 
@@ -75,7 +76,10 @@ where
         let (thread, ctx) = (self.thread.clone(), ctx.to_owned());
         async move {
             let occupied = thread.occupy().await;
-            let call = move || job.into_inner().map(|job| Guarded::new(function(job, ctx)));
+            let span = log::current_span();
+            let call = move || {
+                job.into_inner().map(|job| Guarded::new(log::in_span(span.as_ref(), || function(job, ctx))))
+            };
             // The panic is caught on that thread, because only there is its location known.
             let mut task = AbortOnDrop(tokio::task::spawn_blocking(move || {
                 let called = catch_panic(Some(&system), call);

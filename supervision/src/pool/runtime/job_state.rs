@@ -1,100 +1,25 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
-use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering};
-use perennial_actors::host::{Each, Guarded, catch_panic, jitter_sample, register_waker, wake_each};
-use tokio::sync::mpsc;
+use perennial_actors::host::sync::{AtomicBool, AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering};
+use perennial_actors::host::{Guarded, ignore_panic, jitter_sample, register_waker, wake_each};
 
-use super::any_attempt::{AnyJob, TimeLimits};
+use super::any_attempt::AnyJob;
+use super::failures::{AfterFailure, FailedAttempt, FailureLog};
+use super::options::{JobOptions, OwnOptions};
+use super::result_sink::{GuardedOutcome, HandleNumber, Outcome, ResultSink};
 use crate::policy::Backoff;
-use crate::pool::job::{AttemptError, Failures, JobError, JobId};
+use crate::pool::job::{Failures, JobId};
 use crate::pool::job_context::JobProgress;
-use crate::pool::retry::{Retry, RetryCause, RetryRule};
-use crate::pool::scheduler::RateKey;
+use crate::pool::job_status::JobStatus;
+use crate::pool::retry::{Retry, RetryRule};
 use crate::pool::submission::SubmitError;
 use crate::pool::worker::Work;
-
-/// The outcome of a job.
-pub(crate) type Outcome<W> = Result<<W as Work>::Output, JobError<<W as Work>::Error>>;
-
-/// An outcome under a panic guard, because it holds users' values that may panic when they are
-/// dropped.
-pub(crate) type GuardedOutcome<W> = Guarded<Outcome<W>>;
-
-/// The options of a job.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct JobOptions {
-    pub(crate) priority: u8,
-    /// The number of attempts that may fail by themselves, the last included.
-    pub(crate) attempts: u32,
-    /// The number of workers that the job may lose, the last included, if it is not the number of
-    /// attempts.
-    pub(crate) lost_workers: Option<u32>,
-    /// `true` if the job never starts twice.
-    pub(crate) is_tried_once: bool,
-    pub(crate) backoff: Option<Backoff>,
-    /// The time limits of an attempt.
-    pub(crate) limits: TimeLimits,
-    pub(crate) expires_in: Option<Duration>,
-    pub(crate) delay: Option<Duration>,
-    /// The hash of its key.
-    pub(crate) key: Option<u64>,
-    /// The kind of the job, for its rate limit.
-    pub(crate) rate_key: Option<RateKey>,
-    /// The slot of the only worker that may run it.
-    pub(crate) slot: Option<usize>,
-}
-
-/// The options of a job that has options of its own.
-pub(crate) struct OwnOptions<E: 'static> {
-    pub(crate) values: JobOptions,
-    /// The errors that are retried, if they differ from those of the pool.
-    pub(in crate::pool) retry: Option<RetryRule<E>>,
-}
-
-impl<E> From<JobOptions> for OwnOptions<E> {
-    fn from(values: JobOptions) -> Self {
-        Self { values, retry: None }
-    }
-}
-
-impl<E> fmt::Debug for OwnOptions<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { values, retry } = self;
-        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
-    }
-}
-
-impl<E> Clone for OwnOptions<E> {
-    fn clone(&self) -> Self {
-        Self { values: self.values, retry: self.retry.clone() }
-    }
-}
-
-/// The destination of the result.
-pub(crate) enum ResultSink<W: Work + 'static> {
-    Discard,
-    /// Kept here until the job handle takes it.
-    Single(Option<GuardedOutcome<W>>, Option<Waker>),
-    /// Sent to a batch, with the index of the job.
-    Batch(usize, mpsc::UnboundedSender<(usize, GuardedOutcome<W>)>),
-}
-
-impl<W: Work + 'static> ResultSink<W> {
-    /// Returns `true` if the result has a receiver.
-    pub(crate) const fn is_observed(&self) -> bool {
-        !matches!(self, Self::Discard)
-    }
-
-    pub(crate) const fn single() -> Self {
-        Self::Single(None, None)
-    }
-}
 
 /// A job that is not admitted yet.
 pub(crate) struct NewJob<W: Work + 'static> {
@@ -107,17 +32,52 @@ pub(crate) struct NewJob<W: Work + 'static> {
 /// The outcome of a submission: the admitted job, or the refused one.
 pub(crate) type Admitted<W> = Result<Arc<JobState<W>>, SubmitError<<W as Work>::Job>>;
 
+/// The value of a job, which is its own or that of a dead job that is retried.
+pub(crate) enum Payload<W: Work + 'static> {
+    /// Dropped under a panic guard wherever the last reference to the job is dropped.
+    Own(Guarded<W::Job>),
+    /// The value of this job, which is its own.
+    Of(Arc<JobState<W>>),
+}
+
+impl<W: Work + 'static> Payload<W> {
+    pub(crate) const fn new(job: W::Job) -> Self {
+        Self::Own(Guarded::new(job))
+    }
+
+    /// Returns the value of this job, for another job.
+    pub(crate) fn of(job: &Arc<JobState<W>>) -> Self {
+        // The reference is to the first job, however often it is retried.
+        Self::Of(match &job.job {
+            Self::Own(_) => job.clone(),
+            Self::Of(first) => first.clone(),
+        })
+    }
+}
+
+impl<W: Work + 'static> Deref for Payload<W> {
+    type Target = W::Job;
+
+    #[inline]
+    fn deref(&self) -> &W::Job {
+        match self {
+            Self::Own(job) => job,
+            Self::Of(first) => &first.job,
+        }
+    }
+}
+
 /// The state of a submitted job.
 pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) id: JobId,
-    /// The job, dropped under a panic guard wherever the last reference is dropped.
-    pub(crate) job: Guarded<W::Job>,
+    pub(crate) job: Payload<W>,
     /// The options, if they differ from those of the pool.
     options: Option<Box<OwnOptions<W::Error>>>,
-    /// `true` if the result has a receiver.
-    is_wanted: bool,
-    /// `true` once the outcome is decided. The caller that sets this delivers the result.
-    is_complete: AtomicBool,
+    /// `true` if the result has a receiver. Set under the lock of the queue.
+    is_wanted: AtomicBool,
+    /// The [status](JobStatus) at its end, or 0 until the outcome is decided. The caller that sets
+    /// this delivers the result.
+    end: AtomicU8,
     /// How often the job has started. Written under the lock of the queue.
     starts: AtomicU32,
     delivery: Mutex<Delivery<W>>,
@@ -133,85 +93,21 @@ struct Delivery<W: Work + 'static> {
     progress: Option<Box<(u32, JobProgress)>>,
 }
 
-/// The failed attempts at a job, interrupted ones left out.
-struct FailureLog<E> {
-    all: Each<AttemptError<E>>,
-    /// The number of lost workers among them.
-    lost_workers: u32,
-}
-
-impl<E> Default for FailureLog<E> {
-    fn default() -> Self {
-        Self { all: Each::default(), lost_workers: 0 }
-    }
-}
-
-impl<E> FailureLog<E> {
-    /// Adds a failure. Returns `true` if that was the last attempt, given these options.
-    fn push(&mut self, failure: AttemptError<E>, options: &JobOptions) -> bool {
-        let is_lost = matches!(failure, AttemptError::WorkerEnded(_));
-        self.lost_workers += u32::from(is_lost);
-        self.all.push(failure);
-        let is_used_up = if is_lost {
-            self.lost_workers >= options.lost_workers.unwrap_or(options.attempts)
-        } else {
-            self.len() - self.lost_workers >= options.attempts
-        };
-        is_used_up || options.is_tried_once
-    }
-
-    fn len(&self) -> u32 {
-        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A failed attempt.
-pub(crate) struct FailedAttempt<E> {
-    pub(crate) error: AttemptError<E>,
-    /// The consequence, as long as the job has attempts left.
-    pub(in crate::pool) retry: Retry,
-}
-
-impl<E> FailedAttempt<E> {
-    /// Returns an attempt that failed without an error of the job.
-    pub(crate) const fn new(error: AttemptError<E>) -> Self {
-        Self { error, retry: Retry::Backoff }
-    }
-
-    /// Returns the cause of the retry that follows.
-    pub(in crate::pool) const fn cause(&self) -> RetryCause {
-        match self.error {
-            AttemptError::Error(_) => RetryCause::Error,
-            AttemptError::TimedOut => RetryCause::TimedOut,
-            AttemptError::WorkerEnded(_) => RetryCause::LostWorker,
-        }
-    }
-}
-
-/// The consequence of a failed attempt.
-pub(crate) enum AfterFailure {
-    /// The job is retried after this delay.
-    Retry(Duration),
-    /// The job is dead: its error is its result, or it has no attempts left.
-    Dead,
-}
-
 impl<W: Work + 'static> JobState<W> {
     pub(crate) fn new(
         id: JobId,
-        job: W::Job,
+        job: Payload<W>,
         options: Option<Box<OwnOptions<W::Error>>>,
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None, progress: None };
-        let job = Guarded::new(job);
         Self {
             id,
             job,
             options,
-            is_wanted,
-            is_complete: AtomicBool::new(false),
+            is_wanted: is_wanted.into(),
+            end: 0.into(),
             starts: AtomicU32::new(0),
             delivery: Mutex::new(delivery),
         }
@@ -220,6 +116,13 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the options of the job, given the default options of the pool.
     pub(crate) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
         self.options.as_deref().map_or(defaults, |own| &own.values)
+    }
+
+    /// Returns the options of its next life as another job, which has no delay.
+    pub(crate) fn options_of_next(&self) -> Option<Box<OwnOptions<W::Error>>> {
+        let mut own = self.options.clone()?;
+        own.values.delay = None;
+        Some(own)
     }
 
     /// Returns the errors that are retried, if the job has a rule of its own.
@@ -237,49 +140,51 @@ impl<W: Work + 'static> JobState<W> {
 
     /// Returns `true` once the outcome is decided.
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_complete.load(Ordering::Acquire)
+        self.end.load(Ordering::Acquire) != 0
     }
 
-    /// Claims the outcome. Returns `true` if the caller must now [deliver](Self::deliver) the
-    /// result, `false` if another caller has claimed it.
-    pub(crate) fn try_complete(&self) -> bool {
-        !self.is_complete.swap(true, Ordering::AcqRel)
+    /// Returns the status of a job whose outcome is decided.
+    pub(crate) fn end(&self) -> Option<JobStatus> {
+        let end = self.end.load(Ordering::Acquire);
+        JobStatus::ENDS.into_iter().find(|status| *status as u8 == end)
+    }
+
+    /// Claims the outcome with this status. Returns `true` if the caller must now
+    /// [deliver](Self::deliver) the result, `false` if another caller has claimed it.
+    pub(crate) fn try_complete(&self, end: JobStatus) -> bool {
+        self.end.compare_exchange(0, end as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Delivers the result of a job that the caller has claimed, and wakes the task that waits for
     /// it. Must not be called under a lock. Returns a result that has no receiver, to be dropped.
     pub(crate) fn deliver(&self, outcome: Outcome<W>) -> Option<GuardedOutcome<W>> {
         let outcome = Guarded::new(outcome);
-        if outcome.is_ok() && !self.is_wanted {
+        if outcome.is_ok() && !self.is_wanted.load(Ordering::Relaxed) {
             // The caller is the worker itself, and no other task waits.
             return Some(outcome);
         }
         let mut delivery = self.delivery();
         let worker = delivery.worker.take();
-        let (waiting, undelivered) = match std::mem::replace(&mut delivery.sink, ResultSink::Discard) {
-            ResultSink::Single(before, waiting) => {
-                delivery.sink = ResultSink::Single(Some(outcome), None);
+        match delivery.sink.deliver_to_one(outcome) {
+            Ok(waiting) => {
                 drop(delivery);
-                (waiting, before)
+                wake_each(worker.into_iter().chain(waiting));
+                None
             }
-            ResultSink::Batch(index, others) => {
+            Err(outcome) => {
+                let Delivery { failures, sink, .. } = &mut *delivery;
+                let after = sink.deliver(outcome, || take_all(failures));
                 drop(delivery);
-                (None, send(&others, index, outcome))
+                after.finish(worker)
             }
-            ResultSink::Discard => {
-                drop(delivery);
-                (None, Some(outcome))
-            }
-        };
-        wake_each(worker.into_iter().chain(waiting));
-        undelivered
+        }
     }
 
     /// Returns `true` if the outcome is decided already, so that the worker need not continue.
     /// Otherwise registers the worker to be woken when that changes.
     pub(crate) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
         register_waker(&self.delivery, cx.waker(), |delivery| Some(&mut delivery.worker));
-        // Read after the waker is stored; `is_complete` is set before the waker is taken. So no
+        // Read after the waker is stored; `end` is set before the waker is taken. So no
         // change is missed.
         self.is_complete()
     }
@@ -290,21 +195,36 @@ impl<W: Work + 'static> JobState<W> {
         (number == self.starts.load(Ordering::Relaxed)).then_some(progress)
     }
 
-    /// Polls for the result, which is returned once.
-    pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<W>> {
-        let is_waiting = register_waker(&self.delivery, cx.waker(), |delivery| match &mut delivery.sink {
-            ResultSink::Single(None, waiting) => Some(waiting),
-            _ => None,
-        });
-        if is_waiting {
+    /// Polls for the result, as the handle with this number. An output is returned once, and an
+    /// error to each handle.
+    pub(crate) fn poll_outcome(&self, handle: HandleNumber, cx: &Context<'_>) -> Poll<Outcome<W>> {
+        if register_waker(&self.delivery, cx.waker(), |delivery| delivery.sink.waker(handle)) {
             return Poll::Pending;
         }
-        match &mut self.delivery().sink {
-            ResultSink::Single(place, _) => {
-                place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
-            }
-            _ => Poll::Pending,
-        }
+        let mut delivery = self.delivery();
+        let Delivery { failures, sink, .. } = &mut *delivery;
+        Poll::Ready(sink.take(|| take_all(failures)))
+    }
+
+    /// Adds a handle and returns its number. The caller has found the job under the lock of the
+    /// queue, and holds it still.
+    pub(crate) fn add_handle(&self) -> HandleNumber {
+        self.is_wanted.store(true, Ordering::Relaxed);
+        self.delivery().sink.add_handle()
+    }
+
+    /// Removes a handle that no longer waits.
+    #[cold]
+    pub(crate) fn remove_handle(&self, handle: HandleNumber) {
+        let waker = self.delivery().sink.remove_handle(handle);
+        ignore_panic(|| drop(waker));
+    }
+
+    /// Keeps the result, though it may have no receiver. The caller holds the lock of the queue,
+    /// and the result is not delivered yet, unless it is an error.
+    pub(crate) fn keep_result(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
+        self.delivery().sink.keep();
     }
 
     /// Records a failed attempt and decides whether the job is retried.
@@ -330,8 +250,7 @@ impl<W: Work + 'static> JobState<W> {
 
     /// Removes and returns the failures. The caller has claimed the outcome.
     pub(crate) fn take_failures(&self) -> Failures<W::Error> {
-        let log = self.delivery().failures.take();
-        log.map_or_else(Failures::default, |log| Failures::new(log.all))
+        take_all(&mut self.delivery().failures)
     }
 
     /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
@@ -345,6 +264,11 @@ impl<W: Work + 'static> JobState<W> {
     }
 }
 
+/// Removes and returns the failures.
+fn take_all<E>(log: &mut Option<Box<FailureLog<E>>>) -> Failures<E> {
+    log.take().map_or_else(Failures::default, |log| Failures::new(log.all))
+}
+
 impl<W: Work + 'static> AnyJob for JobState<W> {
     fn is_current(&self, number: u32) -> bool {
         !self.is_complete() && self.starts.load(Ordering::Relaxed) == number
@@ -356,11 +280,4 @@ impl<W: Work + 'static> AnyJob for JobState<W> {
             **delivery.progress.get_or_insert_default() = (number, progress);
         }
     }
-}
-
-/// Sends a result to its batch. Returns it if the batch is gone.
-fn send<T>(others: &mpsc::UnboundedSender<(usize, T)>, index: usize, outcome: T) -> Option<T> {
-    // The waker of the batch may panic; the result is sent by then.
-    let sent = catch_panic(None, || others.send((index, outcome)));
-    sent.ok()?.err().map(|refused| refused.0.1)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Pid};
 
 use super::any_attempt::TimeLimits;
-use super::job_state::{FailedAttempt, JobState};
+use super::failures::FailedAttempt;
+use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
@@ -53,8 +54,8 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn worker_started(&self, worker_id: WorkerId) {
         self.reschedule(|scheduler| {
             scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
-            // Its slot is opened, whatever started it, if it is one of the wanted workers.
-            let is_wanted = worker_id.slot < self.wanted();
+            // Its slot is opened, whatever started it, if it is one that may run.
+            let is_wanted = worker_id.slot < self.may_run();
             if is_wanted { scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
         });
         self.readiness_changed.notify_waiters();
@@ -110,6 +111,7 @@ impl<W: Work + 'static> Shared<W> {
             // The manager starts another incarnation if the supervisor does not.
             queue.check_workers();
         });
+        self.readiness_changed.notify_waiters();
     }
 }
 
@@ -121,6 +123,11 @@ pub(crate) struct AttemptResult<W: Work + 'static> {
 }
 
 impl<W: Work + 'static> AttemptResult<W> {
+    /// Returns `true` if the attempt exceeded its time limit.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        matches!(&self.attempt, AttemptOutcome::Failed(failed) if matches!(failed.error, AttemptError::TimedOut))
+    }
+
     /// Returns `true` if the work was dropped before it finished.
     pub(crate) fn is_cut_short(&self) -> bool {
         match &self.attempt {

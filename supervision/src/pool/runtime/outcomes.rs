@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::job_state::{AfterFailure, FailedAttempt, JobState};
+use super::failures::{AfterFailure, FailedAttempt};
+use super::job_state::JobState;
 use super::queue::Queue;
 use super::submit_buffer::Queued;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
+use crate::pool::job_status::JobStatus;
 use crate::pool::retry::RetryCause;
 use crate::pool::scheduler::{Phase, QueuedJob, Target};
 use crate::pool::worker::Work;
@@ -20,7 +22,8 @@ type EndOf<W> = fn(Failures<<W as Work>::Error>) -> JobError<<W as Work>::Error>
 impl<W: Work + 'static> Queue<'_, W> {
     /// Completes a leased job with its output.
     pub(crate) fn job_completed(&mut self, job: Arc<JobState<W>>, output: W::Output) {
-        if job.try_complete() {
+        if job.try_complete(JobStatus::Succeeded) {
+            self.retain(&job);
             self.state.stats.completed += 1;
             self.record(JobEvent::Done(job.id));
             self.completed = Some((job, output));
@@ -37,22 +40,34 @@ impl<W: Work + 'static> Queue<'_, W> {
     }
 
     /// Ends a job that is in no place, with an error.
-    fn drop_job(&mut self, job: Arc<JobState<W>>, error: EndOf<W>, event: fn(JobId) -> JobEvent) {
-        if !job.try_complete() {
+    fn drop_job(
+        &mut self,
+        job: Arc<JobState<W>>,
+        end: JobStatus,
+        error: EndOf<W>,
+        event: fn(JobId) -> JobEvent,
+    ) {
+        if !job.try_complete(end) {
             return self.drop_cancelled(job);
         }
+        self.retain(&job);
         self.state.stats.dropped += 1;
         self.record(event(job.id));
         let error = error(job.take_failures());
         self.fail(job, error);
     }
 
+    /// Drops a job that is in no place, because the pool stops or is cleared.
+    fn drop_unfinished(&mut self, job: Arc<JobState<W>>) {
+        self.drop_job(job, JobStatus::Dropped, JobError::Dropped, JobEvent::Dropped);
+    }
+
     pub(crate) fn drop_expired(&mut self, expired: Vec<Arc<JobState<W>>>) {
         for job in expired {
             if job.has_failed() {
-                self.mark_dead(job, JobError::Expired);
+                self.mark_dead(job, JobStatus::Expired, JobError::Expired);
             } else {
-                self.drop_job(job, JobError::Expired, JobEvent::Expired);
+                self.drop_job(job, JobStatus::Expired, JobError::Expired, JobEvent::Expired);
             }
         }
     }
@@ -61,7 +76,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn clear(&mut self) -> usize {
         let waiting = self.state.scheduler.clear();
         let count = waiting.len();
-        waiting.into_iter().for_each(|job| self.drop_job(job, JobError::Dropped, JobEvent::Dropped));
+        waiting.into_iter().for_each(|job| self.drop_unfinished(job));
         count
     }
 
@@ -75,7 +90,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Drops the jobs that were pinned to a worker that is no longer due.
     pub(crate) fn drop_orphaned(&mut self) {
         while let Some(job) = self.state.scheduler.pop_orphaned() {
-            self.drop_job(job, JobError::Dropped, JobEvent::Dropped);
+            self.drop_unfinished(job);
         }
     }
 
@@ -83,7 +98,8 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// await; until they have dropped a job, it stays leased.
     pub(crate) fn cancel_leased(&mut self) {
         for job in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
-            if job.try_complete() {
+            if job.try_complete(JobStatus::Dropped) {
+                self.retain(&job);
                 self.record(JobEvent::Dropped(job.id));
                 let error = JobError::Dropped(job.take_failures());
                 self.fail(job, error);
@@ -105,9 +121,9 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
         let cause = failed.cause();
         match job.item.fail(failed, &self.state.options) {
-            AfterFailure::Dead => self.mark_dead(job.item, JobError::Failed),
+            AfterFailure::Dead => self.mark_dead(job.item, JobStatus::Failed, JobError::Failed),
             AfterFailure::Retry(_) if self.state.is_closed() => {
-                self.drop_job(job.item, JobError::Dropped, JobEvent::Dropped);
+                self.drop_unfinished(job.item);
             }
             AfterFailure::Retry(delay) => {
                 if !matches!(job.placement.target, Target::Key(_) | Target::Pinned(_)) {
@@ -122,7 +138,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// worker. The attempt does not count, unless the job must not start twice.
     pub(crate) fn retry_interrupted(&mut self, job: Queued<W>, slot: usize, reason: &ExitReason) {
         if self.state.is_closed() {
-            self.drop_job(job.item, JobError::Dropped, JobEvent::Dropped);
+            self.drop_unfinished(job.item);
         } else if job.item.options(&self.state.options).is_tried_once || job.item.is_complete() {
             let error = AttemptError::WorkerEnded(reason.clone());
             self.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
@@ -158,10 +174,11 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
     }
 
-    fn mark_dead(&mut self, job: Arc<JobState<W>>, error: EndOf<W>) {
-        if !job.try_complete() {
+    fn mark_dead(&mut self, job: Arc<JobState<W>>, end: JobStatus, error: EndOf<W>) {
+        if !job.try_complete(end) {
             return self.drop_cancelled(job);
         }
+        self.retain(&job);
         self.state.stats.failed += 1;
         self.record(JobEvent::Dead(job.id));
         let failures = job.take_failures();

@@ -9,6 +9,7 @@ use perennial_actors::host::sync::MutexGuard;
 use perennial_actors::host::{dispose_each, drop_each, ignore_panic};
 use tokio::sync::oneshot;
 
+use super::drain_waiter::DrainWaiter;
 use super::job_state::{Admitted, JobState};
 use super::shared::{Jobs, Shared, State};
 use crate::pool::event::JobEvent;
@@ -103,7 +104,7 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Performs the rarer effects of a change. Returns the values to drop.
     #[cold]
-    fn perform(&self, effects: Vec<QueueEffect<W>>, drained: Vec<oneshot::Sender<()>>) -> Vec<Deferred> {
+    fn perform(&self, effects: Vec<QueueEffect<W>>, drained: Vec<DrainWaiter>) -> Vec<Deferred> {
         let mut values = Vec::new();
         for effect in effects {
             match effect {
@@ -116,9 +117,7 @@ impl<W: Work + 'static> Shared<W> {
         }
         // A waiter may be gone, and its waker may panic.
         for waiter in drained {
-            ignore_panic(|| {
-                let _ = waiter.send(());
-            });
+            ignore_panic(|| waiter.notify());
         }
         values
     }
@@ -208,8 +207,8 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Notifies the manager if the next deadline is before its current one.
     pub(crate) fn schedule_tick(&mut self) {
         let now = self.time();
-        let State { scheduler, next_tick, .. } = &mut *self.state;
-        let next = scheduler.next_deadline(now);
+        let next = self.state.next_deadline(now);
+        let State { next_tick, .. } = &mut *self.state;
         if next.is_some_and(|next| next_tick.is_none_or(|next_tick| next < next_tick)) {
             *next_tick = next;
             self.notify_manager = true;
@@ -221,17 +220,18 @@ impl<W: Work + 'static> Queue<'_, W> {
         let now = self.now();
         let mut expired = Vec::new();
         self.reschedule(|scheduler| scheduler.tick(now, &mut expired));
-        let is_partial = expired.len() == EXPIRED_AT_ONCE;
+        let is_partial = expired.len() == EXPIRED_AT_ONCE || self.release_results(now) == EXPIRED_AT_ONCE;
         self.drop_expired(expired);
-        self.state.next_tick = self.state.scheduler.next_deadline(now);
+        self.state.next_tick = self.state.next_deadline(now);
         (self.state.next_tick, is_partial)
     }
 
-    /// Returns `true` if a caller waits until the pool is empty. Removes the callers that are gone.
+    /// Returns `true` if a caller waits until the pool is empty or a worker has finished its job.
+    /// Removes the callers that are gone.
     fn is_awaited(&mut self) -> bool {
         if !self.state.drain_waiters.is_empty() {
             let (gone, waiting): (Vec<_>, Vec<_>) =
-                mem::take(&mut self.state.drain_waiters).into_iter().partition(oneshot::Sender::is_closed);
+                mem::take(&mut self.state.drain_waiters).into_iter().partition(DrainWaiter::is_gone);
             self.state.drain_waiters = waiting;
             // They may hold wakers.
             gone.into_iter().for_each(|waiter| self.defer_drop(waiter));
@@ -258,8 +258,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         if credit > 0 {
             pool.submit_buffer.lock().credit = credit;
         }
-        let is_emptied = is_awaited && state.is_run_down(pool.wanted());
-        let drained = if is_emptied { mem::take(&mut state.drain_waiters) } else { Vec::new() };
+        let drained = if is_awaited { state.take_drained(pool.wanted()) } else { Vec::new() };
         drop(state);
         if let Some(slot) = to_wake {
             pool.wake_worker(slot);

@@ -15,6 +15,8 @@ pub(crate) struct Recycling {
     pub(crate) max_jobs: Option<u64>,
     /// The age at which an incarnation ends at the latest, between two jobs.
     pub(crate) max_age: Option<Duration>,
+    /// `true` if an incarnation ends after an attempt that exceeded its time limit.
+    pub(crate) after_timeout: bool,
 }
 
 impl Recycling {

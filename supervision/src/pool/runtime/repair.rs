@@ -125,9 +125,12 @@ impl<W: Work + 'static> Shared<W> {
     /// workers holds. An exit from now on notifies the manager again.
     pub(crate) fn wrong_slots(&self) -> Vec<WrongSlot> {
         let mut state = self.lock_state();
-        let (wanted, is_open) = (self.wanted(), state.scheduler.phase() != Phase::Closed);
+        let (wanted, may_run) = (self.wanted(), self.may_run());
+        let is_open = state.scheduler.phase() != Phase::Closed;
         let is_wrong = |slot: &usize| {
-            state.scheduler.is_present(*slot) != (*slot < wanted) && !state.held.contains(slot)
+            let is_present = state.scheduler.is_present(*slot);
+            let is_wrong = if is_present { *slot >= may_run } else { *slot < wanted };
+            is_wrong && !state.held.contains(slot)
         };
         let wrong: Vec<_> = (0..if is_open { self.slots() } else { 0 })
             .filter(is_wrong)

@@ -7,21 +7,26 @@ use std::time::Duration;
 use perennial_actors::Address;
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, WorkerMsg};
+use super::drain_waiter::DrainWaiter;
 use super::histogram::{Histogram, is_sampled};
-use super::job_state::{JobOptions, JobState};
+use super::job_state::JobState;
+use super::options::JobOptions;
 use super::probing::Probing;
+use super::revisions::RevisionControl;
+use super::rollout_control::RolloutControl;
 use super::submit_buffer::SubmitBuffer;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
 use super::worker_specs::WorkerSpecs;
 use crate::pool::event::Events;
 use crate::pool::job::{DeadJob, JobError};
+use crate::pool::job_status::JobStatus;
 use crate::pool::retry::RetryRule;
-use crate::pool::scheduler::{Phase, Scheduler, Time};
+use crate::pool::scheduler::{Phase, Retention, Scheduler, Time};
 use crate::pool::stats::PoolStats;
 use crate::pool::worker::Work;
 use crate::supervisor::WeakSupervisorHandle;
@@ -68,6 +73,9 @@ pub(crate) struct Shared<W: Work + 'static> {
     pub(crate) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
     /// The probes of the workers, once the pool is part of a tree and if it has any.
     pub(crate) probing: OnceLock<Arc<Probing>>,
+    /// Weak, because the tree owns the arguments of the workers.
+    pub(crate) revisions: OnceLock<Weak<dyn RevisionControl>>,
+    pub(crate) rollout: RolloutControl,
     /// Notified when a worker starts, or becomes ready or unready, and when the tree ends.
     pub(crate) readiness_changed: Notify,
     /// Serializes changes of the workers.
@@ -94,6 +102,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) works: Histogram,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
+    /// The jobs that have ended and can still be found by their ids, if the pool retains them.
+    pub(crate) retained: Option<Box<Retention<Arc<JobState<W>>>>>,
     pub(crate) routing: Routing,
     /// The default options of a job.
     pub(crate) options: JobOptions,
@@ -111,8 +121,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) held: BTreeSet<usize>,
     /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(crate) handles_dropped: bool,
-    /// The callers that wait until the pool is empty.
-    pub(crate) drain_waiters: Vec<oneshot::Sender<()>>,
+    /// The callers that wait until the pool is empty, or a worker has finished its job.
+    pub(crate) drain_waiters: Vec<DrainWaiter>,
     /// `true` if the tree of the pool has ended.
     pub(crate) tree_ended: bool,
     /// `true` if the pool rejects jobs because its tree stops after they are finished.
@@ -135,6 +145,7 @@ impl<W: Work + 'static> Shared<W> {
             works: Histogram::default(),
             dead: VecDeque::new(),
             max_dead: MAX_DEAD_JOBS,
+            retained: None,
             routing: Routing::default(),
             options: JobOptions { attempts: ATTEMPTS, ..JobOptions::default() },
             next_tick: None,
@@ -165,6 +176,8 @@ impl<W: Work + 'static> Shared<W> {
             threads: OnceLock::new(),
             probing: OnceLock::new(),
             readiness_changed: Notify::new(),
+            revisions: OnceLock::new(),
+            rollout: RolloutControl::default(),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
@@ -191,6 +204,17 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns the target number of workers.
     pub(crate) fn wanted(&self) -> usize {
         self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Returns how many workers may run: those that are wanted, and the additional ones of a
+    /// rollout.
+    pub(crate) fn may_run(&self) -> usize {
+        self.wanted() + if self.wanted() == 0 { 0 } else { self.rollout.surge() }
+    }
+
+    /// Returns the revisions of the arguments, or `None` if the pool is part of no tree.
+    pub(crate) fn revisions(&self) -> Option<Arc<dyn RevisionControl>> {
+        self.revisions.get()?.upgrade()
     }
 
     pub(crate) fn set_wanted(&self, workers: usize) {
@@ -311,17 +335,19 @@ impl<W: Work + 'static> Drop for Shared<W> {
     /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
     fn drop(&mut self) {
         let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
-        let (queued, dead) = {
+        let (queued, dead, retained) = {
             let mut state = self.lock_state();
-            (state.scheduler.clear(), std::mem::take(&mut state.dead))
+            let retained = state.retained.as_mut().map(|retained| retained.clear());
+            (state.scheduler.clear(), std::mem::take(&mut state.dead), retained)
         };
         let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
-        let undelivered = jobs.iter().filter(|job| job.try_complete());
+        let undelivered = jobs.iter().filter(|job| job.try_complete(JobStatus::Dropped));
         let undelivered: Vec<_> =
             undelivered.map(|job| job.deliver(Err(JobError::Dropped(job.take_failures())))).collect();
         // In other tasks: a supervisor may drop the last reference.
         dispose_each(undelivered);
         dispose_each(jobs);
         dispose_each(dead.into());
+        dispose_each(retained.unwrap_or_default());
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::Foreign;
 use perennial_actors::{Actor, Context, ExitReason};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::addresses::WorkerMsg;
 use super::attempt::{WorkerOf, attempt};
 use super::lease::WorkerId;
 use super::readiness::ReadinessGate;
 use super::recycling::{Lifetime, Recycling};
+use super::revisions::Revisions;
 use super::shared::Shared;
 use super::threads::Thread;
 use super::worker_exit::ExitHistory;
@@ -27,8 +27,10 @@ pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
 
 pub(crate) struct WorkerArgs<W: Work + 'static, R: WorkerOf<W>> {
     pub(crate) pool: Arc<Shared<W>>,
+    /// The id of the pool.
+    pub(crate) name: Arc<str>,
     pub(crate) slot: usize,
-    pub(crate) args: Arc<Foreign<R::Args>>,
+    pub(crate) revisions: Arc<Revisions<R::Args>>,
     pub(crate) thread: Thread,
     pub(crate) exits: ExitHistory,
     pub(crate) recycling: Recycling,
@@ -68,16 +70,19 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         }
         let init = args.pool.begin_init(worker_id);
         let handle = ctx.address().handle();
+        let revised = args.revisions.begin(args.slot);
         let at = WorkerContext {
             slot: worker_id.slot,
+            revision: revised.revision,
             pid: worker_id.pid,
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
             readiness: ReadinessGate::new(&args.pool, worker_id),
         };
-        let worker =
-            R::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
+        let worker = R::init(&revised.args, &at)
+            .await
+            .inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
         // The exit callback returns its job to the queue before any other observer sees the exit.
         // The worker is registered first: if it ends in between, the callback is refused, and the
         // explicit call below frees the slot.
@@ -115,10 +120,20 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
         Ok(())
     }
 
-    /// A blocking call cannot be dropped. This waits for it until the shutdown time is over.
-    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        if !self.args.thread.is_free() {
-            self.args.thread.freed().await;
+    /// A blocking call cannot be dropped. This waits for it, and then ends the worker. Its
+    /// supervisor limits the time of both, if it stops the incarnation; otherwise this does.
+    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
+        let Self { worker, args, .. } = self;
+        let ending = async {
+            if !args.thread.is_free() {
+                args.thread.freed().await;
+            }
+            worker.terminate(reason).await;
+        };
+        let limit = args.pool.threads.get().and_then(|(_, time)| *time);
+        match limit.filter(|_| !args.exits.is_dismissed(ctx.pid())) {
+            Some(limit) => drop(timeout(limit, ending).await),
+            None => ending.await,
         }
     }
 }
@@ -136,11 +151,11 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased, ctx.system()).await;
+            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, ctx.system())).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
-            if self.lifetime.is_over() {
+            if self.lifetime.is_over() || (self.args.recycling.after_timeout && attempt.has_timed_out()) {
                 self.args.recycle(ctx);
             }
             if !ctx.consume_budget() || !is_free {

@@ -7,6 +7,17 @@ use super::key_rates::RateKey;
 use super::kind_queues::KindQueues;
 use super::priority_queue::{PriorityQueue, QueueId, QueuedJob, Rank};
 
+/// Where a job is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// It is delayed.
+    Delayed,
+    /// It waits for a worker.
+    Queued,
+    /// It is leased to a worker.
+    Leased,
+}
+
 /// The queues of one slot, by kind.
 type SlotQueues<I> = [PriorityQueue<I>; 3];
 
@@ -225,6 +236,16 @@ impl<I> JobQueues<I> {
         let due = self.delayed.keys().next().map(|(due, _)| *due);
         let expires = self.expiring.first().map(|(at, _)| *at);
         [due, expires].into_iter().flatten().min()
+    }
+
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        if let Some(due) = self.due.get(&number) {
+            return Some((&self.delayed.get(&(*due, number))?.item, Place::Delayed));
+        }
+        let mut queues = std::iter::once(&self.shared).chain(self.slots.iter().flatten());
+        let job = queues.find_map(|queue| queue.get(number)).or_else(|| self.kinds.get(number));
+        Some((&job?.item, Place::Queued))
     }
 
     /// Removes a job from any place.

@@ -108,6 +108,12 @@ impl<I> KindQueues<I> {
         firsts.min_by_key(|(rank, ..)| *rank)
     }
 
+    /// Returns the job with this number.
+    pub(crate) fn get(&self, number: u64) -> Option<&QueuedJob<I>> {
+        let (queue, key, rank) = self.places.get(&number)?;
+        self.kinds.get(key)?.queues.get(queue)?.get(rank)
+    }
+
     /// Removes and returns a job.
     pub(crate) fn remove(&mut self, number: u64) -> Option<QueuedJob<I>> {
         let (queue, key, rank) = self.places.remove(&number)?;

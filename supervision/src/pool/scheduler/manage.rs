@@ -1,13 +1,23 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
+use super::job_queues::Place;
 use super::priority_queue::QueueId;
-use super::slots::Slot;
+use super::slots::{Incarnation, Slot};
 use super::state::{Phase, Scheduler};
 use crate::pool::stats::WorkerCounts;
 
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
+    /// Returns the job with this number, and where it is.
+    pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
+        let leased = || {
+            let mut leases = self.slots.iter().filter_map(|slot| slot.lease.as_ref());
+            leases.find(|job| job.number == number).map(|job| (&job.item, Place::Leased))
+        };
+        self.queues.get(number).or_else(leased)
+    }
+
     /// Returns the slot of the ready worker with the fewest jobs.
     pub(crate) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
@@ -31,6 +41,21 @@ impl<I> Scheduler<I> {
     /// Returns the slots of the workers that are due.
     pub(crate) fn due_slots(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
+    }
+
+    /// Returns the incarnation of the worker of a slot if it takes jobs.
+    pub(crate) fn ready_incarnation(&self, slot: usize) -> Option<Incarnation> {
+        self.slots.get(slot).filter(|slot| slot.takes_jobs()).map(|slot| slot.last)
+    }
+
+    /// Returns the incarnation of the worker that runs in a slot.
+    pub(crate) fn running_incarnation(&self, slot: usize) -> Option<Incarnation> {
+        self.slots.get(slot).filter(|slot| slot.is_occupied).map(|slot| slot.last)
+    }
+
+    /// Returns `true` if the worker of a slot runs a job.
+    pub(crate) fn has_lease(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.lease.is_some())
     }
 
     /// Returns the workers by state, given the target number.

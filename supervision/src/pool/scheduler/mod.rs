@@ -24,8 +24,8 @@
 //! 10. A job whose kind has used up its rate is *held*. No worker finds it, so it holds back no job
 //!     of another kind.
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
-//!    routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
-//!    restarted. In rules 6 and 8, only ready workers count as running.
+//!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
+//!     restarted. In rules 6 and 8, only ready workers count as running.
 
 mod job_queues;
 mod key_rates;
@@ -36,15 +36,21 @@ mod rate;
 mod rate_limit;
 mod rates;
 mod readiness;
+mod retention;
+mod rollout;
+mod rollout_place;
 mod scale;
 mod slots;
 mod state;
 #[cfg(all(test, not(model)))]
 mod tests;
 
+pub(crate) use job_queues::Place;
 pub(crate) use key_rates::RateKey;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
+pub(crate) use retention::Retention;
+pub(crate) use rollout::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Version};
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
 pub(crate) use slots::ReadinessSource;

@@ -147,6 +147,14 @@ impl<I> PriorityQueue<I> {
         sorted.into_values().chain(plain)
     }
 
+    /// Returns the job with this number.
+    pub(crate) fn get(&self, number: u64) -> Option<&QueuedJob<I>> {
+        if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {
+            return self.plain.get(place);
+        }
+        priorities(&self.sorted).find_map(|priority| self.sorted.get(&(priority, number)))
+    }
+
     /// Removes a job.
     pub(crate) fn cancel(&mut self, number: u64) -> Option<QueuedJob<I>> {
         if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {

@@ -56,24 +56,26 @@ impl<I> Slot<I> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ReadinessSource {
     /// The worker itself.
-    Worker,
+    Worker = 1,
     /// The readiness probe of the pool.
-    Probe,
+    Probe = 2,
+    /// A rollout, which lets the worker finish its job before it is stopped.
+    Retirement = 4,
 }
 
-/// The readiness of one incarnation: it is ready if both sources say so.
+/// The readiness of one incarnation: it is ready if all sources say so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
     incarnation: Incarnation,
-    by_worker: bool,
-    by_probe: bool,
+    /// The sum of the sources that say that it is unready.
+    unready_by: u8,
 }
 
 impl Readiness {
     /// Returns the readiness of an incarnation of which nothing is known. With a readiness probe it
     /// is unready until the probe has succeeded.
     pub(crate) const fn new(incarnation: Incarnation, is_probed: bool) -> Self {
-        Self { incarnation, by_worker: true, by_probe: !is_probed }
+        Self { incarnation, unready_by: if is_probed { ReadinessSource::Probe as u8 } else { 0 } }
     }
 
     pub(crate) const fn incarnation(&self) -> Incarnation {
@@ -81,14 +83,12 @@ impl Readiness {
     }
 
     pub(crate) const fn is_ready(&self) -> bool {
-        self.by_worker && self.by_probe
+        self.unready_by == 0
     }
 
     pub(crate) const fn set(&mut self, source: ReadinessSource, ready: bool) {
-        match source {
-            ReadinessSource::Worker => self.by_worker = ready,
-            ReadinessSource::Probe => self.by_probe = ready,
-        }
+        let source = source as u8;
+        self.unready_by = if ready { self.unready_by & !source } else { self.unready_by | source };
     }
 }
 

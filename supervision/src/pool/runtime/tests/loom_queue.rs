@@ -17,8 +17,9 @@ use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent}
 use perennial_actors::{ExitReason, MailboxConfig, System};
 
 use crate::pool::runtime::admission::AdmitError;
-use crate::pool::runtime::job_state::{NewJob, ResultSink};
+use crate::pool::runtime::job_state::NewJob;
 use crate::pool::runtime::lease::{AttemptOutcome, AttemptResult, WorkerId};
+use crate::pool::runtime::result_sink::ResultSink;
 use crate::pool::runtime::shared::Shared;
 use crate::pool::scheduler::{Phase, Scheduler};
 use crate::supervisor::Supervisor;

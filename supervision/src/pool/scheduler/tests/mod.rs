@@ -7,6 +7,8 @@ mod ops;
 mod priority_queue;
 mod rate;
 mod readiness;
+mod retention;
+mod rollout;
 mod routing;
 mod scale;
 mod scheduler;

@@ -8,7 +8,7 @@ use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
 use crate::pool::scheduler::slots::fit;
-use crate::pool::scheduler::{Next, Phase, Scheduler};
+use crate::pool::scheduler::{Next, Phase, Place, RateKey, Scheduler};
 
 /// A scheduler with this capacity whose workers have started and not asked for a job.
 fn scheduler(workers: usize, capacity: usize) -> Scheduler<u64> {
@@ -148,6 +148,35 @@ fn leases_are_the_jobs_that_workers_have() {
     assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2, &1], 2));
     scheduler.release_lease(1, 1);
     assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2], 1));
+}
+
+#[test]
+fn a_job_is_found_by_its_number_in_every_place() {
+    let mut scheduler = scheduler(2, 100);
+    scheduler.enqueue(job(1));
+    assert_eq!(lease(&mut scheduler, 0), Some(1));
+    let (urgent, kinded, kind) = (job(3), job(8), RateKey::MIN);
+    let jobs = [
+        job(2),
+        QueuedJob { placement: Placement { priority: 9, ..urgent.placement }, ..urgent },
+        meant(4, Target::Key(7)),
+        meant(5, Target::Slot(1)),
+        meant(6, Target::Except(0)),
+        QueuedJob { placement: Placement { rate_key: Some(kind), ..kinded.placement }, ..kinded },
+    ];
+    for job in jobs {
+        scheduler.enqueue(job);
+    }
+    scheduler.delay(job(7), ms(9));
+    assert_eq!(scheduler.get(1), Some((&1, Place::Leased)));
+    for number in [2, 3, 4, 5, 6, 8] {
+        assert_eq!(scheduler.get(number), Some((&number, Place::Queued)));
+    }
+    assert_eq!(scheduler.get(7), Some((&7, Place::Delayed)));
+    assert_eq!((scheduler.get(0), scheduler.get(9)), (None, None));
+    scheduler.cancel(4);
+    scheduler.release_lease(0, 1);
+    assert_eq!((scheduler.get(4), scheduler.get(1)), (None, None));
 }
 
 #[test]

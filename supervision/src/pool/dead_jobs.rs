@@ -1,0 +1,60 @@
+//! The dead jobs of a pool, and their retry.
+
+use super::handle::PoolHandle;
+use super::job::{DeadJob, JobHandle};
+use super::submission::SubmitError;
+use super::worker::Work;
+
+impl<W: Work + 'static> PoolHandle<W> {
+    /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
+    /// otherwise](super::Pool::max_dead_jobs).
+    ///
+    #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
+    #[must_use]
+    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
+        self.shared.lock_state().dead.drain(..).collect()
+    }
+
+    /// Submits a dead job again, as a new job if there is room now: with a new number, all its
+    /// attempts, and the options of its submission. It starts without their delay, and expires
+    /// after the same time from now on. The dead job may be of another pool of the same type.
+    ///
+    /// The value of the job is shared with the dead job, and not cloned. Sidekiq, Oban and BullMQ
+    /// retry dead jobs in the same way, singly or all.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`] if there is no room, [`SubmitError::Closed`] if the pool accepts no
+    /// more jobs; both return the dead job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use std::sync::Arc;
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::pool::Pool;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let is_online = Arc::new(AtomicBool::new(false));
+    /// let server = is_online.clone();
+    /// let pool = Pool::from_fn("mails", 2, move |mail: &String| {
+    ///     let sent = if server.load(Ordering::Relaxed) { Ok(mail.len()) } else { Err("offline") };
+    ///     std::future::ready(sent)
+    /// });
+    /// let mails = pool.handle();
+    /// let app = pool.start(&System::new()).await?;
+    /// assert!(mails.submit("hello".to_owned()).await?.await.is_err());
+    ///
+    /// is_online.store(true, Ordering::Relaxed);
+    /// for dead in mails.drain_dead_jobs() {
+    ///     assert_eq!(mails.retry_dead_job(dead)?.await?, 5);
+    /// }
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retry_dead_job(&self, dead: DeadJob<W>) -> Result<JobHandle<W>, SubmitError<DeadJob<W>>> {
+        self.shared.admit_again(dead).map(|job| JobHandle::new(job, &self.shared))
+    }
+}

@@ -1,0 +1,59 @@
+//! The options of a job.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::any_attempt::TimeLimits;
+use crate::policy::Backoff;
+use crate::pool::retry::RetryRule;
+use crate::pool::scheduler::RateKey;
+
+/// The options of a job.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct JobOptions {
+    pub(crate) priority: u8,
+    /// The number of attempts that may fail by themselves, the last included.
+    pub(crate) attempts: u32,
+    /// The number of workers that the job may lose, the last included, if it is not the number of
+    /// attempts.
+    pub(crate) lost_workers: Option<u32>,
+    /// `true` if the job never starts twice.
+    pub(crate) is_tried_once: bool,
+    pub(crate) backoff: Option<Backoff>,
+    /// The time limits of an attempt.
+    pub(crate) limits: TimeLimits,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) delay: Option<Duration>,
+    /// The hash of its key.
+    pub(crate) key: Option<u64>,
+    /// The kind of the job, for its rate limit.
+    pub(crate) rate_key: Option<RateKey>,
+    /// The slot of the only worker that may run it.
+    pub(crate) slot: Option<usize>,
+}
+
+/// The options of a job that has options of its own.
+pub(crate) struct OwnOptions<E: 'static> {
+    pub(crate) values: JobOptions,
+    /// The errors that are retried, if they differ from those of the pool.
+    pub(in crate::pool) retry: Option<RetryRule<E>>,
+}
+
+impl<E> From<JobOptions> for OwnOptions<E> {
+    fn from(values: JobOptions) -> Self {
+        Self { values, retry: None }
+    }
+}
+
+impl<E> fmt::Debug for OwnOptions<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { values, retry } = self;
+        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
+    }
+}
+
+impl<E> Clone for OwnOptions<E> {
+    fn clone(&self) -> Self {
+        Self { values: self.values, retry: self.retry.clone() }
+    }
+}

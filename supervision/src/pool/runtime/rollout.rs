@@ -1,0 +1,295 @@
+//! Performs the steps of a rollout, and observes the workers for it.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::host::add_time;
+use perennial_actors::host::sync::Ordering;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::on_drop::OnDrop;
+use super::revisions::RevisionControl;
+use super::shared::Shared;
+use crate::pool::handle::{PoolError, PoolHandle};
+use crate::pool::rollout_report::{RolloutError, RolloutFailure, RolloutReport};
+use crate::pool::scheduler::{
+    ReadinessSource, RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Time, Version,
+};
+use crate::pool::worker::Work;
+
+/// The settings of a rollout.
+pub(crate) struct RolloutPlan {
+    pub(crate) limits: RolloutLimits,
+    /// How long a worker may take to finish its job, if not as long as its shutdown takes.
+    pub(crate) grace: Option<Duration>,
+    /// Brings the new arguments, if there are any.
+    pub(crate) stage: Option<Stage>,
+}
+
+/// Brings new arguments into the revisions of a pool.
+pub(crate) type Stage = Box<dyn FnOnce(Arc<dyn RevisionControl>) + Send>;
+
+/// The end of a step in a slot.
+enum Finished {
+    Stopped(usize, Result<(), PoolError>),
+    Started(usize, Result<(), PoolError>),
+}
+
+/// A rollout under way.
+struct Rolling<W: Work + 'static> {
+    pool: PoolHandle<W>,
+    state: RolloutState,
+    grace: Option<Duration>,
+    revisions: Arc<dyn RevisionControl>,
+    steps: JoinSet<Finished>,
+    /// The slots whose workers are stopped and started, and are not repaired meanwhile.
+    held: BTreeMap<usize, OnDrop>,
+    failure: Option<RolloutFailure>,
+}
+
+impl<W: Work + 'static> PoolHandle<W> {
+    /// Replaces all workers by these rules.
+    pub(crate) async fn roll_out(self, plan: RolloutPlan) -> Result<RolloutReport, RolloutError> {
+        let shared = &self.shared;
+        let _one_at_a_time = shared.changing.lock().await;
+        let began = Instant::now();
+        let revisions = shared.revisions().ok_or(RolloutError::Stopped)?;
+        let reverts = plan.stage.is_some();
+        if let Some(stage) = plan.stage {
+            stage(revisions.clone());
+        }
+        let wanted = shared.wanted();
+        let state = {
+            let queue = shared.lock_state();
+            RolloutState::new(plan.limits, wanted, reverts, |slot| queue.scheduler.ready_incarnation(slot))
+        };
+        let surge = state.slots() - wanted;
+        let _end = shared.begin_rollout(surge);
+        let mut rolling = Rolling {
+            pool: self.clone(),
+            state,
+            grace: plan.grace,
+            revisions: revisions.clone(),
+            steps: JoinSet::new(),
+            held: BTreeMap::new(),
+            failure: None,
+        };
+        let is_complete = rolling.run().await;
+        let version = if rolling.state.is_forward() && is_complete { Version::New } else { Version::Old };
+        // Without a way back, the workers that were replaced have the same arguments.
+        let revision = revisions.end_rollout(version);
+        if !is_complete {
+            return Err(RolloutError::Stopped);
+        }
+        rolling.report(revision, reverts, began.elapsed())
+    }
+
+    /// Lets a worker finish its job within a time, and stops it. It starts no other job meanwhile.
+    async fn stop_after_job(&self, slot: usize, grace: Option<Duration>) -> Result<(), PoolError> {
+        let shared = &self.shared;
+        if slot >= shared.wanted() {
+            // Its jobs go to others. The jobs of any other worker wait for its next incarnation.
+            shared.reschedule(|scheduler| scheduler.set_open(slot, false));
+        }
+        let Some(grace) = grace else { return self.stop_worker(slot).await };
+        let until = add_time(Instant::now(), grace);
+        // The stop itself waits for the job as long as a shutdown may take.
+        let shutdown = shared.threads.get().map_or(Some(Duration::ZERO), |(_, shutdown)| *shutdown);
+        let before_stop = shutdown.map_or(Duration::ZERO, |shutdown| grace.saturating_sub(shutdown));
+        let retiring = shared.begin_retiring(slot);
+        let _ = timeout(before_stop, shared.job_finished(slot)).await;
+        let mut stop = pin!(self.stop_worker(slot));
+        let stopped = match timeout_at(until, stop.as_mut()).await {
+            Ok(stopped) => stopped,
+            Err(_) => {
+                // Its supervisor stops it, so its job loses no attempt.
+                if let Some(worker) = shared.worker(slot) {
+                    let _ = worker.kill();
+                }
+                stop.await
+            }
+        };
+        if let (Err(_), Some(incarnation)) = (&stopped, retiring) {
+            shared.set_retiring(slot, incarnation, false);
+        }
+        stopped
+    }
+
+    /// Starts a worker from the arguments of a revision.
+    async fn start_revision(
+        &self,
+        slot: usize,
+        revision: u64,
+        revisions: &dyn RevisionControl,
+    ) -> Result<(), PoolError> {
+        if !self.shared.add_slots(slot + 1) {
+            return Err(PoolError::Stopped);
+        }
+        loop {
+            self.start_worker(slot).await?;
+            if revisions.started(slot) == Some(revision) {
+                return Ok(());
+            }
+            // Another caller has started it just before, from other arguments.
+            self.stop_worker(slot).await?;
+        }
+    }
+}
+
+impl<W: Work + 'static> Shared<W> {
+    /// Gives no more jobs to the worker of a slot. Returns its incarnation, if one runs.
+    fn begin_retiring(&self, slot: usize) -> Option<u32> {
+        let incarnation = self.lock_state().scheduler.running_incarnation(slot)?;
+        self.set_retiring(slot, incarnation, true);
+        Some(incarnation)
+    }
+
+    fn set_retiring(&self, slot: usize, incarnation: u32, is_retiring: bool) {
+        let source = ReadinessSource::Retirement;
+        self.reschedule(|scheduler| scheduler.set_ready(slot, incarnation, source, !is_retiring));
+    }
+
+    /// Begins a rollout with this many additional workers. The drop of the returned value ends it.
+    fn begin_rollout(self: &Arc<Self>, surge: usize) -> OnDrop {
+        self.rollout.surge.store(surge, Ordering::Release);
+        self.rollout.is_undone.store(false, Ordering::Release);
+        let pool = self.clone();
+        OnDrop::new(move || {
+            pool.rollout.surge.store(0, Ordering::Release);
+            // Missing workers are started again from now on.
+            pool.notify_manager();
+        })
+    }
+}
+
+impl<W: Work + 'static> Rolling<W> {
+    /// Runs the rollout to its end. Returns `false` if the pool has stopped before.
+    async fn run(&mut self) -> bool {
+        let pool = self.pool.clone();
+        let shared = &pool.shared;
+        loop {
+            // Registered before the checks, so that no change is missed.
+            let (mut ready, mut control) =
+                (pin!(shared.readiness_changed.notified()), pin!(shared.rollout.changed.notified()));
+            ready.as_mut().enable();
+            control.as_mut().enable();
+            let now = shared.now();
+            if pool.is_stopped() || shared.lock_state().tree_ended {
+                return false;
+            }
+            self.observe(now);
+            self.begin_steps(now);
+            if self.state.is_over(now) {
+                return true;
+            }
+            let deadline = self
+                .state
+                .next_deadline(now)
+                .map(|deadline| add_time(Instant::now(), deadline.saturating_sub(now)));
+            tokio::select! {
+                Some(finished) = self.steps.join_next() => self.finish(finished.ok()),
+                () = ready => {}
+                () = control => {}
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
+            }
+        }
+    }
+
+    fn observe(&mut self, now: Time) {
+        if self.pool.shared.rollout.is_undone.swap(false, Ordering::AcqRel) {
+            self.fail(RolloutFailure::Undone);
+        }
+        let queue = self.pool.shared.lock_state();
+        for slot in 0..self.state.slots() {
+            self.state.observe(slot, queue.scheduler.ready_incarnation(slot), now);
+        }
+        drop(queue);
+        let is_forward = self.state.is_forward();
+        while let Some(slot) = self.state.overdue(now) {
+            if is_forward {
+                self.failure.get_or_insert(RolloutFailure::NotReady { slot });
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: RolloutFailure) {
+        if self.state.is_forward() {
+            self.failure.get_or_insert(failure);
+            self.state.fail();
+        }
+    }
+
+    fn begin_steps(&mut self, now: Time) {
+        let is_paused = self.pool.shared.rollout.is_paused.load(Ordering::Acquire);
+        while let Some(step) = self.state.next_step(is_paused, now) {
+            let (pool, grace) = (self.pool.clone(), self.grace);
+            match step {
+                RolloutStep::Stop(slot) => {
+                    self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
+                    self.steps.spawn(async move {
+                        Finished::Stopped(slot, pool.stop_after_job(slot, grace).await)
+                    });
+                }
+                RolloutStep::Start(slot, version) => {
+                    self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
+                    let (revision, revisions) =
+                        (self.revisions.assign(slot, version), self.revisions.clone());
+                    self.steps.spawn(async move {
+                        Finished::Started(slot, pool.start_revision(slot, revision, &*revisions).await)
+                    });
+                }
+                RolloutStep::Kill(slot) => {
+                    if let Some(worker) = pool.shared.worker(slot) {
+                        let _ = worker.kill();
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, finished: Option<Finished>) {
+        let is_forward = self.state.is_forward();
+        let failed = match finished {
+            Some(Finished::Stopped(slot, stopped)) => {
+                self.state.stopped(slot, stopped.is_ok());
+                if stopped.is_err() || slot >= self.pool.shared.wanted() {
+                    // No start follows.
+                    self.held.remove(&slot);
+                }
+                stopped.err()
+            }
+            Some(Finished::Started(slot, started)) => {
+                self.state.started(slot, started.is_ok());
+                self.held.remove(&slot);
+                started.err()
+            }
+            // The runtime is shutting down.
+            None => None,
+        };
+        if let Some(error) = failed.filter(|_| is_forward) {
+            self.failure.get_or_insert(RolloutFailure::Worker(error));
+        }
+    }
+
+    /// Reports the end of a rollout whose workers start from this revision now.
+    fn report(self, revision: u64, reverts: bool, elapsed: Duration) -> Result<RolloutReport, RolloutError> {
+        let mut report = RolloutReport { revision, elapsed, ..RolloutReport::default() };
+        for (slot, outcome) in self.state.outcomes(self.pool.shared.now()).enumerate() {
+            let slots = match outcome {
+                SlotOutcome::Kept => &mut report.kept,
+                SlotOutcome::Replaced => &mut report.replaced,
+                SlotOutcome::RolledBack => &mut report.rolled_back,
+                SlotOutcome::Unavailable => &mut report.unavailable,
+            };
+            slots.push(slot);
+        }
+        match self.failure {
+            None => Ok(report),
+            Some(failure) if reverts => Err(RolloutError::RolledBack { failure, report }),
+            Some(failure) => Err(RolloutError::Halted { failure, report }),
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The decisions of a rollout: which worker is stopped or started next, and when a rollout turns
+//! back. On the model of the Deployment controller of Kubernetes.
+//!
+//! # Rules
+//!
+//! 1. The workers of the pool are replaced in their slots. Additional workers in the slots after
+//!    them make up for workers that are being replaced, and end last.
+//! 2. A worker is *available* once it has been ready without a break for the minimum time.
+//! 3. An available worker is stopped only if enough others are available. A worker that is not
+//!    available is replaced first, but never more at once than may be unavailable.
+//! 4. If a new worker does not start, or is not available in time, the rollout fails. It then
+//!    replaces the new workers by old ones by the same rules, or halts if there is nothing to go
+//!    back to.
+//! 5. A worker that cannot be replaced on the way back is given up. It lowers the number of workers
+//!    that have to be available, as does one that is not available and was never replaced.
+//! 6. A pause begins no replacement. It does not keep a rollout from going back.
+
+use std::time::Duration;
+
+pub(crate) use super::rollout_place::Version;
+use super::rollout_place::{Place, Status};
+use super::slots::Incarnation;
+use super::state::Time;
+
+/// The limits of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RolloutLimits {
+    /// How many of the wanted workers may be unavailable.
+    pub(crate) max_unavailable: usize,
+    /// How many workers may run in addition.
+    pub(crate) max_surge: usize,
+    /// How long a worker has to be ready before it is available.
+    pub(crate) min_ready: Duration,
+    /// How long a new worker may be unavailable.
+    pub(crate) progress_deadline: Duration,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RolloutStep {
+    /// Let this worker finish its job, and stop it.
+    Stop(usize),
+    /// Start this worker.
+    Start(usize, Version),
+    /// Kill this worker, whose start is no longer wanted.
+    Kill(usize),
+}
+
+/// Where a rollout goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Direction {
+    Forward,
+    Back,
+    /// It begins nothing more.
+    Halted,
+}
+
+/// The outcome for the worker of one slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SlotOutcome {
+    /// It was not replaced.
+    Kept,
+    /// It was replaced by a new one.
+    Replaced,
+    /// It was stopped, and an old one follows it.
+    RolledBack,
+    /// It does not run, or is not ready.
+    Unavailable,
+}
+
+/// The state of a rollout.
+#[derive(Debug)]
+pub(crate) struct RolloutState {
+    limits: RolloutLimits,
+    wanted: usize,
+    /// The workers of the pool, and then the additional ones.
+    places: Vec<Place>,
+    direction: Direction,
+    /// `true` if it goes back when it fails.
+    reverts: bool,
+}
+
+impl RolloutState {
+    /// Begins a rollout of the workers in the first `wanted` slots. `ready` returns the ready
+    /// incarnation in a slot, or `None` if there is none. A rollout that does not revert halts when
+    /// it fails.
+    pub(crate) fn new(
+        limits: RolloutLimits,
+        wanted: usize,
+        reverts: bool,
+        ready: impl Fn(usize) -> Option<Incarnation>,
+    ) -> Self {
+        let base = (0..wanted).map(|slot| Place {
+            version: Version::Old,
+            status: Status::Running {
+                ready: ready(slot).map(|incarnation| (incarnation, Time::ZERO)),
+                deadline: Time::MAX,
+            },
+            was_touched: false,
+        });
+        let surge = Place { version: Version::Old, status: Status::Down, was_touched: false };
+        // More than one for each worker is of no use.
+        let surges = std::iter::repeat_n(surge, limits.max_surge.min(wanted));
+        Self { limits, wanted, places: base.chain(surges).collect(), direction: Direction::Forward, reverts }
+    }
+
+    /// Returns the number of slots: those of the pool and the additional ones.
+    pub(crate) fn slots(&self) -> usize {
+        self.places.len()
+    }
+
+    fn target(&self) -> Version {
+        if self.direction == Direction::Back { Version::Old } else { Version::New }
+    }
+
+    fn base(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().take(self.wanted)
+    }
+
+    fn surge(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().skip(self.wanted)
+    }
+
+    fn available(&self, now: Time) -> usize {
+        self.places.iter().filter(|place| place.is_available(now)).count()
+    }
+
+    /// Returns how many workers have to be available.
+    fn floor(&self, now: Time) -> usize {
+        let lost = self.places.iter().filter(|place| self.is_lost(place, now)).count();
+        self.wanted.saturating_sub(self.limits.max_unavailable).saturating_sub(lost)
+    }
+
+    /// Returns `true` if the rollout does not wait for this worker to be available (rule 5).
+    fn is_lost(&self, place: &Place, now: Time) -> bool {
+        match place.status {
+            Status::Abandoned { .. } => true,
+            // It has reasons of its own.
+            Status::Running { .. } => {
+                self.direction == Direction::Back && !place.was_touched && !place.is_available(now)
+            }
+            Status::Down | Status::Starting { .. } | Status::Stopping => false,
+        }
+    }
+
+    /// Returns `true` while it goes forward.
+    pub(crate) fn is_forward(&self) -> bool {
+        self.direction == Direction::Forward
+    }
+
+    /// Returns `true` if nothing is left to do or to wait for.
+    pub(crate) fn is_over(&self, now: Time) -> bool {
+        self.base().all(|place| self.is_settled(place, now)) && !self.surge().any(Place::is_there)
+    }
+
+    /// Returns `true` if a worker of the pool has its last version.
+    fn is_settled(&self, place: &Place, now: Time) -> bool {
+        match place.status {
+            Status::Abandoned { .. } => true,
+            Status::Running { .. } if self.direction == Direction::Halted => true,
+            // A worker that was not replaced may have reasons of its own to be unavailable.
+            Status::Running { .. } => {
+                place.version == self.target() && (place.is_available(now) || !place.was_touched)
+            }
+            Status::Down | Status::Starting { .. } | Status::Stopping => false,
+        }
+    }
+
+    /// Returns the outcome for each of the wanted workers.
+    pub(crate) fn outcomes(&self, now: Time) -> impl Iterator<Item = SlotOutcome> {
+        self.base().map(move |place| match (place.is_available(now), place.version) {
+            (false, _) => SlotOutcome::Unavailable,
+            (true, Version::New) => SlotOutcome::Replaced,
+            (true, Version::Old) if place.was_touched => SlotOutcome::RolledBack,
+            (true, Version::Old) => SlotOutcome::Kept,
+        })
+    }
+}
+
+/// Events.
+impl RolloutState {
+    /// Reports which incarnation of a worker is ready now, or that none is.
+    pub(crate) fn observe(&mut self, slot: usize, seen: Option<Incarnation>, now: Time) {
+        let RolloutLimits { min_ready, progress_deadline, .. } = self.limits;
+        let Some(place) = self.places.get_mut(slot) else { return };
+        let was_available = place.is_available(now);
+        let Status::Running { ready, deadline } = &mut place.status else { return };
+        if ready.map(|(incarnation, _)| incarnation) == seen {
+            return;
+        }
+        *ready = seen.map(|incarnation| (incarnation, now.saturating_add(min_ready)));
+        if was_available && *deadline != Time::MAX {
+            *deadline = now.saturating_add(progress_deadline);
+        }
+    }
+
+    /// Reports the end of a stop. If it has failed, the worker may still run.
+    pub(crate) fn stopped(&mut self, slot: usize, succeeded: bool) {
+        let Some(place) = self.places.get_mut(slot) else { return };
+        place.status = if succeeded { Status::Down } else { Status::Abandoned { runs: false } };
+        if !succeeded {
+            self.fail();
+        }
+    }
+
+    /// Reports the end of a start.
+    pub(crate) fn started(&mut self, slot: usize, succeeded: bool) {
+        let target = self.target();
+        let direction = self.direction;
+        let Some(place) = self.places.get_mut(slot) else { return };
+        let is_outdated = place.version != target;
+        let Status::Starting { deadline, .. } = place.status else { return };
+        place.status = match (succeeded, direction) {
+            (true, _) => Status::Running { ready: None, deadline },
+            (false, Direction::Forward) if self.reverts => Status::Down,
+            (false, Direction::Back) if is_outdated => Status::Down,
+            (false, _) => Status::Abandoned { runs: false },
+        };
+        if !succeeded && !is_outdated {
+            self.fail();
+        }
+    }
+
+    /// Returns a worker that is not available in time. It is reported once.
+    pub(crate) fn overdue(&mut self, now: Time) -> Option<usize> {
+        if self.direction == Direction::Halted {
+            return None;
+        }
+        let target = self.target();
+        let is_overdue = |place: &Place| {
+            let has_expired = match place.status {
+                // On the way back, the start has a timeout of its own.
+                Status::Starting { deadline, .. } => self.is_forward() && deadline <= now,
+                Status::Running { deadline, .. } => deadline <= now && !place.is_available(now),
+                Status::Down | Status::Stopping | Status::Abandoned { .. } => false,
+            };
+            has_expired && place.version == target
+        };
+        let slot = self.places.iter().position(is_overdue)?;
+        if self.direction == Direction::Back {
+            self.places[slot].status = Status::Abandoned { runs: true };
+        } else {
+            self.fail();
+        }
+        Some(slot)
+    }
+
+    /// Makes a rollout that goes forward go back, or halts it.
+    pub(crate) fn fail(&mut self) {
+        if self.direction == Direction::Forward {
+            self.direction = if self.reverts { Direction::Back } else { Direction::Halted };
+        }
+    }
+
+    /// Returns when a worker becomes available or is overdue, if nothing happens before.
+    pub(crate) fn next_deadline(&self, now: Time) -> Option<Time> {
+        if self.direction == Direction::Halted {
+            return None;
+        }
+        let target = self.target();
+        let due = |place: &Place| match place.status {
+            Status::Running { ready: Some((_, at)), .. } if at <= now => None,
+            Status::Running { ready, deadline } => {
+                let available = ready.map_or(Time::MAX, |(_, at)| at);
+                Some(if place.version == target { available.min(deadline) } else { available })
+            }
+            Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
+            Status::Starting { .. } | Status::Down | Status::Stopping | Status::Abandoned { .. } => None,
+        };
+        self.places.iter().filter_map(due).filter(|due| *due != Time::MAX).min()
+    }
+}
+
+/// Decisions.
+impl RolloutState {
+    /// Returns the next step, or `None` if there is none until something happens.
+    pub(crate) fn next_step(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
+        let is_paused = is_paused && self.direction == Direction::Forward;
+        self.next_kill()
+            .or_else(|| self.next_start(is_paused, now))
+            .or_else(|| self.next_stop(is_paused, now))
+    }
+
+    /// A start that is no longer wanted ends at once.
+    fn next_kill(&mut self) -> Option<RolloutStep> {
+        let target = self.target();
+        let is_wrong = |place: &Place| {
+            place.version != target && matches!(place.status, Status::Starting { is_killed: false, .. })
+        };
+        let slot = self.places.iter().position(is_wrong)?;
+        if let Status::Starting { is_killed, .. } = &mut self.places[slot].status {
+            *is_killed = true;
+        }
+        Some(RolloutStep::Kill(slot))
+    }
+
+    fn next_start(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
+        let target = self.target();
+        // While it is paused, only workers are started that it has stopped.
+        let is_due =
+            |place: &Place| matches!(place.status, Status::Down) && !(is_paused && place.version != target);
+        let outdated = self.base().filter(|place| place.version != target).count();
+        let surges = self.surge().filter(|place| place.is_active()).count();
+        let base = self.base().position(is_due);
+        let surge = || self.surge().position(is_due).map(|index| self.wanted + index);
+        let adds = surges < outdated && !is_paused && self.direction != Direction::Halted;
+        let slot = base.or_else(|| surge().filter(|_| adds))?;
+        let deadline = now.saturating_add(self.limits.progress_deadline);
+        let place = &mut self.places[slot];
+        (place.version, place.status) = (target, Status::Starting { is_killed: false, deadline });
+        place.was_touched = true;
+        Some(RolloutStep::Start(slot, target))
+    }
+
+    fn next_stop(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
+        let slot = self.to_replace(is_paused, now).or_else(|| self.to_remove(now))?;
+        let target = self.target();
+        let place = &mut self.places[slot];
+        (place.version, place.status, place.was_touched) = (target, Status::Stopping, true);
+        Some(RolloutStep::Stop(slot))
+    }
+
+    /// Returns the next worker to replace.
+    fn to_replace(&self, is_paused: bool, now: Time) -> Option<usize> {
+        if is_paused || self.direction == Direction::Halted {
+            return None;
+        }
+        let (target, floor) = (self.target(), self.floor(now));
+        let is_outdated =
+            |place: &Place| place.version != target && matches!(place.status, Status::Running { .. });
+        let waits_for = |place: &&Place| place.is_active() && !self.is_lost(place, now);
+        let is_in_transit =
+            |place: &&Place| place.is_in_flight() || (place.version == target && !place.is_available(now));
+        let active = self.places.iter().filter(waits_for).count();
+        let in_transit = self.places.iter().filter(waits_for).filter(is_in_transit).count();
+        if in_transit < active.saturating_sub(floor) {
+            let is_unavailable = |place: &Place| is_outdated(place) && !place.is_available(now);
+            if let Some(slot) = self.places.iter().position(is_unavailable) {
+                return Some(slot);
+            }
+        }
+        if self.available(now) <= floor {
+            return None;
+        }
+        // An additional worker stays as long as it makes up for others.
+        self.base().position(|place| is_outdated(place) && place.is_available(now))
+    }
+
+    /// Returns the next additional worker to remove, once the workers of the pool are replaced or
+    /// will not be.
+    fn to_remove(&self, now: Time) -> Option<usize> {
+        if !self.base().all(|place| self.is_settled(place, now)) {
+            return None;
+        }
+        let index = self.surge().position(Place::runs)?;
+        Some(self.wanted + index)
+    }
+}

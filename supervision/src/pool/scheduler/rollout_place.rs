@@ -1,0 +1,59 @@
+//! The worker of one slot in a rollout.
+
+use super::slots::Incarnation;
+use super::state::Time;
+
+/// Old or new arguments.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Version {
+    Old,
+    New,
+}
+
+/// The state of the worker in one slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Status {
+    /// It was stopped, or has not started.
+    Down,
+    /// Its start was requested. It has to be available before `deadline`.
+    Starting { is_killed: bool, deadline: Time },
+    /// It has started. `ready` is the ready incarnation, and when it is available. Until then it
+    /// has time until `deadline`.
+    Running { ready: Option<(Incarnation, Time)>, deadline: Time },
+    /// Its stop was requested.
+    Stopping,
+    /// It could not be replaced, and there is no other version to try.
+    Abandoned { runs: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The version of the worker, or of the next one while it stops.
+    pub(super) version: Version,
+    pub(super) status: Status,
+    /// `true` once it was stopped or started.
+    pub(super) was_touched: bool,
+}
+
+impl Place {
+    pub(super) fn is_available(&self, now: Time) -> bool {
+        matches!(self.status, Status::Running { ready: Some((_, at)), .. } if at <= now)
+    }
+
+    pub(super) const fn is_in_flight(&self) -> bool {
+        matches!(self.status, Status::Starting { .. } | Status::Stopping)
+    }
+
+    /// Returns `true` if there is a worker that may become available, or one is on its way.
+    pub(super) const fn is_active(&self) -> bool {
+        matches!(self.status, Status::Running { .. }) || self.is_in_flight()
+    }
+
+    pub(super) const fn runs(&self) -> bool {
+        matches!(self.status, Status::Running { .. } | Status::Abandoned { runs: true })
+    }
+
+    pub(super) const fn is_there(&self) -> bool {
+        self.runs() || self.is_in_flight()
+    }
+}
