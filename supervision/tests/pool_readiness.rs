@@ -21,7 +21,10 @@ use tokio::time::{Instant, sleep};
 
 /// The health that a probe reports, one flag per worker, and the times of the checks in seconds.
 #[derive(Clone)]
-struct Health(Arc<(Vec<AtomicBool>, Mutex<Vec<(usize, u64)>>, Instant)>);
+struct Health(Arc<(Vec<AtomicBool>, Mutex<Vec<Check>>, Instant)>);
+
+/// The slot of a checked worker, and the time of its check in seconds.
+type Check = (usize, u64);
 
 impl Health {
     fn new(workers: usize) -> Self {
