@@ -60,7 +60,7 @@ pub enum RolloutError {
         /// The first failure.
         failure: RolloutFailure,
         /// What was done.
-        report: RolloutReport,
+        report: Box<RolloutReport>,
     },
     /// A worker failed, or the rollout was undone. It had no new arguments, so there was nothing to
     /// go back to: the workers after that one were not replaced.
@@ -69,7 +69,7 @@ pub enum RolloutError {
         /// The first failure.
         failure: RolloutFailure,
         /// What was done.
-        report: RolloutReport,
+        report: Box<RolloutReport>,
     },
     /// No worker may be unavailable and none may run in addition.
     #[error("max_unavailable and max_surge are both 0")]

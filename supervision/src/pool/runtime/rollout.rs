@@ -288,8 +288,8 @@ impl<W: Work + 'static> Rolling<W> {
         }
         match self.failure {
             None => Ok(report),
-            Some(failure) if reverts => Err(RolloutError::RolledBack { failure, report }),
-            Some(failure) => Err(RolloutError::Halted { failure, report }),
+            Some(failure) if reverts => Err(RolloutError::RolledBack { failure, report: Box::new(report) }),
+            Some(failure) => Err(RolloutError::Halted { failure, report: Box::new(report) }),
         }
     }
 }
