@@ -22,7 +22,7 @@ impl WorkerContext {
     /// ```
     /// use std::time::Duration;
     /// use perennial_actors::{ExitReason, System};
-    /// use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// use perennial_supervision::pool::{JobContext, Pool, Worker, WorkerContext};
     ///
     /// struct Greeter;
     ///
@@ -40,7 +40,7 @@ impl WorkerContext {
     ///         });
     ///         Ok(Greeter)
     ///     }
-    ///     async fn work(&mut self, name: &String) -> Result<String, Self::Error> {
+    ///     async fn work(&mut self, name: &String, _: &JobContext<'_>) -> Result<String, Self::Error> {
     ///         Ok(format!("Hello, {name}"))
     ///     }
     /// }
