@@ -6,7 +6,7 @@ use std::time::Duration;
 /// another [factor](Self::factor).
 ///
 /// ```text
-/// delay of failure n = min(cap, first · factorⁿ) · (1 + jitter · u),   u drawn evenly from 0 to 1
+/// delay of failure n = min(cap, first · factorⁿ) · (1 + jitter · u),   u drawn from 0 to 1
 /// ```
 ///
 /// Akka's backoff supervisors and Kubernetes' crash loops use the same formula, with the factor 2.

@@ -40,7 +40,11 @@ impl WorkerContext {
     ///         });
     ///         Ok(Greeter)
     ///     }
-    ///     async fn work(&mut self, name: &String, _: &JobContext<'_>) -> Result<String, Self::Error> {
+    ///     async fn work(
+    ///         &mut self,
+    ///         name: &String,
+    ///         _: &JobContext<'_>,
+    ///     ) -> Result<String, Self::Error> {
     ///         Ok(format!("Hello, {name}"))
     ///     }
     /// }
