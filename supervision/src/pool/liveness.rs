@@ -14,8 +14,8 @@ impl<W: Work + 'static> Pool<W> {
     /// [`start_timeout`](Self::start_timeout) detects an `init` that hangs.
     ///
     /// A duration or a threshold of zero, and a [success
-    /// threshold](WorkerProbe::success_threshold) other than 1, are [errors](SpecError) when the
-    /// pool starts.
+    /// threshold](WorkerProbe::success_threshold) other than 1, are [errors](crate::SpecError)
+    /// when the pool starts.
     ///
     #[doc = setting_example!(
         r"let probe = WorkerProbe::new(|_: WorkerContext| ready(true));
@@ -29,10 +29,11 @@ let pool = pool.probe(probe.period(Duration::from_secs(5)));"
     /// Sets a readiness probe, like Kubernetes' `readinessProbe`: a worker is unready and gets no
     /// jobs until it has passed the probe, and again when it fails it [several times in a
     /// row](WorkerProbe::failure_threshold). It keeps running: see
-    /// [`WorkerContext::set_ready`]. A worker is ready if both the probe and the worker say so.
+    /// [`WorkerContext::set_ready`](super::WorkerContext::set_ready). A worker is ready if both the
+    /// probe and the worker say so.
     ///
-    /// A duration or a threshold of zero is [an error](SpecError::ZeroLiveness) when the pool
-    /// starts.
+    /// A duration or a threshold of zero is [an error](crate::SpecError::ZeroLiveness) when the
+    /// pool starts.
     ///
     #[doc = setting_example!(
         r"let probe = WorkerProbe::new(|_: WorkerContext| ready(true));

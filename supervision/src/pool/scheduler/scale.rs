@@ -9,7 +9,7 @@ const MAX_WORKERS: usize = u32::MAX as usize;
 /// The number of workers of a pool.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PoolSize {
-    /// A fixed number, which only [`resize`](super::PoolHandle::resize) changes.
+    /// A fixed number, which only [`resize`](crate::pool::PoolHandle::resize) changes.
     Fixed(usize),
     /// As many as the load requires, within these bounds: more when jobs wait, fewer when workers
     /// are idle.
