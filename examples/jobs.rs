@@ -13,7 +13,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::Backoff;
-use perennial::pool::{JobContext, JobError, JobStatus, Pool, PoolShutdown, Retry, Worker, WorkerContext};
+use perennial::pool::{
+    JobContext, JobError, JobStatus, Pool, PoolHandle, PoolShutdown, Retry, Worker, WorkerContext,
+};
 use perennial::prelude::*;
 
 /// A report to render, page by page.
@@ -84,15 +86,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let renderers = pool.handle();
     let app = pool.start(&System::new()).await?;
 
-    // Retries: two errors and a wait that the error asks for are no matter, and one error is final.
+    retry(&renderers).await?;
+    follow_by_id(&renderers).await?;
+    cancel(&renderers).await?;
+    compose(&renderers).await?;
+
+    assert_eq!(renderers.drain_dead_jobs().len(), 1);
+    let stopped = renderers.stop(PoolShutdown::Drain).await;
+    let stats = renderers.stats();
+    print_line!("{stats}");
+    assert_eq!((stats.submitted, stats.completed, stats.failed, stats.dropped), (18, 15, 1, 2));
+    assert_eq!(stopped.dropped, 0);
+    assert!(app.shutdown().await.is_clean());
+    Ok(())
+}
+
+/// Two errors and a wait that an error asks for are no matter. One error is final.
+async fn retry(renderers: &PoolHandle<Renderer>) -> Result<(), Box<dyn Error>> {
     assert_eq!(renderers.submit(report("flaky", 3)).await?.await?, 3);
     assert_eq!(renderers.submit(report("busy", 4)).await?.await?, 4);
     let corrupt = renderers.submit(report("corrupt", 5)).await?.await;
     let Err(JobError::Failed(failures)) = corrupt else { panic!("it is corrupt: {corrupt:?}") };
     print_line!("dead after {} attempt: {}", failures.len(), failures[0]);
     assert_eq!((failures.len(), renderers.stats().retried), (1, 3));
+    Ok(())
+}
 
-    // Results by id: only the number of the job goes to the client, which comes back with it.
+/// Only the number of the job goes to the client, which comes back with it.
+async fn follow_by_id(renderers: &PoolHandle<Renderer>) -> Result<(), Box<dyn Error>> {
     let id = renderers.submit(report("annual", 30)).detach().await?;
     let mut seen = 0;
     let pages = loop {
@@ -107,32 +128,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
     assert_eq!(pages, 30);
+    Ok(())
+}
 
-    // Cancel: one runs and one waits in the queue until both are cancelled by their ids.
+/// One job runs and one is delayed until both are cancelled by their ids.
+async fn cancel(renderers: &PoolHandle<Renderer>) -> Result<(), Box<dyn Error>> {
     let endless = renderers.submit(report("endless", u64::MAX)).await?;
     while endless.status() != JobStatus::Running {
         tokio::task::yield_now().await;
     }
-    let waiting = renderers.submit(report("later", 1)).delay(Duration::from_secs(3600)).await?;
-    assert_eq!(waiting.status(), JobStatus::Delayed);
-    assert!(renderers.cancel(endless.id()) && renderers.cancel(waiting.id()));
-    assert!(!renderers.cancel(waiting.id()), "it has ended");
+    let delayed = renderers.submit(report("later", 1)).delay(Duration::from_secs(3600)).await?;
+    assert_eq!(delayed.status(), JobStatus::Delayed);
+    assert!(renderers.cancel(endless.id()) && renderers.cancel(delayed.id()));
+    assert!(!renderers.cancel(delayed.id()), "it has ended");
     assert!(matches!(endless.await, Err(JobError::Cancelled(_))));
+    Ok(())
+}
 
-    // A chord: many jobs, and one of all their results. A chain: one after the other. Both are
-    // composed here and not in a worker: a worker that waits for its own pool may wait for ever.
+/// A chord: many jobs, and one of all their results. A chain: one after the other. Both are
+/// composed here and not in a worker: a worker that waits for its own pool may wait for ever.
+async fn compose(renderers: &PoolHandle<Renderer>) -> Result<(), Box<dyn Error>> {
     let parts = (1..=10).map(|pages| report("part", pages));
     let pages: u64 = renderers.submit_many(parts).await?.join_all().await.into_iter().flatten().sum();
     let bound = renderers.submit(report("book", pages)).await?.await?;
     let appendix = renderers.submit(report("appendix", bound / 10)).await?.await?;
     assert_eq!((pages, bound, appendix), (55, 55, 5));
-
-    assert_eq!(renderers.drain_dead_jobs().len(), 1);
-    let stopped = renderers.stop(PoolShutdown::Drain).await;
-    let stats = renderers.stats();
-    print_line!("{stats}");
-    assert_eq!((stats.submitted, stats.completed, stats.failed, stats.dropped), (18, 15, 1, 2));
-    assert_eq!(stopped.dropped, 0);
-    assert!(app.shutdown().await.is_clean());
     Ok(())
 }
