@@ -169,8 +169,13 @@ impl Model {
     }
 
     pub(super) fn is_within_rate(&self) -> bool {
+        self.rate_allows_start(self.now)
+    }
+
+    /// Returns `true` if the rate of all jobs allows one to start at this time.
+    pub(super) fn rate_allows_start(&self, now: u64) -> bool {
         let Some((jobs, period)) = self.rate else { return true };
-        self.begun.iter().filter(|at| **at + period > self.now).count() < jobs as usize
+        self.begun.iter().filter(|at| **at + period > now).count() < jobs as usize
     }
 
     /// Returns the queued jobs that a worker may run if the rates of their kinds allow it.

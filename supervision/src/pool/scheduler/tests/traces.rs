@@ -313,10 +313,13 @@ impl Comparison {
         }
     }
 
-    /// There is a deadline by when the first job for this worker may start that waits for its kind.
+    /// There is a deadline by when the first job for this worker may start that waits for its kind,
+    /// and perhaps for the rate of all jobs too.
     fn check_deadline_of_kinds(&mut self, slot: usize) {
         let kinds: Vec<usize> = self.model.jobs_for(slot).filter_map(|job| job.kind).collect();
-        let times = |kind: usize| (self.model.now..).find(|now| self.model.kinds[kind].allows_start(*now));
+        let allows =
+            |kind: usize, now| self.model.kinds[kind].allows_start(now) && self.model.rate_allows_start(now);
+        let times = |kind: usize| (self.model.now..).find(|now| allows(kind, *now));
         let Some(first) = kinds.into_iter().filter_map(times).min() else { return };
         let next = self.scheduler.next_deadline(ms(self.model.now));
         assert!(next.is_some_and(|next| next <= ms(first)), "{next:?} is after {first}");
