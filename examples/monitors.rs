@@ -109,6 +109,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     bad.cast(Job::Panic)?;
     assert!(matches!(bad_down.await.reason, ExitReason::Panicked(_)));
 
+    // Monitors are told one after the other: the observer may learn of an end later than this task.
+    observer.call(|reply| Ask::Ended(2, reply)).await?;
+
     // A monitor always resolves, also if the actor ended long ago.
     observer.call(|done| Ask::Watch("late", good.clone(), done)).await?;
 
