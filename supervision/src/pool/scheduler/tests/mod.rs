@@ -13,4 +13,5 @@ mod routing;
 mod scale;
 mod scheduler;
 mod scheduler_state;
+mod started;
 mod traces;

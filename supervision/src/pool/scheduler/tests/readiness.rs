@@ -1,32 +1,15 @@
 //! Unready workers run, but take no jobs.
 
-use super::model::{job, ms};
-use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
-use crate::pool::scheduler::{Next, ReadinessSource, Scheduler};
+use super::model::job;
+use super::started::{lease, meant, started};
+use crate::pool::scheduler::priority_queue::Target;
+use crate::pool::scheduler::{ReadinessSource, Scheduler};
 
 use ReadinessSource::{Probe, Worker};
 
-/// Returns a scheduler whose workers have started.
-fn scheduler(workers: usize) -> Scheduler<u64> {
-    let mut scheduler = Scheduler::new(workers, 100);
-    (0..workers).for_each(|slot| scheduler.worker_started(slot, 1));
-    scheduler
-}
-
-fn lease(scheduler: &mut Scheduler<u64>, slot: usize) -> Option<u64> {
-    match scheduler.lease(slot, 1, ms(0), &mut Vec::new()).0 {
-        Next::Job(job, _) => Some(job),
-        Next::Nothing => None,
-    }
-}
-
-fn meant(number: u64, target: Target) -> QueuedJob<u64> {
-    QueuedJob { placement: Placement { target, ..Placement::default() }, ..job(number) }
-}
-
 #[test]
 fn unready_worker_leases_nothing_and_is_woken_when_it_is_ready() {
-    let mut scheduler = scheduler(1);
+    let mut scheduler = started(1, 100);
     assert_eq!(scheduler.set_ready(0, 1, Worker, false), []);
     assert_eq!((scheduler.is_ready(0), scheduler.ready_workers(), scheduler.is_present(0)), (false, 0, true));
     assert_eq!(lease(&mut scheduler, 0), None);
@@ -37,7 +20,7 @@ fn unready_worker_leases_nothing_and_is_woken_when_it_is_ready() {
 
 #[test]
 fn job_in_hand_of_a_worker_that_turns_unready_is_finished_and_the_next_goes_to_another() {
-    let mut scheduler = scheduler(2);
+    let mut scheduler = started(2, 100);
     scheduler.enqueue(job(1));
     scheduler.enqueue(job(2));
     assert_eq!(lease(&mut scheduler, 0), Some(1));
@@ -49,7 +32,7 @@ fn job_in_hand_of_a_worker_that_turns_unready_is_finished_and_the_next_goes_to_a
 
 #[test]
 fn worker_that_was_woken_and_turns_unready_passes_its_wakeup_on() {
-    let mut scheduler = scheduler(2);
+    let mut scheduler = started(2, 100);
     assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, None));
     let woken = scheduler.enqueue(job(1)).expect("a worker is woken");
     assert_eq!(scheduler.set_ready(woken, 1, Worker, false), [1 - woken]);
@@ -57,7 +40,7 @@ fn worker_that_was_woken_and_turns_unready_passes_its_wakeup_on() {
 
 #[test]
 fn routed_jobs_of_a_worker_that_turns_unready_go_to_all() {
-    let mut scheduler = scheduler(2);
+    let mut scheduler = started(2, 100);
     assert_eq!(lease(&mut scheduler, 1), None);
     scheduler.enqueue(meant(1, Target::Slot(0)));
     assert_eq!(scheduler.set_ready(0, 1, Worker, false), [1]);
@@ -72,7 +55,7 @@ fn routed_jobs_of_a_worker_that_turns_unready_go_to_all() {
 
 #[test]
 fn keyed_and_pinned_jobs_of_an_unready_worker_wait_for_it() {
-    let mut scheduler = scheduler(2);
+    let mut scheduler = started(2, 100);
     let key = (0..).find(|key| scheduler.slot_of_key(*key) == Some(0)).expect("there is one");
     assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, None));
     assert_eq!(scheduler.set_ready(0, 1, Worker, false), []);
@@ -85,7 +68,7 @@ fn keyed_and_pinned_jobs_of_an_unready_worker_wait_for_it() {
 
 #[test]
 fn failed_job_goes_to_the_same_worker_while_all_others_are_unready() {
-    let mut scheduler = scheduler(2);
+    let mut scheduler = started(2, 100);
     assert_eq!(lease(&mut scheduler, 0), None);
     assert_eq!(scheduler.enqueue(meant(1, Target::Except(0))), None);
     assert_eq!(scheduler.set_ready(1, 1, Worker, false), [0]);

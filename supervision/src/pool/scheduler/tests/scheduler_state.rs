@@ -4,34 +4,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::model::{job, ms};
+use super::started::{lease, meant, started};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
 use crate::pool::scheduler::slots::fit;
 use crate::pool::scheduler::{Next, Phase, Place, RateKey, Scheduler};
 
-/// A scheduler with this capacity whose workers have started and not asked for a job.
-fn scheduler(workers: usize, capacity: usize) -> Scheduler<u64> {
-    let mut scheduler = Scheduler::new(workers, capacity);
-    (0..workers).for_each(|slot| scheduler.worker_started(slot, 1));
-    scheduler
-}
-
-fn lease(scheduler: &mut Scheduler<u64>, slot: usize) -> Option<u64> {
-    match scheduler.lease(slot, 1, ms(0), &mut Vec::new()).0 {
-        Next::Job(job, _) => Some(job),
-        Next::Nothing => None,
-    }
-}
-
-fn meant(number: u64, target: Target) -> QueuedJob<u64> {
-    QueuedJob { placement: Placement { target, ..Placement::default() }, ..job(number) }
-}
-
 #[test]
 fn appended_jobs_count_and_start_after_the_queued_ones() {
     for queued in [vec![], vec![1, 2]] {
-        let mut scheduler = scheduler(1, 10);
+        let mut scheduler = started(1, 10);
         queued.iter().for_each(|number| assert!(scheduler.enqueue(job(*number)).is_none()));
         scheduler.append(&mut VecDeque::from([job(3), job(4)]));
         assert_eq!((scheduler.waiting(), scheduler.room()), (queued.len() + 2, 8 - queued.len()));
@@ -46,7 +29,7 @@ fn appended_jobs_count_and_start_after_the_queued_ones() {
 
 #[test]
 fn credit_is_the_room_while_every_worker_is_busy_and_jobs_are_accepted() {
-    let mut scheduler = scheduler(2, 5);
+    let mut scheduler = started(2, 5);
     assert_eq!(scheduler.credit(), 5, "no worker has found nothing yet");
     scheduler.enqueue(job(1));
     assert_eq!((lease(&mut scheduler, 0), scheduler.credit()), (Some(1), 5));
@@ -61,7 +44,7 @@ fn credit_is_the_room_while_every_worker_is_busy_and_jobs_are_accepted() {
 
 #[test]
 fn only_workers_that_found_nothing_in_open_slots_are_idle() {
-    let mut scheduler = scheduler(3, 10);
+    let mut scheduler = started(3, 10);
     assert_eq!(scheduler.idle(), 0);
     for (slot, idle) in [(0, 1), (1, 2), (2, 3)] {
         assert_eq!((lease(&mut scheduler, slot), scheduler.idle()), (None, idle));
@@ -74,7 +57,7 @@ fn only_workers_that_found_nothing_in_open_slots_are_idle() {
 
 #[test]
 fn jobs_are_runnable_unless_they_are_delayed_or_the_pool_is_paused() {
-    let mut scheduler = scheduler(1, 10);
+    let mut scheduler = started(1, 10);
     assert_eq!(scheduler.runnable(), 0);
     [1, 2].into_iter().for_each(|number| assert!(scheduler.enqueue(job(number)).is_none()));
     scheduler.delay(job(3), ms(1));
@@ -87,7 +70,7 @@ fn jobs_are_runnable_unless_they_are_delayed_or_the_pool_is_paused() {
 fn time_matters_while_a_job_is_delayed_or_expires_and_under_a_rate() {
     let expiring =
         QueuedJob { placement: Placement { expires: Some(ms(9)), ..Placement::default() }, ..job(2) };
-    let mut scheduler = scheduler(1, 10);
+    let mut scheduler = started(1, 10);
     scheduler.enqueue(job(9));
     assert!(!scheduler.is_timed());
     scheduler.delay(job(1), ms(5));
@@ -104,7 +87,7 @@ fn time_matters_while_a_job_is_delayed_or_expires_and_under_a_rate() {
 
 #[test]
 fn a_job_for_one_worker_wakes_nothing_while_the_pool_is_paused() {
-    let mut scheduler = scheduler(1, 10);
+    let mut scheduler = started(1, 10);
     assert_eq!(lease(&mut scheduler, 0), None);
     scheduler.pause(true);
     assert_eq!(scheduler.enqueue(meant(1, Target::Slot(0))), None);
@@ -113,7 +96,7 @@ fn a_job_for_one_worker_wakes_nothing_while_the_pool_is_paused() {
 
 #[test]
 fn a_job_wakes_an_idle_worker_again_after_a_pause() {
-    let mut scheduler = scheduler(1, 10);
+    let mut scheduler = started(1, 10);
     scheduler.pause(true);
     scheduler.pause(false);
     assert_eq!(lease(&mut scheduler, 0), None);
@@ -122,7 +105,7 @@ fn a_job_wakes_an_idle_worker_again_after_a_pause() {
 
 #[test]
 fn a_job_that_failed_in_no_slot_of_the_pool_is_for_every_worker() {
-    let mut scheduler = scheduler(2, 10);
+    let mut scheduler = started(2, 10);
     scheduler.enqueue(meant(1, Target::Except(2)));
     assert_eq!(lease(&mut scheduler, 0), Some(1));
 }
@@ -142,7 +125,7 @@ fn due_workers_are_those_of_open_slots_and_present_ones_those_that_run() {
 
 #[test]
 fn leases_are_the_jobs_that_workers_have() {
-    let mut scheduler = scheduler(2, 10);
+    let mut scheduler = started(2, 10);
     [1, 2, 3].into_iter().for_each(|number| assert!(scheduler.enqueue(job(number)).is_none()));
     assert_eq!((lease(&mut scheduler, 1), lease(&mut scheduler, 0)), (Some(1), Some(2)));
     assert_eq!((scheduler.leases().collect::<Vec<_>>(), scheduler.leased()), (vec![&2, &1], 2));
@@ -152,7 +135,7 @@ fn leases_are_the_jobs_that_workers_have() {
 
 #[test]
 fn a_job_is_found_by_its_number_in_every_place() {
-    let mut scheduler = scheduler(2, 100);
+    let mut scheduler = started(2, 100);
     scheduler.enqueue(job(1));
     assert_eq!(lease(&mut scheduler, 0), Some(1));
     let (urgent, kinded, kind) = (job(3), job(8), RateKey::MIN);
@@ -182,7 +165,7 @@ fn a_job_is_found_by_its_number_in_every_place() {
 #[test]
 fn a_delayed_job_waits_for_a_worker_from_the_time_at_which_it_is_due() {
     for (since, measured) in [(Some(ms(1)), Some(ms(6))), (None, None)] {
-        let mut scheduler = scheduler(1, 10);
+        let mut scheduler = started(1, 10);
         scheduler.delay(QueuedJob { since, ..job(1) }, ms(5));
         scheduler.tick(ms(6), &mut Vec::new());
         let (next, _) = scheduler.lease(0, 1, ms(8), &mut Vec::new());
@@ -192,7 +175,7 @@ fn a_delayed_job_waits_for_a_worker_from_the_time_at_which_it_is_due() {
 
 #[test]
 fn closing_the_slot_of_an_ended_worker_wakes_another_for_its_jobs() {
-    let mut scheduler = scheduler(3, 10);
+    let mut scheduler = started(3, 10);
     assert_eq!(lease(&mut scheduler, 2), None);
     scheduler.enqueue(meant(1, Target::Slot(1)));
     scheduler.enqueue(meant(2, Target::Slot(0)));
