@@ -100,7 +100,7 @@ impl<I> JobQueues<I> {
         !self.shared.is_empty()
             || self.reserved_without_kind(slot) > 0
             || self.excepted.iter().any(|except| is_alone || *except != slot)
-            || self.kinds.first_for(slot, is_alone).is_some()
+            || (!self.kinds.is_empty() && self.kinds.first_for(slot, is_alone).is_some())
     }
 
     /// Adds a job to a queue.
