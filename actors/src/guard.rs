@@ -11,7 +11,7 @@ use crate::caught::catch_panic;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::InPlace;
-use crate::mailbox::{Interest, ParkResult};
+use crate::mailbox::{Event, Interest, Taken};
 use crate::process::{MailboxConsumer, Process};
 
 /// How user code ended.
@@ -52,19 +52,18 @@ impl<M: Send + 'static> Guard<M> {
         catch_panic(self.process.registration().map(|registration| &registration.system), code)
     }
 
+    /// Returns the place for the messages that the incarnation takes.
+    pub(crate) fn taken(&self) -> Taken<'_, M> {
+        Taken::new(&self.process.queue, self.incarnation)
+    }
+
     /// Runs a start. A stop or a kill ends it at its next await. The rest of it is dropped with
     /// this future.
     pub(crate) fn start<F: Future>(
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        let mut code = InPlace::new(code);
-        poll_fn(move |cx| {
-            if let Some(reason) = self.take_reason(Interest::Signals) {
-                return Poll::Ready(Outcome::Stopped(reason));
-            }
-            self.poll(Interest::Signals, &mut code, cx)
-        })
+        self.run_until(Interest::Signals, code)
     }
 
     /// Runs the loop that handles messages. A kill ends it. So does an exit signal that is not
@@ -76,15 +75,7 @@ impl<M: Send + 'static> Guard<M> {
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        let mut code = InPlace::new(code);
-        poll_fn(move |cx| {
-            if self.process.queue.has_signal() && !self.process.activity.is_idle() {
-                if let Some(reason) = self.take_reason(Interest::Exits) {
-                    return Poll::Ready(Outcome::Stopped(reason));
-                }
-            }
-            self.poll(Interest::Exits, &mut code, cx)
-        })
+        self.run_until(Interest::Exits, code)
     }
 
     /// Runs any other code. Only a kill ends it early. The rest of it is dropped with this future.
@@ -92,46 +83,52 @@ impl<M: Send + 'static> Guard<M> {
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        let mut code = InPlace::new(code);
-        poll_fn(move |cx| self.poll(Interest::Kill, &mut code, cx))
+        self.run_until(Interest::Kill, code)
     }
 
-    /// Returns `true` if a signal ends user code that waits with this interest.
-    fn terminates(&self, interest: Interest, signal: &ControlSignal) -> bool {
-        let trapping = self.process.activity.is_trapping();
-        if interest == Interest::Exits { signal.interrupts(trapping) } else { signal.terminates(trapping) }
-    }
-
-    /// Takes the first signal that ends user code, and returns its reason.
-    #[cold]
-    fn take_reason(&self, interest: Interest) -> Option<ExitReason> {
-        let signal =
-            self.process.queue.take_signal(self.incarnation, |signal| self.terminates(interest, signal));
-        signal.and_then(ControlSignal::into_reason)
-    }
-
-    fn poll<F: Future>(
+    fn run_until<F: Future>(
         &self,
         interest: Interest,
-        code: &mut InPlace<'_, F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Outcome<F::Output>> {
-        let queue = &self.process.queue;
-        if queue.is_killed() {
-            return Poll::Ready(Outcome::Killed);
-        }
-        let Some(code) = code.get() else { return Poll::Ready(Outcome::Killed) };
-        match self.catch_panic(|| code.poll(cx)) {
-            Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
-            Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
-            Ok(Poll::Pending) => {
-                let to_act_on = |signal: &ControlSignal| self.terminates(interest, signal);
-                match queue.park_in_handler(self.incarnation, interest, to_act_on, cx.waker()) {
-                    // A handler that awaits is observed from now on.
-                    ParkResult::Parked => self.process.observe(self.incarnation),
-                    ParkResult::Signalled => cx.waker().wake_by_ref(),
-                    ParkResult::Ended => return Poll::Ready(Outcome::Killed),
+        code: Pin<&mut Option<F>>,
+    ) -> impl Future<Output = Outcome<F::Output>> {
+        let mut code = InPlace::new(code);
+        poll_fn(move |cx| {
+            // An event that came since it was last polled.
+            if self.process.queue.has_signal() {
+                if let Poll::Ready(outcome) = self.poll_event(interest, cx) {
+                    return Poll::Ready(outcome);
                 }
+            }
+            let Some(running) = code.get() else { return Poll::Ready(Outcome::Killed) };
+            match self.catch_panic(|| running.poll(cx)) {
+                Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
+                Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
+                Ok(Poll::Pending) => self.poll_event(interest, cx),
+            }
+        })
+    }
+
+    /// Returns how an event ends user code that waits with this interest.
+    fn poll_event<T>(&self, interest: Interest, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        let ends = |signal: &ControlSignal| {
+            let trapping = self.process.activity.is_trapping();
+            if interest == Interest::Exits {
+                signal.interrupts(trapping)
+            } else {
+                signal.terminates(trapping)
+            }
+        };
+        // Between two messages, the loop that handles them acts on signals.
+        let is_between = interest == Interest::Exits && self.process.activity.is_idle();
+        let interest = if is_between { Interest::Kill } else { interest };
+        match self.process.queue.poll_inside(self.incarnation, interest, ends, cx.waker()) {
+            Poll::Ready(Event::Signal(signal)) => {
+                Poll::Ready(signal.into_reason().map_or(Outcome::Killed, Outcome::Stopped))
+            }
+            Poll::Ready(_) => Poll::Ready(Outcome::Killed),
+            Poll::Pending => {
+                // A handler that awaits is observed from now on.
+                self.process.observe(self.incarnation);
                 Poll::Pending
             }
         }

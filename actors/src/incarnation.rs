@@ -9,7 +9,7 @@ use crate::control::{ControlSignal, ExitEffect, InspectState};
 use crate::exit::ExitReason;
 use crate::foreign::Guarded;
 use crate::guard::{Guard, Outcome};
-use crate::mailbox::NextEvent;
+use crate::mailbox::{Event, Taken};
 use crate::process::MailboxConsumer;
 use crate::signal::Signal;
 
@@ -115,7 +115,7 @@ async fn terminate<A: Actor>(
 }
 
 async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
-    match guard.serve(pin!(Some(serve(actor, ctx)))).await {
+    match guard.serve(pin!(Some(serve(actor, ctx, guard.taken())))).await {
         Outcome::Returned(ending) => ending,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
         Outcome::Killed => Ending::Killed,
@@ -123,30 +123,40 @@ async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut
 }
 
 /// Acts on one event after the other, until one of them ends the incarnation.
-async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
+async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'_, A::Msg>) -> Ending {
     loop {
         if ctx.stopping().is_some() {
             // The message in flight was handled, whatever the reason.
+            drop(taken);
             ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
-        let next = match ctx.try_next_message() {
-            Some(message) => NextEvent::Message(message),
-            None => poll_fn(|cx| ctx.poll_next(cx)).await,
-        };
-        let message = match next {
-            NextEvent::Message(message) => message,
-            NextEvent::Signal(signal) => {
-                // Rare, so it is boxed and takes no memory in every task.
-                if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
-                    return Ending::Orderly(reason);
+        let message = match ctx.next_taken(&mut taken) {
+            Some(message) => message,
+            None => match poll_fn(|cx| ctx.poll_next(&mut taken, cx)).await {
+                Event::Message(message) => {
+                    ctx.interrupt_idle();
+                    message
                 }
-                continue;
-            }
-            NextEvent::Killed | NextEvent::Detached => return Ending::Killed,
+                Event::Signal(signal) => {
+                    // Rare, so it is boxed and takes no memory in every task.
+                    if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
+                        return Ending::Orderly(reason);
+                    }
+                    continue;
+                }
+                Event::Killed | Event::Detached => return Ending::Killed,
+            },
         };
-        ctx.interrupt_idle();
-        if let Err(reason) = actor.handle(message, ctx).await {
+        let mut handling = pin!(actor.handle(message, ctx));
+        let handled = poll_fn(|cx| {
+            let polled = handling.as_mut().poll(cx);
+            if polled.is_pending() {
+                taken.handler_awaits();
+            }
+            polled
+        });
+        if let Err(reason) = handled.await {
             return Ending::Orderly(reason);
         }
     }
@@ -182,4 +192,37 @@ async fn handle_control<A: Actor>(
     };
     ctx.interrupt_idle();
     actor.signal(signal, ctx).await
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+    use crate::mailbox::MailboxConfig;
+    use crate::process::{ExitNotifier, Identity};
+    use crate::system::System;
+
+    struct Idle;
+
+    impl Actor for Idle {
+        type Msg = u64;
+        type Args = ();
+
+        async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+            Ok(Self)
+        }
+
+        async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> {
+            Ok(())
+        }
+    }
+
+    /// The task of every idle actor is as large as this future, and each start moves it.
+    #[test]
+    fn future_of_an_incarnation_is_small() {
+        let identity = Identity::<u64>::new(MailboxConfig::default());
+        identity.open(&System::new(), || "idle".into());
+        let attachment = identity.process.attach(ExitNotifier::None).expect("it is open");
+        let size = size_of_val(&run::<Idle>(attachment, ()));
+        assert!(size <= 512, "{size} bytes");
+    }
 }

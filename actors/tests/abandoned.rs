@@ -191,6 +191,78 @@ async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abandoned_incarnation_takes_along_at_most_the_messages_that_it_took_with_the_one_that_blocks() {
+    let system = System::new();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
+    let mut stage = Stage::new(&system);
+    let address = stage.identity.address();
+    // They are taken one by one, then two, then four, then eight together. The first of the eight
+    // blocks.
+    (1..=8).for_each(|n| stage.cast(Msg::Note(n)));
+    let (blocks, has_begun, unblock) = block(Then::Return);
+    stage.cast(Msg::Block(blocks));
+    let behind = tokio::spawn({
+        let (block, address) = (block(Then::Return).0, address.clone());
+        async move { address.call(|reply| Msg::Block(Block { reply: Some(reply), ..block })).no_timeout().await }
+    });
+    while address.counters().accepted < 10 {
+        tokio::task::yield_now().await;
+    }
+    (11..=20).for_each(|n| stage.cast(Msg::Note(n)));
+    let first = stage.start(1);
+    stage.record.started(1).await;
+    has_begun.await.expect("it is handled");
+    stage.abandon(first);
+    for n in 1..=8 {
+        assert_eq!(stage.written().await, (1, format!("note {n}")));
+        let letter = dead_letters.try_next().expect("one for each message that is lost");
+        assert!(
+            matches!(letter.reason, DeadLetterReason::InFlight(ExitReason::Killed)) && letter.target == first
+        );
+    }
+    assert!(dead_letters.try_next().is_none());
+    stage.start(2);
+    stage.record.started(2).await;
+    for n in 17..=20 {
+        assert_eq!(stage.written().await, (2, format!("note {n}")));
+    }
+    unblock.send(()).expect("it waits for this");
+    assert_eq!(stage.written().await, (1, "gone".into()), "it handles none of the others");
+    let result = behind.await.expect("the caller ends");
+    assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed, _))));
+    address.stop(ExitReason::shutdown()).expect("it lives");
+    stage.record.ended(2).await;
+    let counters = address.counters();
+    assert_eq!((counters.handled, counters.lost_in_flight, counters.queued), (12, 8, 0));
+}
+
+#[tokio::test]
+async fn a_crash_of_a_handler_that_does_not_await_loses_its_own_message_only() {
+    for then in [Then::Fail, Then::Panic] {
+        let mut stage = Stage::new(&System::new());
+        (1..=8).for_each(|n| stage.cast(Msg::Note(n)));
+        let (block, _has_begun, unblock) = block(then);
+        unblock.send(()).expect("it will be handled");
+        stage.cast(Msg::Block(block));
+        (10..=20).for_each(|n| stage.cast(Msg::Note(n)));
+        stage.start(1);
+        stage.record.ended(1).await;
+        stage.start(2);
+        let written =
+            [(1..=8).map(|n| (1, n)).collect::<Vec<_>>(), (10..=20).map(|n| (2, n)).collect()].concat();
+        for (incarnation, n) in written {
+            let mut next = stage.written().await;
+            while !next.1.starts_with("note") {
+                next = stage.written().await;
+            }
+            assert_eq!(next, (incarnation, format!("note {n}")), "{then:?}");
+        }
+        let counters = stage.identity.address().counters();
+        assert_eq!((counters.accepted, counters.lost_in_flight), (20, 1), "{then:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_abandoned_incarnation_ends_without_a_notification_however_its_handler_ends() {
     for then in [Then::Return, Then::Fail, Then::Panic, Then::Await] {
         let mut stage = Stage::new(&System::new());

@@ -6,37 +6,38 @@ use std::task::{self, Poll};
 use super::traits::{Actor, Context};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::mailbox::NextEvent;
+use crate::mailbox::{Event, Taken};
 use crate::self_messages::Source;
 
 impl<A: Actor> Context<A> {
-    /// Returns the next message if only a message can be next and one is already fetched from the
+    /// Returns the next message if only a message can be next and one is already taken from the
     /// mailbox. Most messages of a busy actor come this way, so it is inlined into the message
     /// loop.
     #[inline]
-    pub(crate) fn try_next_message(&mut self) -> Option<A::Msg> {
-        if self.has_only_its_mailbox() { self.attachment_mut().try_next_message() } else { None }
+    pub(crate) fn next_taken(&mut self, taken: &mut Taken<'_, A::Msg>) -> Option<A::Msg> {
+        // It is not suspended: nothing was taken then.
+        if self.self_messages_if_any().is_none() { self.attachment_mut().next_taken(taken) } else { None }
     }
 
     /// Polls for the next event.
-    #[inline]
-    pub(crate) fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<NextEvent<A::Msg>> {
-        if self.has_only_its_mailbox() {
-            self.attachment_mut().poll_mailbox(cx)
+    pub(crate) fn poll_next(
+        &mut self,
+        taken: &mut Taken<'_, A::Msg>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Event<A::Msg>> {
+        if taken.len() > 0 {
+            taken.put_back();
+        }
+        let is_suspended = self.attachment().is_suspended();
+        if is_suspended || self.self_messages_if_any().is_none() {
+            self.attachment_mut().poll_several(taken, cx)
         } else {
             self.poll_with_self_messages(cx)
         }
     }
 
-    fn has_only_its_mailbox(&mut self) -> bool {
-        self.self_messages_if_any().is_none() && !self.attachment().process().activity.is_suspended()
-    }
-
     #[inline(never)]
-    fn poll_with_self_messages(&mut self, cx: &mut task::Context<'_>) -> Poll<NextEvent<A::Msg>> {
-        if self.attachment().process().activity.is_suspended() {
-            return self.attachment_mut().poll_signal(cx);
-        }
+    fn poll_with_self_messages(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<A::Msg>> {
         if self.attachment_mut().is_exhausted(cx) {
             return Poll::Pending;
         }
@@ -51,8 +52,8 @@ impl<A: Actor> Context<A> {
         let first = if signalled { Source::Mailbox } else { self.self_messages_mut().first() };
         for source in first.rotation() {
             if source == Source::Mailbox {
-                if let Poll::Ready(next) = self.attachment_mut().poll_mailbox(cx) {
-                    if matches!(next, NextEvent::Message(_)) {
+                if let Poll::Ready(next) = self.attachment_mut().poll_one(cx) {
+                    if matches!(next, Event::Message(_)) {
                         self.self_messages_mut().move_to_back(source);
                     }
                     return Poll::Ready(next);
@@ -70,13 +71,13 @@ impl<A: Actor> Context<A> {
     }
 
     /// Begins a message to itself, or returns the stop for a piped future that panicked.
-    fn begin_self_message(&mut self, own: Result<A::Msg, ExitReason>) -> Poll<NextEvent<A::Msg>> {
+    fn begin_self_message(&mut self, own: Result<A::Msg, ExitReason>) -> Poll<Event<A::Msg>> {
         if !self.attachment_mut().begin_self_message() {
-            return Poll::Ready(NextEvent::Detached);
+            return Poll::Ready(Event::Detached);
         }
         Poll::Ready(match own {
-            Ok(message) => NextEvent::Message(message),
-            Err(reason) => NextEvent::Signal(ControlSignal::Stop(reason)),
+            Ok(message) => Event::Message(message),
+            Err(reason) => Event::Signal(ControlSignal::Stop(reason)),
         })
     }
 }

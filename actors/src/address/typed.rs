@@ -48,18 +48,22 @@ impl<M: Send + 'static> Address<M> {
 counter.kill()?;
 counter.monitor().await;
 assert!(matches!(counter.cast(Msg::Add(2)), Err(SendError::Closed(_))));")]
+    #[inline]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
-        match self.0.queue.push(message) {
-            Ok(_) => Ok(()),
-            Err(PushError::Full(message)) => self.cast_to_full(message),
-            Err(refused) => Err(unsent(&self.0, refused)),
+        match self.0.queue.try_push(message) {
+            Ok(()) => Ok(()),
+            Err(message) => self.cast_checked(message),
         }
     }
 
-    /// Applies the overflow policy of the mailbox.
-    #[cold]
-    fn cast_to_full(&self, message: M) -> Result<(), SendError<M>> {
-        self.0.overflow(message).map_err(|refused| unsent(&self.0, refused))
+    /// Checks whether there is room, and applies the overflow policy of the mailbox.
+    #[inline(never)]
+    fn cast_checked(&self, message: M) -> Result<(), SendError<M>> {
+        let pushed = match self.0.queue.push(message) {
+            Err(PushError::Full(message)) => self.0.overflow(message),
+            pushed => pushed.map(drop),
+        };
+        pushed.map_err(|refused| unsent(&self.0, refused))
     }
 
     /// Sends a message as soon as the mailbox has room. The sender that has waited longest goes

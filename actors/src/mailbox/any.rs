@@ -5,12 +5,12 @@ use std::task::{Poll, Waker};
 
 use tokio::task;
 
+use super::cold::{ExitCallback, ExitHook};
 use super::send::wake;
-use super::shared::{IDLE, KILL, Mailbox, OUTCOME_WAITERS, handled, settled_count};
-use super::state::{ExitCallback, ExitHook, Interest, MessageOutcome, Phase};
+use super::shared::{IDLE, KILL, Mailbox, OUTCOME_WAITERS};
+use super::state::{Interest, MessageOutcome, Phase};
 use crate::counters::MessageStats;
 use crate::foreign::wake_each;
-use crate::sync::Ordering;
 
 /// The traffic of a mailbox so far. Two equal values mean that it stayed idle in between.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,32 +87,31 @@ impl<M> AnyMailbox for Mailbox<M> {
     fn counters(&self) -> MessageStats {
         let state = self.state.lock();
         let batch = self.batch.lock();
-        let (lost, dead, discarded) = state
-            .cold()
-            .map_or((0, 0, 0), |cold| (cold.lost, cold.dead + cold.evicted_unsettled, cold.discarded));
+        let (lost, dead, discarded) = state.cold().map(|cold| &cold.losses).map_or((0, 0, 0), |losses| {
+            (losses.lost, losses.dead + losses.evicted_unsettled, losses.discarded)
+        });
         MessageStats {
             accepted: state.accepted + discarded,
-            handled: handled(&state, &batch),
+            handled: self.handled(&state, &batch),
             lost_in_flight: lost,
             dead_lettered: dead + discarded,
-            queued: (state.messages.len() + batch.len()) as u64
-                + u64::from(self.in_flight.load(Ordering::Relaxed)),
+            queued: (state.messages.len() + batch.len()) as u64 + self.in_flight(&batch),
         }
     }
 
     fn outcome(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
         let mut state = self.state.lock();
         let batch = self.batch.lock();
-        let outcome = state.outcome(sequence, settled_count(&state, &batch));
+        let outcome = state.outcome(sequence, self.settled(&state, &batch));
         if matches!(outcome, MessageOutcome::Pending) {
-            state.cold_or_init().await_outcome(sequence, waker);
+            state.cold_or_init().outcomes.register(sequence, waker);
             self.flags.set(OUTCOME_WAITERS);
         }
         outcome
     }
 
     fn forget_outcome(&self, sequence: u64) {
-        let waker = self.state.lock().cold_mut().and_then(|cold| cold.outcome_wakers.remove(&sequence));
+        let waker = self.state.lock().cold_mut().and_then(|cold| cold.outcomes.remove(sequence));
         drop(waker);
     }
 
@@ -143,45 +142,45 @@ impl<M> AnyMailbox for Mailbox<M> {
         if over {
             return Err(hook);
         }
-        let cold = state.cold_or_init();
+        let observers = &mut state.cold_or_init().observers;
         if hook.incarnation.is_some() {
-            cold.exit_hooks.push(hook);
+            observers.exit_hooks.push(hook);
         } else {
-            cold.last_hook += 1;
-            cold.close_hooks.insert(cold.last_hook, hook);
+            observers.last_hook += 1;
+            observers.close_hooks.insert(observers.last_hook, hook);
         }
-        Ok(cold.last_hook)
+        Ok(observers.last_hook)
     }
 
     fn remove_close_hook(&self, number: u64) -> Option<ExitHook> {
-        self.state.lock().cold_mut()?.close_hooks.remove(number)
+        self.state.lock().cold_mut()?.observers.close_hooks.remove(number)
     }
 
     fn has_close_hook(&self, number: u64) -> bool {
-        self.state.lock().cold().is_some_and(|cold| cold.close_hooks.get(number).is_some())
+        self.state.lock().cold().is_some_and(|cold| cold.observers.close_hooks.get(number).is_some())
     }
 
     fn names(&self) -> Vec<Cow<'static, str>> {
         let state = self.state.lock();
-        let hooks = state.cold().into_iter().flat_map(|cold| cold.close_hooks.iter());
+        let hooks = state.cold().into_iter().flat_map(|cold| cold.observers.close_hooks.iter());
         hooks.filter_map(|(_, hook)| hook.name.clone()).collect()
     }
 
     fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
         let mut state = self.state.lock();
         let is_closed = state.phase == Phase::Closed;
-        if is_closed && state.cold().is_none_or(|cold| cold.pending_closes == 0) {
+        if is_closed && state.cold().is_none_or(|cold| cold.observers.pending_closes == 0) {
             return Err(watcher);
         }
-        let cold = state.cold_or_init();
-        let id = cold.next_watcher;
-        cold.next_watcher += 1;
-        if is_closed { &mut cold.close_watchers } else { &mut cold.watchers }.insert(id, watcher);
+        let observers = &mut state.cold_or_init().observers;
+        let id = observers.next_watcher;
+        observers.next_watcher += 1;
+        if is_closed { &mut observers.close_watchers } else { &mut observers.watchers }.insert(id, watcher);
         Ok(id)
     }
 
     fn watchers(&self) -> usize {
-        self.state.lock().cold().map_or(0, |cold| cold.watchers.len())
+        self.state.lock().cold().map_or(0, |cold| cold.observers.watchers.len())
     }
 
     fn unwatch(&self, id: u64) {
@@ -189,7 +188,8 @@ impl<M> AnyMailbox for Mailbox<M> {
             let mut state = self.state.lock();
             state
                 .cold_mut()
-                .and_then(|cold| cold.watchers.remove(id).or_else(|| cold.close_watchers.remove(id)))
+                .map(|cold| &mut cold.observers)
+                .and_then(|known| known.watchers.remove(id).or_else(|| known.close_watchers.remove(id)))
         };
         drop(watcher);
     }
@@ -200,12 +200,14 @@ impl<M> AnyMailbox for Mailbox<M> {
             Phase::Attached => state.wake_on == Interest::Messages,
             // It ends once it has handled the queued messages.
             Phase::Draining => false,
-            Phase::Detached | Phase::Closed | Phase::Drained => state.messages.is_empty(),
+            Phase::Detached | Phase::Closed | Phase::Drained => {
+                state.messages.is_empty() && self.batch.lock().len() == 0
+            }
         };
         if is_parked && state.unreported_ends == 0 {
             return Poll::Ready(Traffic { accepted: state.accepted, incarnation: state.incarnation });
         }
-        let wakers = &mut state.cold_or_init().idle_wakers;
+        let wakers = &mut state.cold_or_init().observers.idle_wakers;
         if !wakers.iter().any(|known| known.will_wake(waker)) {
             wakers.push(waker.clone());
         }

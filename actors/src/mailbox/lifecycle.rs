@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::cold::{ExitCallback, ExitHook, LostRange};
 use super::config::MailboxOnRestart;
-use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
-use super::state::{ExitCallback, ExitHook, Interest, LostRange, MailboxState, PendingRestart, Phase};
+use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
+use super::state::{Interest, MailboxState, PendingRestart, Phase};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, wake_each};
@@ -26,10 +27,13 @@ pub(crate) enum AttachRefused {
 pub(crate) struct DetachEffects<M> {
     /// The incarnation that ended, if one was attached.
     pub(crate) ended: Option<u32>,
-    /// `true` if a message was in flight and was lost with the incarnation.
-    pub(crate) lost_in_flight: bool,
+    /// The number of messages that were in flight and were lost with the incarnation. There are
+    /// several only if it was abandoned.
+    pub(crate) lost_in_flight: u64,
+    /// The number of those whose handler had not begun.
+    lost_behind: u64,
     /// The queued messages that no incarnation will handle.
-    pub(crate) dead: VecDeque<M>,
+    pub(crate) dead: Vec<M>,
     /// The stop of a drain that was not completed.
     stop: Option<ExitReason>,
     pub(crate) hooks: Vec<ExitHook>,
@@ -68,14 +72,15 @@ impl<M> DetachEffects<M> {
     /// does not include a message whose handler failed.
     pub(crate) fn dropped(&self, reason: &ExitReason) -> u64 {
         let was_killed = matches!(reason, ExitReason::Killed);
-        self.dead.len() as u64 + u64::from(self.lost_in_flight && was_killed)
+        self.dead.len() as u64 + if was_killed { self.lost_in_flight } else { self.lost_behind }
     }
 
     const fn new() -> Self {
         Self {
             ended: None,
-            lost_in_flight: false,
-            dead: VecDeque::new(),
+            lost_in_flight: 0,
+            lost_behind: 0,
+            dead: Vec::new(),
             stop: None,
             hooks: Vec::new(),
             is_closing: false,
@@ -111,7 +116,8 @@ impl<M> Mailbox<M> {
         let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
         let mut batch = self.batch.lock();
         batch.owner = Some(state.incarnation);
-        state.first_sequence = settled_count(&state, &batch);
+        self.flags.set_attached(batch.owner);
+        state.first_sequence = self.settled(&state, &batch);
         let incarnation = state.incarnation;
         drop((batch, state));
         // Outside the locks, because a reason may hold any value.
@@ -128,10 +134,11 @@ impl<M> Mailbox<M> {
             return Err(reason);
         }
         state.phase = Phase::Draining;
+        state.admits = 0;
         state.cold_or_init().stop_when_empty = Some(reason);
-        let mut wakers = state.cold_or_init().waiters.refuse_all();
+        let mut wakers = state.cold_or_init().room.waiters.refuse_all();
         self.flags.clear(SENDERS_WAITING);
-        let is_empty = state.messages.is_empty() && self.batch.lock().len() == 0;
+        let is_empty = state.messages.is_empty() && self.taken_out(&self.batch.lock()) == 0;
         if let Some(stop) = is_empty.then(|| state.take_stop()).flatten() {
             state.cold_or_init().signals.push_back(stop);
             self.flags.set(SIGNAL);
@@ -180,11 +187,11 @@ impl<M> Mailbox<M> {
         self.end(&mut state, &mut batch, reason, &mut effects);
         state.phase = if state.phase == Phase::Draining { Phase::Drained } else { Phase::Detached };
         if self.on_restart == MailboxOnRestart::Discard {
-            dead_letter_all(&mut state, &batch, reason, &mut effects);
+            self.dead_letter_all(&mut state, &batch, reason, &mut effects);
         }
         effects.wakers.extend(self.admit(&mut state, Some(0)));
         effects.watchers =
-            state.cold_mut().map(|cold| std::mem::take(&mut cold.watchers)).unwrap_or_default();
+            state.cold_mut().map(|cold| std::mem::take(&mut cold.observers.watchers)).unwrap_or_default();
         Some(effects)
     }
 
@@ -199,15 +206,16 @@ impl<M> Mailbox<M> {
         let mut effects = DetachEffects::new();
         self.end(&mut state, &mut batch, reason, &mut effects);
         state.phase = Phase::Closed;
-        dead_letter_all(&mut state, &batch, reason, &mut effects);
+        state.admits = 0;
+        self.dead_letter_all(&mut state, &batch, reason, &mut effects);
         if let Some(cold) = state.cold_mut() {
-            effects.wakers.extend(cold.waiters.refuse_all());
-            let hooks = std::mem::take(&mut cold.close_hooks);
+            effects.wakers.extend(cold.room.waiters.refuse_all());
+            let hooks = std::mem::take(&mut cold.observers.close_hooks);
             effects.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
             effects.is_closing = !effects.hooks.is_empty();
-            cold.pending_closes += u32::from(effects.is_closing);
+            cold.observers.pending_closes += u32::from(effects.is_closing);
             effects.pending_restart = cold.pending_restart.take();
-            effects.watchers = std::mem::take(&mut cold.watchers);
+            effects.watchers = std::mem::take(&mut cold.observers.watchers);
         }
         Some(effects)
     }
@@ -217,8 +225,12 @@ impl<M> Mailbox<M> {
     pub(crate) fn finish_close(&self) -> SeqMap<ExitCallback> {
         let mut state = self.state.lock();
         let cold = state.cold_or_init();
-        cold.pending_closes = cold.pending_closes.saturating_sub(1);
-        if cold.pending_closes == 0 { std::mem::take(&mut cold.close_watchers) } else { SeqMap::default() }
+        cold.observers.pending_closes = cold.observers.pending_closes.saturating_sub(1);
+        if cold.observers.pending_closes == 0 {
+            std::mem::take(&mut cold.observers.close_watchers)
+        } else {
+            SeqMap::default()
+        }
     }
 
     /// Ends the attached incarnation, if any: takes its batch back, and clears what was addressed
@@ -230,29 +242,37 @@ impl<M> Mailbox<M> {
         reason: &ExitReason,
         effects: &mut DetachEffects<M>,
     ) {
-        let in_flight = self.swap_in_flight(0);
-        if std::mem::take(&mut state.is_interrupted) || reason.is_abnormal() {
-            effects.lost_in_flight = in_flight > 0;
-            state.count_lost(in_flight);
-        } else {
-            state.handled += in_flight;
+        let in_flight = self.in_flight(batch);
+        let is_lost = std::mem::take(&mut state.is_interrupted) || reason.is_abnormal();
+        // An incarnation that ends by itself has returned the messages behind the first.
+        effects.lost_behind = in_flight.saturating_sub(1);
+        effects.lost_in_flight = if is_lost { in_flight } else { effects.lost_behind };
+        state.count_lost(effects.lost_in_flight);
+        state.handled += self.swap_taken(0) - effects.lost_in_flight;
+        if effects.lost_behind > 0 {
+            // The incarnation may still write it.
+            batch.unhandled = None;
         }
         batch.owner = None;
+        self.flags.set_attached(None);
         state.settle_evicted();
         self.flags.clear(EVICTED);
         if let Some(incarnation) = state.attached_incarnation() {
             effects.ended = Some(incarnation);
             state.unreported_ends += 1;
-            effects.hooks =
-                state.cold_mut().map(|cold| std::mem::take(&mut cold.exit_hooks)).unwrap_or_default();
+            effects.hooks = state
+                .cold_mut()
+                .map(|cold| std::mem::take(&mut cold.observers.exit_hooks))
+                .unwrap_or_default();
             effects.lost_ranges.extend(state.record_lost(
                 state.first_sequence + 1,
-                settled_count(state, batch),
+                self.settled(state, batch),
                 reason,
             ));
         }
         // The batch was accepted before everything in the queue, so it goes to the front (invariant
         // 3).
+        batch.messages.reverse();
         batch.messages.append(&mut state.messages);
         std::mem::swap(&mut batch.messages, &mut state.messages);
         state.swapped = true;
@@ -272,17 +292,18 @@ impl<M> Mailbox<M> {
         effects.wakers.extend(self.settled_up_to(state, u64::MAX));
         effects.wakers.extend(self.take_idle_wakers(state));
     }
-}
 
-/// Turns every queued message into a dead letter and records the reason.
-fn dead_letter_all<M>(
-    state: &mut MailboxState<M>,
-    batch: &Batch<M>,
-    reason: &ExitReason,
-    effects: &mut DetachEffects<M>,
-) {
-    effects.dead = std::mem::take(&mut state.messages);
-    let first = settled_count(state, batch) + 1;
-    state.count_dead(effects.dead.len() as u64);
-    effects.lost_ranges.extend(state.record_lost(first, state.accepted, reason));
+    /// Turns every queued message into a dead letter and records the reason.
+    fn dead_letter_all(
+        &self,
+        state: &mut MailboxState<M>,
+        batch: &Batch<M>,
+        reason: &ExitReason,
+        effects: &mut DetachEffects<M>,
+    ) {
+        effects.dead = std::mem::take(&mut state.messages);
+        let first = self.settled(state, batch) + 1;
+        state.count_dead(effects.dead.len() as u64);
+        effects.lost_ranges.extend(state.record_lost(first, state.accepted, reason));
+    }
 }

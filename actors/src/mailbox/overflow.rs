@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use super::config::OverflowPolicy;
 use super::send::PushError;
-use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING, settled_count};
+use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING};
 use super::state::{Interest, MailboxState};
 use crate::sync::Ordering;
 
@@ -34,8 +34,7 @@ impl<M> Mailbox<M> {
     /// Reserves a place for a message that found no room, as the overflow policy says. Returns
     /// `false` if that message itself is dropped. It is counted already in that case.
     pub(crate) fn reserve_with_overflow(&self) -> Result<(bool, Evicted<M>), PushError<()>> {
-        let (rejected, evicted) =
-            self.admit_with_overflow((), |state, ()| state.cold_or_init().reserved += 1)?;
+        let (rejected, evicted) = self.admit_with_overflow((), |state, ()| state.reserve())?;
         Ok((rejected.is_none(), evicted))
     }
 
@@ -57,7 +56,7 @@ impl<M> Mailbox<M> {
         if state.has_waiters() || !self.has_room(&state) {
             match self.overflow {
                 OverflowPolicy::DropNewest => {
-                    state.cold_or_init().discarded += 1;
+                    state.cold_or_init().losses.discarded += 1;
                     return Ok((Some(new), evicted));
                 }
                 OverflowPolicy::DropOldest if self.can_make_room(&state) => {
@@ -75,13 +74,13 @@ impl<M> Mailbox<M> {
 
     /// Counts a message that is accepted and dropped at once.
     pub(crate) fn count_discarded(&self) {
-        self.state.lock().cold_or_init().discarded += 1;
+        self.state.lock().cold_or_init().losses.discarded += 1;
     }
 
     /// Returns `true` if an eviction can make room. It cannot if all places are reserved, or will
     /// be once the waiting senders are admitted.
     fn can_make_room(&self, state: &MailboxState<M>) -> bool {
-        let wanted = state.cold().map_or(0, |cold| cold.waiters.permits_wanted());
+        let wanted = state.cold().map_or(0, |cold| cold.room.waiters.permits_wanted());
         state.reserved() + wanted < state.limit
     }
 
@@ -110,13 +109,17 @@ impl<M> Mailbox<M> {
     /// A message behind the one in flight settles when that one settles, and not before (invariant
     /// 3). The consumer sees the flag before it takes another message.
     fn evict_oldest(&self, state: &mut MailboxState<M>, batch: &mut Batch<M>) -> Option<M> {
-        let oldest = batch.messages.pop_front().or_else(|| state.messages.pop_front())?;
-        let in_flight = u64::from(self.in_flight.load(Ordering::Relaxed));
-        let before = settled_count(state, batch) + in_flight;
-        let cold = state.cold_or_init();
-        cold.evicted_unsettled += 1;
-        let sequence = before + cold.evicted_unsettled;
-        state.record_evicted(sequence);
+        if batch.messages.is_empty() {
+            batch.fill(&mut state.messages);
+            (state.swapped, state.admits) = (true, 0);
+        }
+        let oldest = batch.messages.pop()?;
+        // One at most: an incarnation of such a mailbox takes one by one.
+        let in_flight = self.in_flight(batch);
+        let before = self.settled(state, batch) + in_flight;
+        let losses = &mut state.cold_or_init().losses;
+        losses.evicted_unsettled += 1;
+        losses.record_evicted(before + losses.evicted_unsettled);
         if in_flight == 0 {
             state.settle_evicted();
         } else {

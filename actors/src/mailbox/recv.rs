@@ -1,8 +1,8 @@
 //! The consumer's operations: take the next event, or wait for it.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
-use super::shared::{EVICTED, KILL, Mailbox, OUTCOME_WAITERS, SENDERS_WAITING, SIGNAL, settled_count};
+use super::shared::{EVICTED, KILL, Mailbox, OUTCOME_WAITERS, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState};
 use crate::control::ControlSignal;
 use crate::foreign::wake_each;
@@ -10,158 +10,212 @@ use crate::sync::Ordering;
 
 /// What an incarnation must act on next.
 #[derive(Debug)]
-pub(crate) enum NextEvent<M> {
+pub(crate) enum Event<T> {
     /// A signal, ahead of all messages.
     Signal(ControlSignal),
-    /// A message, which is in flight now.
-    Message(M),
+    /// A message, which is in flight now, or `()` if it was left in the mailbox.
+    Message(T),
     /// The incarnation was killed.
     Killed,
     /// The mailbox was taken away from this incarnation.
     Detached,
 }
 
-/// The result of an attempt to park inside user code.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ParkResult {
-    /// The consumer is parked.
-    Parked,
-    /// There is a signal to act on, or the code must be polled again.
-    Signalled,
-    /// The incarnation was killed, or the mailbox was taken away from it.
-    Ended,
-}
-
 impl<M> Mailbox<M> {
-    /// Returns the next event. Counts the previous message as handled.
-    // The path of a batched message is inlined into the code of the actor, so that the message is
-    // not copied from call to call. These copies would cost more than all the rest. The rare part
-    // stays out of line.
-    #[inline]
-    pub(crate) fn poll_next(&self, incarnation: u32, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
-        match self.take(incarnation) {
-            Some(message) => Poll::Ready(NextEvent::Message(message)),
-            None => self.refill(incarnation, cx.waker()),
-        }
+    /// Returns the next event for an incarnation that is between two messages, and counts the
+    /// previous message as handled. Parks if there is nothing. With less than
+    /// [`Interest::Messages`], messages wait.
+    pub(crate) fn poll(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Poll<Event<M>> {
+        self.poll_with(incarnation, interest, waker, Self::next_message, |_, _| false)
     }
 
-    /// Takes the next message of the batch, unless an event flag is set (invariant 6).
-    #[inline]
-    pub(crate) fn take(&self, incarnation: u32) -> Option<M> {
-        // The consumer shortens the batch, and so does a sender that evicts the oldest message. In
-        // both cases the consumer finds the batch empty and checks the state.
-        if self.batch_len.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let mut batch = self.batch.lock();
-        if self.flags.any() || !batch.is_owned_by(incarnation) {
-            return None;
-        }
-        let message = batch.messages.pop_front()?;
-        self.batch_len.store(batch.len(), Ordering::Relaxed);
-        batch.handled += self.swap_in_flight(1);
-        Some(message)
-    }
-
-    /// Checks everything: signals first, then the batch, then the queue. Parks if there is nothing.
-    /// A nearly empty mailbox, as under calls, needs only the state lock.
-    #[inline(never)]
-    fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let Some(mut state) = self.lock_attached(incarnation) else {
-            return Poll::Ready(NextEvent::Detached);
+    /// Returns the next event like [`poll`](Self::poll), but leaves a message in the mailbox, for
+    /// [`try_recv`](Self::try_recv).
+    ///
+    /// This is for an incarnation whose messages are handled by code with its own loop. A message
+    /// that was handed to such a loop too early would be lost with it. The peeking side wakes the
+    /// taking side, which wakes it again when it is done. They never run at once.
+    pub(crate) fn poll_peek(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Poll<Event<()>> {
+        let peek = |queue: &Self, state: &mut MailboxState<M>| {
+            let waits = queue.batch_len.load(Ordering::Relaxed) > 0 || !state.messages.is_empty();
+            waits.then_some(())
         };
-        state.handled += self.swap_in_flight(0);
+        self.poll_with(incarnation, interest, waker, peek, |_, _| false)
+    }
+
+    /// Returns the next event. `take` looks for a message. `defer` decides whether senders that
+    /// wait are admitted later. It gets the number of free places and the capacity, and is called
+    /// only if the batch is not empty.
+    #[inline(never)]
+    pub(super) fn poll_with<T>(
+        &self,
+        incarnation: u32,
+        interest: Interest,
+        waker: &Waker,
+        take: impl FnOnce(&Self, &mut MailboxState<M>) -> Option<T>,
+        defer: impl FnOnce(usize, usize) -> bool,
+    ) -> Poll<Event<T>> {
+        let Some(mut state) = self.lock_attached(incarnation) else { return Poll::Ready(Event::Detached) };
+        state.handled += self.swap_taken(0);
         let mut wakers = Vec::new();
-        let urgent = if self.flags.any() { self.next_urgent(&mut state, &mut wakers) } else { None };
-        let next = urgent
-            .or_else(|| self.next_message(&mut state).map(NextEvent::Message))
-            .or_else(|| state.take_stop().map(NextEvent::Signal));
+        let mut event = if self.flags.has(SIGNAL | KILL | OUTCOME_WAITERS | EVICTED) {
+            self.next_urgent(&mut state, &mut wakers)
+        } else {
+            None
+        };
+        if event.is_none() && interest == Interest::Messages {
+            event =
+                take(self, &mut state).map(Event::Message).or_else(|| state.take_stop().map(Event::Signal));
+        }
         if self.flags.has(SENDERS_WAITING) {
-            wakers.extend(self.admit(&mut state, Some(self.batch_len.load(Ordering::Relaxed))));
+            let may_defer = matches!(event, Some(Event::Message(_)));
+            if !(may_defer && self.defers(&state, defer)) {
+                wakers.extend(self.admit(&mut state, None));
+            }
         }
-        if next.is_none() {
-            self.park(&mut state, waker);
-            wakers.extend(self.take_idle_wakers(&mut state));
+        if event.is_none() {
+            if interest == Interest::Messages {
+                self.shrink(&mut state);
+                wakers.extend(self.take_idle_wakers(&mut state));
+            }
+            register_waker(&mut state, waker, interest);
         }
-        self.parked_incarnation.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
+        self.parked_incarnation.store(if event.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(state);
         wake_each(wakers);
-        next.map_or(Poll::Pending, Poll::Ready)
+        event.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Parks the consumer on an empty mailbox. Both queues are empty, and so is the wait queue,
-    /// because no sender waits while there is room (invariant 7).
-    pub(super) fn park(&self, state: &mut MailboxState<M>, waker: &Waker) {
-        shrink(&mut state.messages);
-        if std::mem::take(&mut state.swapped) {
-            shrink(&mut self.batch.lock().messages);
-        }
-        register_waker(state, waker, Interest::Messages);
+    fn defers(&self, state: &MailboxState<M>, defer: impl FnOnce(usize, usize) -> bool) -> bool {
+        let batch = self.batch_len.load(Ordering::Relaxed);
+        let taken = batch + state.messages.len() + state.reserved();
+        batch > 0 && defer(state.limit.saturating_sub(taken), state.limit)
     }
 
     /// Returns the event that goes before all messages, if there is one.
-    fn next_urgent(&self, state: &mut MailboxState<M>, wakers: &mut Vec<Waker>) -> Option<NextEvent<M>> {
+    fn next_urgent<T>(&self, state: &mut MailboxState<M>, wakers: &mut Vec<Waker>) -> Option<Event<T>> {
         self.settle_evicted(state);
         *wakers = self.take_outcome_wakers(state);
         if self.flags.has(KILL) {
-            Some(NextEvent::Killed)
+            Some(Event::Killed)
         } else {
-            self.next_signal(state).map(NextEvent::Signal)
+            self.remove_signal(state, |_| true).map(Event::Signal)
         }
     }
 
     /// Takes the next message and puts it in flight. It comes from the batch, or else from the
     /// queue, whose rest is the next batch.
     pub(super) fn next_message(&self, state: &mut MailboxState<M>) -> Option<M> {
-        let message = if self.batch_len.load(Ordering::Relaxed) == 0 {
-            let message = state.messages.pop_front()?;
-            if !state.messages.is_empty() {
-                let mut batch = self.batch.lock();
-                std::mem::swap(&mut state.messages, &mut batch.messages);
-                self.batch_len.store(batch.len(), Ordering::Relaxed);
-                state.swapped = true;
+        let message = self.next_of_batch().or_else(|| {
+            if state.messages.len() < 2 {
+                return state.messages.pop();
             }
-            message
-        } else {
             let mut batch = self.batch.lock();
-            let message = batch.messages.pop_front()?;
+            batch.fill(&mut state.messages);
+            let message = batch.messages.pop();
             self.batch_len.store(batch.len(), Ordering::Relaxed);
+            // The batch takes the room now that the queue took.
+            state.admits = state.admits.saturating_sub(batch.len());
+            state.swapped = true;
             message
-        };
-        self.swap_in_flight(1);
+        })?;
+        self.swap_taken(1);
         Some(message)
     }
 
-    /// Counts the message in flight as handled. Returns `false` if the incarnation is not attached
-    /// any more.
-    pub(crate) fn ack(&self, incarnation: u32) -> bool {
-        let mut batch = self.batch.lock();
-        let attached = batch.is_owned_by(incarnation);
-        if attached {
-            batch.handled += self.swap_in_flight(0);
+    fn next_of_batch(&self) -> Option<M> {
+        if self.batch_len.load(Ordering::Relaxed) == 0 {
+            return None;
         }
-        attached
+        let mut batch = self.batch.lock();
+        let message = batch.messages.pop();
+        self.batch_len.store(batch.len(), Ordering::Relaxed);
+        message
     }
 
-    /// Sets the in-flight count (0 or 1) and returns the previous one. The caller holds a lock
-    /// under which it verified that the incarnation is attached.
-    pub(super) fn swap_in_flight(&self, messages: u8) -> u64 {
+    /// Takes the next message and puts it in flight, unless a signal goes first. Counts the
+    /// previous message as handled.
+    pub(crate) fn try_recv(&self, incarnation: u32) -> Option<M> {
+        let mut state = self.lock_attached(incarnation).filter(|_| !self.has_signal())?;
+        let mut wakers = self.settle_previous(&mut state);
+        let message = self.next_message(&mut state);
+        wakers.extend(self.admit(&mut state, None));
+        drop(state);
+        wake_each(wakers);
+        message
+    }
+
+    /// Returns the event that ends the running user code of an incarnation, or waits for one, with
+    /// an interest below [`Interest::Messages`]. Does nothing if the incarnation is parked on its
+    /// mailbox. Wakes the task at once if its code must be polled again.
+    ///
+    /// Signals that `ends` does not accept stay queued. The message in flight is lost with the
+    /// incarnation, whatever the reason, because its handler does not return.
+    pub(crate) fn poll_inside(
+        &self,
+        incarnation: u32,
+        interest: Interest,
+        ends: impl Fn(&ControlSignal) -> bool,
+        waker: &Waker,
+    ) -> Poll<Event<()>> {
+        if self.parked_incarnation.load(Ordering::Relaxed) == incarnation {
+            return Poll::Pending;
+        }
+        let Some(mut state) = self.lock_attached(incarnation) else { return Poll::Ready(Event::Detached) };
+        if self.flags.has(KILL) {
+            return Poll::Ready(Event::Killed);
+        }
+        if interest >= Interest::Exits && self.flags.has(SIGNAL) {
+            if let Some(signal) = self.remove_signal(&mut state, ends) {
+                state.is_interrupted |=
+                    interest == Interest::Exits || matches!(signal, ControlSignal::Stop(_));
+                return Poll::Ready(Event::Signal(signal));
+            }
+        }
+        register_waker(&mut state, waker, interest);
+        let is_poked = std::mem::take(&mut state.is_poked);
+        // The message in flight may have been taken without a lock.
+        let mut wakers = self.admit(&mut state, None);
+        wakers.extend(self.take_outcome_wakers(&mut state));
+        drop(state);
+        wake_each(wakers);
+        if is_poked {
+            waker.wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Counts the message in flight as handled, and admits the senders whose admission was
+    /// deferred. Returns `false` if the incarnation is not attached any more.
+    pub(crate) fn ack(&self, incarnation: u32) -> bool {
+        let Some(mut state) = self.lock_attached(incarnation) else { return false };
+        state.handled += self.swap_taken(0);
+        let admitted = self.admit(&mut state, None);
+        drop(state);
+        wake_each(admitted);
+        true
+    }
+
+    /// Sets the number of messages that the incarnation has taken, and returns the previous one.
+    /// The caller holds a lock under which it verified that the incarnation is attached.
+    #[inline]
+    pub(super) fn swap_taken(&self, messages: u8) -> u64 {
         // Not one atomic step, and need not be: no other thread writes meanwhile.
-        let before = self.in_flight.load(Ordering::Relaxed);
-        self.in_flight.store(messages, Ordering::Relaxed);
+        let before = self.taken.load(Ordering::Relaxed);
+        self.taken.store(messages, Ordering::Relaxed);
         u64::from(before)
     }
 
     /// Counts the message in flight as handled. Returns the wakers of the tasks whose awaited
     /// outcome is decided by that.
-    pub(super) fn settle_previous(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
-        state.handled += self.swap_in_flight(0);
+    fn settle_previous(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+        state.handled += self.swap_taken(0);
         self.settle_evicted(state);
         self.take_outcome_wakers(state)
     }
 
     /// Settles the messages that were evicted behind the one in flight, which has settled now.
-    pub(super) fn settle_evicted(&self, state: &mut MailboxState<M>) {
+    fn settle_evicted(&self, state: &mut MailboxState<M>) {
         if self.flags.has(EVICTED) {
             state.settle_evicted();
             self.flags.clear(EVICTED);
@@ -169,83 +223,37 @@ impl<M> Mailbox<M> {
     }
 
     /// Takes the wakers of the tasks whose awaited outcome is decided by now.
-    pub(super) fn take_outcome_wakers(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+    fn take_outcome_wakers(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
         if !self.flags.has(OUTCOME_WAITERS) {
             return Vec::new();
         }
-        let up_to = settled_count(state, &self.batch.lock());
+        let up_to = self.settled(state, &self.batch.lock());
         self.settled_up_to(state, up_to)
     }
 
     /// Takes the outcome wakers up to a message, for a caller that knows how many have settled.
     pub(super) fn settled_up_to(&self, state: &mut MailboxState<M>, up_to: u64) -> Vec<Waker> {
         let Some(cold) = state.cold_mut() else { return Vec::new() };
-        let decided = cold.take_outcome_wakers(up_to);
-        if cold.outcome_wakers.is_empty() {
+        let decided = cold.outcomes.take_up_to(up_to);
+        if cold.outcomes.is_empty() {
             self.flags.clear(OUTCOME_WAITERS);
         }
         decided
     }
 
-    fn next_signal(&self, state: &mut MailboxState<M>) -> Option<ControlSignal> {
-        self.remove_signal(state, 0)
-    }
-
-    fn remove_signal(&self, state: &mut MailboxState<M>, at: usize) -> Option<ControlSignal> {
+    /// Removes the first signal that is `wanted`.
+    fn remove_signal(
+        &self,
+        state: &mut MailboxState<M>,
+        wanted: impl Fn(&ControlSignal) -> bool,
+    ) -> Option<ControlSignal> {
         let signals = &mut state.cold_mut()?.signals;
-        let signal = signals.remove(at)?;
+        let first = signals.iter().position(wanted)?;
+        let signal = signals.remove(first);
         if signals.is_empty() {
             self.flags.clear(SIGNAL);
         }
-        Some(signal)
-    }
-
-    /// Parks inside user code, to be woken by a kill, and also by exit signals or all signals if
-    /// `interest` says so. Does nothing if the consumer is parked on its mailbox. A queued signal
-    /// prevents parking only if it is one to act on inside user code.
-    pub(crate) fn park_in_handler(
-        &self,
-        incarnation: u32,
-        interest: Interest,
-        to_act_on: impl Fn(&ControlSignal) -> bool,
-        waker: &Waker,
-    ) -> ParkResult {
-        if self.parked_incarnation.load(Ordering::Relaxed) == incarnation {
-            return ParkResult::Parked;
-        }
-        let Some(mut state) = self.lock_attached(incarnation).filter(|_| !self.flags.has(KILL)) else {
-            return ParkResult::Ended;
-        };
-        if std::mem::take(&mut state.is_poked)
-            || (interest >= Interest::Exits && state.signals().any(to_act_on))
-        {
-            return ParkResult::Signalled;
-        }
-        register_waker(&mut state, waker, interest);
-        ParkResult::Parked
-    }
-
-    /// Returns `true` if an incarnation is to be killed: this one, or its successor.
-    pub(crate) fn is_killed(&self) -> bool {
-        self.flags.has(KILL)
-    }
-
-    /// Takes the first signal that ends the running user code. The others stay queued.
-    ///
-    /// The message in flight is lost with the incarnation, whatever the reason, because its handler
-    /// does not return.
-    pub(crate) fn take_signal(
-        &self,
-        incarnation: u32,
-        to_act_on: impl Fn(&ControlSignal) -> bool,
-    ) -> Option<ControlSignal> {
-        if !self.flags.has(SIGNAL) {
-            return None;
-        }
-        let mut state = self.lock_attached(incarnation)?;
-        let first = state.signals().position(to_act_on)?;
-        state.is_interrupted = true;
-        self.remove_signal(&mut state, first)
+        signal
     }
 
     /// Removes queued signals that the incarnation does not want any more. The caller drops them
@@ -266,24 +274,6 @@ impl<M> Mailbox<M> {
         retracted
     }
 
-    /// Returns the next signal, for a consumer that takes no messages now. Parks on signals if
-    /// there is none.
-    pub(crate) fn poll_signal(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let Some(mut state) = self.lock_attached(incarnation) else {
-            return Poll::Ready(NextEvent::Detached);
-        };
-        if self.flags.has(KILL) {
-            return Poll::Ready(NextEvent::Killed);
-        }
-        if let Some(signal) = self.next_signal(&mut state) {
-            self.parked_incarnation.store(0, Ordering::Relaxed);
-            return Poll::Ready(NextEvent::Signal(signal));
-        }
-        register_waker(&mut state, waker, Interest::Signals);
-        self.parked_incarnation.store(incarnation, Ordering::Relaxed);
-        Poll::Pending
-    }
-
     /// Marks the consumer as awake for a reason outside the mailbox, and counts the previous
     /// message as handled. Returns `false` if it is not attached any more.
     ///
@@ -300,12 +290,22 @@ impl<M> Mailbox<M> {
     }
 
     /// Returns `true` if a signal or a kill is pending.
+    #[inline]
     pub(crate) fn has_signal(&self) -> bool {
         self.flags.has(SIGNAL | KILL)
     }
+
+    /// Releases the memory of a past burst, so that an idle actor is small. Both queues are empty,
+    /// and so is the wait queue, because no sender waits while there is room (invariant 7).
+    fn shrink(&self, state: &mut MailboxState<M>) {
+        shrink(&mut state.messages);
+        if std::mem::take(&mut state.swapped) {
+            shrink(&mut self.batch.lock().messages);
+        }
+    }
 }
 
-pub(super) fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
+fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
     match &mut state.waker {
         Some(known) => known.clone_from(waker),
         none => *none = Some(waker.clone()),
@@ -313,10 +313,9 @@ pub(super) fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, inte
     state.wake_on = interest;
 }
 
-/// Releases the memory of a past burst, so that an idle actor is small.
-fn shrink<M>(queue: &mut std::collections::VecDeque<M>) {
+fn shrink<M>(queue: &mut Vec<M>) {
     const KEEP: usize = 64;
     if queue.capacity() > KEEP {
-        *queue = std::collections::VecDeque::new();
+        *queue = Vec::new();
     }
 }

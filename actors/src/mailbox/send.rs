@@ -56,28 +56,45 @@ pub(crate) enum WaitsFor {
 }
 
 impl<M> Mailbox<M> {
+    /// Enqueues a message if it is known that there is room, and returns it otherwise.
+    // Most messages come this way, so it is compiled into the code of the sender.
+    #[inline]
+    pub(crate) fn try_push(&self, message: M) -> Result<(), M> {
+        let state = self.state.lock();
+        if state.messages.len() >= state.admits {
+            return Err(message);
+        }
+        Self::accept_and_wake(state, message);
+        Ok(())
+    }
+
     /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, PushError<M>> {
         self.push_locked(self.state.lock(), message)
     }
 
-    // A cast is these three functions. As calls of each other they would cost a fifth more.
-    #[inline(always)]
-    fn push_locked(&self, state: MutexGuard<'_, MailboxState<M>>, message: M) -> Result<u64, PushError<M>> {
-        match self.check_room(&state) {
+    fn push_locked(
+        &self,
+        mut state: MutexGuard<'_, MailboxState<M>>,
+        message: M,
+    ) -> Result<u64, PushError<M>> {
+        match self.check_room(&mut state) {
             Ok(()) => Ok(Self::accept_and_wake(state, message)),
             Err(refused) => Err(refused.map(|()| message)),
         }
     }
 
-    /// Checks that there is room for one more message and that no sender waits for it.
-    #[inline(always)]
-    fn check_room(&self, state: &MailboxState<M>) -> Result<(), PushError<()>> {
-        if state.refuses() {
+    /// Checks that there is room for one more message and that no sender waits for it. Finds how
+    /// far the queue may grow without this check.
+    fn check_room(&self, state: &mut MailboxState<M>) -> Result<(), PushError<()>> {
+        if state.messages.len() < state.admits {
+            Ok(())
+        } else if state.refuses() {
             Err(PushError::Closed(()))
         } else if state.has_waiters() || !self.has_room(state) {
             Err(PushError::Full(()))
         } else {
+            state.admits = state.limit - state.reserved() - self.taken_out(&self.batch.lock());
             Ok(())
         }
     }
@@ -89,7 +106,7 @@ impl<M> Mailbox<M> {
 
     fn reserve_locked(&self, state: &mut MailboxState<M>) -> Result<(), PushError<()>> {
         self.check_room(state)?;
-        state.cold_or_init().reserved += 1;
+        state.reserve();
         Ok(())
     }
 
@@ -112,9 +129,9 @@ impl<M> Mailbox<M> {
     #[inline(always)]
     fn accept_and_wake(mut state: MutexGuard<'_, MailboxState<M>>, message: M) -> u64 {
         let sequence = state.accept(message);
-        let waker = state.take_waker_if(Interest::Messages);
-        drop(state);
-        wake(waker);
+        if state.wake_on == Interest::Messages {
+            wake_consumer(state);
+        }
         sequence
     }
 
@@ -136,8 +153,8 @@ impl<M> Mailbox<M> {
         if is_circular() {
             return Err(PushError::WouldDeadlock(message));
         }
-        let state = self.state.lock();
-        match self.check_room(&state) {
+        let mut state = self.state.lock();
+        match self.check_room(&mut state) {
             Ok(()) => Ok(Admission::Granted(Self::accept_and_wake(state, message))),
             Err(PushError::Full(())) if state.is_run_by(task::try_id()) => {
                 Err(PushError::WouldDeadlock(message))
@@ -177,7 +194,8 @@ impl<M> Mailbox<M> {
         message: Option<M>,
         waker: &Waker,
     ) -> Admission<T> {
-        let ticket = state.cold_or_init().waiters.enqueue(message, waker.clone());
+        let ticket = state.cold_or_init().room.waiters.enqueue(message, waker.clone());
+        state.admits = 0;
         self.flags.set(SENDERS_WAITING);
         let admitted = self.admit(&mut state, None);
         wake_all(state, admitted);
@@ -188,7 +206,7 @@ impl<M> Mailbox<M> {
     /// change.
     pub(crate) fn poll_ticket(&self, ticket: u64, waker: &Waker) -> Option<TicketOutcome<M>> {
         let mut state = self.state.lock();
-        state.cold_or_init().waiters.poll_ticket(ticket, waker)
+        state.cold_or_init().room.waiters.poll_ticket(ticket, waker)
     }
 
     /// Removes a message from the wait queue and returns it, unless it was accepted before.
@@ -202,7 +220,7 @@ impl<M> Mailbox<M> {
     /// Removes a ticket from the wait queue. Returns its outcome, or `None` if there is no such
     /// ticket any more.
     pub(crate) fn cancel_ticket(&self, ticket: u64) -> Option<TicketOutcome<M>> {
-        self.state.lock().cold_or_init().waiters.cancel(ticket)
+        self.state.lock().cold_or_init().room.waiters.cancel(ticket)
     }
 
     /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
@@ -215,7 +233,7 @@ impl<M> Mailbox<M> {
     /// Releases a reserved place. The first waiter gets it.
     pub(crate) fn release_permit(&self) {
         let mut state = self.state.lock();
-        state.cold_or_init().reserved -= 1;
+        state.cold_or_init().room.reserved -= 1;
         let admitted = self.admit(&mut state, None);
         wake_all(state, admitted);
     }
@@ -224,7 +242,7 @@ impl<M> Mailbox<M> {
     /// reservation ends in both cases.
     pub(crate) fn send_reserved(&self, message: M) -> Result<u64, M> {
         let mut state = self.state.lock();
-        state.cold_or_init().reserved -= 1;
+        state.cold_or_init().room.reserved -= 1;
         if state.refuses() {
             return Err(message);
         }
@@ -290,10 +308,19 @@ impl<M> Mailbox<M> {
 }
 
 /// Wakes the consumer, if it is to be woken.
+#[inline]
 pub(crate) fn wake(consumer: Option<Waker>) {
     if let Some(waker) = consumer {
         waker.wake();
     }
+}
+
+/// Wakes the consumer, which waits for messages.
+#[inline(never)]
+fn wake_consumer<M>(mut state: MutexGuard<'_, MailboxState<M>>) {
+    let waker = state.take_waker_if(Interest::Messages);
+    drop(state);
+    wake(waker);
 }
 
 /// Wakes the admitted senders, and the consumer if one of them brought a message. A consumer that

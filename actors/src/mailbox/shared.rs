@@ -1,71 +1,98 @@
 //! The mailbox as its senders, consumer and owner share it.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
 use tokio::task;
 
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 use super::state::MailboxState;
+use super::taken::Unhandled;
 use crate::foreign::wake_each;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
-/// The reasons why the consumer must check the state before it takes its next message (invariant
-/// 6).
+/// The attached incarnation, and the reasons why it must check the state before it takes its next
+/// message (invariant 6). One number holds both, so that one comparison finds that there is none.
 #[derive(Default)]
-pub(super) struct EventFlags(AtomicU8);
+pub(super) struct EventFlags(AtomicU64);
 
-/// A signal is queued.
-pub(super) const SIGNAL: u8 = 1;
-/// The incarnation is to be killed.
-pub(super) const KILL: u8 = 2;
 /// Senders wait for room.
-pub(super) const SENDERS_WAITING: u8 = 4;
-/// A task waits for the outcome of a message.
-pub(super) const OUTCOME_WAITERS: u8 = 8;
-/// Messages behind the one in flight were evicted.
-pub(super) const EVICTED: u8 = 16;
+pub(super) const SENDERS_WAITING: u64 = 1;
 /// A task waits until the mailbox is idle.
-pub(super) const IDLE: u8 = 32;
+pub(super) const IDLE: u64 = 2;
+/// A signal is queued.
+pub(super) const SIGNAL: u64 = 4;
+/// The incarnation is to be killed.
+pub(super) const KILL: u64 = 8;
+/// A task waits for the outcome of a message.
+pub(super) const OUTCOME_WAITERS: u64 = 16;
+/// Messages behind the one in flight were evicted.
+pub(super) const EVICTED: u64 = 32;
+
+/// The number of bits that the flags take. The others hold the number of the incarnation.
+const FLAG_BITS: u32 = 6;
+const FLAGS: u64 = (1 << FLAG_BITS) - 1;
+/// The flags that can wait until the messages in flight are handled.
+const PATIENT: u64 = SENDERS_WAITING | IDLE;
 
 impl EventFlags {
-    /// Sets a flag. Flags are set and cleared under the state lock only.
-    pub(super) fn set(&self, bit: u8) {
-        self.0.fetch_or(bit, Ordering::Release);
+    /// Sets a flag. All changes are made under the state lock.
+    pub(super) fn set(&self, bit: u64) {
+        self.update(|word| word | bit);
     }
 
-    pub(super) fn clear(&self, bits: u8) {
-        self.0.fetch_and(!bits, Ordering::Release);
+    pub(super) fn clear(&self, bits: u64) {
+        self.update(|word| word & !bits);
     }
 
+    /// Sets the attached incarnation, or none.
+    pub(super) fn set_attached(&self, incarnation: Option<u32>) {
+        self.update(|word| (word & FLAGS) | u64::from(incarnation.unwrap_or_default()) << FLAG_BITS);
+    }
+
+    /// There is one writer, so an atomic operation is not needed.
+    fn update(&self, change: impl FnOnce(u64) -> u64) {
+        self.0.store(change(self.0.load(Ordering::Relaxed)), Ordering::Release);
+    }
+
+    /// Returns `true` if this incarnation is attached and nothing goes before its next message.
     // Read for each message, by generic code that is compiled in other crates. `inline` lets the
     // compiler inline it there.
     #[inline]
-    pub(super) fn any(&self) -> bool {
-        self.0.load(Ordering::Acquire) != 0
+    pub(super) fn is_quiet(&self, incarnation: u32) -> bool {
+        self.0.load(Ordering::Acquire) & !PATIENT == u64::from(incarnation) << FLAG_BITS
     }
 
+    /// Returns `true` if one of these flags is set.
     #[inline]
-    pub(super) fn has(&self, bit: u8) -> bool {
-        self.0.load(Ordering::Acquire) & bit != 0
+    pub(super) fn has(&self, bits: u64) -> bool {
+        self.0.load(Ordering::Acquire) & bits != 0
     }
 }
 
 /// The state under the batch lock. It belongs to the incarnation in `owner` (invariant 2).
 pub(crate) struct Batch<M> {
     pub(super) owner: Option<u32>,
-    pub(crate) messages: VecDeque<M>,
+    /// In reverse order: the last one is the next.
+    pub(crate) messages: Vec<M>,
     /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
+    /// How many of the messages that were taken together are not handled yet.
+    pub(super) unhandled: Option<Unhandled>,
 }
 
 impl<M> Batch<M> {
     pub(crate) const fn new() -> Self {
-        Self { owner: None, messages: VecDeque::new(), handled: 0 }
+        Self { owner: None, messages: Vec::new(), handled: 0, unhandled: None }
     }
 
     pub(crate) fn is_owned_by(&self, incarnation: u32) -> bool {
         self.owner == Some(incarnation)
+    }
+
+    /// Makes a batch of the messages of the queue. The batch is empty. The queue gets its memory.
+    pub(super) fn fill(&mut self, queue: &mut Vec<M>) {
+        std::mem::swap(&mut self.messages, queue);
+        self.messages.reverse();
     }
 
     /// Returns the number of messages in the batch, without the one in flight.
@@ -81,12 +108,12 @@ pub(crate) struct Mailbox<M> {
     pub(super) on_restart: MailboxOnRestart,
     pub(super) overflow: OverflowPolicy,
     pub(super) flags: EventFlags,
-    /// The length of the batch or more, but never less, so that a sender never finds room that does
-    /// not exist.
+    /// The number of messages in the batch, and of those in flight behind the one that is being
+    /// handled, or more, but never less, so that a sender never finds room that does not exist.
     pub(super) batch_len: AtomicUsize,
-    /// The number of messages in flight: 0 or 1. The attached incarnation writes it under either
-    /// lock. Every other reader and writer holds both locks.
-    pub(super) in_flight: AtomicU8,
+    /// The number of messages that the attached incarnation took last. The incarnation writes it
+    /// under either lock. Every other reader and writer holds both locks.
+    pub(super) taken: AtomicU8,
     /// The incarnation that is parked on its mailbox, or 0. It is written under the state lock. The
     /// consumer reads it without a lock. So does an abandoned incarnation, which must not take the
     /// parking of its successor for its own.
@@ -103,7 +130,7 @@ impl<M> Mailbox<M> {
             overflow: settings.overflow,
             flags: EventFlags::default(),
             batch_len: AtomicUsize::new(0),
-            in_flight: AtomicU8::new(0),
+            taken: AtomicU8::new(0),
             parked_incarnation: AtomicU32::new(0),
             state: Mutex::new(MailboxState::new(settings.capacity.unwrap_or_default().limit())),
             batch: Mutex::new(Batch::new()),
@@ -134,7 +161,37 @@ impl<M> Mailbox<M> {
     /// Returns `true` if one more message fits.
     pub(super) fn has_room(&self, state: &MailboxState<M>) -> bool {
         let free = state.limit.saturating_sub(state.messages.len() + state.reserved());
-        free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
+        free > self.batch_len.load(Ordering::Relaxed) || free > self.taken_out(&self.batch.lock())
+    }
+
+    /// Returns how many messages are in flight: the one that is being handled, and those behind it.
+    /// The caller holds both locks.
+    pub(super) fn in_flight(&self, batch: &Batch<M>) -> u64 {
+        match self.taken.load(Ordering::Relaxed) {
+            taken @ 0..=1 => taken,
+            taken => batch.unhandled.as_ref().map_or(taken, |unhandled| unhandled.load(Ordering::Acquire)),
+        }
+        .into()
+    }
+
+    /// Returns the number of messages that have left the queue and take room: the batch, and those
+    /// in flight behind the one that is being handled. The caller holds both locks.
+    pub(super) fn taken_out(&self, batch: &Batch<M>) -> usize {
+        #[allow(clippy::cast_possible_truncation)]
+        let behind = self.in_flight(batch).saturating_sub(1) as usize;
+        batch.len() + behind
+    }
+
+    /// Returns the number of handled messages. The caller holds both locks.
+    pub(super) fn handled(&self, state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
+        let of_taken = u64::from(self.taken.load(Ordering::Relaxed)) - self.in_flight(batch);
+        state.handled + batch.handled + of_taken
+    }
+
+    /// Returns the number of settled messages. The message with the next number settles next. The
+    /// caller holds both locks.
+    pub(super) fn settled(&self, state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
+        self.handled(state, batch) + state.cold().map_or(0, |cold| cold.losses.lost + cold.losses.dead)
     }
 
     /// Sets the task in which the incarnation runs.
@@ -151,7 +208,7 @@ impl<M> Mailbox<M> {
             return Vec::new();
         }
         self.flags.clear(IDLE);
-        state.cold_mut().map(|cold| std::mem::take(&mut cold.idle_wakers)).unwrap_or_default()
+        state.cold_mut().map(|cold| std::mem::take(&mut cold.observers.idle_wakers)).unwrap_or_default()
     }
 
     /// Records that every notification of an end was sent.
@@ -162,13 +219,4 @@ impl<M> Mailbox<M> {
         drop(state);
         wake_each(wakers);
     }
-}
-
-pub(super) fn handled<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-    state.handled + batch.handled
-}
-
-/// Returns the number of settled messages. The message with the next number settles next.
-pub(super) fn settled_count<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-    handled(state, batch) + state.cold().map_or(0, |cold| cold.lost + cold.dead)
 }

@@ -1,17 +1,13 @@
-//! The state under the senders' lock: both queues, the phase, and why messages were lost.
+//! The state under the senders' lock: the queue, the phase, and when the consumer is woken.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task;
 
-use super::wait_queue::WaitQueue;
+use super::cold::{ColdState, LostRange};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::pid::Pid;
-use crate::seq_map::SeqMap;
 
 /// The phase of the mailbox. The phases up to `Draining` refuse messages.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,96 +55,12 @@ pub(crate) enum MessageOutcome {
     Evicted,
 }
 
-/// The messages `first..=last`, by sequence number. If their replies were dropped, this is the
-/// reason.
-pub(crate) struct LostRange {
-    first: u64,
-    last: u64,
-    reason: ExitReason,
-}
-
-/// A callback for the end of the attached incarnation, or else of the next one.
-pub(crate) type ExitCallback = Box<dyn FnOnce(Option<Pid>, &ExitReason) + Send>;
-
-/// A callback that runs once, on the close or on the end of an incarnation, before any watcher is
-/// notified.
-pub(crate) struct ExitHook {
-    /// The name that the hook releases, if any.
-    pub(crate) name: Option<Cow<'static, str>>,
-    /// The incarnation whose end runs the hook. `None` stands for the close of the mailbox.
-    pub(crate) incarnation: Option<u32>,
-    pub(crate) run: Box<dyn FnOnce(&ExitReason) + Send>,
-}
-
 /// Why there is no incarnation, and when the next one starts, as a time since the start of the
 /// system.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingRestart {
     pub(crate) reason: ExitReason,
     pub(crate) until: Duration,
-}
-
-/// The state that most mailboxes never need. It is allocated on first use.
-pub(crate) struct ColdState<M> {
-    pub(crate) signals: VecDeque<ControlSignal>,
-    pub(crate) waiters: WaitQueue<M>,
-    /// The number of reserved places.
-    pub(crate) reserved: usize,
-    /// The number of messages that were lost in flight.
-    pub(crate) lost: u64,
-    /// The number of messages that reached no incarnation.
-    pub(crate) dead: u64,
-    /// The number of messages that were discarded on arrival. They have no sequence number.
-    pub(crate) discarded: u64,
-    /// The number of messages that were evicted right behind the one in flight. They settle when it
-    /// settles (invariant 3).
-    pub(crate) evicted_unsettled: u64,
-    lost_ranges: VecDeque<LostRange>,
-    /// The evicted messages `first..=last`. They are apart from `lost_ranges`, so that a burst of
-    /// evictions pushes no lost range out.
-    evicted_ranges: VecDeque<(u64, u64)>,
-    pub(crate) watchers: SeqMap<ExitCallback>,
-    /// The hooks of the attached incarnation.
-    pub(crate) exit_hooks: Vec<ExitHook>,
-    /// The hooks that run when the mailbox is closed, by number.
-    pub(crate) close_hooks: SeqMap<ExitHook>,
-    /// The number of the last hook on the close.
-    pub(crate) last_hook: u64,
-    /// The number of closes whose hooks have not all run yet.
-    pub(crate) pending_closes: u32,
-    /// The watchers that registered during a pending close. They are notified when its hooks have
-    /// run.
-    pub(crate) close_watchers: SeqMap<ExitCallback>,
-    /// The pending restart, as the owner set it.
-    pub(crate) pending_restart: Option<PendingRestart>,
-    /// The stop that follows the last message of a draining mailbox.
-    pub(crate) stop_when_empty: Option<ExitReason>,
-    /// The wakers of the tasks that wait for an outcome: one for each message, however often it is
-    /// polled.
-    pub(crate) outcome_wakers: BTreeMap<u64, Waker>,
-    pub(crate) next_watcher: u64,
-    /// The wakers of the tasks that wait until it is idle.
-    pub(crate) idle_wakers: Vec<Waker>,
-}
-
-impl<M> ColdState<M> {
-    /// Stores the waker of the task that waits for the outcome of this message. Replaces the
-    /// previous one.
-    pub(crate) fn await_outcome(&mut self, sequence: u64, waker: &Waker) {
-        self.outcome_wakers
-            .entry(sequence)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
-    }
-
-    /// Removes and returns the wakers for all messages up to this one.
-    pub(crate) fn take_outcome_wakers(&mut self, up_to: u64) -> Vec<Waker> {
-        let mut decided = Vec::new();
-        while let Some(first) = self.outcome_wakers.first_entry().filter(|first| *first.key() <= up_to) {
-            decided.push(first.remove());
-        }
-        decided
-    }
 }
 
 /// The state under the senders' lock.
@@ -170,9 +82,13 @@ pub(crate) struct MailboxState<M> {
     /// The number of incarnations whose end was not reported completely yet.
     pub(crate) unreported_ends: u32,
     pub(crate) waker: Option<Waker>,
-    pub(crate) messages: VecDeque<M>,
+    /// In the order in which they were accepted.
+    pub(crate) messages: Vec<M>,
     /// The number of messages that may be queued, batch and reserved places included.
     pub(crate) limit: usize,
+    /// The length up to which the queue grows without a check for room. It is 0 if messages are
+    /// refused, or if senders wait or places were reserved since the last check.
+    pub(crate) admits: usize,
     /// Queue and batch were swapped since the consumer last parked. So either buffer may be large
     /// although it is empty.
     pub(crate) swapped: bool,
@@ -181,13 +97,6 @@ pub(crate) struct MailboxState<M> {
     pub(crate) handled: u64,
     cold: Option<Box<ColdState<M>>>,
 }
-
-/// The number of lost ranges that are remembered. A caller learns its outcome when it is next
-/// polled. It misses it only if it is not polled during so many crashes.
-const MAX_LOST_RANGES: usize = 8;
-
-/// The number of ranges of evicted messages that are remembered.
-const MAX_EVICTED_RANGES: usize = 32;
 
 impl<M> MailboxState<M> {
     pub(crate) const fn new(limit: usize) -> Self {
@@ -202,8 +111,9 @@ impl<M> MailboxState<M> {
             is_interrupted: false,
             unreported_ends: 0,
             waker: None,
-            messages: VecDeque::new(),
+            messages: Vec::new(),
             limit,
+            admits: 0,
             swapped: false,
             accepted: 0,
             handled: 0,
@@ -212,8 +122,9 @@ impl<M> MailboxState<M> {
     }
 
     /// Enqueues a message and returns its sequence number, counted from 1.
+    #[inline]
     pub(crate) fn accept(&mut self, message: M) -> u64 {
-        self.messages.push_back(message);
+        self.messages.push(message);
         self.accepted += 1;
         self.accepted
     }
@@ -227,30 +138,7 @@ impl<M> MailboxState<M> {
     }
 
     pub(crate) fn cold_or_init(&mut self) -> &mut ColdState<M> {
-        self.cold.get_or_insert_with(|| {
-            Box::new(ColdState {
-                signals: VecDeque::new(),
-                waiters: WaitQueue::new(),
-                reserved: 0,
-                lost: 0,
-                dead: 0,
-                discarded: 0,
-                evicted_unsettled: 0,
-                lost_ranges: VecDeque::new(),
-                evicted_ranges: VecDeque::new(),
-                watchers: SeqMap::default(),
-                exit_hooks: Vec::new(),
-                close_hooks: SeqMap::default(),
-                last_hook: 0,
-                pending_closes: 0,
-                close_watchers: SeqMap::default(),
-                pending_restart: None,
-                stop_when_empty: None,
-                outcome_wakers: BTreeMap::new(),
-                next_watcher: 0,
-                idle_wakers: Vec::new(),
-            })
-        })
+        self.cold.get_or_insert_default()
     }
 
     /// Returns the attached incarnation, if there is one.
@@ -277,42 +165,45 @@ impl<M> MailboxState<M> {
         caller.is_some() && self.task == caller
     }
 
-    /// Returns the queued signals.
-    pub(crate) fn signals(&self) -> impl Iterator<Item = &ControlSignal> {
-        self.cold().into_iter().flat_map(|cold| &cold.signals)
-    }
-
     /// Counts messages that were lost in flight.
     pub(crate) fn count_lost(&mut self, messages: u64) {
         if messages > 0 {
-            self.cold_or_init().lost += messages;
+            self.cold_or_init().losses.lost += messages;
         }
     }
 
     /// Counts messages that no incarnation will handle.
     pub(crate) fn count_dead(&mut self, messages: u64) {
         if messages > 0 {
-            self.cold_or_init().dead += messages;
+            self.cold_or_init().losses.dead += messages;
         }
     }
 
     /// Returns `true` if senders wait for room.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.cold().is_some_and(|cold| !cold.waiters.is_empty())
+        self.cold().is_some_and(|cold| !cold.room.waiters.is_empty())
     }
 
     /// Returns the number of reserved places.
     pub(crate) fn reserved(&self) -> usize {
-        self.cold().map_or(0, |cold| cold.reserved)
+        self.cold().map_or(0, |cold| cold.room.reserved)
+    }
+
+    /// Reserves a place.
+    pub(crate) fn reserve(&mut self) {
+        self.cold_or_init().room.reserved += 1;
+        self.admits = 0;
     }
 
     /// Admits the first waiter: enqueues its message, or reserves its place. Returns its waker.
     pub(crate) fn admit_next_waiter(&mut self) -> Option<Waker> {
         let (messages, accepted) = (&mut self.messages, &mut self.accepted);
         let cold = self.cold.as_deref_mut()?;
-        cold.reserved += usize::from(cold.waiters.front_wants_permit());
-        cold.waiters.admit_next(|message| {
-            messages.push_back(message);
+        self.admits = 0;
+        let room = &mut cold.room;
+        room.reserved += usize::from(room.waiters.front_wants_permit());
+        room.waiters.admit_next(|message| {
+            messages.push(message);
             *accepted += 1;
             *accepted
         })
@@ -331,33 +222,13 @@ impl<M> MailboxState<M> {
     /// out. The caller drops it outside the locks.
     #[must_use]
     pub(crate) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
-        if first > last {
-            return None;
-        }
-        let ranges = &mut self.cold_or_init().lost_ranges;
-        let forgotten = if ranges.len() == MAX_LOST_RANGES { ranges.pop_front() } else { None };
-        ranges.push_back(LostRange { first, last, reason: reason.clone() });
-        forgotten
-    }
-
-    /// Records an evicted message. Adjacent messages form one range.
-    pub(crate) fn record_evicted(&mut self, sequence: u64) {
-        let ranges = &mut self.cold_or_init().evicted_ranges;
-        match ranges.back_mut() {
-            Some((_, last)) if *last + 1 == sequence => *last = sequence,
-            _ => {
-                if ranges.len() == MAX_EVICTED_RANGES {
-                    ranges.pop_front();
-                }
-                ranges.push_back((sequence, sequence));
-            }
-        }
+        if first <= last { self.cold_or_init().losses.record_lost(first, last, reason) } else { None }
     }
 
     /// Settles the messages that were evicted behind the one in flight, which has settled now.
     pub(crate) fn settle_evicted(&mut self) {
         if let Some(cold) = self.cold.as_deref_mut() {
-            cold.dead += std::mem::take(&mut cold.evicted_unsettled);
+            cold.losses.settle_evicted();
         }
     }
 
@@ -365,16 +236,15 @@ impl<M> MailboxState<M> {
     /// (invariant 3). An eviction is known at once, even before the message in flight ahead of it
     /// settles.
     pub(crate) fn outcome(&self, sequence: u64, settled: u64) -> MessageOutcome {
-        let mut ranges = self.cold().into_iter().flat_map(|cold| &cold.evicted_ranges);
-        if ranges.any(|(first, last)| *first <= sequence && sequence <= *last) {
+        let losses = self.cold().map(|cold| &cold.losses);
+        if losses.is_some_and(|losses| losses.is_evicted(sequence)) {
             return MessageOutcome::Evicted;
         }
         if sequence > settled || (self.is_ending && sequence > self.first_sequence) {
             return MessageOutcome::Pending;
         }
-        let mut ranges = self.cold().into_iter().flat_map(|cold| &cold.lost_ranges);
-        match ranges.find(|range| range.first <= sequence && sequence <= range.last) {
-            Some(range) => MessageOutcome::Lost(range.reason.clone()),
+        match losses.and_then(|losses| losses.reason(sequence)) {
+            Some(reason) => MessageOutcome::Lost(reason.clone()),
             None => MessageOutcome::Handled,
         }
     }

@@ -9,7 +9,7 @@ use crate::control::{ControlSignal, InspectState};
 use crate::exit::ExitReason;
 use crate::foreign::{ignore_panic, run_elsewhere};
 use crate::log::EndKind;
-use crate::mailbox::{AnyMailbox, NextEvent};
+use crate::mailbox::{AnyMailbox, Event, Interest, Taken};
 use crate::pid::Pid;
 use crate::system::{LifecycleEvent, System};
 
@@ -161,25 +161,28 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     /// [`is_suspended`](Self::is_suspended) after every call.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<M>> {
         loop {
-            let next = if self.is_suspended() { self.poll_signal(cx) } else { self.poll_mailbox(cx) };
-            match next {
-                Poll::Ready(NextEvent::Signal(signal)) => {
-                    if let Some(reason) = self.handle_control(signal) {
-                        return Poll::Ready(MailboxEvent::Stop(reason));
-                    }
-                }
-                Poll::Ready(NextEvent::Message(message)) => {
-                    return Poll::Ready(MailboxEvent::Message(message));
-                }
-                Poll::Ready(NextEvent::Killed) => return Poll::Ready(MailboxEvent::Killed),
-                Poll::Ready(NextEvent::Detached) => return Poll::Ready(MailboxEvent::Detached),
-                Poll::Pending => return Poll::Pending,
+            let next = self.poll_one(cx);
+            if let Some(next) = self.host_event(next) {
+                return next;
             }
         }
     }
 
+    /// Returns what a host must act on. Returns `None` for a signal on which the consumer itself
+    /// has acted.
+    pub(super) fn host_event<T>(&mut self, event: Poll<Event<T>>) -> Option<Poll<MailboxEvent<T>>> {
+        let Poll::Ready(event) = event else { return Some(Poll::Pending) };
+        let event = match event {
+            Event::Signal(signal) => MailboxEvent::Stop(self.handle_control(signal)?),
+            Event::Message(message) => MailboxEvent::Message(message),
+            Event::Killed => MailboxEvent::Killed,
+            Event::Detached => MailboxEvent::Detached,
+        };
+        Some(Poll::Ready(event))
+    }
+
     /// Acts on a control signal as a host does. Returns the reason if the signal is a stop.
-    pub(super) fn handle_control(&mut self, signal: ControlSignal) -> Option<ExitReason> {
+    fn handle_control(&mut self, signal: ControlSignal) -> Option<ExitReason> {
         match signal {
             ControlSignal::Stop(reason) => {
                 self.begin_stop();
@@ -207,36 +210,39 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         self.process.resume();
     }
 
-    /// Returns the next event of the mailbox, of any kind.
+    /// Returns the next of the messages that were taken, if nothing goes before it and the budget
+    /// is not used up.
     #[inline]
-    pub(crate) fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
-        if self.is_exhausted(cx) {
-            return Poll::Pending;
-        }
-        let next = self.process.queue.poll_next(self.incarnation, cx);
-        self.charge_budget(next)
-    }
-
-    /// Returns the next message of the batch, if nothing goes before it and the budget is not used
-    /// up.
-    #[inline]
-    pub(crate) fn try_next_message(&mut self) -> Option<M> {
+    pub(crate) fn next_taken(&mut self, taken: &mut Taken<'_, M>) -> Option<M> {
         if self.budget == 0 {
             return None;
         }
-        let message = self.process.queue.take(self.incarnation)?;
+        let message = taken.next()?;
         self.process.activity.begin_step();
         self.budget -= 1;
         Some(message)
     }
 
-    /// Returns the next signal. Messages wait.
-    pub(crate) fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
+    /// Returns the next event of the mailbox, of any kind. Takes one message, and none while the
+    /// incarnation is suspended.
+    pub(crate) fn poll_one(&mut self, cx: &Context<'_>) -> Poll<Event<M>> {
         if self.is_exhausted(cx) {
             return Poll::Pending;
         }
-        self.handled();
-        let next = self.process.queue.poll_signal(self.incarnation, cx.waker());
+        let interest = if self.is_suspended() { Interest::Signals } else { Interest::Messages };
+        let next = self.process.queue.poll(self.incarnation, interest, cx.waker());
+        self.charge_budget(next)
+    }
+
+    /// Returns the same as [`poll_one`](Self::poll_one). Several messages may be taken at once.
+    pub(crate) fn poll_several(&mut self, taken: &mut Taken<'_, M>, cx: &Context<'_>) -> Poll<Event<M>> {
+        if self.is_suspended() {
+            return self.poll_one(cx);
+        }
+        if self.is_exhausted(cx) {
+            return Poll::Pending;
+        }
+        let next = taken.poll(cx.waker());
         self.charge_budget(next)
     }
 
@@ -288,10 +294,9 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         true
     }
 
-    #[inline]
-    fn charge_budget(&mut self, next: Poll<NextEvent<M>>) -> Poll<NextEvent<M>> {
+    fn charge_budget(&mut self, next: Poll<Event<M>>) -> Poll<Event<M>> {
         match next {
-            Poll::Ready(NextEvent::Detached) => {}
+            Poll::Ready(Event::Detached) => {}
             Poll::Ready(_) => {
                 self.process.activity.begin_step();
                 self.budget -= 1;

@@ -90,7 +90,7 @@ impl<M: Send + 'static> Process<M> {
             if kind == EndKind::RuntimeGone {
                 registration.system.runtime_gone();
             }
-            let message_type = effects.lost_in_flight.then(type_name::<M>);
+            let message_type = (effects.lost_in_flight > 0).then(type_name::<M>);
             log::actor_ended(registration.system.log(), pid, &registration.label, reason, kind, message_type);
         }
     }
@@ -106,7 +106,7 @@ impl<M: Send + 'static> Process<M> {
         for hook in std::mem::take(&mut effects.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
-        if effects.lost_in_flight {
+        for _ in 0..effects.lost_in_flight {
             self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
         }
         for _ in &effects.dead {

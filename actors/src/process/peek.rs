@@ -7,58 +7,44 @@ use std::task::{Context, Poll};
 
 use super::consumer::{MailboxConsumer, MailboxEvent};
 use super::shared::Process;
-use crate::mailbox::{Interest, Peek};
+use crate::mailbox::Interest;
 
 impl<M: Send + 'static> MailboxConsumer<M> {
     /// Returns the next event like [`poll_next`](Self::poll_next), but leaves a message in the
     /// mailbox, for a [`MessageReceiver`] to take. Counts the previous message as handled.
     pub fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<()>> {
-        let next = self.poll_peek(Interest::Messages, cx);
-        if next.is_pending() {
-            self.process().activity.mark_idle();
+        loop {
+            let interest = if self.is_suspended() { Interest::Signals } else { Interest::Messages };
+            let next = self.process().queue.poll_peek(self.incarnation(), interest, cx.waker());
+            if next.is_pending() {
+                self.process().activity.mark_idle();
+            }
+            if let Some(next) = self.host_event(next) {
+                return next;
+            }
         }
-        next
     }
 
     /// Returns an event that does not wait until the message in flight is handled: a stop, a kill,
     /// or the loss of the mailbox. That message is not counted as handled.
     pub fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<()>> {
-        let next = self.poll_peek(Interest::Signals, cx);
-        if next.is_pending() {
-            // The message in flight takes its time: observe it from now on.
-            self.process().observe(self.incarnation());
+        loop {
+            let queue = &self.process().queue;
+            let next = queue.poll_inside(self.incarnation(), Interest::Signals, |_| true, cx.waker());
+            if next.is_pending() {
+                // The message in flight takes its time: observe it from now on.
+                self.process().observe(self.incarnation());
+            }
+            if let Some(next) = self.host_event(next) {
+                return next;
+            }
         }
-        next
     }
 
     /// Returns a receiver, for the code that handles the messages.
     #[must_use]
     pub fn taker(&self) -> MessageReceiver<M> {
         MessageReceiver { process: self.process().clone(), incarnation: self.incarnation() }
-    }
-
-    fn poll_peek(&mut self, wanted: Interest, cx: &Context<'_>) -> Poll<MailboxEvent<()>> {
-        let incarnation = self.incarnation();
-        loop {
-            let suspended = self.is_suspended();
-            if suspended && wanted >= Interest::Messages {
-                self.handled();
-            }
-            let interest = if suspended { wanted.min(Interest::Signals) } else { wanted };
-            let queue = &self.process().queue;
-            match queue.poll_peek(incarnation, interest, cx.waker()) {
-                Poll::Ready(Peek::Message) => return Poll::Ready(MailboxEvent::Message(())),
-                Poll::Ready(Peek::Detached) => return Poll::Ready(MailboxEvent::Detached),
-                Poll::Ready(Peek::Urgent) if queue.is_killed() => return Poll::Ready(MailboxEvent::Killed),
-                Poll::Ready(Peek::Urgent) => {
-                    let signal = queue.take_signal(incarnation, |_| true);
-                    if let Some(reason) = signal.and_then(|signal| self.handle_control(signal)) {
-                        return Poll::Ready(MailboxEvent::Stop(reason));
-                    }
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 
 use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Admission, AnyMailbox, DetachEffects, Evicted, Interest, Mailbox, MailboxConfig, MessageOutcome,
-    NextEvent, ParkResult, PushError, TicketOutcome, WaitsFor,
+    Admission, AnyMailbox, DetachEffects, Event, Evicted, Interest, Mailbox, MailboxConfig, MessageOutcome,
+    PushError, Taken, TicketOutcome, WaitsFor,
 };
 
 /// A waker that counts its wake-ups.
@@ -38,6 +38,8 @@ impl Wake for WakeCounter {
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Got {
     Message(u32),
+    /// A message, which was left in the mailbox.
+    Peeked,
     Signal(String),
     Killed,
     Detached,
@@ -166,17 +168,16 @@ impl Checked {
 
     /// Returns what an incarnation receives next.
     pub(super) fn next(&self, incarnation: u32) -> Got {
-        let next = self.queue.poll_next(incarnation, &mut Context::from_waker(&self.waker));
-        self.check();
-        match next {
-            Poll::Ready(NextEvent::Message(message)) => Got::Message(message),
-            Poll::Ready(NextEvent::Signal(signal)) => {
-                Got::Signal(signal.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
-            }
-            Poll::Ready(NextEvent::Killed) => Got::Killed,
-            Poll::Ready(NextEvent::Detached) => Got::Detached,
-            Poll::Pending => Got::Nothing,
+        let next = self.queue.poll(incarnation, Interest::Messages, &self.waker);
+        self.got(next, Got::Message)
+    }
+
+    /// Returns what an actor receives next when it has to ask its mailbox.
+    pub(super) fn poll_taken(&self, taken: &mut Taken<'_, u32>) -> Got {
+        if taken.len() > 0 {
+            taken.put_back();
         }
+        self.got(taken.poll(&self.waker), Got::Message)
     }
 
     /// Returns all messages before the next other event.
@@ -188,10 +189,29 @@ impl Checked {
         messages.collect()
     }
 
-    pub(super) fn park_in_handler(&self, incarnation: u32, interest: Interest) -> ParkResult {
-        let result = self.queue.park_in_handler(incarnation, interest, |_| true, &self.waker);
+    /// Returns what ends the user code of an incarnation, if anything does.
+    pub(super) fn inside(&self, incarnation: u32, interest: Interest) -> Got {
+        let event = self.queue.poll_inside(incarnation, interest, |_| true, &self.waker);
+        self.got(event, |()| unreachable!("it is inside a handler"))
+    }
+
+    /// Returns what is next, and leaves it in the mailbox if it is a message.
+    pub(super) fn peek(&self, interest: Interest) -> Got {
+        let event = self.queue.poll_peek(1, interest, &self.waker);
+        self.got(event, |()| Got::Peeked)
+    }
+
+    fn got<T>(&self, event: Poll<Event<T>>, message: impl FnOnce(T) -> Got) -> Got {
         self.check();
-        result
+        match event {
+            Poll::Ready(Event::Message(it)) => message(it),
+            Poll::Ready(Event::Signal(signal)) => {
+                Got::Signal(signal.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
+            }
+            Poll::Ready(Event::Killed) => Got::Killed,
+            Poll::Ready(Event::Detached) => Got::Detached,
+            Poll::Pending => Got::Nothing,
+        }
     }
 
     pub(super) fn stop(&self, note: &str) -> bool {
@@ -268,11 +288,11 @@ impl Checked {
         self.wakes.wake_count()
     }
 
-    /// Returns the number of queued messages, without the one in flight.
+    /// Returns the number of queued messages, without the one that is being handled.
     pub(super) fn waiting(&self) -> usize {
         let state = self.queue.state.lock();
         let batch = self.queue.batch.lock();
-        state.messages.len() + batch.len()
+        state.messages.len() + self.queue.taken_out(&batch)
     }
 
     /// Returns the number of reserved places.

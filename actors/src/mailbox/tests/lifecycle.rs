@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checked::{Checked, Got, Outcome, Rejected, accounts, bounded, failed};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::mailbox::{AnyMailbox, AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig, ParkResult};
+use crate::mailbox::{AnyMailbox, AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig};
 
 fn hook() -> ExitHook {
     ExitHook { name: None, incarnation: None, run: Box::new(|_| {}) }
@@ -46,7 +46,7 @@ fn rest_of_a_batch_returns_to_the_front_of_the_queue() {
     assert_eq!(queue.next(1), Got::Message(1));
     assert!(queue.push(4).is_ok());
     let effects = queue.detach(1, &failed()).expect("it was attached");
-    assert!(effects.lost_in_flight && effects.dead.is_empty());
+    assert!(effects.lost_in_flight == 1 && effects.dead.is_empty());
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!(queue.drain(2), [2, 3, 4]);
     assert_eq!(accounts(&queue), [4, 3, 1, 0, 0]);
@@ -63,7 +63,7 @@ fn message_in_flight_is_lost_on_an_abnormal_end_and_handled_on_a_clean_one() {
         let queue = Checked::with_messages(MailboxConfig::default(), [1]);
         assert_eq!(queue.next(1), Got::Message(1));
         let effects = queue.detach(1, &reason).expect("it was attached");
-        assert_eq!(effects.lost_in_flight, lost == 1, "{reason}");
+        assert_eq!(effects.lost_in_flight, lost, "{reason}");
         assert_eq!(accounts(&queue), [1, handled, lost, 0, 0], "{reason}");
     }
 }
@@ -73,7 +73,7 @@ fn end_without_a_message_in_flight_loses_nothing() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2]);
     assert_eq!(queue.next(1), Got::Message(1));
     queue.ack(1);
-    assert!(!queue.detach(1, &failed()).expect("it was attached").lost_in_flight);
+    assert_eq!(queue.detach(1, &failed()).expect("it was attached").lost_in_flight, 0);
     assert_eq!(accounts(&queue), [2, 1, 0, 0, 1]);
 }
 
@@ -83,7 +83,7 @@ fn mailbox_that_discards_on_restart_dead_letters_queued_messages() {
     assert_eq!(queue.next(1), Got::Message(1));
     assert!(queue.push(4).is_ok());
     let effects = queue.detach(1, &failed()).expect("it was attached");
-    assert_eq!((effects.lost_in_flight, effects.dead.into()), (true, vec![2, 3, 4]));
+    assert_eq!((effects.lost_in_flight, effects.dead.into()), (1, vec![2, 3, 4]));
     // The next incarnation begins with an empty mailbox, which is still open.
     assert!(queue.push(5).is_ok());
     assert_eq!(queue.attach(), Ok(2));
@@ -107,7 +107,7 @@ fn second_detach_or_close_does_nothing() {
 fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2, 3]);
     assert_eq!(queue.next(1), Got::Message(1));
-    assert!(queue.detach(1, &ExitReason::Killed).expect("it was attached").lost_in_flight);
+    assert_eq!(queue.detach(1, &ExitReason::Killed).expect("it was attached").lost_in_flight, 1);
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!(queue.next(2), Got::Message(2));
     assert_eq!(queue.next(1), Got::Detached);
@@ -132,7 +132,7 @@ fn abandoned_incarnation_cannot_ack_a_message_of_the_next() {
     queue.ack(1);
     assert_eq!(queue.next(1), Got::Detached);
     assert_eq!(accounts(&queue), [3, 0, 1, 0, 2]);
-    assert!(queue.detach(2, &failed()).expect("it was attached").lost_in_flight);
+    assert_eq!(queue.detach(2, &failed()).expect("it was attached").lost_in_flight, 1);
     assert_eq!(accounts(&queue), [3, 0, 2, 0, 1]);
 }
 
@@ -140,7 +140,7 @@ fn abandoned_incarnation_cannot_ack_a_message_of_the_next() {
 fn abandoned_incarnation_takes_no_signal_of_the_next() {
     let queue = taken_over();
     assert!(queue.stop("for you"));
-    assert!(queue.take_signal(1, |_| true).is_none());
+    assert_eq!(queue.inside(1, Interest::Signals), Got::Detached);
     assert_eq!(queue.next(1), Got::Detached);
     assert_eq!(queue.next(2), Got::Signal("shutdown: for you".into()));
 }
@@ -148,8 +148,8 @@ fn abandoned_incarnation_takes_no_signal_of_the_next() {
 #[test]
 fn abandoned_incarnation_cannot_park() {
     let queue = taken_over();
-    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Ended);
-    assert_eq!(queue.park_in_handler(2, Interest::Kill), ParkResult::Parked);
+    assert_eq!(queue.inside(1, Interest::Kill), Got::Detached);
+    assert_eq!(queue.inside(2, Interest::Kill), Got::Nothing);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn abandoned_incarnation_cannot_park_while_the_next_is_parked() {
     let queue = taken_over();
     assert_eq!(queue.drain(2), [3]);
     // Incarnation 2 is parked on its mailbox. Incarnation 1 does not park with it.
-    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Ended);
+    assert_eq!(queue.inside(1, Interest::Kill), Got::Detached);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn reopened_mailbox_keeps_its_counters_and_incarnation_numbers() {
     let queue = Checked::with_messages(bounded(2), [1, 2]);
     assert_eq!(queue.next(1), Got::Message(1));
     let effects = queue.close(&failed()).expect("it was open");
-    assert_eq!((effects.lost_in_flight, effects.dead.into()), (true, vec![2]));
+    assert_eq!((effects.lost_in_flight, effects.dead.into()), (1, vec![2]));
     assert_eq!(queue.push(3), Err(Rejected::Closed(3)));
     assert_eq!((queue.next(1), queue.is_closed()), (Got::Detached, true));
     queue.open();
@@ -267,8 +267,7 @@ fn nothing_is_dropped_under_a_lock() {
         for _ in 0..20 {
             let incarnation = queue.attach().expect("it is open");
             assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(reads_on_drop())));
-            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-            while queue.poll_next(incarnation, &mut cx).is_ready() {}
+            while queue.poll(incarnation, Interest::Messages, std::task::Waker::noop()).is_ready() {}
             // One signal stays queued. The reason of the end is remembered, and pushed out after
             // some more ends.
             assert!(queue.signal(None, ControlSignal::Stop(reads_on_drop())));

@@ -5,7 +5,7 @@
 //! A lost wake-up shows as a deadlock, which loom reports. So do two locks taken in two orders.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use loom::future::block_on;
 use loom::sync::Arc;
@@ -15,8 +15,8 @@ use loom::thread;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Admission, AnyMailbox, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult,
-    PushError, TicketOutcome, WaitsFor,
+    Admission, AnyMailbox, Event, Interest, Mailbox, MailboxConfig, MessageOutcome, PushError, TicketOutcome,
+    WaitsFor,
 };
 
 type Shared = Arc<Mailbox<u32>>;
@@ -43,8 +43,8 @@ pub(super) fn attached(capacity: usize, messages: impl IntoIterator<Item = u32>)
     Arc::new(queue)
 }
 
-fn poll(queue: &Mailbox<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
-    match queue.poll_next(incarnation, &mut Context::from_waker(Waker::noop())) {
+fn poll(queue: &Mailbox<u32>, incarnation: u32) -> Option<Event<u32>> {
+    match queue.poll(incarnation, Interest::Messages, Waker::noop()) {
         Poll::Ready(next) => Some(next),
         Poll::Pending => None,
     }
@@ -52,19 +52,19 @@ fn poll(queue: &Mailbox<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
 
 pub(super) fn poll_message(queue: &Mailbox<u32>, incarnation: u32) -> Option<u32> {
     match poll(queue, incarnation) {
-        Some(NextEvent::Message(message)) => Some(message),
+        Some(Event::Message(message)) => Some(message),
         _ => None,
     }
 }
 
 /// Waits for the next event.
-fn next(queue: &Mailbox<u32>, incarnation: u32) -> NextEvent<u32> {
-    block_on(poll_fn(|cx| queue.poll_next(incarnation, cx)))
+fn next(queue: &Mailbox<u32>, incarnation: u32) -> Event<u32> {
+    block_on(poll_fn(|cx| queue.poll(incarnation, Interest::Messages, cx.waker())))
 }
 
 pub(super) fn next_message(queue: &Mailbox<u32>, incarnation: u32) -> u32 {
     match next(queue, incarnation) {
-        NextEvent::Message(message) => message,
+        Event::Message(message) => message,
         other => panic!("expected a message, not {other:?}"),
     }
 }
@@ -194,7 +194,7 @@ fn message_goes_to_the_abandoned_incarnation_or_to_the_next_and_never_to_both() 
             let queue = queue.clone();
             move || std::iter::from_fn(|| poll_message(&queue, 1)).collect::<Vec<_>>()
         });
-        let lost = u64::from(queue.detach(1, &ExitReason::Killed).expect("it is attached").lost_in_flight);
+        let lost = queue.detach(1, &ExitReason::Killed).expect("it is attached").lost_in_flight;
         assert_eq!(queue.attach(), Ok(2));
         let next: Vec<u32> = std::iter::from_fn(|| poll_message(&queue, 2)).collect();
         let stuck = stuck.join().expect("the thread is done");
@@ -211,7 +211,7 @@ fn parking_incarnation_is_woken_when_its_mailbox_is_taken_away() {
         let queue = attached(2, [1]);
         let consumer = thread::spawn({
             let queue = queue.clone();
-            move || while !matches!(next(&queue, 1), NextEvent::Detached) {}
+            move || while !matches!(next(&queue, 1), Event::Detached) {}
         });
         let effects = queue.detach(1, &ExitReason::Killed).expect("it is attached");
         effects.wakers.into_iter().for_each(Waker::wake);
@@ -237,8 +237,8 @@ fn sent_signal_precedes_the_next_message_of_a_batch() {
         loop {
             let was_sent = sent.load(Ordering::Acquire);
             match next(&queue, 1) {
-                NextEvent::Signal(_) => break,
-                NextEvent::Message(_) => messages += 1,
+                Event::Signal(_) => break,
+                Event::Message(_) => messages += 1,
                 other => panic!("unexpected: {other:?}"),
             }
             assert!(!was_sent, "a message came first");
@@ -258,18 +258,15 @@ fn parking_consumer_is_woken_by_a_signal_before_a_message() {
                 assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
             }
         });
-        assert!(matches!(next(&queue, 1), NextEvent::Signal(_)));
+        assert!(matches!(next(&queue, 1), Event::Signal(_)));
         assert_eq!(next_message(&queue, 1), 1);
         sender.join().expect("the sender is done");
     });
 }
 
-/// Parks inside user code until there is a reason to stop.
-fn park_in_handler(queue: &Mailbox<u32>, interest: Interest) -> ParkResult {
-    block_on(poll_fn(|cx| match queue.park_in_handler(1, interest, |_| true, cx.waker()) {
-        ParkResult::Parked => Poll::Pending,
-        other => Poll::Ready(other),
-    }))
+/// Waits inside user code for what ends it.
+fn inside(queue: &Mailbox<u32>, interest: Interest) -> Event<()> {
+    block_on(poll_fn(|cx| queue.poll_inside(1, interest, |_| true, cx.waker())))
 }
 
 #[test]
@@ -282,8 +279,7 @@ fn kill_wakes_an_incarnation_inside_its_handler() {
             // A message and a signal as well: neither may consume the wake-up.
             move || assert!(queue.push(2).is_ok() && queue.kill())
         });
-        assert_eq!(park_in_handler(&queue, Interest::Kill), ParkResult::Ended);
-        assert!(queue.is_killed());
+        assert!(matches!(inside(&queue, Interest::Kill), Event::Killed));
         killer.join().expect("the killer is done");
     });
 }
@@ -298,8 +294,7 @@ fn stop_wakes_an_incarnation_inside_its_init() {
                 assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(ExitReason::Normal)))
             }
         });
-        assert_eq!(park_in_handler(&queue, Interest::Signals), ParkResult::Signalled);
-        assert!(queue.take_signal(1, |_| true).is_some());
+        assert!(matches!(inside(&queue, Interest::Signals), Event::Signal(_)));
         stopper.join().expect("the stopper is done");
     });
 }

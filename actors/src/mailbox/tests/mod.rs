@@ -12,6 +12,10 @@ mod loom_capacity;
 mod loom_peek;
 #[cfg(model)]
 mod loom_protocol;
+#[cfg(model)]
+mod loom_taken;
+#[cfg(not(model))]
+mod operations;
 #[cfg(not(model))]
 mod order;
 #[cfg(not(model))]
@@ -26,6 +30,8 @@ mod permits;
 mod reference;
 #[cfg(not(model))]
 mod reference_capacity;
+#[cfg(not(model))]
+mod taken;
 #[cfg(not(model))]
 mod traces;
 #[cfg(not(model))]

@@ -1,7 +1,7 @@
 //! The order of events, and when a parked consumer is woken.
 
 use super::checked::{Checked, Got, accounts, bounded, failed};
-use crate::mailbox::{Interest, MailboxConfig, ParkResult};
+use crate::mailbox::{Interest, MailboxConfig};
 
 #[test]
 fn messages_come_in_the_order_in_which_they_were_accepted() {
@@ -62,7 +62,7 @@ fn stop_and_kill_fail_while_no_incarnation_is_attached() {
     queue.open();
     assert!(!queue.stop("vacant") && !queue.kill());
     assert_eq!(queue.attach(), Ok(1));
-    assert!(!queue.is_killed());
+    assert!(!queue.has_signal());
     assert_eq!(queue.next(1), Got::Nothing);
 }
 
@@ -72,7 +72,7 @@ fn signals_for_one_incarnation_do_not_reach_the_next() {
     assert!(queue.stop("you") && queue.kill());
     assert!(queue.detach(1, &failed()).is_some());
     assert_eq!(queue.attach(), Ok(2));
-    assert!(!queue.is_killed());
+    assert!(!queue.has_signal());
     assert_eq!(queue.next(2), Got::Nothing);
 }
 
@@ -112,25 +112,24 @@ fn message_wakes_the_consumer_only_if_it_is_parked() {
 fn consumer_inside_a_handler_is_woken_by_a_kill_only() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1]);
     assert_eq!(queue.next(1), Got::Message(1));
-    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Parked);
+    assert_eq!(queue.inside(1, Interest::Kill), Got::Nothing);
     assert!(queue.push(2).is_ok() && queue.stop("later"));
     assert_eq!(queue.wake_count(), 0);
     assert!(queue.kill());
     assert_eq!(queue.wake_count(), 1);
-    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Ended);
+    assert_eq!(queue.inside(1, Interest::Kill), Got::Killed);
 }
 
 #[test]
 fn starting_consumer_is_woken_by_a_signal_but_not_by_a_message() {
     let queue = Checked::attached(MailboxConfig::default());
-    assert_eq!(queue.park_in_handler(1, Interest::Signals), ParkResult::Parked);
+    assert_eq!(queue.inside(1, Interest::Signals), Got::Nothing);
     assert!(queue.push(1).is_ok());
     assert_eq!(queue.wake_count(), 0);
     assert!(queue.stop("now"));
     assert_eq!(queue.wake_count(), 1);
-    assert_eq!(queue.park_in_handler(1, Interest::Signals), ParkResult::Signalled);
-    assert!(queue.take_signal(1, |_| true).is_some() && queue.take_signal(1, |_| true).is_none());
-    assert_eq!(queue.park_in_handler(1, Interest::Signals), ParkResult::Parked);
+    assert_eq!(queue.inside(1, Interest::Signals), Got::Signal("shutdown: now".into()));
+    assert_eq!(queue.inside(1, Interest::Signals), Got::Nothing);
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn consumer_parked_on_its_mailbox_stays_parked_on_it() {
     let queue = Checked::attached(MailboxConfig::default());
     assert_eq!(queue.next(1), Got::Nothing);
     // Its future is pending for the mailbox, not for user code: a message must still wake it.
-    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Parked);
+    assert_eq!(queue.inside(1, Interest::Kill), Got::Nothing);
     assert!(queue.push(1).is_ok());
     assert_eq!(queue.wake_count(), 1);
 }

@@ -3,7 +3,7 @@
 
 use super::checked::{Got, Outcome, Rejected};
 use crate::exit::ExitReason;
-use crate::mailbox::{Interest, OverflowPolicy, ParkResult};
+use crate::mailbox::{Interest, OverflowPolicy};
 
 /// The settings: the capacity, what an end does to queued messages, and what happens when they
 /// exceed the capacity.
@@ -17,7 +17,7 @@ pub(super) struct Rules {
 /// The result of an end.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct DetachResult {
-    pub(super) lost_in_flight: bool,
+    pub(super) lost_in_flight: u64,
     pub(super) dead: Vec<u32>,
 }
 
@@ -56,6 +56,8 @@ pub(super) struct Reference {
     pub(super) settled: Vec<u64>,
     lost_ranges: Vec<(Vec<u64>, String)>,
     ending: bool,
+    /// A signal ended the running user code.
+    interrupted: bool,
     /// The event for which the consumer is parked, if it is parked.
     pub(super) parked_on: Option<Interest>,
     /// The last poll of the consumer returned nothing.
@@ -87,6 +89,7 @@ impl Reference {
             settled: Vec::new(),
             lost_ranges: Vec::new(),
             ending: false,
+            interrupted: false,
             parked_on: None,
             is_parked_on_mailbox: false,
         }
@@ -113,6 +116,7 @@ impl Reference {
     pub(super) fn wait_for_room(&mut self, message: Option<u32>) -> u64 {
         self.waiters.push((self.next_ticket, message));
         self.next_ticket += 1;
+        self.admit();
         self.next_ticket - 1
     }
 
@@ -129,7 +133,15 @@ impl Reference {
         self.waiters.remove(at).1
     }
 
+    /// Returns what an incarnation receives next. Waiting senders are admitted.
     pub(super) fn next(&mut self, incarnation: u32) -> Got {
+        let next = self.next_taken(incarnation);
+        self.admit();
+        next
+    }
+
+    /// Returns what an incarnation receives next.
+    pub(super) fn next_taken(&mut self, incarnation: u32) -> Got {
         if self.attached != Some(incarnation) {
             return Got::Detached;
         }
@@ -149,7 +161,6 @@ impl Reference {
         }
         let (sequence, message) = self.waiting.remove(0);
         self.in_flight = Some((sequence, message));
-        self.admit();
         Got::Message(message)
     }
 
@@ -162,21 +173,23 @@ impl Reference {
         }
     }
 
-    pub(super) fn park_in_handler(&mut self, incarnation: u32, interest: Interest) -> ParkResult {
+    pub(super) fn inside(&mut self, incarnation: u32, interest: Interest) -> Got {
         if self.attached != Some(incarnation) {
-            return ParkResult::Ended;
+            return Got::Detached;
         }
         if self.is_parked_on_mailbox {
-            return ParkResult::Parked;
+            return Got::Nothing;
         }
         if self.killed {
-            return ParkResult::Ended;
+            return Got::Killed;
         }
         if interest >= Interest::Signals && !self.signals.is_empty() {
-            return ParkResult::Signalled;
+            self.interrupted = true;
+            return Got::Signal(self.signals.remove(0));
         }
         self.parked_on = Some(interest);
-        ParkResult::Parked
+        self.admit();
+        Got::Nothing
     }
 
     pub(super) fn stop(&mut self, note: &str) -> bool {
@@ -195,21 +208,27 @@ impl Reference {
         self.ending |= self.attached == Some(incarnation);
     }
 
-    pub(super) fn detach(&mut self, incarnation: u32, reason: &ExitReason) -> Option<DetachResult> {
+    /// The incarnation keeps the messages `behind` the one in flight.
+    pub(super) fn detach(
+        &mut self,
+        incarnation: u32,
+        reason: &ExitReason,
+        behind: usize,
+    ) -> Option<DetachResult> {
         if self.attached != Some(incarnation) {
             return None;
         }
-        let lost_in_flight = self.end(reason);
+        let lost_in_flight = self.end(reason, behind);
         let dead = if self.rules.discard { self.dead_letter_all(reason) } else { Vec::new() };
         self.admit();
         Some(DetachResult { lost_in_flight, dead })
     }
 
-    pub(super) fn close(&mut self, reason: &ExitReason) -> Option<DetachResult> {
+    pub(super) fn close(&mut self, reason: &ExitReason, behind: usize) -> Option<DetachResult> {
         if !self.open {
             return None;
         }
-        let lost_in_flight = self.end(reason);
+        let lost_in_flight = self.end(reason, behind);
         self.open = false;
         let dead = self.dead_letter_all(reason);
         for (ticket, message) in self.waiters.drain(..) {
@@ -309,21 +328,24 @@ impl Reference {
         }
     }
 
-    fn end(&mut self, reason: &ExitReason) -> bool {
-        let lost = if reason.is_abnormal() { self.in_flight.take() } else { None };
+    fn end(&mut self, reason: &ExitReason, behind: usize) -> u64 {
+        let is_lost = std::mem::take(&mut self.interrupted) || reason.is_abnormal();
+        let mut lost: Vec<Accepted> = Vec::new();
+        lost.extend(if is_lost { self.in_flight.take() } else { None });
+        lost.extend(self.waiting.drain(..behind));
         if let Some(incarnation) = self.attached {
             self.ack(incarnation);
-            self.settled.extend(lost.map(|(sequence, _)| sequence));
+            self.settled.extend(lost.iter().map(|(sequence, _)| *sequence));
             self.record_lost(self.settled.clone(), reason);
             self.attached = None;
         }
-        self.lost.extend(lost.map(|(_, message)| message));
+        self.lost.extend(lost.iter().map(|(_, message)| *message));
         self.signals.clear();
         self.killed = false;
         self.ending = false;
         self.parked_on = None;
         self.is_parked_on_mailbox = false;
-        lost.is_some()
+        lost.len() as u64
     }
 
     fn dead_letter_all(&mut self, reason: &ExitReason) -> Vec<u32> {

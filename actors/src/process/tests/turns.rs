@@ -3,13 +3,13 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::mailbox::{AnyMailbox, MailboxConfig};
+use crate::mailbox::{AnyMailbox, Interest, MailboxConfig};
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
@@ -120,7 +120,7 @@ impl PausePoint {
         let pause_point: Arc<dyn AnyProcess> = self.clone();
         assert!(process.link(FIRST, &pause_point, false));
         let waker = Waker::from(self.clone());
-        assert!(process.queue.poll_next(FIRST, &mut Context::from_waker(&waker)).is_pending());
+        assert!(process.queue.poll(FIRST, Interest::Messages, &waker).is_pending());
     }
 }
 

@@ -1,0 +1,180 @@
+//! The state that most mailboxes never need, in parts.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+
+use super::state::PendingRestart;
+use super::wait_queue::WaitQueue;
+use crate::control::ControlSignal;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::seq_map::SeqMap;
+
+/// The state that most mailboxes never need. It is allocated on first use.
+pub(crate) struct ColdState<M> {
+    pub(crate) signals: VecDeque<ControlSignal>,
+    /// The stop that follows the last message of a draining mailbox.
+    pub(crate) stop_when_empty: Option<ExitReason>,
+    pub(crate) room: Room<M>,
+    pub(crate) losses: Losses,
+    pub(crate) outcomes: OutcomeWaiters,
+    pub(crate) observers: Observers,
+    /// The pending restart, as the owner set it.
+    pub(crate) pending_restart: Option<PendingRestart>,
+}
+
+impl<M> Default for ColdState<M> {
+    fn default() -> Self {
+        Self {
+            signals: VecDeque::new(),
+            stop_when_empty: None,
+            room: Room { waiters: WaitQueue::new(), reserved: 0 },
+            losses: Losses::default(),
+            outcomes: OutcomeWaiters::default(),
+            observers: Observers::default(),
+            pending_restart: None,
+        }
+    }
+}
+
+/// The senders that wait for room, and the places that were promised to senders.
+pub(crate) struct Room<M> {
+    pub(crate) waiters: WaitQueue<M>,
+    /// The number of reserved places.
+    pub(crate) reserved: usize,
+}
+
+/// The messages that were not handled, and why.
+#[derive(Default)]
+pub(crate) struct Losses {
+    /// The number of messages that were lost in flight.
+    pub(crate) lost: u64,
+    /// The number of messages that reached no incarnation.
+    pub(crate) dead: u64,
+    /// The number of messages that were discarded on arrival. They have no sequence number.
+    pub(crate) discarded: u64,
+    /// The number of messages that were evicted right behind the one in flight. They settle when it
+    /// settles (invariant 3).
+    pub(crate) evicted_unsettled: u64,
+    lost_ranges: VecDeque<LostRange>,
+    /// The evicted messages `first..=last`. They are apart from `lost_ranges`, so that a burst of
+    /// evictions pushes no lost range out.
+    evicted_ranges: VecDeque<(u64, u64)>,
+}
+
+/// The messages `first..=last`, by sequence number. If their replies were dropped, this is the
+/// reason.
+pub(crate) struct LostRange {
+    first: u64,
+    last: u64,
+    reason: ExitReason,
+}
+
+/// The number of lost ranges that are remembered. A caller learns its outcome when it is next
+/// polled. It misses it only if it is not polled during so many crashes.
+const MAX_LOST_RANGES: usize = 8;
+
+/// The number of ranges of evicted messages that are remembered.
+const MAX_EVICTED_RANGES: usize = 32;
+
+impl Losses {
+    pub(super) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
+        let ranges = &mut self.lost_ranges;
+        let forgotten = if ranges.len() == MAX_LOST_RANGES { ranges.pop_front() } else { None };
+        ranges.push_back(LostRange { first, last, reason: reason.clone() });
+        forgotten
+    }
+
+    /// Records an evicted message. Adjacent messages form one range.
+    pub(super) fn record_evicted(&mut self, sequence: u64) {
+        let ranges = &mut self.evicted_ranges;
+        match ranges.back_mut() {
+            Some((_, last)) if *last + 1 == sequence => *last = sequence,
+            _ => {
+                if ranges.len() == MAX_EVICTED_RANGES {
+                    ranges.pop_front();
+                }
+                ranges.push_back((sequence, sequence));
+            }
+        }
+    }
+
+    /// Settles the messages that were evicted behind the one in flight.
+    pub(super) fn settle_evicted(&mut self) {
+        self.dead += std::mem::take(&mut self.evicted_unsettled);
+    }
+
+    pub(super) fn is_evicted(&self, sequence: u64) -> bool {
+        self.evicted_ranges.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
+    }
+
+    /// Returns why a message was lost, or a reply that its incarnation kept.
+    pub(super) fn reason(&self, sequence: u64) -> Option<&ExitReason> {
+        let range = self.lost_ranges.iter().find(|range| (range.first..=range.last).contains(&sequence));
+        range.map(|range| &range.reason)
+    }
+}
+
+/// The wakers of the tasks that wait for an outcome: one for each message, however often it is
+/// polled.
+#[derive(Default)]
+pub(crate) struct OutcomeWaiters(BTreeMap<u64, Waker>);
+
+impl OutcomeWaiters {
+    /// Stores the waker of the task that waits for the outcome of this message. Replaces the
+    /// previous one.
+    pub(crate) fn register(&mut self, sequence: u64, waker: &Waker) {
+        self.0.entry(sequence).and_modify(|known| known.clone_from(waker)).or_insert_with(|| waker.clone());
+    }
+
+    pub(crate) fn remove(&mut self, sequence: u64) -> Option<Waker> {
+        self.0.remove(&sequence)
+    }
+
+    /// Removes and returns the wakers for all messages up to this one.
+    pub(crate) fn take_up_to(&mut self, last: u64) -> Vec<Waker> {
+        let mut decided = Vec::new();
+        while let Some(first) = self.0.first_entry().filter(|first| *first.key() <= last) {
+            decided.push(first.remove());
+        }
+        decided
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A callback for the end of the attached incarnation, or else of the next one.
+pub(crate) type ExitCallback = Box<dyn FnOnce(Option<Pid>, &ExitReason) + Send>;
+
+/// A callback that runs once, on the close or on the end of an incarnation, before any watcher is
+/// notified.
+pub(crate) struct ExitHook {
+    /// The name that the hook releases, if any.
+    pub(crate) name: Option<Cow<'static, str>>,
+    /// The incarnation whose end runs the hook. `None` stands for the close of the mailbox.
+    pub(crate) incarnation: Option<u32>,
+    pub(crate) run: Box<dyn FnOnce(&ExitReason) + Send>,
+}
+
+/// What is notified of an end, of a close, or when the mailbox is idle.
+#[derive(Default)]
+pub(crate) struct Observers {
+    pub(crate) watchers: SeqMap<ExitCallback>,
+    pub(crate) next_watcher: u64,
+    /// The hooks of the attached incarnation.
+    pub(crate) exit_hooks: Vec<ExitHook>,
+    /// The hooks that run when the mailbox is closed, by number.
+    pub(crate) close_hooks: SeqMap<ExitHook>,
+    /// The number of the last hook on the close.
+    pub(crate) last_hook: u64,
+    /// The number of closes whose hooks have not all run yet.
+    pub(crate) pending_closes: u32,
+    /// The watchers that registered during a pending close. They are notified when its hooks have
+    /// run.
+    pub(crate) close_watchers: SeqMap<ExitCallback>,
+    /// The wakers of the tasks that wait until it is idle.
+    pub(crate) idle_wakers: Vec<Waker>,
+}
