@@ -246,6 +246,7 @@ async fn a_crash_of_a_handler_that_does_not_await_loses_its_own_message_only() {
         stage.cast(Msg::Block(block));
         (10..=20).for_each(|n| stage.cast(Msg::Note(n)));
         stage.start(1);
+        stage.record.started(1).await;
         stage.record.ended(1).await;
         stage.start(2);
         let written =

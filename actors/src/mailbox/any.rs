@@ -87,15 +87,16 @@ impl<M> AnyMailbox for Mailbox<M> {
     fn counters(&self) -> MessageStats {
         let state = self.state.lock();
         let batch = self.batch.lock();
+        let in_flight = self.in_flight(&batch);
         let (lost, dead, discarded) = state.cold().map(|cold| &cold.losses).map_or((0, 0, 0), |losses| {
             (losses.lost, losses.dead + losses.evicted_unsettled, losses.discarded)
         });
         MessageStats {
             accepted: state.accepted + discarded,
-            handled: self.handled(&state, &batch),
+            handled: self.handled(&state, &batch, in_flight),
             lost_in_flight: lost,
             dead_lettered: dead + discarded,
-            queued: (state.messages.len() + batch.len()) as u64 + self.in_flight(&batch),
+            queued: (state.messages.len() + batch.len()) as u64 + in_flight,
         }
     }
 

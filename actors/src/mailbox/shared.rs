@@ -182,16 +182,18 @@ impl<M> Mailbox<M> {
         batch.len() + behind
     }
 
-    /// Returns the number of handled messages. The caller holds both locks.
-    pub(super) fn handled(&self, state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-        let of_taken = u64::from(self.taken.load(Ordering::Relaxed)) - self.in_flight(batch);
+    /// Returns the number of handled messages, if this many are in flight: the incarnation may
+    /// handle more between two looks. The caller holds both locks.
+    pub(super) fn handled(&self, state: &MailboxState<M>, batch: &Batch<M>, in_flight: u64) -> u64 {
+        let of_taken = u64::from(self.taken.load(Ordering::Relaxed)) - in_flight;
         state.handled + batch.handled + of_taken
     }
 
     /// Returns the number of settled messages. The message with the next number settles next. The
     /// caller holds both locks.
     pub(super) fn settled(&self, state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-        self.handled(state, batch) + state.cold().map_or(0, |cold| cold.losses.lost + cold.losses.dead)
+        self.handled(state, batch, self.in_flight(batch))
+            + state.cold().map_or(0, |cold| cold.losses.lost + cold.losses.dead)
     }
 
     /// Sets the task in which the incarnation runs.

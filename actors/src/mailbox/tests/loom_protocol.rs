@@ -28,7 +28,7 @@ pub(super) fn explore(model: impl Fn() + Sync + Send + 'static) {
 
 /// Explores the interleavings of three threads with at most this many preemptions. Nearly all bugs
 /// need two.
-fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(model);

@@ -8,7 +8,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::loom_protocol::{attached, check, explore, send};
+use super::loom_protocol::{attached, check, explore, explore_up_to, send};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{AnyMailbox, Event, Interest, Mailbox, MessageOutcome, Taken};
@@ -109,7 +109,7 @@ fn sent_signal_precedes_the_next_message_of_a_series() {
 
 #[test]
 fn message_of_a_series_is_lost_with_an_abandoned_incarnation_or_goes_to_the_next_and_never_to_both() {
-    explore(|| {
+    explore_up_to(2, || {
         let queue = attached(5, 1..=5);
         let stuck = thread::spawn({
             let queue = queue.clone();
