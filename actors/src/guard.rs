@@ -109,6 +109,7 @@ impl<M: Send + 'static> Guard<M> {
     }
 
     /// Returns how an event ends user code that waits with this interest.
+    #[inline]
     fn poll_event<T>(&self, interest: Interest, cx: &Context<'_>) -> Poll<Outcome<T>> {
         let ends = |signal: &ControlSignal| {
             let trapping = self.process.activity.is_trapping();

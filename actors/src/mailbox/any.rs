@@ -88,9 +88,10 @@ impl<M> AnyMailbox for Mailbox<M> {
         let state = self.state.lock();
         let batch = self.batch.lock();
         let in_flight = self.in_flight(&batch);
-        let (lost, dead, discarded) = state.cold().map(|cold| &cold.losses).map_or((0, 0, 0), |losses| {
-            (losses.lost, losses.dead + losses.evicted_unsettled, losses.discarded)
-        });
+        let (lost, dead, discarded) =
+            state.cold().map(|cold| &cold.not_handled).map_or((0, 0, 0), |not_handled| {
+                (not_handled.lost, not_handled.dead + not_handled.evicted_unsettled, not_handled.discarded)
+            });
         MessageStats {
             accepted: state.accepted + discarded,
             handled: self.handled(&state, &batch, in_flight),

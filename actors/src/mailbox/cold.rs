@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
+use std::time::Duration;
 
-use super::state::PendingRestart;
 use super::wait_queue::WaitQueue;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
@@ -17,7 +17,7 @@ pub(crate) struct ColdState<M> {
     /// The stop that follows the last message of a draining mailbox.
     pub(crate) stop_when_empty: Option<ExitReason>,
     pub(crate) room: Room<M>,
-    pub(crate) losses: Losses,
+    pub(crate) not_handled: NotHandled,
     pub(crate) outcomes: OutcomeWaiters,
     pub(crate) observers: Observers,
     /// The pending restart, as the owner set it.
@@ -30,7 +30,7 @@ impl<M> Default for ColdState<M> {
             signals: VecDeque::new(),
             stop_when_empty: None,
             room: Room { waiters: WaitQueue::new(), reserved: 0 },
-            losses: Losses::default(),
+            not_handled: NotHandled::default(),
             outcomes: OutcomeWaiters::default(),
             observers: Observers::default(),
             pending_restart: None,
@@ -47,7 +47,7 @@ pub(crate) struct Room<M> {
 
 /// The messages that were not handled, and why.
 #[derive(Default)]
-pub(crate) struct Losses {
+pub(crate) struct NotHandled {
     /// The number of messages that were lost in flight.
     pub(crate) lost: u64,
     /// The number of messages that reached no incarnation.
@@ -78,7 +78,7 @@ const MAX_LOST_RANGES: usize = 8;
 /// The number of ranges of evicted messages that are remembered.
 const MAX_EVICTED_RANGES: usize = 32;
 
-impl Losses {
+impl NotHandled {
     pub(super) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
         let ranges = &mut self.lost_ranges;
         let forgotten = if ranges.len() == MAX_LOST_RANGES { ranges.pop_front() } else { None };
@@ -177,4 +177,12 @@ pub(crate) struct Observers {
     pub(crate) close_watchers: SeqMap<ExitCallback>,
     /// The wakers of the tasks that wait until it is idle.
     pub(crate) idle_wakers: Vec<Waker>,
+}
+
+/// Why there is no incarnation, and when the next one starts, as a time since the start of the
+/// system.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingRestart {
+    pub(crate) reason: ExitReason,
+    pub(crate) until: Duration,
 }

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::cold::{ExitCallback, ExitHook, LostRange};
+use super::cold::{ExitCallback, ExitHook, LostRange, PendingRestart};
 use super::config::MailboxOnRestart;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
-use super::state::{Interest, MailboxState, PendingRestart, Phase};
+use super::state::{Interest, MailboxState, Phase};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, wake_each};

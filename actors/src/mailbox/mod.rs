@@ -50,8 +50,8 @@
 //!    discarded on arrival has no number.
 //! 4. **Conservation**: accepted = handled + lost + dead + queued + batch + in flight. The equation
 //!    holds under both locks.
-//! 5. **Bound**: queue + batch + reserved places + messages in flight never exceed the capacity. The
-//!    one message that is being handled is not counted.
+//! 5. **Bound**: queue + batch + reserved places + messages in flight never exceed the capacity.
+//!    The one message that is being handled is not counted.
 //! 6. **Event flags**: a flag is set under the state lock. A consumer that takes a message under a
 //!    lock reads the flags under it. One that has taken messages before reads the flags without a
 //!    lock: a flag that was set *before* the previous handler returned is seen. A consumer whose
@@ -78,13 +78,13 @@ mod tests;
 mod wait_queue;
 
 pub(crate) use any::{AnyMailbox, Traffic};
-pub(crate) use cold::ExitHook;
+pub(crate) use cold::{ExitHook, PendingRestart};
 pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub(crate) use lifecycle::{AttachRefused, DetachEffects};
 pub(crate) use overflow::Evicted;
 pub(crate) use recv::Event;
 pub(crate) use send::{Admission, PushError, WaitsFor, wake};
 pub(crate) use shared::Mailbox;
-pub(crate) use state::{Interest, MessageOutcome, PendingRestart};
+pub(crate) use state::{Interest, MessageOutcome};
 pub(crate) use taken::Taken;
 pub(crate) use wait_queue::TicketOutcome;

@@ -56,7 +56,7 @@ impl<M> Mailbox<M> {
         if state.has_waiters() || !self.has_room(&state) {
             match self.overflow {
                 OverflowPolicy::DropNewest => {
-                    state.cold_or_init().losses.discarded += 1;
+                    state.cold_or_init().not_handled.discarded += 1;
                     return Ok((Some(new), evicted));
                 }
                 OverflowPolicy::DropOldest if self.can_make_room(&state) => {
@@ -74,7 +74,7 @@ impl<M> Mailbox<M> {
 
     /// Counts a message that is accepted and dropped at once.
     pub(crate) fn count_discarded(&self) {
-        self.state.lock().cold_or_init().losses.discarded += 1;
+        self.state.lock().cold_or_init().not_handled.discarded += 1;
     }
 
     /// Returns `true` if an eviction can make room. It cannot if all places are reserved, or will
@@ -117,9 +117,9 @@ impl<M> Mailbox<M> {
         // One at most: an incarnation of such a mailbox takes one by one.
         let in_flight = self.in_flight(batch);
         let before = self.settled(state, batch) + in_flight;
-        let losses = &mut state.cold_or_init().losses;
-        losses.evicted_unsettled += 1;
-        losses.record_evicted(before + losses.evicted_unsettled);
+        let not_handled = &mut state.cold_or_init().not_handled;
+        not_handled.evicted_unsettled += 1;
+        not_handled.record_evicted(before + not_handled.evicted_unsettled);
         if in_flight == 0 {
             state.settle_evicted();
         } else {

@@ -82,7 +82,9 @@ impl<M> Mailbox<M> {
         }
         self.parked_incarnation.store(if event.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(state);
-        wake_each(wakers);
+        if !wakers.is_empty() {
+            wake_each(wakers);
+        }
         event.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -105,6 +107,7 @@ impl<M> Mailbox<M> {
 
     /// Takes the next message and puts it in flight. It comes from the batch, or else from the
     /// queue, whose rest is the next batch.
+    #[inline]
     pub(super) fn next_message(&self, state: &mut MailboxState<M>) -> Option<M> {
         let message = self.next_of_batch().or_else(|| {
             if state.messages.len() < 2 {
@@ -123,6 +126,7 @@ impl<M> Mailbox<M> {
         Some(message)
     }
 
+    #[inline]
     fn next_of_batch(&self) -> Option<M> {
         if self.batch_len.load(Ordering::Relaxed) == 0 {
             return None;

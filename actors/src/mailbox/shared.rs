@@ -1,12 +1,12 @@
 //! The mailbox as its senders, consumer and owner share it.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::task;
 
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 use super::state::MailboxState;
-use super::taken::Unhandled;
 use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
@@ -68,6 +68,12 @@ impl EventFlags {
         self.0.load(Ordering::Acquire) & bits != 0
     }
 }
+
+/// How many of the messages that were taken together are not handled yet.
+///
+/// Only the incarnation that took them writes it, and it needs no lock to do so. An abandoned
+/// incarnation keeps its own, so it cannot change the counts of the next.
+pub(super) type Unhandled = Arc<AtomicU8>;
 
 /// The state under the batch lock. It belongs to the incarnation in `owner` (invariant 2).
 pub(crate) struct Batch<M> {
@@ -193,7 +199,7 @@ impl<M> Mailbox<M> {
     /// caller holds both locks.
     pub(super) fn settled(&self, state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
         self.handled(state, batch, self.in_flight(batch))
-            + state.cold().map_or(0, |cold| cold.losses.lost + cold.losses.dead)
+            + state.cold().map_or(0, |cold| cold.not_handled.lost + cold.not_handled.dead)
     }
 
     /// Sets the task in which the incarnation runs.

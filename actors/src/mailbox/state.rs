@@ -1,7 +1,6 @@
 //! The state under the senders' lock: the queue, the phase, and when the consumer is woken.
 
 use std::task::Waker;
-use std::time::Duration;
 
 use tokio::task;
 
@@ -53,14 +52,6 @@ pub(crate) enum MessageOutcome {
     Lost(ExitReason),
     /// It was evicted to make room for a newer message.
     Evicted,
-}
-
-/// Why there is no incarnation, and when the next one starts, as a time since the start of the
-/// system.
-#[derive(Clone, Debug)]
-pub(crate) struct PendingRestart {
-    pub(crate) reason: ExitReason,
-    pub(crate) until: Duration,
 }
 
 /// The state under the senders' lock.
@@ -168,14 +159,14 @@ impl<M> MailboxState<M> {
     /// Counts messages that were lost in flight.
     pub(crate) fn count_lost(&mut self, messages: u64) {
         if messages > 0 {
-            self.cold_or_init().losses.lost += messages;
+            self.cold_or_init().not_handled.lost += messages;
         }
     }
 
     /// Counts messages that no incarnation will handle.
     pub(crate) fn count_dead(&mut self, messages: u64) {
         if messages > 0 {
-            self.cold_or_init().losses.dead += messages;
+            self.cold_or_init().not_handled.dead += messages;
         }
     }
 
@@ -222,13 +213,13 @@ impl<M> MailboxState<M> {
     /// out. The caller drops it outside the locks.
     #[must_use]
     pub(crate) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
-        if first <= last { self.cold_or_init().losses.record_lost(first, last, reason) } else { None }
+        if first <= last { self.cold_or_init().not_handled.record_lost(first, last, reason) } else { None }
     }
 
     /// Settles the messages that were evicted behind the one in flight, which has settled now.
     pub(crate) fn settle_evicted(&mut self) {
         if let Some(cold) = self.cold.as_deref_mut() {
-            cold.losses.settle_evicted();
+            cold.not_handled.settle_evicted();
         }
     }
 
@@ -236,14 +227,14 @@ impl<M> MailboxState<M> {
     /// (invariant 3). An eviction is known at once, even before the message in flight ahead of it
     /// settles.
     pub(crate) fn outcome(&self, sequence: u64, settled: u64) -> MessageOutcome {
-        let losses = self.cold().map(|cold| &cold.losses);
-        if losses.is_some_and(|losses| losses.is_evicted(sequence)) {
+        let not_handled = self.cold().map(|cold| &cold.not_handled);
+        if not_handled.is_some_and(|not_handled| not_handled.is_evicted(sequence)) {
             return MessageOutcome::Evicted;
         }
         if sequence > settled || (self.is_ending && sequence > self.first_sequence) {
             return MessageOutcome::Pending;
         }
-        match losses.and_then(|losses| losses.reason(sequence)) {
+        match not_handled.and_then(|not_handled| not_handled.reason(sequence)) {
             Some(reason) => MessageOutcome::Lost(reason.clone()),
             None => MessageOutcome::Handled,
         }

@@ -1,6 +1,5 @@
 //! The messages that an incarnation has taken and not begun to handle.
 
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -8,10 +7,10 @@ use tokio::time::Instant;
 
 use super::config::OverflowPolicy;
 use super::recv::Event;
-use super::shared::{Mailbox, SENDERS_WAITING};
+use super::shared::{Mailbox, SENDERS_WAITING, Unhandled};
 use super::state::Interest;
 use crate::foreign::drop_each;
-use crate::sync::{AtomicU8, Ordering};
+use crate::sync::Ordering;
 
 /// The largest number of messages in flight: the one that is being handled, and those behind it
 /// that were taken with it.
@@ -36,12 +35,6 @@ impl Deferral {
         self.began.elapsed() > LONGEST_DEFERRAL
     }
 }
-
-/// How many of the messages that were taken together are not handled yet.
-///
-/// Only the incarnation that took them writes it, and it needs no lock to do so. An abandoned
-/// incarnation keeps its own, so it cannot change the counts of the next.
-pub(super) type Unhandled = Arc<AtomicU8>;
 
 /// The messages that an incarnation has taken and not begun to handle. It lives in the task of the
 /// incarnation, which takes the next one out without a lock.
@@ -96,11 +89,6 @@ impl<'a, M> Taken<'a, M> {
     #[inline(never)]
     fn refill(&mut self) -> Option<M> {
         let mailbox = self.mailbox;
-        // The consumer shortens the batch, and so does a sender that evicts the oldest message. In
-        // both cases the consumer finds the batch empty and checks the state.
-        if mailbox.batch_len.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
         let mut batch = mailbox.batch.lock();
         if !mailbox.flags.is_quiet(self.incarnation) || !batch.is_owned_by(self.incarnation) {
             return None;
@@ -140,10 +128,14 @@ impl<'a, M> Taken<'a, M> {
     /// half of the capacity is free, or room for [`ADMITTED_TOGETHER`], or after
     /// [`LONGEST_DEFERRAL`].
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Event<M>> {
-        if let Some(message) = self.refill() {
-            return Poll::Ready(Event::Message(message));
-        }
         let mailbox = self.mailbox;
+        // The consumer shortens the batch, and so does a sender that evicts the oldest message. In
+        // both cases the consumer finds the batch empty and checks the state.
+        if mailbox.batch_len.load(Ordering::Relaxed) > 0 {
+            if let Some(message) = self.refill() {
+                return Poll::Ready(Event::Message(message));
+            }
+        }
         let previous = self.deferred.take();
         let deferred = &mut self.deferred;
         let defer = |free: usize, limit: usize| {

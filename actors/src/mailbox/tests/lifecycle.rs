@@ -83,7 +83,7 @@ fn mailbox_that_discards_on_restart_dead_letters_queued_messages() {
     assert_eq!(queue.next(1), Got::Message(1));
     assert!(queue.push(4).is_ok());
     let effects = queue.detach(1, &failed()).expect("it was attached");
-    assert_eq!((effects.lost_in_flight, effects.dead.into()), (1, vec![2, 3, 4]));
+    assert_eq!((effects.lost_in_flight, effects.dead), (1, vec![2, 3, 4]));
     // The next incarnation begins with an empty mailbox, which is still open.
     assert!(queue.push(5).is_ok());
     assert_eq!(queue.attach(), Ok(2));
@@ -188,7 +188,7 @@ fn reopened_mailbox_keeps_its_counters_and_incarnation_numbers() {
     let queue = Checked::with_messages(bounded(2), [1, 2]);
     assert_eq!(queue.next(1), Got::Message(1));
     let effects = queue.close(&failed()).expect("it was open");
-    assert_eq!((effects.lost_in_flight, effects.dead.into()), (1, vec![2]));
+    assert_eq!((effects.lost_in_flight, effects.dead), (1, vec![2]));
     assert_eq!(queue.push(3), Err(Rejected::Closed(3)));
     assert_eq!((queue.next(1), queue.is_closed()), (Got::Detached, true));
     queue.open();

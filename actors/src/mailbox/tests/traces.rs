@@ -297,7 +297,7 @@ impl<'a> Pair<'a> {
 }
 
 fn detach_result(effects: DetachEffects<u32>) -> DetachResult {
-    DetachResult { lost_in_flight: effects.lost_in_flight, dead: effects.dead.into() }
+    DetachResult { lost_in_flight: effects.lost_in_flight, dead: effects.dead }
 }
 
 proptest! {
