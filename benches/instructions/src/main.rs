@@ -18,8 +18,8 @@
 //!
 //! A count differs by less than a percent between runs. The reasons are the seeds of hash tables
 //! and of tokio's scheduler, and the time that passes on the clock of the machine. It differs by
-//! more between compilers, processors and C libraries, whose `malloc` and `memcpy` are in it. So the
-//! limits name their platform, and `./x instructions` compares only counts of the same.
+//! more between compilers, processors and C libraries, whose `malloc` and `memcpy` are in it. So
+//! the limits name their platform, and `./x instructions` compares only counts of the same.
 
 #![expect(clippy::print_stdout, reason = "it prints its counts")]
 

@@ -11,8 +11,8 @@ use perennial::{App, Registry, SupervisorHandle};
 /// fit into a mailbox, and into a pool, of the default capacity.
 const BATCH: u64 = 500;
 
-/// The number of names. The cost of a lookup depends on the place of the name in a hash table, which
-/// differs between runs.
+/// The number of names. The cost of a lookup depends on the place of the name in a hash table, and
+/// that differs between runs.
 const NAMES: u64 = 100;
 
 type Run = fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>>;
