@@ -30,7 +30,7 @@ impl<W: Work + 'static> Shared<W> {
         if let Some(end) = job.end() {
             return end;
         }
-        let place = self.with_queue(|queue| Some(queue.state.scheduler.get(job.id.0)?.1));
+        let place = self.with_queue(|queue| queue.place(job.id));
         match place {
             Some(Place::Delayed) => JobStatus::Delayed,
             Some(Place::Queued) => JobStatus::Queued,
@@ -56,9 +56,17 @@ impl<W: Work + 'static> Queue<'_, W> {
             let now = self.now();
             self.release_results(now);
         }
-        let State { scheduler, retained, .. } = &*self.state;
+        let State { scheduler, terminating, retained, .. } = &*self.state;
+        let terminating = || terminating.retries().find(|job| job.id == id);
         let retained = || retained.as_ref()?.get(id.0);
-        scheduler.get(id.0).map(|(job, _)| job).or_else(retained)
+        scheduler.get(id.0).map(|(job, _)| job).or_else(terminating).or_else(retained)
+    }
+
+    /// Returns the place of a job that has not ended. A job whose call still runs is leased.
+    fn place(&self, id: JobId) -> Option<Place> {
+        let State { scheduler, terminating, .. } = &*self.state;
+        let terminating = || terminating.retries().find(|job| job.id == id).map(|_| Place::Leased);
+        scheduler.get(id.0).map(|(_, place)| place).or_else(terminating)
     }
 
     /// Retains a job that the caller has claimed, if the pool retains results.

@@ -29,6 +29,7 @@ mod rollout_control;
 mod shared;
 mod submit;
 mod submit_buffer;
+mod terminating;
 #[cfg(test)]
 mod tests;
 mod threads;
