@@ -73,6 +73,10 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
     /// of its own pool waits for itself.
     ///
+    /// [`Drain`](PoolShutdown::Drain) waits for a [blocking call](super::Pool::from_blocking_fn) whose
+    /// job has attempts left. For a call whose job has a result, a stop waits no longer than for
+    /// workers.
+    ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 let report = squares.stop(PoolShutdown::Drain).await;
 assert_eq!((report.completed, report.dropped), (1, 0));")]
