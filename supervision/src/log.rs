@@ -55,7 +55,6 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
 use crate::node::OpenError;
-use crate::pool::JobId;
 use crate::report::{ReportKind, SupervisorReport};
 
 /// The target of the lines of supervisors.
@@ -211,9 +210,13 @@ pub(crate) fn retry_closure_failed(system: &System, reason: ExitReason) {
 }
 
 /// Logs the jobs of a stopped pool whose calls still run.
-pub(crate) fn calls_outlive_stop(system: &System, pool: Arc<str>, jobs: Vec<JobId>) {
+pub(crate) fn calls_outlive_stop<I: fmt::Display + Send + 'static>(
+    system: &System,
+    pool: Arc<str>,
+    jobs: Vec<I>,
+) {
     system.log_later(Level::WARN, move || {
-        let jobs: Vec<String> = jobs.iter().map(JobId::to_string).collect();
+        let jobs: Vec<String> = jobs.iter().map(I::to_string).collect();
         let jobs = jobs.join(", ");
         line!(WARN, POOL, %pool, %jobs, "calls of blocking jobs still run after the stop of their pool");
     });

@@ -18,6 +18,7 @@ use lines::{listen, take};
 use perennial_supervision::pool::{JobError, JobEvent, JobId, JobStatus, PoolShutdown};
 use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use support::{assert_accounts, events, ms, now, soon};
+use tokio::task::yield_now;
 use tracing::Level;
 
 type Job = perennial_supervision::pool::JobHandle<gate::Call>;
@@ -230,7 +231,7 @@ fn a_job_that_waits_for_its_call_has_a_result_though_the_runtime_of_its_pool_is_
         let began = Instant::now();
         while running.3.stats().terminating == 0 {
             assert!(began.elapsed() < LIMIT, "the time limit is over");
-            tokio::time::sleep(ms(1)).await;
+            yield_now().await;
         }
         running
     });

@@ -145,10 +145,10 @@ impl<'a> JobContext<'a> {
 
     /// Returns `true` if the outcome of this attempt is not wanted any more. That is the case when
     ///
-    /// - the job was cancelled or dropped, or
-    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended;
-    /// - the pool was stopped with [`Abort`](super::PoolShutdown::Abort), or its worker did not stop
-    ///   in time and was killed.
+    /// - the job was cancelled or dropped,
+    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended, or
+    /// - the pool was stopped with [`Abort`](super::PoolShutdown::Abort), or its worker did not
+    ///   stop in time and was killed.
     ///
     /// A blocking function, and a task that the job spawned, should return then. The soft time
     /// limit is no end of the attempt: see [`should_stop`](Self::should_stop). The call takes no
