@@ -128,6 +128,18 @@ async fn a_job_that_waits_for_its_call_can_be_found_and_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_of_many_jobs_finds_one_that_waits_for_its_call() {
+    let (gate, opener, app, pool, job) = running(2, |pool| pool.time_limit(ms(5))).await;
+    pass(6).await;
+    assert_eq!(pool.cancel_all(&[job.id()]), 1);
+    ready(job).await.expect_err("it was cancelled");
+    drop(opener);
+    soon(pool.drain()).await;
+    assert_eq!((counts(&pool), gate.begun.load(Ordering::SeqCst)), ((0, 0, 0, 0, 1), 1));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn clear_drops_a_job_that_waits_for_its_call() {
     let (gate, opener, app, pool, job) = running(2, |pool| pool.time_limit(ms(5))).await;
     pass(6).await;
