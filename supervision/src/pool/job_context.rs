@@ -214,8 +214,8 @@ impl<'a> JobContext<'a> {
     }
 
     /// Returns `true` if the job should return soon: it is [cancelled](Self::is_cancelled), or its
-    /// soft time limit or its time limit is over. A function that blocks has no other way to be told
-    /// of its soft limit.
+    /// soft time limit or its time limit is over. A function that blocks has no other way to be
+    /// told of its soft limit.
     #[must_use]
     pub fn should_stop(&self) -> bool {
         let AttemptInfo { deadline, soft_deadline, .. } = self.info();

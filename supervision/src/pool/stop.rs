@@ -34,10 +34,10 @@ pub struct PoolStopReport {
     pub dropped: u64,
     /// Jobs that failed permanently while the pool stopped.
     pub failed: u64,
-    /// The jobs whose calls of a [blocking function](super::Pool::from_blocking_fn) had not returned
-    /// when the shutdown time of the workers was over, in submission order. The calls cannot be
-    /// stopped; their outcome is lost, and they count as [running](PoolStats::running) until they
-    /// return.
+    /// The jobs whose calls of a [blocking function](super::Pool::from_blocking_fn) had not
+    /// returned when the shutdown time of the workers was over, in submission order. The calls
+    /// cannot be stopped; their outcome is lost, and they count as
+    /// [running](PoolStats::running) until they return.
     pub unstopped: Vec<JobId>,
 }
 
@@ -73,9 +73,9 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
     /// of its own pool waits for itself.
     ///
-    /// [`Drain`](PoolShutdown::Drain) waits for a [blocking call](super::Pool::from_blocking_fn) whose
-    /// job has attempts left. For a call whose job has a result, a stop waits no longer than for
-    /// workers.
+    /// [`Drain`](PoolShutdown::Drain) waits for a
+    /// [blocking call](super::Pool::from_blocking_fn) whose job has attempts left. For a call whose
+    /// job has a result, a stop waits no longer than for workers.
     ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 let report = squares.stop(PoolShutdown::Drain).await;

@@ -90,8 +90,8 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
-    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may still
-    /// run on its thread.
+    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may
+    /// still run on its thread.
     pub(crate) fn worker_exited(
         self: &Arc<Self>,
         worker_id: WorkerId,

@@ -63,8 +63,8 @@ impl Thread {
         OccupiedThread { thread: self.clone(), _permit: permit }
     }
 
-    /// Runs `on_return` when the call that runs now has returned, before the thread is free. Returns
-    /// the system of that call, or `None` if none runs or a closure is set already.
+    /// Runs `on_return` when the call that runs now has returned, before the thread is free.
+    /// Returns the system of that call, or `None` if none runs or a closure is set already.
     pub(crate) fn on_return(&self, on_return: impl FnOnce() + Send + 'static) -> Option<System> {
         let mut call = self.0.call.lock();
         let call = call.as_mut().filter(|call| call.on_return.is_none())?;
