@@ -194,7 +194,8 @@ assert_eq!(job.await?, 49);")]
     }
 
     /// Waits until no job is queued and none runs. Jobs that are submitted meanwhile are waited for
-    /// too.
+    /// too, and so is every call of a [blocking function](super::Pool::from_blocking_fn), also if
+    /// its job has a result already.
     ///
     /// # Cancel safety
     ///
@@ -204,7 +205,7 @@ assert_eq!(job.await?, 49);")]
 squares.drain().await;
 assert_eq!(squares.stats().completed, 1);")]
     pub async fn drain(&self) {
-        self.shared.emptied().await;
+        self.shared.calls_returned().await;
     }
 
     /// Drops all queued jobs and returns their number. Their results are

@@ -145,10 +145,14 @@ impl<'a> JobContext<'a> {
 
     /// Returns `true` if the outcome of this attempt is not wanted any more. That is the case when
     ///
-    /// - the job was cancelled or dropped, or
-    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended.
+    /// - the job was cancelled or dropped,
+    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended, or
+    /// - the pool was stopped with [`Abort`](super::PoolShutdown::Abort), or its worker did not
+    ///   stop in time and was killed.
     ///
-    /// A blocking function, and a task that the job spawned, should return then.
+    /// A blocking function, and a task that the job spawned, should return then. The soft time
+    /// limit is no end of the attempt: see [`should_stop`](Self::should_stop). The call takes no
+    /// lock and never waits.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         match &self.0 {
@@ -210,7 +214,8 @@ impl<'a> JobContext<'a> {
     }
 
     /// Returns `true` if the job should return soon: it is [cancelled](Self::is_cancelled), or its
-    /// soft time limit or its time limit is over.
+    /// soft time limit or its time limit is over. A function that blocks has no other way to be
+    /// told of its soft limit.
     #[must_use]
     pub fn should_stop(&self) -> bool {
         let AttemptInfo { deadline, soft_deadline, .. } = self.info();

@@ -12,8 +12,13 @@ pub struct PoolStats {
     pub submitted: u64,
     /// Jobs that are queued now, delayed ones included.
     pub queued: usize,
-    /// Jobs that run now.
+    /// Jobs that run now. A call of a [blocking function](super::Pool::from_blocking_fn) counts
+    /// until it has returned, also if its attempt is over.
     pub running: usize,
+    /// Running jobs whose attempt is over and whose call has not returned: they were cancelled,
+    /// exceeded their time limit or lost their worker, or their pool has stopped. Kubernetes calls
+    /// such a pod of a Job terminating.
+    pub terminating: usize,
     /// Jobs that completed with an output.
     pub completed: u64,
     /// Jobs that failed permanently: they returned an error that is not retried, had no attempts
@@ -85,7 +90,11 @@ impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } =
             self;
-        write!(f, "{done} of {submitted} done, {running} running, {queued} queued, {failed} failed, ")?;
+        write!(f, "{done} of {submitted} done, {running} running")?;
+        if self.terminating > 0 {
+            write!(f, " ({} terminating)", self.terminating)?;
+        }
+        write!(f, ", {queued} queued, {failed} failed, ")?;
         write!(f, "{retried} retried, {dropped} dropped, {workers}, ")?;
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
         write!(f, "working {:?} (p99 {:?})", self.work_p50, self.work_p99)

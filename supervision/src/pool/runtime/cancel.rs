@@ -22,7 +22,7 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn cancel_all(&self, ids: &[JobId]) -> usize {
         self.with_queue(|queue| {
             let cancelled = ids.iter().filter(|id| {
-                let job = queue.state.scheduler.get(id.0).map(|(job, _)| job.clone());
+                let job = queue.state.unfinished(**id).map(|(job, _)| job.clone());
                 job.is_some_and(|job| queue.cancel(&job))
             });
             cancelled.count()

@@ -75,7 +75,7 @@ where
         let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
         let (thread, ctx) = (self.thread.clone(), ctx.to_owned());
         async move {
-            let occupied = thread.occupy().await;
+            let occupied = thread.occupy(system.clone()).await;
             let span = log::current_span();
             let call = move || {
                 job.into_inner().map(|job| Guarded::new(log::in_span(span.as_ref(), || function(job, ctx))))

@@ -10,6 +10,7 @@ use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
+use super::threads::Thread;
 use crate::pool::event::JobEvent;
 use crate::pool::job::AttemptError;
 use crate::pool::scheduler::{Next, Time};
@@ -89,8 +90,15 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
-    /// supervisor stopped it, and not because it hung: its job has used no attempt.
-    pub(crate) fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason, is_dismissed: bool) {
+    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may
+    /// still run on its thread.
+    pub(crate) fn worker_exited(
+        self: &Arc<Self>,
+        worker_id: WorkerId,
+        reason: &ExitReason,
+        is_dismissed: bool,
+        thread: &Thread,
+    ) {
         let WorkerId { slot, pid } = worker_id;
         self.with_queue_in_supervisor(|queue| {
             let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
@@ -101,12 +109,14 @@ impl<W: Work + 'static> Shared<W> {
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
             }
             if let Some(job) = job {
-                if is_dismissed {
-                    queue.retry_interrupted(job, slot, reason);
-                } else {
-                    let error = AttemptError::WorkerEnded(reason.clone());
-                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
-                }
+                queue.while_called((self, slot, thread), |queue| {
+                    if is_dismissed {
+                        queue.retry_interrupted(job, slot, reason);
+                    } else {
+                        let error = AttemptError::WorkerEnded(reason.clone());
+                        queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
+                    }
+                });
             }
             // The manager starts another incarnation if the supervisor does not.
             queue.check_workers();
@@ -139,7 +149,7 @@ impl<W: Work + 'static> AttemptResult<W> {
 }
 
 impl<W: Work + 'static> Queue<'_, W> {
-    fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
+    pub(super) fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
         let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         // The job was leased again if this incarnation was abandoned.
         let Some(job) = job else { return self.defer_drop(finished) };

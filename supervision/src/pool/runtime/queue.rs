@@ -124,11 +124,12 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(crate) fn stats(&self) -> PoolStats {
         self.with_queue(|queue| {
-            let State { scheduler, stats, waits, works, .. } = &*queue.state;
+            let State { scheduler, terminating, stats, waits, works, .. } = &*queue.state;
             PoolStats {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
-                running: scheduler.leased(),
+                running: scheduler.leased() + terminating.len(),
+                terminating: terminating.len(),
                 workers: scheduler.count_workers(self.wanted()),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),

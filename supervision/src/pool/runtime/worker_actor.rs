@@ -43,7 +43,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
         // An incarnation that panics or fails while it stops has used an attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
         let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
-        self.pool.worker_exited(worker_id, reason, is_dismissed);
+        self.pool.worker_exited(worker_id, reason, is_dismissed, &self.thread);
     }
 
     /// Ends an incarnation in order, after its current job, so that the next one follows at once. A
@@ -158,7 +158,11 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.is_over() || (self.args.recycling.after_timeout && attempt.has_timed_out()) {
                 self.args.recycle(ctx);
             }
-            if !ctx.consume_budget() || !is_free {
+            if !is_free {
+                pool.complete_cut_short(worker_id, attempt, &self.args.thread);
+                return self.wait_for_thread(ctx);
+            }
+            if !ctx.consume_budget() {
                 pool.complete(worker_id, attempt);
                 return ctx.continue_with(WorkerMsg::Run);
             }
