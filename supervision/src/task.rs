@@ -22,8 +22,10 @@
 //! - Receiving messages: use an [actor](perennial_actors::Actor).
 //! - Code that never awaits. It cannot be stopped and is
 //!   [abandoned](crate::Supervisor::abandon_after).
-//! - Links and handler deadlines. An exit signal of another process does not end a task, and a task
-//!   has no handlers.
+//! - Links. An exit signal of another process does not end a task.
+//! - Handler deadlines. A task has no handlers, so a spec that sets one
+//!   [fails its check](crate::SpecError::HandlerDeadlineOfTask). A
+//!   [probe](crate::Probe::from_fn) checks a task that hangs.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -90,6 +92,7 @@ impl Child<Infallible> {
             let f = f.clone();
             params.begin(identity, |attachment| run(attachment, f))
         })
+        .without_handlers()
     }
 }
 

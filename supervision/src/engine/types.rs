@@ -185,4 +185,6 @@ pub(crate) enum RequestError {
     ShuttingDown,
     /// There is no such child.
     NotFound,
+    /// The new spec has a handler deadline for this child, which is a task.
+    HandlerDeadlineOfTask(Arc<str>),
 }

@@ -16,7 +16,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Liveness {
     /// The longest time that a handler may run, like systemd's watchdog. The actor needs no code
-    /// for it.
+    /// for it. A [task](crate::Child::task) has no handlers, and so
+    /// [must not have one](crate::SpecError::HandlerDeadlineOfTask).
     pub handler_deadline: Option<Duration>,
     /// The probe, like Kubernetes' liveness probe.
     pub probe: Option<ProbePolicy>,

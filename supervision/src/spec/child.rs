@@ -152,6 +152,12 @@ impl<M: Send + 'static, K> Child<M, K> {
         self
     }
 
+    /// Marks the child as a task, which has no handlers: see [`ChildPolicy`].
+    pub(crate) const fn without_handlers(mut self) -> Self {
+        self.policy.is_task = true;
+        self
+    }
+
     /// Sets a hook that runs before an incarnation is stopped in order, which excludes a stop of an
     /// unresponsive one. Its flag is set if the incarnation drains before it stops.
     pub(crate) fn stop_hook(mut self, hook: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
@@ -200,6 +206,9 @@ impl<M: Send + 'static, K> Child<M, K> {
     /// may be: the task that a handler wakes last before it blocks, for example a caller that it
     /// replied to, waits until the handler returns. If that task is an actor it is in no handler,
     /// so only a [`probe`](Self::probe) detects it.
+    ///
+    /// A [task](Child::task) has no handlers. Such a spec fails its check with
+    /// [`SpecError::HandlerDeadlineOfTask`].
     pub fn handler_deadline(self, deadline: Duration) -> Self {
         self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
     }
