@@ -101,7 +101,7 @@ impl<W: Work + 'static> Shared<W> {
             queue.drain_buffer();
         }
         let result = change(&mut queue);
-        queue.settle();
+        queue.before_unlock();
         // Taken apart here and not moved: every job pays for a move.
         let Queue { state, to_wake, notify_manager, completed, effects, .. } = queue;
         drop(state);
@@ -264,7 +264,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     }
 
     /// Draws the consequences of a change before the queue is unlocked.
-    fn settle(&mut self) {
+    fn before_unlock(&mut self) {
         let is_awaited = self.is_awaited();
         if is_awaited && !self.is_synced {
             self.drain_buffer();
