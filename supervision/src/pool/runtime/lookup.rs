@@ -49,6 +49,11 @@ impl<W: Work + 'static> State<W> {
         self.scheduler.get(id.0).or_else(|| Some((terminating()?, Place::Leased)))
     }
 
+    /// Returns `true` if something may be due at a time.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.scheduler.is_timed() || self.retained.is_some()
+    }
+
     /// Returns when something is due, if nothing happens before.
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let scheduled = self.scheduler.next_deadline(now);
