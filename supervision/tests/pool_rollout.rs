@@ -6,7 +6,7 @@ mod support;
 mod versioned;
 
 use perennial_supervision::ChildError;
-use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure};
+use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure, RolloutLimit};
 use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};
@@ -47,6 +47,31 @@ async fn no_more_than_the_limits_are_unavailable_or_run_in_addition() {
         assert!(running.most() <= 5 + max_surge);
         assert_eq!((running.workers(), running.pool.stats().workers.running), (5, 5));
         assert_eq!(running.versions().await, [2; 5]);
+        running.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_may_be_percentages_of_the_wanted_workers() {
+    // As in the docs of Kubernetes: of 10 workers, 2 are down and 3 are additional; of one worker,
+    // none is down and one is additional.
+    let percent = RolloutLimit::percent;
+    for (workers, down, up, least, most) in
+        [(10, 25, 25, 8, 13), (1, 25, 25, 1, 2), (10, 30, 0, 7, 10), (1, 25, 0, 0, 1)]
+    {
+        let running = started(workers).await;
+        let new = running.version(2, Init::StartsAfter(secs(1)));
+        let rollout = running.pool.rollout().args(new);
+        let _ = running.most();
+        let rollout = spawn(rollout.max_unavailable(percent(down)).max_surge(percent(up)));
+        let mut fewest = workers;
+        while !rollout.is_finished() {
+            fewest = fewest.min(running.workers());
+            sleep(ms(10)).await;
+        }
+        assert_eq!(rollout.await.expect("no panic").expect("it is good").replaced.len(), workers);
+        assert_eq!((fewest, running.most()), (least, most), "{workers} workers, {down} %, {up} %");
+        assert_eq!(running.versions().await, vec![2; workers]);
         running.close().await;
     }
 }

@@ -137,8 +137,18 @@ impl ChildPolicy {
 
     /// Sets a condition, which decides in place of the restart type. A child that does not restart
     /// then stays as a stopped one.
-    pub(crate) fn set_condition(&mut self, condition: RestartCondition) {
-        (self.restart, self.restart_if) = (Restart::Transient, Some(condition));
+    pub(crate) fn set_condition(&mut self, condition: impl Fn(&ExitReason) -> bool + Send + Sync + 'static) {
+        (self.restart, self.restart_if) = (Restart::Transient, Some(RestartCondition::new(condition)));
+    }
+
+    /// Sets how many starts within an interval the child has before it ends as failed.
+    pub(crate) fn set_start_limit(&mut self, burst: u32, interval: Duration) {
+        self.start_limit = Some(Arc::new(StartLimit { burst, interval }));
+    }
+
+    /// Sets the delays after which a first start that fails is tried again.
+    pub(crate) fn set_retry_start(&mut self, delays: Backoff) {
+        self.retry_start = Some(Arc::new(delays));
     }
 
     /// Returns `true` if it sets a handler deadline for a child without handlers.

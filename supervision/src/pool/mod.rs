@@ -114,7 +114,7 @@ pub use retry::{Retry, RetryCause};
 pub use rollout::{Rollout, RolloutFuture};
 pub use rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 pub use runtime::Routing;
-pub use scheduler::{PoolSize, RateLimit};
+pub use scheduler::{PoolSize, RateLimit, RolloutLimit};
 pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
 pub use submission::{Submission, SubmitError, SubmitFuture};

@@ -12,7 +12,7 @@ use perennial_actors::host::Foreign;
 use super::handle::{PoolError, PoolHandle};
 use super::rollout_report::{RolloutError, RolloutReport};
 use super::runtime::{RevisionControl, Revisions, RolloutPlan, Stage};
-use super::scheduler::RolloutLimits;
+use super::scheduler::{RolloutLimit, RolloutLimits};
 use super::worker::{Work, Worker};
 use crate::supervisor::run_to_completion;
 
@@ -109,17 +109,30 @@ impl<W: Worker> Rollout<W> {
 }
 
 impl<W: Work + 'static> Rollout<W> {
-    /// Sets how many of the wanted workers may be unavailable at once: `maxUnavailable` of
-    /// Kubernetes; 1 by default.
-    pub const fn max_unavailable(mut self, workers: usize) -> Self {
-        self.limits.max_unavailable = workers;
+    /// Sets how many of the wanted workers may be unavailable at once, as a number or as a
+    /// [percentage](RolloutLimit::percent), which is rounded down: `maxUnavailable` of Kubernetes;
+    /// 1 by default. Kubernetes has 25 %.
+    ///
+    /// More than 100 % is [an error](RolloutError::MoreThanAll), and so is zero if
+    /// [`max_surge`](Self::max_surge) is zero too.
+    ///
+    #[doc = pool_example!(r"let report = squares.rollout().max_unavailable(2).await?;
+assert_eq!(report.replaced, [0, 1]);")]
+    pub fn max_unavailable(mut self, workers: impl Into<RolloutLimit>) -> Self {
+        self.limits.max_unavailable = workers.into();
         self
     }
 
-    /// Sets how many workers may run in addition to the wanted ones: `maxSurge` of Kubernetes; none
-    /// by default. They start first and end last, in slots after those of the pool.
-    pub const fn max_surge(mut self, workers: usize) -> Self {
-        self.limits.max_surge = workers;
+    /// Sets how many workers may run in addition to the wanted ones, as a number or as a
+    /// [percentage](RolloutLimit::percent), which is rounded up: `maxSurge` of Kubernetes; none by
+    /// default. Kubernetes has 25 %. They start first and end last, in slots after those of the
+    /// pool.
+    ///
+    #[doc = pool_example!(r"let quarter = RolloutLimit::percent(25);
+let report = squares.rollout().max_unavailable(quarter).max_surge(quarter).await?;
+assert_eq!(report.replaced, [0, 1]);")]
+    pub fn max_surge(mut self, workers: impl Into<RolloutLimit>) -> Self {
+        self.limits.max_surge = workers.into();
         self
     }
 
@@ -150,8 +163,11 @@ impl<W: Work + 'static> Rollout<W> {
     /// Checks the settings and runs the rollout.
     async fn run(self) -> Result<RolloutReport, RolloutError> {
         let Self { pool, limits, grace, stage } = self;
-        if limits.max_unavailable == 0 && limits.max_surge == 0 {
+        if limits.are_zero() {
             return Err(RolloutError::NoRoom);
+        }
+        if limits.exceed_all() {
+            return Err(RolloutError::MoreThanAll);
         }
         if limits.progress_deadline <= limits.min_ready {
             return Err(RolloutError::DeadlineTooShort);
@@ -206,8 +222,8 @@ impl<W: Work + 'static> PoolHandle<W> {
 assert_eq!(report.replaced, [0, 1]);")]
     pub fn rollout(&self) -> Rollout<W> {
         let limits = RolloutLimits {
-            max_unavailable: 1,
-            max_surge: 0,
+            max_unavailable: 1.into(),
+            max_surge: 0.into(),
             min_ready: Duration::ZERO,
             progress_deadline: PROGRESS_DEADLINE,
         };

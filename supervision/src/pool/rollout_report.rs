@@ -74,6 +74,9 @@ pub enum RolloutError {
     /// No worker may be unavailable and none may run in addition.
     #[error("max_unavailable and max_surge are both 0")]
     NoRoom,
+    /// More than 100 percent of the workers may be unavailable. Kubernetes refuses that too.
+    #[error("max_unavailable is more than 100 percent")]
+    MoreThanAll,
     /// A worker cannot be ready long enough before the deadline.
     #[error("the progress deadline is not longer than min_ready")]
     DeadlineTooShort,
@@ -93,7 +96,10 @@ impl From<RolloutError> for PoolError {
                     RolloutFailure::Undone => Self::Undone,
                 }
             }
-            RolloutError::NoRoom | RolloutError::DeadlineTooShort | RolloutError::Stopped => Self::Stopped,
+            RolloutError::NoRoom
+            | RolloutError::MoreThanAll
+            | RolloutError::DeadlineTooShort
+            | RolloutError::Stopped => Self::Stopped,
         }
     }
 }

@@ -15,25 +15,11 @@
 //!    that have to be available, as does one that is not available and was never replaced.
 //! 6. A pause begins no replacement. It does not keep a rollout from going back.
 
-use std::time::Duration;
-
+use super::rollout_limit::{Margins, RolloutLimits};
 pub(crate) use super::rollout_place::Version;
 use super::rollout_place::{Place, Status};
 use super::slots::Incarnation;
 use super::state::Time;
-
-/// The limits of a rollout.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RolloutLimits {
-    /// How many of the wanted workers may be unavailable.
-    pub(crate) max_unavailable: usize,
-    /// How many workers may run in addition.
-    pub(crate) max_surge: usize,
-    /// How long a worker has to be ready before it is available.
-    pub(crate) min_ready: Duration,
-    /// How long a new worker may be unavailable.
-    pub(crate) progress_deadline: Duration,
-}
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,6 +59,7 @@ pub(crate) enum SlotOutcome {
 pub(crate) struct RolloutState {
     limits: RolloutLimits,
     wanted: usize,
+    margins: Margins,
     /// The workers of the pool, and then the additional ones.
     places: Vec<Place>,
     direction: Direction,
@@ -99,9 +86,9 @@ impl RolloutState {
             was_touched: false,
         });
         let surge = Place { version: Version::Old, status: Status::Down, was_touched: false };
-        // More than one for each worker is of no use.
-        let surges = std::iter::repeat_n(surge, limits.max_surge.min(wanted));
-        Self { limits, wanted, places: base.chain(surges).collect(), direction: Direction::Forward, reverts }
+        let margins = limits.resolve(wanted);
+        let places = base.chain(std::iter::repeat_n(surge, margins.surge)).collect();
+        Self { limits, wanted, margins, places, direction: Direction::Forward, reverts }
     }
 
     /// Returns the number of slots: those of the pool and the additional ones.
@@ -128,7 +115,7 @@ impl RolloutState {
     /// Returns how many workers have to be available.
     fn floor(&self, now: Time) -> usize {
         let lost = self.places.iter().filter(|place| self.is_lost(place, now)).count();
-        self.wanted.saturating_sub(self.limits.max_unavailable).saturating_sub(lost)
+        self.wanted.saturating_sub(self.margins.unavailable).saturating_sub(lost)
     }
 
     /// Returns `true` if the rollout does not wait for this worker to be available (rule 5).

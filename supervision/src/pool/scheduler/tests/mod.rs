@@ -9,6 +9,7 @@ mod rate;
 mod readiness;
 mod retention;
 mod rollout;
+mod rollout_limit;
 mod routing;
 mod scale;
 mod scheduler;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::pool::scheduler::rollout::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::rollout_limit::{Margins, RolloutLimits};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -53,8 +54,12 @@ struct World {
 
 impl World {
     fn new(wanted: usize, max_unavailable: usize, max_surge: usize, reverts: bool) -> Self {
-        let limits =
-            RolloutLimits { max_unavailable, max_surge, min_ready: secs(2), progress_deadline: secs(60) };
+        let limits = RolloutLimits {
+            max_unavailable: max_unavailable.into(),
+            max_surge: max_surge.into(),
+            min_ready: secs(2),
+            progress_deadline: secs(60),
+        };
         let old = Living { version: Version::Old, incarnation: 1, since: Duration::ZERO };
         let state = RolloutState::new(limits, wanted, reverts, |_| Some(1));
         Self {
@@ -139,9 +144,9 @@ impl World {
 
     /// Checks the limits.
     fn check(&self) {
-        let limits = self.limits;
+        let Margins { unavailable, surge } = self.limits.resolve(self.wanted);
         let there = self.workers.iter().flatten().count();
-        assert!(there <= self.wanted + limits.max_surge, "{there} workers: {:?}", self.state);
+        assert!(there <= self.wanted + surge, "{there} workers: {:?}", self.state);
         let is_good = |slot: &usize| {
             self.ready(*slot).is_some()
                 && self.workers[*slot]
@@ -152,7 +157,7 @@ impl World {
             (self.old)(*slot) != Nature::Good || (!self.reverts && (self.new)(*slot) != Nature::Good)
         };
         let dead = (0..self.workers.len()).filter(is_dead).count();
-        assert!(good + limits.max_unavailable + dead >= self.wanted, "only {good} work: {:?}", self.state);
+        assert!(good + unavailable + dead >= self.wanted, "only {good} work: {:?}", self.state);
     }
 
     /// Runs until the rollout is over.
