@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use perennial::Backoff;
-use perennial::pool::{PoolShutdown, RateLimit, SubmitError};
+use perennial::pool::{JobError, PoolShutdown, RateLimit, SubmitError};
 use support::{MINUTE, SECOND, Step, Timeline, job, ms, outcome, quick, start_pool};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -260,6 +260,45 @@ async fn a_failing_task_of_a_group_leaves_the_others_alone() {
     let results = celery.jobs.submit_many(group).await.expect("they are accepted").join_all().await;
     assert!(matches!(results[..], [Ok(1), Err(_), Ok(1)]));
     assert_eq!(before.elapsed(), 10 * SECOND);
+    celery.close().await;
+}
+
+/// `group.apply_async(countdown=10, priority=9)`: the options are those of each task.
+#[tokio::test(start_paused = true)]
+async fn the_options_of_a_group_hold_for_each_of_its_tasks() {
+    let celery = start_pool(1, NOW, |pool| pool).await;
+    let busy = celery.submit(job("busy", [Step::Work(20 * SECOND)]));
+    sleep(ms(1)).await;
+    let plain = celery.submit(quick("plain"));
+    let group = [job("first", [Step::Work(SECOND)]), quick("second")];
+    let group = celery.jobs.submit_many(group).priority(9).delay(10 * SECOND).await;
+    let results = group.expect("they are accepted").join_all().await;
+    assert!(matches!(results[..], [Ok(1), Ok(1)]));
+    assert_eq!((outcome(busy).await, outcome(plain).await), ("done by 1".into(), "done by 1".into()));
+    let times = [("busy", 0), ("first", 20_000), ("second", 21_000), ("plain", 21_000)];
+    assert_eq!(celery.timeline.take(), at(&times));
+    let later = celery.jobs.submit_many([quick("later"), quick("later")]).delay(10 * SECOND).await;
+    assert_eq!(later.expect("they are accepted").join_all().await.len(), 2);
+    assert_eq!(celery.timeline.times(), [31_000, 31_000]);
+    celery.close().await;
+}
+
+/// `GroupResult.revoke(terminate=True)`: two tasks run, one has ended and the others wait.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_group_ends_its_running_tasks_and_starts_no_other() {
+    let celery = start_pool(2, NOW, |pool| pool).await;
+    let (quick, hang, waits) = (quick("quick"), job("hang", [Step::Hang]), quick("waits"));
+    let group = [quick, hang.clone(), hang, waits.clone(), waits];
+    let group = celery.jobs.submit_many(group).await.expect("they are accepted");
+    let other = celery.submit(job("other", [Step::Work(NOW)]));
+    sleep(SECOND).await;
+    assert_eq!((group.completed(), group.cancel(), group.completed()), (1, 4, 5));
+    assert_eq!(outcome(other).await, "done by 1", "the workers go on");
+    let results = group.join_all().await;
+    let (done, revoked) = results.split_at(1);
+    assert!(matches!(done, [Ok(1)]));
+    assert!(revoked.iter().all(|result| matches!(result, Err(JobError::Cancelled(_)))));
+    assert_eq!(celery.timeline.take(), at(&[("quick", 0), ("hang", 0), ("hang", 0), ("other", 1_000)]));
     celery.close().await;
 }
 

@@ -5,6 +5,7 @@ mod addresses;
 mod admission;
 mod any_attempt;
 mod attempt;
+mod cancel;
 mod drain;
 mod drain_waiter;
 mod failures;
