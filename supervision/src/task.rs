@@ -14,8 +14,8 @@
 //!   at once. A task that has to clean up calls [`TaskContext::stopped`] instead. A kill drops the
 //!   future in any case.
 //! - The future is dropped before the supervisor is notified of the exit.
-//! - A task with a [watchdog](Child::watchdog) that does not [ping](TaskContext::ping_watchdog) it in
-//!   time is unresponsive, and is replaced.
+//! - A task with a [watchdog](Child::watchdog) that does not [ping](TaskContext::ping_watchdog) it
+//!   in time is unresponsive, and is replaced.
 //! - While the task is [suspended](perennial_actors::ActorHandle::suspend), its future is not
 //!   polled, and its watchdog is not checked. It keeps its resources.
 //!

@@ -38,7 +38,7 @@ async fn a_worker_whose_job_stops_pinging_is_replaced_and_the_job_retried_as_tha
                 Ok::<u32, Infallible>(ctx.attempt())
             });
         let (jobs, begun) = (pool.handle(), Instant::now());
-        let app = start(pool.attempts(1)).await;
+        let app = start(pool.attempts(1).lost_workers(2)).await;
         let job = now(jobs.submit(()));
         assert_eq!(job.await.expect("it is retried"), 2);
         assert_eq!(begun.elapsed(), secs(3 * 20 + 30 + 3 * 20), "with progress: {with_progress}");

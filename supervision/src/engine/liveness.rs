@@ -38,8 +38,8 @@ impl Engine {
         self.rearm(key);
     }
 
-    /// Handles the state of a child's handler and its pings. If the child is suspended, or was suspended since
-    /// the last check, all checks start anew from now or from its resumption.
+    /// Handles the state of a child's handler and its pings. If the child is suspended, or was
+    /// suspended since the last check, all checks start anew from now or from its resumption.
     pub(super) fn on_busy_checked(
         &mut self,
         key: ChildKey,

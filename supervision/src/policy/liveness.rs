@@ -15,7 +15,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Liveness {
-    /// The longest time that a handler may run. The actor needs no code for it. A [task](crate::Child::task) has no handlers, and so
+    /// The longest time that a handler may run. The actor needs no code for it. A
+    /// [task](crate::Child::task) has no handlers, and so
     /// [must not have one](crate::SpecError::HandlerDeadlineOfTask).
     pub handler_deadline: Option<Duration>,
     /// The longest time without a ping of a handler or a task, like systemd's `WatchdogSec=`: see
