@@ -308,7 +308,7 @@ async fn a_watchdog_works_below_every_kind_of_supervisor() {
     let app = tree.start(&System::new()).await.expect("it starts");
     let address = app.supervisor().address(&0).expect("there are partitions");
     let begun = Instant::now();
-    work(&address, [secs(3600)], false);
+    work(address, [secs(3600)], false);
     assert_eq!(address.monitor().await.reason, ExitReason::Killed);
     assert_eq!(begun.elapsed(), WATCHDOG);
     assert!(app.shutdown().await.is_clean());
