@@ -230,12 +230,12 @@ impl<'a> JobContext<'a> {
     /// `sd_notify` with `WATCHDOG=1`. It has no effect once the attempt is over.
     ///
     #[doc = setting_example!(
-        r#"let pool = Pool::from_fn_with_context("sums", 2, |parts: &Vec<u64>, ctx: JobContext<'static>| {
-    let parts = parts.clone();
+        r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'static>| {
+    let n = *n;
     async move {
         let mut sum = 0;
-        for part in parts {
-            sum += part;
+        for _ in 0..n {
+            sum += n;
             ctx.ping();
             tokio::task::yield_now().await;
         }
