@@ -1,5 +1,7 @@
 //! Changes of the number of workers of a pool.
 
+use std::pin::pin;
+
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
 use super::worker::Work;
@@ -15,6 +17,9 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// A pool of a [fixed](super::PoolSize::Fixed) size can have any number of workers below 2^32:
     /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
     /// new number survives a restart of the pool.
+    ///
+    /// A [rollout](super::Rollout) that is under way or paused goes on with the new number: see
+    /// there. The number then holds at once, and the last of several resizes counts.
     ///
     /// # Errors
     ///
@@ -43,7 +48,23 @@ impl<W: Work + 'static> PoolHandle<W> {
         } else if workers < *bounds.start() {
             return Err(PoolError::TooFew { min: *bounds.start() });
         }
-        let _one_at_a_time = self.shared.changing.lock().await;
+        let shared = &self.shared;
+        let _one_at_a_time = loop {
+            // Registered before the check, so that the begin of a rollout is not missed.
+            let mut changed = pin!(shared.rollout.changed.notified());
+            changed.as_mut().enable();
+            if let Some(resized) = shared.rollout.resize(workers) {
+                // An error says that the rollout has ended.
+                if let Ok(resized) = resized.await {
+                    return resized;
+                }
+                continue;
+            }
+            tokio::select! {
+                guard = shared.changing.lock() => break guard,
+                () = changed => {}
+            }
+        };
         if self.is_stopped() {
             return Err(PoolError::Stopped);
         }
@@ -78,7 +99,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     }
 
     /// Sets the target number of workers.
-    fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
+    pub(super) fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped concurrently wants no worker in the end.
         let state = self.shared.lock_state();
         if state.scheduler.phase() == Phase::Closed {

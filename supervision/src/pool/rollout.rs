@@ -34,8 +34,9 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// were replaced are replaced again, from the old arguments and by the same limits. A rollout
 /// without [new arguments](Self::args) halts instead, because there is nothing to go back to.
 ///
-/// Other changes of the workers, such as a resize, wait until the rollout is over, also while it is
-/// [paused](PoolHandle::pause_rollout).
+/// A [resize](PoolHandle::resize) takes effect at once, also while the rollout is
+/// [paused](PoolHandle::pause_rollout): `kubectl scale`. The added workers start from the arguments
+/// to which the rollout goes. Another rollout waits until this one is over.
 ///
 /// # Cancel safety
 ///

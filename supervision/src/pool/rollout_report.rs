@@ -11,11 +11,12 @@ use super::handle::PoolError;
 pub struct RolloutReport {
     /// The revision of the arguments from which the workers start now; the first one is 1.
     pub revision: u64,
-    /// Workers that were replaced by new ones.
+    /// Workers that were replaced by new ones, or were added and are new.
     pub replaced: Vec<usize>,
     /// Workers that were never stopped.
     pub kept: Vec<usize>,
-    /// Workers that were stopped, and followed by ones with the old arguments.
+    /// Workers that were stopped, and followed by ones with the old arguments, or were added with
+    /// those.
     pub rolled_back: Vec<usize>,
     /// Workers that do not run or are not ready. The pool starts them again, with growing delays.
     pub unavailable: Vec<usize>,

@@ -40,6 +40,7 @@ mod retention;
 mod rollout;
 mod rollout_limit;
 mod rollout_place;
+mod rollout_resize;
 mod scale;
 mod slots;
 mod state;

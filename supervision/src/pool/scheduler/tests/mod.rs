@@ -10,6 +10,8 @@ mod readiness;
 mod retention;
 mod rollout;
 mod rollout_limit;
+mod rollout_resize;
+mod rollout_world;
 mod routing;
 mod scale;
 mod scheduler;
