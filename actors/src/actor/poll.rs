@@ -29,7 +29,8 @@ impl<A: Actor> Context<A> {
     }
 
     fn has_only_its_mailbox(&mut self) -> bool {
-        self.self_messages_if_any().is_none() && !self.attachment().process().activity.is_suspended()
+        self.self_messages_if_any().is_none_or(|own| own.is_empty())
+            && !self.attachment().process().activity.is_suspended()
     }
 
     #[inline(never)]

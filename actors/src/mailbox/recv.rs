@@ -81,11 +81,13 @@ impl<M> Mailbox<M> {
         }
         if next.is_none() {
             self.park(&mut state, waker);
-            wakers.extend(self.take_idle_wakers(&mut state));
+            wakers.append(&mut self.take_idle_wakers(&mut state));
         }
         self.parked_incarnation.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(state);
-        wake_each(wakers);
+        if !wakers.is_empty() {
+            wake_each(wakers);
+        }
         next.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -295,7 +297,9 @@ impl<M> Mailbox<M> {
         self.parked_incarnation.store(0, Ordering::Relaxed);
         let wakers = self.settle_previous(&mut state);
         drop(state);
-        wake_each(wakers);
+        if !wakers.is_empty() {
+            wake_each(wakers);
+        }
         true
     }
 

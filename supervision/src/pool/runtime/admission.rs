@@ -109,9 +109,12 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn release_waiters(&mut self) {
         // While a submitter waits, no job goes to the submit buffer: the waiting jobs are the
         // latest.
-        while !self.state.is_open() || self.state.scheduler.room() > 0 {
-            let Some(Waiter { new_job, submitter }) = self.state.waiters.pop() else { return };
+        while !self.state.waiters.is_empty() {
             let is_open = self.state.is_open();
+            if is_open && self.state.scheduler.room() == 0 {
+                return;
+            }
+            let Some(Waiter { new_job, submitter }) = self.state.waiters.pop() else { return };
             let admitted =
                 if is_open { Ok(self.insert(new_job)) } else { Err(SubmitError::Closed(new_job.job)) };
             self.effects.push(QueueEffect::Answer(submitter, admitted));

@@ -41,6 +41,7 @@ impl TimeLimits {
 
     /// Returns the ends of both limits of an attempt that starts now. The clock is read only if
     /// there is a limit.
+    #[inline]
     pub(crate) fn deadlines(self) -> (Option<Instant>, Option<Instant>) {
         if self.hard.is_none() && self.soft.is_none() {
             return (None, None);

@@ -158,13 +158,13 @@ impl<W: Work + 'static> Queue<'_, W> {
         if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
-        if let Some(leased) = self.lease_from_scheduler(worker_id) {
-            return Some(leased);
+        let mut leased = self.lease_from_scheduler(worker_id);
+        if leased.is_none() && !self.is_synced {
+            // The worker is idle now, and is woken for later submissions. Earlier submissions may
+            // be in the buffer, so it checks once more.
+            self.drain_buffer();
+            leased = self.lease_from_scheduler(worker_id);
         }
-        // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
-        // the buffer, so it checks once more.
-        self.drain_buffer();
-        let leased = self.lease_from_scheduler(worker_id);
         if leased.is_none() {
             self.schedule_tick();
         }
@@ -176,7 +176,9 @@ impl<W: Work + 'static> Queue<'_, W> {
         let (next, to_wake) =
             self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
-        self.drop_expired(expired);
+        if !expired.is_empty() {
+            self.drop_expired(expired);
+        }
         if self.state.scheduler.has_held_kind() {
             self.schedule_tick();
         }

@@ -42,6 +42,11 @@ impl<W: Work + 'static> Shared<W> {
 }
 
 impl<W: Work + 'static> State<W> {
+    /// Returns `true` if something may be due at a time.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.scheduler.is_timed() || self.retained.is_some()
+    }
+
     /// Returns when something is due, if nothing happens before.
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let scheduled = self.scheduler.next_deadline(now);

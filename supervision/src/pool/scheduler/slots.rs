@@ -136,6 +136,23 @@ impl<I> Slots<I> {
         Some(result)
     }
 
+    /// Leases a job to the worker of a slot.
+    pub(crate) fn set_lease(&mut self, slot: usize, job: QueuedJob<I>) {
+        if let Some(slot) = self.all.get_mut(slot) {
+            slot.lease = Some(job);
+        }
+    }
+
+    /// Removes and returns the job that is leased to the worker of a slot.
+    pub(crate) fn take_lease(&mut self, slot: usize) -> Option<QueuedJob<I>> {
+        self.all.get_mut(slot)?.lease.take()
+    }
+
+    /// Sets whether the worker of a slot is idle. Returns `true` if it was.
+    pub(crate) fn set_idle(&mut self, slot: usize, idle: bool) -> bool {
+        self.all.get_mut(slot).is_some_and(|slot| std::mem::replace(&mut slot.idle, idle))
+    }
+
     pub(crate) fn is_open(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|slot| slot.open)
     }
