@@ -224,10 +224,36 @@ impl<'a> JobContext<'a> {
     }
 
     /// Reports how far the job is: see [`JobHandle::progress`](super::JobHandle::progress). The
-    /// progress of an earlier attempt is forgotten when the next one starts. Celery calls this
-    /// `update_state`.
+    /// progress of an earlier attempt is forgotten when the next one starts. It also
+    /// [pings](Self::ping) the watchdog. Celery calls this `update_state`.
     pub fn set_progress(&self, done: u64, total: u64) {
+        self.ping();
         self.job().set_progress(self.info().number, JobProgress { done, total });
+    }
+
+    /// Pings the [watchdog](super::Pool::watchdog) of the worker: the job makes progress. systemd's
+    /// `sd_notify` with `WATCHDOG=1`. It has no effect once the attempt is over.
+    ///
+    #[doc = setting_example!(
+        r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'static>| {
+    let n = *n;
+    async move {
+        let mut sum = 0;
+        for _ in 0..n {
+            sum += n;
+            ctx.ping();
+            tokio::task::yield_now().await;
+        }
+        Ok::<u64, Infallible>(sum)
+    }
+});
+let pool = pool.watchdog(Duration::from_secs(30));"#
+    )]
+    pub fn ping(&self) {
+        match &self.0 {
+            Inner::Borrowed(attempt) => attempt.ping(),
+            Inner::Owned(attempt) => attempt.ping(),
+        }
     }
 
     /// Returns a context of the same attempt for another task or thread. It allocates once per

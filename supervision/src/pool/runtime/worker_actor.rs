@@ -20,6 +20,7 @@ use crate::pool::worker::{Work, WorkerContext};
 pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
     worker: R,
     args: Arc<WorkerArgs<W, R>>,
+    at: WorkerContext,
     /// `true` while it waits for a message that its thread is free.
     is_waiting: bool,
     lifetime: Lifetime,
@@ -102,7 +103,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             ctx.send_after(age, WorkerMsg::Aged);
         }
         let lifetime = Lifetime::begin(args.recycling.max_jobs, max_age).await;
-        Ok(Self { worker, args: args.clone(), is_waiting: false, lifetime })
+        Ok(Self { worker, args: args.clone(), at, is_waiting: false, lifetime })
     }
 
     async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -151,7 +152,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, ctx.system())).await;
+            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, &self.at)).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
