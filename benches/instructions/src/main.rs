@@ -13,9 +13,9 @@
 //! items and with many. The difference of the two counts, divided by the difference of the items,
 //! is the count of one item. Starting the process, the runtime and the actors is not in it.
 //!
-//! It is built with a profile of its own, which has one codegen unit. With Cargo's sixteen, a change
-//! of one crate moves functions of another into other units. That has changed the count of a lookup
-//! by a tenth.
+//! It is built with a profile of its own, which has one codegen unit. With Cargo's sixteen, a
+//! change of one crate moves functions of another into other units. That has changed the count of a
+//! lookup by a tenth.
 //!
 //! A count differs by less than a percent between runs. The reasons are the seeds of hash tables
 //! and of tokio's scheduler, and the time that passes on the clock of the machine. It differs by
