@@ -14,7 +14,7 @@ pub(crate) struct RolloutControl {
     pub(super) is_undone: AtomicBool,
     /// The resizes that the rollout has not begun yet, or `None` while there is no rollout.
     resizes: Mutex<Option<Vec<Resize>>>,
-    /// Notified when one of the three above changes.
+    /// Notified of a pause, its end, an undo and a resize, and when a rollout begins.
     pub(crate) changed: Notify,
 }
 
