@@ -8,7 +8,7 @@ mod versioned;
 use perennial_supervision::pool::{PoolError, PoolShutdown, RolloutError, RolloutLimit};
 use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Running, spawn, started};
+use versioned::{Init, Running, Take, spawn, started};
 
 /// Returns the wanted and the running workers.
 fn counts(running: &Running) -> (usize, usize) {
@@ -75,6 +75,59 @@ async fn a_surplus_worker_finishes_its_job_and_no_job_is_lost() {
     }
     rollout.await.expect("no panic").expect("it is good");
     assert_eq!((running.versions().await, running.pool.stats().retried), (vec![2, 2], 0));
+    running.close().await;
+}
+
+/// Runs a job of each of many keys, and one on each worker.
+async fn assert_all_keys_run(running: &Running) {
+    for key in 0..32_u32 {
+        soon(support::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
+    }
+    assert_eq!(running.versions().await.len(), counts(running).0, "a broadcast runs on each worker");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_jobs_run_after_a_shrink_while_the_rollout_waits_for_the_jobs_of_the_surplus_workers() {
+    let running = started(3).await;
+    let jobs: Vec<_> = (0..3).map(|_| running.submit(secs(5))).collect();
+    quiet().await;
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts)).max_unavailable(3);
+    let rollout = spawn(rollout);
+    sleep(secs(1)).await;
+    let early: Vec<_> =
+        (0..32_u32).map(|key| support::now(running.pool.submit(Take(ms(1))).key(&key))).collect();
+    running.pool.resize(1).await.expect("it shrinks");
+    assert!(rollout.await.expect("no panic").is_ok());
+    for job in jobs.into_iter().chain(early) {
+        soon(job).await.expect("it is done");
+    }
+    assert_all_keys_run(&running).await;
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_jobs_run_on_all_workers_after_a_shrink_and_a_growth_at_once() {
+    let running = started(3).await;
+    let jobs: Vec<_> = (0..3).map(|_| running.submit(secs(5))).collect();
+    quiet().await;
+    for max_unavailable in [1, 3] {
+        let new = running.version(2, Init::StartsAfter(secs(1)));
+        let rollout = spawn(running.pool.rollout().args(new).max_unavailable(max_unavailable));
+        sleep(ms(500)).await;
+        let resizes = [1, 3].map(|size| {
+            let pool = running.pool.clone();
+            tokio::spawn(async move { pool.resize(size).await })
+        });
+        for resize in resizes {
+            assert_eq!(resize.await.expect("no panic"), Ok(()));
+        }
+        assert!(rollout.await.expect("no panic").is_ok());
+        assert_eq!(running.pool.stats().workers.ready, 3, "no slot is left closed");
+        assert_all_keys_run(&running).await;
+    }
+    for job in jobs {
+        soon(job).await.expect("it is done");
+    }
     running.close().await;
 }
 

@@ -28,7 +28,8 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// A worker that is replaced finishes its job and takes no other one. Its queued jobs go to all
 /// workers, but jobs of its [keys](super::Submission::key) wait for its next incarnation. A job
 /// that is interrupted because the [grace](Self::grace) is over is queued again without losing an
-/// attempt, unless it has only one. No restart counts for the intensity.
+/// attempt, unless it may run [at most once](super::Submission::at_most_once). No restart counts for
+/// the intensity.
 ///
 /// If a new worker does not start or is not ready in time, the rollout goes back: the workers that
 /// were replaced are replaced again, from the old arguments and by the same limits. A rollout
@@ -140,6 +141,11 @@ assert_eq!(report.replaced, [0, 1]);")]
     /// Sets how long a worker has to be ready without a break before it counts as available:
     /// `minReadySeconds` of Kubernetes; zero by default. A worker is ready when it has started,
     /// unless it has [other conditions](super::WorkerContext::set_ready).
+    ///
+    /// The time begins anew with each incarnation, as Kubernetes counts from the start of a
+    /// container, also after a renewal by [`max_jobs`](super::Pool::max_jobs) or
+    /// [`max_age`](super::Pool::max_age). With workers that are renewed sooner than this, a rollout
+    /// fails at its [deadline](Self::progress_deadline).
     pub const fn min_ready(mut self, time: Duration) -> Self {
         self.limits.min_ready = time;
         self
@@ -263,7 +269,8 @@ assert_eq!(squares.rollout().await?.replaced, [0, 1]);")]
     /// Restarts all workers, one after the other: a [rollout](Self::rollout) of the same arguments.
     /// Resolves when the last has been restarted. Each worker finishes its current job, if that
     /// does not exceed the shutdown time. No job is lost, and no restart counts for the intensity.
-    /// An interrupted job is queued again without losing an attempt, unless it has only one.
+    /// An interrupted job is queued again without losing an attempt, unless it may run [at most
+    /// once](super::Submission::at_most_once).
     ///
     /// # Errors
     ///

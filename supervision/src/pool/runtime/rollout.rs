@@ -212,6 +212,7 @@ impl<W: Work + 'static> Rolling<W> {
     fn begin_resizes(&mut self) {
         let pool = self.pool.clone();
         let rollout = &pool.shared.rollout;
+        let before = pool.shared.wanted();
         for resize in rollout.take_resizes() {
             // No worker that runs becomes one that may not, not even for an instant.
             rollout.surge.store(self.state.slots(), Ordering::Release);
@@ -224,6 +225,10 @@ impl<W: Work + 'static> Rolling<W> {
             }
             let surge = self.state.slots() - pool.shared.wanted();
             rollout.surge.store(surge, Ordering::Release);
+        }
+        // Also a slot whose worker stops already, or waits to be started.
+        for slot in pool.shared.wanted()..before {
+            pool.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
         }
     }
 
