@@ -28,8 +28,8 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// A worker that is replaced finishes its job and takes no other one. Its queued jobs go to all
 /// workers, but jobs of its [keys](super::Submission::key) wait for its next incarnation. A job
 /// that is interrupted because the [grace](Self::grace) is over is queued again without losing an
-/// attempt, unless it may run [at most once](super::Submission::at_most_once). No restart counts for
-/// the intensity.
+/// attempt, unless it may run [at most once](super::Submission::at_most_once). No restart counts
+/// for the intensity.
 ///
 /// If a new worker does not start or is not ready in time, the rollout goes back: the workers that
 /// were replaced are replaced again, from the old arguments and by the same limits. A rollout
