@@ -42,6 +42,19 @@ fn counts(pool: &Handle) -> (usize, usize, usize, u64, u64) {
     (stats.running, stats.terminating, stats.queued, stats.failed, stats.dropped)
 }
 
+/// Lets the call of the only job return. The job has been dropped then, and was not called again.
+async fn assert_dropped_when_its_call_returns(
+    gate: &Gate,
+    opener: Opener,
+    app: App<SupervisorHandle>,
+    pool: &Handle,
+) {
+    drop(opener);
+    soon(pool.drain()).await;
+    assert_eq!((counts(pool), gate.begun.load(Ordering::SeqCst)), ((0, 0, 0, 0, 1), 1));
+    assert!(app.shutdown().await.is_clean());
+}
+
 /// Returns the log lines that name jobs whose calls outlive a stop.
 fn named() -> Vec<String> {
     let warns =
@@ -121,10 +134,7 @@ async fn a_job_that_waits_for_its_call_can_be_found_and_cancelled() {
     assert!(pool.cancel(job.id()));
     ready(job).await.expect_err("it was cancelled");
     assert_eq!(counts(&pool), (1, 1, 0, 0, 0));
-    drop(opener);
-    soon(pool.drain()).await;
-    assert_eq!((counts(&pool), gate.begun.load(Ordering::SeqCst)), ((0, 0, 0, 0, 1), 1));
-    assert!(app.shutdown().await.is_clean());
+    assert_dropped_when_its_call_returns(&gate, opener, app, &pool).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,10 +143,7 @@ async fn a_cancel_of_many_jobs_finds_one_that_waits_for_its_call() {
     pass(6).await;
     assert_eq!(pool.cancel_all(&[job.id()]), 1);
     ready(job).await.expect_err("it was cancelled");
-    drop(opener);
-    soon(pool.drain()).await;
-    assert_eq!((counts(&pool), gate.begun.load(Ordering::SeqCst)), ((0, 0, 0, 0, 1), 1));
-    assert!(app.shutdown().await.is_clean());
+    assert_dropped_when_its_call_returns(&gate, opener, app, &pool).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,10 +153,7 @@ async fn clear_drops_a_job_that_waits_for_its_call() {
     assert_eq!((pool.clear(), pool.clear()), (1, 0));
     ready(job).await.expect_err("it was dropped");
     assert_eq!(counts(&pool), (1, 1, 0, 0, 0));
-    drop(opener);
-    soon(pool.drain()).await;
-    assert_eq!((counts(&pool), gate.begun.load(Ordering::SeqCst)), ((0, 0, 0, 0, 1), 1));
-    assert!(app.shutdown().await.is_clean());
+    assert_dropped_when_its_call_returns(&gate, opener, app, &pool).await;
 }
 
 #[tokio::test(start_paused = true)]

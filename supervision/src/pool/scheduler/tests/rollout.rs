@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::rollout_world::{Nature, World, bad, secs, sizes, slowly};
+use super::rollout_world::{Nature, World, bad, natures, seconds, secs, sizes, slowly};
 use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
 
 #[test]
@@ -109,10 +109,10 @@ proptest! {
     #[test]
     fn good_workers_replace_all_within_the_limits(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
     ) {
         let mut world = World::new(wanted, down, up, true);
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         world.assert_all(Version::New);
         prop_assert_eq!(world.outcomes(), vec![SlotOutcome::Replaced; wanted]);
     }
@@ -120,14 +120,14 @@ proptest! {
     #[test]
     fn a_bad_version_is_rolled_back_to_all_old_within_the_limits(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         bad_slot in 0..8_usize,
         nature in bad(),
     ) {
         let bad_slot = bad_slot % wanted;
         let mut world = World::new(wanted, down, up, true);
         world.new = Box::new(move |slot| if slot == bad_slot { nature } else { Nature::Good });
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         world.assert_all(Version::Old);
         prop_assert!(!world.state.is_forward());
         let is_back = |outcome: &SlotOutcome| matches!(outcome, SlotOutcome::Kept | SlotOutcome::RolledBack);
@@ -137,26 +137,26 @@ proptest! {
     #[test]
     fn an_undone_rollout_goes_back_from_wherever_it_is(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         after in 1..12_usize,
     ) {
         let mut world = World::new(wanted, down, up, true);
         world.undone_after = Some(after);
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         world.assert_all(if world.undone_after.is_some() { Version::New } else { Version::Old });
     }
 
     #[test]
     fn every_rollout_ends_whatever_either_version_does(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         reverts in any::<bool>(),
-        old in prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], 12),
-        new in prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], 12),
+        old in natures(12),
+        new in natures(12),
     ) {
         let mut world = World::new(wanted, down, up, reverts);
         (world.old, world.new) = (Box::new(move |slot| old[slot]), Box::new(move |slot| new[slot]));
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         let additional = world.workers.iter().skip(wanted).flatten().count();
         prop_assert_eq!(additional, 0);
     }

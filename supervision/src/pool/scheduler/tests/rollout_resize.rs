@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::rollout_world::{Nature, World, bad, secs, sizes};
+use super::rollout_world::{Nature, World, natures, seconds, secs, sizes};
 use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
 
 /// Performs all steps of a world until there is none, at one moment after the other.
@@ -137,12 +137,12 @@ proptest! {
     #[test]
     fn good_workers_replace_all_within_the_limits_though_the_pool_is_resized(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         resizes in resizes(),
     ) {
         let mut world = World::new(wanted, down, up, true);
         world.resizes = resizes;
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         world.assert_all(Version::New);
         prop_assert!(world.state.is_resized() && world.state.is_forward());
     }
@@ -150,29 +150,29 @@ proptest! {
     #[test]
     fn an_undone_rollout_of_a_resized_pool_goes_back(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         after in 1..12_usize,
         resizes in resizes(),
     ) {
         let mut world = World::new(wanted, down, up, true);
         (world.undone_after, world.resizes) = (Some(after), resizes);
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         world.assert_all(if world.undone_after.is_some() { Version::New } else { Version::Old });
     }
 
     #[test]
     fn every_rollout_of_a_resized_pool_ends_whatever_either_version_does(
         (wanted, down, up) in sizes(),
-        takes in prop::collection::vec(0..20_u64, 8),
+        takes in seconds(),
         reverts in any::<bool>(),
-        old in prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], 16),
-        new in prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], 16),
+        old in natures(16),
+        new in natures(16),
         resizes in resizes(),
     ) {
         let mut world = World::new(wanted, down, up, reverts);
         (world.old, world.new) = (Box::new(move |slot| old[slot]), Box::new(move |slot| new[slot]));
         world.resizes = resizes;
-        world.run(|step| secs(takes[step % takes.len()]));
+        world.run_taking(&takes);
         let additional = world.workers.iter().skip(world.wanted).flatten().count();
         prop_assert_eq!(additional, 0);
         prop_assert!(world.state.is_resized());

@@ -190,6 +190,11 @@ impl World {
         assert!(good + unavailable + dead + self.added >= self.wanted, "only {good} work: {:?}", self.state);
     }
 
+    /// Runs until the rollout is over. Each step takes one of these numbers of seconds, in turn.
+    pub(super) fn run_taking(&mut self, seconds: &[u64]) {
+        self.run(|step| secs(seconds[step % seconds.len()]));
+    }
+
     /// Runs until the rollout is over.
     pub(super) fn run(&mut self, takes: impl Fn(usize) -> Duration + Copy) {
         for _ in 0..100_000 {
@@ -244,6 +249,16 @@ pub(super) fn slowly(step: usize) -> Duration {
 
 pub(super) fn bad() -> impl Strategy<Value = Nature> {
     prop_oneof![Just(Nature::FailsToStart), Just(Nature::NeverReady), Just(Nature::CrashesEachSecond),]
+}
+
+/// How many seconds steps take.
+pub(super) fn seconds() -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(0..20_u64, 8)
+}
+
+/// How the workers of one version behave, by slot: most are good.
+pub(super) fn natures(slots: usize) -> impl Strategy<Value = Vec<Nature>> {
+    prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], slots)
 }
 
 /// The wanted workers and the limits, not both zero.
