@@ -304,7 +304,7 @@ impl RolloutState {
         let is_due =
             |place: &Place| matches!(place.status, Status::Down) && !(is_paused && place.version != target);
         let outdated = self.base().filter(|place| place.version != target).count();
-        let surges = self.surge().filter(|place| place.is_active()).count();
+        let surges = self.surge().filter(|place| place.is_there()).count();
         let base = self.base().position(is_due);
         let surge = || self.surge().position(is_due).map(|index| self.wanted + index);
         let adds =

@@ -125,6 +125,16 @@ fn more_additional_workers_than_the_new_limit_end_also_in_a_pause() {
     world.assert_all(Version::New);
 }
 
+#[test]
+fn an_additional_worker_that_was_given_up_counts_for_the_limit_until_it_ends() {
+    let mut world = World::new(5, 2, 2, true);
+    world.old = Box::new(|slot| if [2, 6, 7].contains(&slot) { Nature::NeverReady } else { Nature::Good });
+    world.new = Box::new(|slot| if slot == 4 { Nature::NeverReady } else { Nature::Good });
+    world.resizes = vec![(18, 6), (17, 1), (13, 7), (12, 3)];
+    world.run_taking(&[6, 2, 7, 7, 14, 0, 18, 14]);
+    assert!(!world.state.is_forward() && world.state.is_resized());
+}
+
 /// Sizes, each after a number of steps.
 fn resizes() -> impl Strategy<Value = Vec<(usize, usize)>> {
     prop::collection::vec((0..40_usize, 0..8_usize), 1..5).prop_map(|mut resizes| {

@@ -53,7 +53,7 @@ pub(super) struct World {
     pub(super) undone_after: Option<usize>,
     /// Other numbers of wanted workers, each after a number of steps, the last one first.
     pub(super) resizes: Vec<(usize, usize)>,
-    /// How many workers were added since as many as are wanted have worked.
+    /// How many workers were added since as many as are wanted were available.
     added: usize,
     /// The workers that a resize made surplus and that have not ended yet.
     surplus: BTreeSet<usize>,
@@ -184,7 +184,8 @@ impl World {
             (self.old)(*slot) != Nature::Good || (!self.reverts && (self.new)(*slot) != Nature::Good)
         };
         let dead = (0..self.workers.len()).filter(is_dead).count();
-        if good + unavailable + dead >= self.wanted {
+        // A worker that is ready and not yet available may still be replaced first.
+        if self.state.available(self.now) + unavailable + dead >= self.wanted {
             self.added = 0;
         }
         assert!(good + unavailable + dead + self.added >= self.wanted, "only {good} work: {:?}", self.state);
