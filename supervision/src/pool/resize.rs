@@ -96,6 +96,11 @@ impl<W: Work + 'static> PoolHandle<W> {
             }
         }
         self.set_wanted(workers)?;
+        self.stop_surplus(workers).await
+    }
+
+    /// Stops the workers of the slots from `workers` on.
+    async fn stop_surplus(&self, workers: usize) -> Result<(), PoolError> {
         // None of them starts another job while it waits to be stopped.
         for slot in workers..self.shared.slots() {
             self.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
