@@ -73,6 +73,12 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
     /// of its own pool waits for itself.
     ///
+    /// A pool that does not run, because it waits for its first start or a restart, has no worker:
+    /// [`FinishInFlight`](PoolShutdown::FinishInFlight) and [`Abort`](PoolShutdown::Abort) do not
+    /// wait for that start. [`Drain`](PoolShutdown::Drain) waits for it if jobs are queued, and
+    /// forever if the pool never starts. A second stop with [`Abort`](PoolShutdown::Abort) drops
+    /// these jobs, and both stops end.
+    ///
     /// [`Drain`](PoolShutdown::Drain) waits for a
     /// [blocking call](super::Pool::from_blocking_fn) whose job has attempts left. For a call whose
     /// job has a result, a stop waits no longer than for workers.
@@ -130,10 +136,20 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         });
     }
 
-    /// Stops all workers concurrently.
+    /// Stops all workers. If the pool does not run, there are none, and those that would start with
+    /// it decline.
     async fn stop_workers(&self, how: PoolShutdown) {
+        self.shared.set_wanted(0);
+        tokio::select! {
+            biased;
+            () = self.waits_for_start() => {}
+            () = self.stop_running_workers(how) => {}
+        }
+    }
+
+    /// Stops all workers concurrently.
+    async fn stop_running_workers(&self, how: PoolShutdown) {
         let shared = &self.shared;
-        shared.set_wanted(0);
         let mut stopping = JoinSet::new();
         for slot in 0..shared.slots() {
             let pool = self.clone();
