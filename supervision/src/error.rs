@@ -158,6 +158,7 @@ impl From<RequestError> for ChildError {
             RequestError::StartFailed(reason) => Self::StartFailed(reason),
             RequestError::StartLimitHit => Self::StartLimitHit,
             RequestError::ShuttingDown => Self::ShuttingDown,
+            // Requests for one child have no other refusals.
             RequestError::NotFound | RequestError::MaxChildren | RequestError::HandlerDeadlineOfTask(_) => {
                 Self::NotFound
             }

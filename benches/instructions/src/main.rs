@@ -66,6 +66,10 @@ fn main() -> ExitCode {
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |work: &&Work| filters.is_empty() || filters.iter().any(|part| work.name.contains(*part));
     let wanted: Vec<&Work> = WORKS.iter().filter(is_wanted).collect();
+    if wanted.is_empty() {
+        println!("no work has such a name");
+        return ExitCode::FAILURE;
+    }
     let bless = arguments.iter().find_map(|argument| argument.strip_prefix("--bless="));
     let mode = match bless {
         Some(platform) => Mode::Bless(platform.to_owned()),

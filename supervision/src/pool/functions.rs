@@ -101,11 +101,11 @@ let pool = Pool::from_blocking_fn("squares", 2, square);"#
     /// [stop](JobContext::should_stop).
     ///
     #[doc = setting_example!(
-        r#"let sum = |n: u64, ctx: JobContext<'static>| {
+        r#"let square = |n: u64, ctx: JobContext<'static>| {
     let steps = (0..n).take_while(|_| !ctx.should_stop());
-    Ok::<u64, Infallible>(steps.sum())
+    Ok::<u64, Infallible>(steps.map(|step| 2 * step + 1).sum())
 };
-let pool = Pool::from_blocking_fn_with_context("sums", 2, sum);"#
+let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
     )]
     pub fn from_blocking_fn_with_context<F>(
         id: impl Into<Arc<str>>,

@@ -8,8 +8,9 @@ use super::worker::Work;
 
 impl<W: Work + 'static> Pool<W> {
     /// Sets a watchdog, like systemd's `WatchdogSec=`: a worker whose job does not
-    /// [ping](super::JobContext::ping) for this time is unresponsive. It is stopped and replaced,
-    /// and the job is retried like that of a worker that was lost. Reports of
+    /// [ping](super::JobContext::ping) for this time is unresponsive. It is stopped, within
+    /// its [shutdown time](Self::shutdown), and replaced. The job is retried like that of a worker
+    /// that was lost, unless it has ended by then. Reports of
     /// [progress](super::JobContext::set_progress) are pings too.
     ///
     /// A job that takes less time needs no ping, and an idle worker is not silent. A job that takes

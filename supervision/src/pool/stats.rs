@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// The statistics of a pool at one moment. Wait and work times are measured for the first 1,024
-/// jobs, and after that for one job in 16. A pool of elastic size measures every job.
+/// jobs, and after that for one job in 16. A pool of elastic size measures every job. The
+/// percentiles are upper bounds, at most an eighth above the true ones.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStats {

@@ -42,8 +42,9 @@ impl<M: Send + 'static, K> Child<M, K> {
     ///   with [`ActorHandle::ping_watchdog`](perennial_actors::ActorHandle::ping_watchdog), this is
     ///   a handler deadline for it.
     ///
-    /// The supervisor acts when the time is over, or within 2.5 times of it if a handler never
-    /// awaits: see [`handler_deadline`](Self::handler_deadline). A time of zero
+    /// The supervisor acts on a silent task when the time is over, and on a silent actor as soon as
+    /// on one that exceeds its [`handler_deadline`](Self::handler_deadline). The child then has its
+    /// [shutdown time](Self::shutdown) to stop. A time of zero
     /// [fails the check](crate::SpecError::ZeroLiveness) of the spec.
     ///
     /// # Examples
