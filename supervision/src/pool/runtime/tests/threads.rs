@@ -42,7 +42,7 @@ async fn the_end_of_an_incarnation_finds_the_call_that_it_has_begun() {
     let (returned, mut is_returned) = tokio::sync::oneshot::channel();
     let occupied = thread.occupy(1, System::new()).await.expect("it has not ended");
     thread.end_incarnation(1);
-    assert!(thread.on_return(move || drop(returned.send(()))).is_some());
+    assert!(thread.on_return(move || returned.send(()).unwrap_or_default()).is_some());
     assert!(is_returned.try_recv().is_err());
     drop(occupied);
     assert_eq!(is_returned.try_recv(), Ok(()));
