@@ -9,13 +9,15 @@ mod lines;
 #[path = "support/pool.rs"]
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use gate::{Blocked, Gate, Handle, LIMIT, Opener, blocked, have_returned, pass, ready, start};
 use lines::{listen, take};
-use perennial_supervision::pool::{JobError, JobEvent, JobId, JobStatus, PoolShutdown};
+use perennial_actors::System;
+use perennial_supervision::pool::{JobError, JobEvent, JobId, JobStatus, Pool, PoolShutdown};
 use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use support::{assert_accounts, events, ms, now, soon};
 use tokio::task::yield_now;
@@ -122,6 +124,89 @@ async fn a_job_is_retried_by_no_other_worker_before_its_call_has_returned() {
     assert_eq!((counts(&pool), job.status()), ((0, 0, 1, 0, 0), JobStatus::Delayed));
     assert_eq!(soon(job).await.expect("it is done"), 7);
     assert_eq!(gate.most.load(Ordering::SeqCst), 1);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_is_not_ready_until_a_call_that_outlives_its_attempt_has_returned() {
+    let (_gate, opener, app, pool, job) = running(2, |pool| pool.time_limit(ms(5)).attempts(1)).await;
+    assert_eq!(pool.stats().workers.ready, 2, "its call belongs to an attempt");
+    pass(6).await;
+    ready(job).await.expect_err("its time is over");
+    let workers = pool.stats().workers;
+    assert_eq!((workers.running, workers.ready), (2, 1));
+    drop(opener);
+    have_returned(&pool).await;
+    assert_eq!(pool.stats().workers.ready, 2);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_predecessor_left_a_call_on_its_thread_is_not_ready_until_it_has_returned() {
+    let (_gate, opener, app, pool, job) = running(1, |pool| pool.attempts(1)).await;
+    app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");
+    pass(2).await;
+    ready(job).await.expect_err("its worker was lost");
+    let workers = pool.stats().workers;
+    assert_eq!((workers.running, workers.ready), (1, 0));
+    drop(opener);
+    have_returned(&pool).await;
+    assert_eq!(pool.stats().workers.ready, 1);
+    assert_eq!(soon(now(pool.submit(8))).await.expect("it is done"), 8);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_goes_on_only_when_the_calls_on_the_threads_of_new_workers_have_returned() {
+    let (_gate, mut opener, app, pool, job) = running(2, |pool| pool).await;
+    let other = now(pool.submit(8));
+    opener.have_begun(1).await;
+    let rollout = tokio::spawn(pool.rollout().max_unavailable(1).grace(ms(10)).into_future());
+    pass(100).await;
+    assert!(!rollout.is_finished());
+    let workers = pool.stats().workers;
+    assert_eq!((workers.running, workers.ready, counts(&pool).1), (2, 1, 1), "one worker is left alone");
+    drop(opener);
+    let report = soon(rollout).await.expect("it does not panic").expect("all are replaced");
+    assert_eq!((report.replaced.len(), report.unavailable.len(), pool.stats().workers.ready), (2, 0, 2));
+    assert_eq!((soon(job).await, soon(other).await), (Ok(7), Ok(8)));
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// A job whose first value sends the thread that drops it.
+struct Noted(Option<mpsc::Sender<ThreadId>>);
+
+impl Clone for Noted {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        if let Some(dropped) = &self.0 {
+            let _ = dropped.send(thread::current().id());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_thread_of_a_call_that_has_returned_does_not_wait_for_the_drop_of_its_job() {
+    let (gate, mut opener) = Gate::new();
+    let function = move |_: Noted| Ok::<u64, &str>(gate.pass(0));
+    let pool = Pool::from_blocking_fn("noted", 1, function).attempts(100).time_limit(ms(5));
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let (sender, dropped) = mpsc::channel();
+    let job = now(handle.submit(Noted(Some(sender))));
+    opener.have_begun(1).await;
+    pass(6).await;
+    assert!(job.cancel());
+    drop(job);
+    drop(opener);
+    soon(handle.drain()).await;
+    pass(1).await;
+    assert_eq!(dropped.try_recv(), Ok(thread::current().id()), "a task of the runtime drops it");
     assert!(app.shutdown().await.is_clean());
 }
 

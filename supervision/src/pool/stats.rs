@@ -61,7 +61,8 @@ pub struct WorkerCounts {
     /// Workers that have started and have not ended. While the pool shrinks, surplus workers that
     /// finish their jobs count too.
     pub running: usize,
-    /// Running workers that are [ready](super::WorkerContext::set_ready) for jobs.
+    /// Running workers that are [ready](super::WorkerContext::set_ready) for jobs. A worker whose
+    /// thread is occupied by a call that outlives its attempt is not.
     pub ready: usize,
     /// Workers whose init runs.
     pub starting: usize,

@@ -29,14 +29,17 @@ impl<W: Work + 'static> Shared<W> {
                 queue.finish_attempt(worker_id, finished);
             });
         });
+        self.readiness_changed.notify_waiters();
     }
 
-    /// Handles the return of a call whose attempt was over. The thread is not free yet.
+    /// Handles the return of a call whose attempt was over. The thread is not free yet: its worker
+    /// waits for this.
     fn call_returned(&self, slot: usize) {
-        self.with_queue(|queue| {
+        self.with_queue_disposing(|queue| {
             let Some(TerminatingJob { next, .. }) = queue.state.terminating.jobs.remove(&slot) else {
                 return;
             };
+            queue.reschedule(|scheduler| scheduler.set_call(slot, false));
             match next {
                 AfterReturn::Count(end) => end.count(&mut queue.state.stats),
                 AfterReturn::Retry(job, _) if job.item.is_complete() => queue.drop_cancelled(job.item),
@@ -47,6 +50,7 @@ impl<W: Work + 'static> Shared<W> {
                 }
             }
         });
+        self.readiness_changed.notify_waiters();
     }
 
     /// Returns and logs the jobs whose calls still run, as a stop does not wait for them any more.
@@ -118,6 +122,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         let Some((slot, system)) = terminating.deciding.take() else { return Err(next) };
         // The thread has no earlier call.
         terminating.jobs.insert(slot, TerminatingJob { id, system, is_reported: false, next });
+        self.reschedule(|scheduler| scheduler.set_call(slot, true));
         Ok(())
     }
 }

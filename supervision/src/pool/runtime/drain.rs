@@ -102,7 +102,7 @@ impl<W: Work + 'static> Shared<W> {
     /// Handles the end of the tree: drops the queued jobs, because no worker will run them. The
     /// tree may start again.
     pub(crate) fn close(&self) {
-        let dropped = self.with_queue_in_supervisor(|queue| {
+        let dropped = self.with_queue_disposing(|queue| {
             (queue.state.tree_ended, queue.state.is_watching) = (true, false);
             queue.clear()
         });

@@ -100,7 +100,9 @@ impl<W: Work + 'static> Shared<W> {
         thread: &Thread,
     ) {
         let WorkerId { slot, pid } = worker_id;
-        self.with_queue_in_supervisor(|queue| {
+        // Before the job is queued again: an abandoned worker may be about to call its function.
+        thread.end_incarnation(pid.incarnation());
+        self.with_queue_disposing(|queue| {
             let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
             queue.wake_workers(to_wake);
             if queue.state.is_draining && !is_dismissed {

@@ -63,8 +63,9 @@ impl<W: Work + 'static> Shared<W> {
         result
     }
 
-    /// Like `with_queue`, in the task of a supervisor: users' values are dropped in another task.
-    pub(crate) fn with_queue_in_supervisor<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
+    /// Like `with_queue`, where users' values may delay nothing, as in the task of a supervisor or
+    /// on the thread of a call: they are dropped in another task.
+    pub(crate) fn with_queue_disposing<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
         let (result, values) = self.run(true, change);
         dispose_each(values);
         result

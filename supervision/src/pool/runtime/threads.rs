@@ -26,8 +26,16 @@ pub(crate) struct Thread(Arc<ThreadState>);
 struct ThreadState {
     /// One permit, which a call holds.
     free: Arc<Semaphore>,
+    calls: Mutex<Calls>,
+}
+
+/// The calls on a thread.
+#[derive(Default)]
+struct Calls {
     /// The call that holds the permit. It is removed before the permit is released.
-    call: Mutex<Option<Call>>,
+    running: Option<Call>,
+    /// The last incarnation that has ended; 0 if none. It begins no call any more.
+    last_ended: u32,
 }
 
 /// A call on a thread.
@@ -38,7 +46,7 @@ struct Call {
 
 impl Default for ThreadState {
     fn default() -> Self {
-        Self { free: Arc::new(Semaphore::new(1)), call: Mutex::new(None) }
+        Self { free: Arc::new(Semaphore::new(1)), calls: Mutex::default() }
     }
 }
 
@@ -54,20 +62,31 @@ impl Thread {
         drop(self.0.free.acquire().await);
     }
 
-    /// Waits until the thread is free and occupies it for a call, until the returned value is
-    /// dropped.
-    pub(crate) async fn occupy(&self, system: System) -> OccupiedThread {
+    /// Waits until the thread is free and occupies it for a call of an incarnation, until the
+    /// returned value is dropped. Returns `None` if the incarnation has ended.
+    pub(crate) async fn occupy(&self, incarnation: u32, system: System) -> Option<OccupiedThread> {
         // The semaphore is never closed.
         let permit = self.0.free.clone().acquire_owned().await.ok();
-        *self.0.call.lock() = Some(Call { system, on_return: None });
-        OccupiedThread { thread: self.clone(), _permit: permit }
+        let mut calls = self.0.calls.lock();
+        if incarnation <= calls.last_ended {
+            return None;
+        }
+        calls.running = Some(Call { system, on_return: None });
+        Some(OccupiedThread { thread: self.clone(), _permit: permit })
+    }
+
+    /// Records the end of an incarnation, or its abandonment. It may still run, but begins no call
+    /// any more. So after this, a thread that has no call gets none of that incarnation.
+    pub(crate) fn end_incarnation(&self, incarnation: u32) {
+        let mut calls = self.0.calls.lock();
+        calls.last_ended = calls.last_ended.max(incarnation);
     }
 
     /// Runs `on_return` when the call that runs now has returned, before the thread is free.
     /// Returns the system of that call, or `None` if none runs or a closure is set already.
     pub(crate) fn on_return(&self, on_return: impl FnOnce() + Send + 'static) -> Option<System> {
-        let mut call = self.0.call.lock();
-        let call = call.as_mut().filter(|call| call.on_return.is_none())?;
+        let mut calls = self.0.calls.lock();
+        let call = calls.running.as_mut().filter(|call| call.on_return.is_none())?;
         call.on_return = Some(Box::new(on_return));
         Some(call.system.clone())
     }
@@ -83,7 +102,7 @@ pub(crate) struct OccupiedThread {
 /// The call has returned, or does not take place.
 impl Drop for OccupiedThread {
     fn drop(&mut self) {
-        let mut call = self.thread.0.call.lock().take();
+        let mut call = self.thread.0.calls.lock().running.take();
         if let Some(on_return) = call.as_mut().and_then(|call| call.on_return.take()) {
             on_return();
         }

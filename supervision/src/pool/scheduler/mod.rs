@@ -25,7 +25,8 @@
 //!     of another kind.
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
 //!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
-//!     restarted. In rules 6 and 8, only ready workers count as running.
+//!     restarted. In rules 6 and 8, only ready workers count as running. While a call that outlives
+//!     its attempt runs on the thread of a slot, no worker there is ready.
 
 mod job_queues;
 mod key_rates;

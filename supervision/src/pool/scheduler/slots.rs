@@ -24,6 +24,8 @@ pub(crate) struct Slot<I> {
     pub(crate) declined: bool,
     /// The readiness of the last incarnation, or of the one whose init runs.
     pub(crate) readiness: Readiness,
+    /// `true` while a call that outlives its attempt runs on the thread of this slot.
+    pub(crate) has_call: bool,
 }
 
 impl<I> Slot<I> {
@@ -38,6 +40,7 @@ impl<I> Slot<I> {
             open,
             declined: false,
             readiness,
+            has_call: false,
         }
     }
 
@@ -46,9 +49,9 @@ impl<I> Slot<I> {
         self.is_occupied && self.open
     }
 
-    /// Returns `true` if its worker runs and is ready.
+    /// Returns `true` if its worker runs and is ready, and its thread is free.
     pub(crate) const fn takes_jobs(&self) -> bool {
-        self.runs() && self.readiness.is_ready()
+        self.runs() && self.readiness.is_ready() && !self.has_call
     }
 }
 
