@@ -139,7 +139,8 @@ async fn cancel(renderers: &PoolHandle<Renderer>) -> Result<(), Box<dyn Error>> 
     }
     let delayed = renderers.submit(report("later", 1)).delay(Duration::from_secs(3600)).await?;
     assert_eq!(delayed.status(), JobStatus::Delayed);
-    assert!(renderers.cancel(endless.id()) && renderers.cancel(delayed.id()));
+    let ids = [endless.id(), delayed.id()];
+    assert_eq!(renderers.cancel_all(&ids), 2);
     assert!(!renderers.cancel(delayed.id()), "it has ended");
     assert!(matches!(endless.await, Err(JobError::Cancelled(_))));
     Ok(())

@@ -3,10 +3,11 @@
 #[path = "support/pattern.rs"]
 mod support;
 
+use std::iter::from_fn;
 use std::time::Duration;
 
-use perennial::Backoff;
-use perennial::pool::{PoolShutdown, RateLimit, SubmitError};
+use perennial::pool::{JobError, JobEvent, JobStatus, PoolShutdown, RateLimit, SubmitError};
+use perennial::{Backoff, Pid, Subscription};
 use support::{MINUTE, SECOND, Step, Timeline, job, ms, outcome, quick, start_pool};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -23,14 +24,25 @@ fn from_first(timeline: &Timeline) -> Vec<(String, u64)> {
     events.into_iter().map(|(what, at)| (what, (at - first) / 1000)).collect()
 }
 
+/// Returns the worker that started a task last.
+fn last_starter(events: &mut Subscription<JobEvent>) -> Pid {
+    let starter = |event| if let JobEvent::Started { worker, .. } = event { Some(worker) } else { None };
+    from_fn(|| events.try_next()).filter_map(starter).last().expect("a task has started")
+}
+
 /// `acks_late` and `task_reject_on_worker_lost`: the task of a lost worker goes to another.
 #[tokio::test(start_paused = true)]
 async fn the_task_of_a_lost_worker_runs_again_on_another_worker() {
     let celery = start_pool(2, NOW, |pool| pool).await;
+    let mut events = celery.jobs.subscribe();
     let task = celery.submit(job("task", [Step::Hang, Step::Work(SECOND)]));
     sleep(SECOND).await;
-    (0..2).for_each(|slot| celery.kill(slot));
-    assert!(outcome(task).await.starts_with("done"));
+    let lost = last_starter(&mut events);
+    let tree = celery.app.tree();
+    let worker = tree.children.iter().find(|child| child.pid == Some(lost)).expect("it runs");
+    worker.handle.kill().expect("it runs");
+    assert_eq!(outcome(task).await, "done by 1");
+    assert_ne!(last_starter(&mut events).identity(), lost.identity());
     assert_eq!(celery.timeline.take(), at(&[("task", 0), ("task", 1_000)]));
     celery.close().await;
 }
@@ -111,9 +123,13 @@ async fn ten_tasks_of_a_type_start_per_minute_evenly_spaced_and_others_at_once()
         let mail = celery.jobs.submit(quick("mail")).rate_key(&"mail");
         mail.detach().await.expect("it is accepted");
     }
-    celery.jobs.submit(quick("other")).rate_key(&"other").detach().await.expect("it is accepted");
+    for _ in 0..2 {
+        let other = celery.jobs.submit(quick("other")).rate_key(&"other");
+        other.detach().await.expect("it is accepted");
+    }
     celery.jobs.drain().await;
-    assert_eq!(from_first(&celery.timeline), at(&[("mail", 0), ("other", 0), ("mail", 6), ("mail", 12)]));
+    let expected = [("mail", 0), ("other", 0), ("other", 0), ("mail", 6), ("mail", 12)];
+    assert_eq!(from_first(&celery.timeline), at(&expected));
 
     // `app.control.rate_limit("mail", "60/m")`.
     celery.jobs.set_rate_for(&"mail", RateLimit::per(60, MINUTE)).expect("it is a limit");
@@ -219,10 +235,26 @@ async fn a_drain_waits_until_running_delayed_and_retried_tasks_are_done() {
     celery.close().await;
 }
 
-/// `worker_max_tasks_per_child=2`.
+/// `result_expires`, a day by default in Celery.
+#[tokio::test(start_paused = true)]
+async fn the_result_of_a_task_is_there_by_its_id_for_a_day() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let celery = start_pool(1, NOW, |pool| pool.retain_results(100, DAY)).await;
+    let task = celery.jobs.submit(quick("task")).detach().await.expect("it is accepted");
+    celery.jobs.drain().await;
+    sleep(DAY - ms(1)).await;
+    let result = celery.jobs.job(task).expect("it is kept");
+    assert_eq!(result.status(), JobStatus::Succeeded);
+    assert_eq!(outcome(result).await, "done by 1");
+    sleep(ms(2)).await;
+    assert!(celery.jobs.job(task).is_none());
+    celery.close().await;
+}
+
+/// `worker_max_tasks_per_child=2`. The end of the worker is no failure, so there is no delay.
 #[tokio::test(start_paused = true)]
 async fn a_worker_is_replaced_after_its_number_of_tasks() {
-    let celery = start_pool(1, NOW, |pool| pool.max_jobs(2)).await;
+    let celery = start_pool(1, NOW, |pool| pool.max_jobs(2).backoff(Backoff::new(MINUTE, MINUTE))).await;
     let before = Instant::now();
     let mut ends = Vec::new();
     for _ in 0..5 {
@@ -260,6 +292,45 @@ async fn a_failing_task_of_a_group_leaves_the_others_alone() {
     let results = celery.jobs.submit_many(group).await.expect("they are accepted").join_all().await;
     assert!(matches!(results[..], [Ok(1), Err(_), Ok(1)]));
     assert_eq!(before.elapsed(), 10 * SECOND);
+    celery.close().await;
+}
+
+/// `group.apply_async(countdown=10, priority=9)`: the options are those of each task.
+#[tokio::test(start_paused = true)]
+async fn the_options_of_a_group_hold_for_each_of_its_tasks() {
+    let celery = start_pool(1, NOW, |pool| pool).await;
+    let busy = celery.submit(job("busy", [Step::Work(20 * SECOND)]));
+    sleep(ms(1)).await;
+    let plain = celery.submit(quick("plain"));
+    let group = [job("first", [Step::Work(SECOND)]), quick("second")];
+    let group = celery.jobs.submit_many(group).priority(9).delay(10 * SECOND).await;
+    let results = group.expect("they are accepted").join_all().await;
+    assert!(matches!(results[..], [Ok(1), Ok(1)]));
+    assert_eq!((outcome(busy).await, outcome(plain).await), ("done by 1".into(), "done by 1".into()));
+    let times = [("busy", 0), ("first", 20_000), ("second", 21_000), ("plain", 21_000)];
+    assert_eq!(celery.timeline.take(), at(&times));
+    let later = celery.jobs.submit_many([quick("later"), quick("later")]).delay(10 * SECOND).await;
+    assert_eq!(later.expect("they are accepted").join_all().await.len(), 2);
+    assert_eq!(celery.timeline.times(), [31_000, 31_000]);
+    celery.close().await;
+}
+
+/// `GroupResult.revoke(terminate=True)`: two tasks run, one has ended and the others wait.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_group_ends_its_running_tasks_and_starts_no_other() {
+    let celery = start_pool(2, NOW, |pool| pool).await;
+    let (quick, hang, waits) = (quick("quick"), job("hang", [Step::Hang]), quick("waits"));
+    let group = [quick, hang.clone(), hang, waits.clone(), waits];
+    let group = celery.jobs.submit_many(group).await.expect("they are accepted");
+    let other = celery.submit(job("other", [Step::Work(NOW)]));
+    sleep(SECOND).await;
+    assert_eq!((group.completed(), group.cancel(), group.completed()), (1, 4, 5));
+    assert_eq!(outcome(other).await, "done by 1", "the workers go on");
+    let results = group.join_all().await;
+    let (done, revoked) = results.split_at(1);
+    assert!(matches!(done, [Ok(1)]));
+    assert!(revoked.iter().all(|result| matches!(result, Err(JobError::Cancelled(_)))));
+    assert_eq!(celery.timeline.take(), at(&[("quick", 0), ("hang", 0), ("hang", 0), ("other", 1_000)]));
     celery.close().await;
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{Backoff, Probe};
 use support::{
-    Life, MINUTE, Running, SECOND, Step, Timeline, failed, job, ms, outcome, quick, service, start_pool,
+    Life, MINUTE, Running, SECOND, ScriptedPool, Step, Timeline, failed, job, ms, outcome, quick, service,
+    start_pool,
 };
 use tokio::time::{Instant, sleep};
 
@@ -61,6 +62,15 @@ async fn a_crash_loop_is_restarted_after_10_seconds_doubling_to_5_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_workers_of_a_pool_have_the_back_off_of_a_crash_loop_too() {
+    let pods = start_pool(1, Duration::ZERO, |pool| pool.backoff(CRASH_LOOP).attempts(10)).await;
+    let crashing = outcome(pods.submit(job("crash", [Step::Crash])));
+    assert_eq!(crashing.await, ["panicked"; 10].join(", "));
+    assert_eq!(secs(&pods.timeline.times()), [0, 10, 30, 70, 150, 310, 610, 910, 1210, 1510]);
+    pods.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_back_off_of_a_crash_loop_is_reset_after_10_minutes_of_running() {
     for (ran, expected) in [(599, 20), (600, 10)] {
         let timeline = Timeline::new();
@@ -83,27 +93,52 @@ async fn the_back_off_of_a_crash_loop_is_reset_after_10_minutes_of_running() {
 #[tokio::test(start_paused = true)]
 async fn a_container_that_misses_3_liveness_probes_of_10_seconds_is_restarted() {
     let timeline = Timeline::new();
-    let hung = service("hung", [Life::Hang, Life::Run], &timeline)
-        .probe(Probe::new(support::ServiceMsg::Ping))
-        .shutdown(Shutdown::BrutalKill);
-    let well = service("well", [Life::Run], &timeline).probe(Probe::new(support::ServiceMsg::Ping));
-    let app = kubelet().child(hung).child(well).start(&System::new()).await.expect("the tree starts");
+    let probed = |name, lives: &[Life]| {
+        let container = service(name, lives, &timeline).probe(Probe::new(support::ServiceMsg::Ping));
+        container.shutdown(Shutdown::BrutalKill)
+    };
+    let hung = probed("hung", &[Life::Hang, Life::Run]);
+    // It answers once, at 10 seconds.
+    let hangs_later = probed("later", &[Life::HangAfter(15 * SECOND), Life::Run]);
+    let well = probed("well", &[Life::Run]);
+    let app = kubelet().children([hung, hangs_later, well]).start(&System::new()).await;
+    let app = app.expect("the tree starts");
     sleep(10 * MINUTE).await;
-    let starts = timeline.take();
+    let first = ["hung", "later", "well"].map(|name| (name, 0));
     // Here the period begins with the missed answer: three times 10 seconds and 1 second.
-    let expected = [("start hung", 0), ("start well", 0), ("start hung", 33_000)];
-    assert_eq!(starts, expected.map(|(what, at)| (what.to_owned(), at)));
+    let starts = first.into_iter().chain([("hung", 33_000), ("later", 43_000)]);
+    let expected: Vec<_> = starts.map(|(name, at)| (format!("start {name}"), at)).collect();
+    assert_eq!(timeline.take(), expected);
     assert!(app.shutdown().await.is_clean());
 }
 
-/// `terminationGracePeriodSeconds: 30`.
+/// A `startupProbe` with `periodSeconds: 10` and `failureThreshold: 30`.
+#[tokio::test(start_paused = true)]
+async fn a_container_has_300_seconds_to_start_and_is_killed_then() {
+    for (starts_after, expected) in [(299, Ok(299)), (301, Err(300))] {
+        let pod = ScriptedPool::new("pod", 1, (Timeline::new(), starts_after * SECOND));
+        let before = Instant::now();
+        let started = pod.start_timeout(300 * SECOND).start(&System::new()).await;
+        let after = before.elapsed().as_secs();
+        assert_eq!(started.as_ref().map(|_| after).map_err(|_| after), expected);
+        if let Ok(app) = started {
+            assert!(app.shutdown().await.is_clean());
+        }
+    }
+}
+
+/// `terminationGracePeriodSeconds: 30`, and the default here.
 #[tokio::test(start_paused = true)]
 async fn a_container_has_30_seconds_to_terminate_and_is_killed_then() {
-    for (life, expected, is_noted) in
-        [(Life::Stop(29 * SECOND), 29 * SECOND, true), (Life::NeverStops, 30 * SECOND, false)]
-    {
+    let grace = Shutdown::Timeout(30 * SECOND);
+    for (life, grace, expected, is_noted) in [
+        (Life::Stop(29 * SECOND), Some(grace), 29 * SECOND, true),
+        (Life::NeverStops, Some(grace), 30 * SECOND, false),
+        (Life::NeverStops, None, 5 * SECOND, false),
+    ] {
         let timeline = Timeline::new();
-        let pod = service("pod", [life], &timeline).shutdown(Shutdown::Timeout(30 * SECOND));
+        let pod = service("pod", [life], &timeline);
+        let pod = if let Some(grace) = grace { pod.shutdown(grace) } else { pod };
         let app = kubelet().child(pod).start(&System::new()).await.expect("the tree starts");
         let before = Instant::now();
         let report = app.shutdown().await;
@@ -141,10 +176,14 @@ async fn a_rollout_replaces_every_replica_one_after_the_other() {
 #[tokio::test(start_paused = true)]
 async fn a_rollout_under_load_loses_no_job() {
     let pods = start_pool(3, SECOND, |pool| pool).await;
-    let batch = pods.jobs.submit_many((0..30).map(|_| job("load", [Step::Work(SECOND)])));
+    // A worker has 5 seconds to finish its job. The longer ones start again on another.
+    let load = (0..30).map(|n| if n % 10 == 0 { 20 * SECOND } else { SECOND });
+    let batch = pods.jobs.submit_many(load.map(|time| job("load", [Step::Work(time)])));
     let batch = batch.await.expect("the jobs are accepted");
+    sleep(ms(1)).await;
     pods.jobs.rolling_restart().await.expect("the workers restart");
     let results = batch.join_all().await;
+    assert!(pods.jobs.stats().retried_interrupted > 0);
     assert!(results.len() == 30 && results.iter().all(Result::is_ok));
     assert!(results.into_iter().flatten().any(|incarnation| incarnation == 2), "new ones worked");
     pods.close().await;
@@ -153,13 +192,17 @@ async fn a_rollout_under_load_loses_no_job() {
 /// A `Job` with `backoffLimit: 6`: its pods are made again after 10 s, 20 s, 40 s, up to 6 minutes.
 #[tokio::test(start_paused = true)]
 async fn a_job_is_tried_again_6_times_with_its_back_off_and_has_failed_then() {
-    let limit = Backoff::new(10 * SECOND, 6 * MINUTE);
-    let pods = start_pool(1, Duration::ZERO, |pool| pool.attempts(7).retry_after(limit)).await;
-    let failing = outcome(pods.submit(job("job", [Step::Crash])));
-    assert_eq!(failing.await, ["panicked"; 7].join(", "));
-    assert_eq!(secs(&pods.timeline.times()), [0, 10, 30, 70, 150, 310, 630]);
-    assert_eq!(pods.jobs.drain_dead_jobs().len(), 1);
-    pods.close().await;
+    const DELAYS: [u64; 9] = [10, 20, 40, 80, 160, 320, 360, 360, 360];
+    for backoff_limit in [6, 9] {
+        let delay = Backoff::new(10 * SECOND, 6 * MINUTE);
+        let set = |pool: ScriptedPool| pool.attempts(backoff_limit as u32 + 1).retry_after(delay);
+        let pods = start_pool(1, Duration::ZERO, set).await;
+        let failing = outcome(pods.submit(job("job", [Step::Crash])));
+        assert_eq!(failing.await, vec!["panicked"; backoff_limit + 1].join(", "));
+        assert_eq!(secs(&pods.timeline.gaps()), DELAYS[..backoff_limit]);
+        assert_eq!(pods.jobs.drain_dead_jobs().len(), 1);
+        pods.close().await;
+    }
 }
 
 /// `activeDeadlineSeconds`.
@@ -178,7 +221,9 @@ async fn the_number_of_replicas_follows_the_load() {
     let pods = start_pool(1..=4, Duration::ZERO, |pool| pool.scaling(SECOND, 300 * SECOND)).await;
     let load = pods.jobs.submit_many((0..40).map(|_| job("load", [Step::Work(10 * SECOND)])));
     let load = load.await.expect("the jobs are accepted");
-    sleep(30 * SECOND).await;
+    sleep(ms(999)).await;
+    assert_eq!(pods.jobs.stats().workers.running, 1, "no job has waited for a second");
+    sleep(29 * SECOND).await;
     assert_eq!(pods.jobs.stats().workers.running, 4);
     assert!(load.join_all().await.iter().all(Result::is_ok));
     // The quiet time began when the first worker was idle, at most 10 seconds before.

@@ -10,6 +10,7 @@ use perennial::pool::{
 };
 use perennial::prelude::*;
 use perennial::{App, ProcessState, ReportKind, SupervisorHandle, SupervisorReport, TaskScope};
+use tokio::time::Instant;
 
 /// The jobs in order, each with the slot of its worker.
 #[derive(Clone, Default)]
@@ -120,8 +121,9 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     let pool = Pool::from_fn("closures", 1, |job: &Closure| {
         let result = job();
         async move {
-            if result == 0 {
-                std::future::pending::<()>().await;
+            match result {
+                0 => std::future::pending().await,
+                millis => tokio::time::sleep(Duration::from_millis(millis)).await,
             }
             Ok::<u64, String>(result)
         }
@@ -152,7 +154,11 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     let handled = system.counters().handled;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(system.counters().handled, handled);
-    assert_eq!(closures.stop(PoolShutdown::Drain).await.completed, 0);
+    // The stop waits for what was submitted, and for the workers.
+    let (begun, last) = (Instant::now(), closures.submit(noting(500)).await.expect("the job is accepted"));
+    assert_eq!(closures.stop(PoolShutdown::Drain).await.completed, 1);
+    assert_eq!((begun.elapsed().as_millis(), closures.stats().workers.running), (500, 0));
+    assert_eq!(last.await, Ok(500));
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -164,9 +170,13 @@ async fn csharp_adding_is_completed_and_all_that_was_added_is_done() {
     let jobs = pool.handle();
     let (_system, app) = start(pool).await;
     let batch = jobs.submit_many(1..=6).await.expect("the jobs are accepted");
-    let report = jobs.stop(PoolShutdown::Drain).await;
-    assert_eq!((report.completed, report.dropped), (6, 0));
+    let stopping = jobs.clone();
+    let stop = tokio::spawn(async move { stopping.stop(PoolShutdown::Drain).await });
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!((jobs.stats().running, jobs.stats().queued), (2, 4), "they are not done yet");
     assert!(matches!(jobs.submit(7).await, Err(SubmitError::Closed(7))));
+    let report = stop.await.expect("it does not panic");
+    assert_eq!((report.completed, report.dropped), (6, 0));
     let results = batch.join_all().await;
     assert_eq!(results.into_iter().map(Result::ok).collect::<Vec<_>>(), [1, 4, 9, 16, 25, 36].map(Some));
     assert!(app.shutdown().await.is_clean());
@@ -183,10 +193,12 @@ async fn python_a_failing_job_does_not_end_its_worker_and_join_waits_for_all() {
     let unlucky = jobs.submit(13).await.expect("the job is accepted");
     let fine = jobs.submit(4).await.expect("the job is accepted");
     jobs.drain().await;
+    assert_eq!((jobs.stats().failed, jobs.stats().completed), (1, 1));
     assert!(matches!(unlucky.await, Err(JobError::Failed(_))));
     assert_eq!(fine.await.expect("the job succeeds"), 16);
     assert_eq!(app.tree().at(["0"]).expect("it exists").pid, worker, "it is the same incarnation");
     let _ = jobs.stop(PoolShutdown::Drain).await;
+    assert_eq!(jobs.stats().workers.running, 0);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -259,7 +271,7 @@ async fn kotlin_failing_job_leaves_its_siblings_running_and_all_are_joined() {
 /// waits for them.
 #[tokio::test(start_paused = true)]
 async fn kotlin_siblings_that_still_run_when_a_job_fails_run_to_their_ends() {
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let mut scope = TaskScope::start("scope", &System::new()).await.expect("the tree starts");
     for (seconds, fails) in [(10, false), (1, true), (20, false)] {
         let task = async move {

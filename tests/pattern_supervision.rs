@@ -110,6 +110,13 @@ fn running(app: &App<SupervisorHandle>) -> usize {
     tree.children.iter().filter(|child| *child.id != *"manager" && child.state == ChildState::Running).count()
 }
 
+/// Returns the incarnations of three workers, by slot.
+fn incarnations(app: &App<SupervisorHandle>) -> Vec<u32> {
+    let tree = app.tree();
+    let worker = |slot| tree.at([slot]).and_then(|worker| worker.pid).expect("it runs");
+    ["0", "1", "2"].map(|slot| worker(slot).incarnation()).to_vec()
+}
+
 async fn until(is_so: impl Fn() -> bool) {
     while !is_so() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -143,7 +150,7 @@ async fn sequence_a_failure_is_reported_the_worker_restarted_and_the_task_tried_
 /// is restarted, crash loops are backed off, and a rollout restarts one replica after the other.
 #[tokio::test(start_paused = true)]
 async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_off_and_rollouts_rolled() {
-    let (pool, begun) = scripted_pool(3);
+    let (pool, _) = scripted_pool(3);
     let backoff = Backoff::new(SECOND, 10 * SECOND);
     let (_system, app, jobs) = start(pool.backoff(backoff).handler_deadline(5 * SECOND).attempts(2)).await;
     for slot in ["0", "1", "2"] {
@@ -166,11 +173,13 @@ async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_
     let gaps: Vec<u64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
     assert_eq!(gaps, [1, 2, 4]);
 
-    // A rollout loses no job.
+    // A rollout replaces each of them and loses no job.
+    let before = incarnations(&app);
     let batch = jobs.submit_many((0..30).map(|_| Job::Work(SECOND))).await.expect("the jobs are accepted");
     jobs.rolling_restart().await.expect("the workers restart");
+    let replaced: Vec<u32> = before.iter().map(|incarnation| incarnation + 1).collect();
+    assert_eq!(incarnations(&app), replaced);
     assert!(batch.join_all().await.iter().all(Result::is_ok));
-    assert!(begun.incarnations().iter().any(|incarnation| *incarnation > 2));
     assert!(app.shutdown().await.is_clean() && looping.shutdown().await.is_clean());
 }
 
@@ -201,6 +210,12 @@ async fn celery_results_are_fetched_by_id_retries_back_off_limits_hold_and_the_d
     let dead: Vec<JobId> = jobs.drain_dead_jobs().iter().map(|dead| dead.id).collect();
     assert_eq!(dead, [ids[2], ids[3]]);
 
+    // The workers are idle now, so nothing but its delays holds up a retry.
+    let began = Instant::now();
+    let flaky = jobs.submit(Job::Fail(Arc::new(2.into()))).await.expect("the job is accepted");
+    assert!(flaky.await.is_ok());
+    assert_eq!(began.elapsed(), 3 * SECOND, "one and two seconds");
+
     // A job without its own limit: the worker is replaced.
     let hung = jobs.submit(Job::Hang).at_most_once().await.expect("the job is accepted");
     assert!(
@@ -223,9 +238,10 @@ async fn systemd_restart_policies_delays_limits_and_watchdogs_are_those_of_units
     let units = Supervisor::new("units").intensity(2, 10 * SECOND).child(no).child(on_failure).child(always);
     let system = System::new();
     let app = units.start(&system).await.expect("the tree starts");
-    for address in &addresses {
+    let reasons = [ExitReason::failed("on purpose"), ExitReason::Normal, ExitReason::Normal];
+    for (address, reason) in addresses.iter().zip(reasons) {
         let down = address.monitor();
-        address.cast(Msg::End(ExitReason::Normal)).expect("the mailbox is open");
+        address.cast(Msg::End(reason)).expect("the mailbox is open");
         down.await;
     }
     // Only the unit that is always restarted runs again, after its RestartSec.
@@ -246,5 +262,7 @@ async fn systemd_restart_policies_delays_limits_and_watchdogs_are_those_of_units
     let hung = jobs.submit(Job::Hang).await.expect("the job is accepted");
     assert!(hung.await.is_err());
     assert_eq!(begun.incarnations(), [1, 2]);
+    let times = begun.times();
+    assert_eq!(times[1] - times[0], 25 * SECOND, "it then had 5 seconds to stop");
     assert!(app.shutdown().await.is_clean());
 }

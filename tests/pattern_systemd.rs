@@ -56,15 +56,16 @@ async fn a_unit_with_restart_on_failure_is_restarted_after_it_was_killed() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// `RestartSec=100ms`, the default.
+/// `RestartSec=100ms`, the default: after a long run and after failures in a row.
 #[tokio::test(start_paused = true)]
 async fn a_unit_is_restarted_after_its_restart_sec_each_time() {
     let timeline = Timeline::new();
-    let lives = [Life::End(SECOND, failed()), Life::End(SECOND, failed()), Life::Run];
+    let end = |time| Life::End(time, failed());
+    let lives = [end(SECOND), end(Duration::ZERO), end(Duration::ZERO), end(SECOND), Life::Run];
     let unit = service("unit", lives, &timeline).backoff(Backoff::new(ms(100), ms(100)));
     let app = start(manager().child(unit)).await;
     sleep(MINUTE).await;
-    assert_eq!(starts(&timeline), [0, 1_100, 2_200]);
+    assert_eq!(starts(&timeline), [0, 1_100, 1_200, 1_300, 2_400]);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -86,20 +87,21 @@ async fn the_delay_grows_to_restart_max_delay_sec_in_restart_steps() {
 /// restarts.
 #[tokio::test(start_paused = true)]
 async fn five_starts_in_10_seconds_are_the_limit_and_slower_restarts_go_on() {
-    for (restart_sec, expected) in [(ms(100), Some(5)), (3 * SECOND, None)] {
+    // The fifth start is at most 10 seconds after the first, or more.
+    for (restart_sec, expected) in [(100, Some(5)), (2_500, Some(5)), (2_501, None)] {
         let timeline = Timeline::new();
         let unit = service("unit", [Life::End(Duration::ZERO, failed())], &timeline)
-            .backoff(Backoff::new(restart_sec, restart_sec));
+            .backoff(Backoff::new(ms(restart_sec), ms(restart_sec)));
         let units = Supervisor::new("units").intensity(4, 10 * SECOND).restart(Restart::Temporary);
         let app = start(manager().child(units.child(unit))).await;
         sleep(10 * MINUTE).await;
         let starts = starts(&timeline);
         match expected {
             Some(expected) => {
-                assert_eq!(starts, (0..expected).map(|n| n * 100).collect::<Vec<u64>>());
+                assert_eq!(starts, (0..expected).map(|n| n * restart_sec).collect::<Vec<u64>>());
                 assert!(app.tree().at(["units"]).is_none(), "the unit has failed");
             }
-            None => assert_eq!(starts.len(), 200, "one in each 3 seconds"),
+            None => assert_eq!(starts.len(), 240, "one in each 2.501 seconds"),
         }
         assert!(app.shutdown().await.is_clean());
     }

@@ -145,8 +145,16 @@ impl<T> SeqMap<T> {
     }
 
     fn index_of(&self, number: u64) -> Option<usize> {
+        let first = self.slots.front()?.0;
+        // Most maps have at most one value.
+        if first == number { Some(0) } else { self.search(number, first) }
+    }
+
+    /// Returns the index of a number that is not the first.
+    #[inline(never)]
+    fn search(&self, number: u64, first: u64) -> Option<usize> {
         // The slot of a number is here if none before it is missing.
-        let dense = usize::try_from(number.wrapping_sub(self.slots.front()?.0)).ok()?;
+        let dense = usize::try_from(number.wrapping_sub(first)).ok()?;
         if self.slots.get(dense).is_some_and(|(other, _)| *other == number) {
             return Some(dense);
         }

@@ -158,7 +158,10 @@ impl From<RequestError> for ChildError {
             RequestError::StartFailed(reason) => Self::StartFailed(reason),
             RequestError::StartLimitHit => Self::StartLimitHit,
             RequestError::ShuttingDown => Self::ShuttingDown,
-            RequestError::NotFound | RequestError::MaxChildren => Self::NotFound,
+            // Requests for one child have no other refusals.
+            RequestError::NotFound | RequestError::MaxChildren | RequestError::HandlerDeadlineOfTask(_) => {
+                Self::NotFound
+            }
         }
     }
 }
@@ -213,6 +216,7 @@ impl StartChildErrorKind {
                 }
             }
             RequestError::MaxChildren => Self::MaxChildren,
+            RequestError::HandlerDeadlineOfTask(id) => Self::Spec(SpecError::HandlerDeadlineOfTask { id }),
             RequestError::ShuttingDown | RequestError::NotFound => Self::ShuttingDown,
             RequestError::Running(_)
             | RequestError::AlreadyStarted(_)
@@ -326,4 +330,13 @@ pub enum ChangeError {
     /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
+}
+
+impl From<RequestError> for ChangeError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::HandlerDeadlineOfTask(id) => Self::Spec(SpecError::HandlerDeadlineOfTask { id }),
+            _ => Self::ShuttingDown,
+        }
+    }
 }

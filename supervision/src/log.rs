@@ -31,6 +31,7 @@
 //! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
 //! | | error | the closure of `retry_if` failed: the job is not retried | `reason` |
+//! | | warn | calls of blocking jobs still run after the stop of their pool | `pool`, `jobs` |
 //!
 //! Each attempt at a job runs in a span, if the subscriber wants spans of this level: `job` of
 //! `perennial::pool`, level info, with the fields `pool`, `job` and `attempt`. The lines of the job
@@ -44,6 +45,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Guarded, catch_panic, ignore_panic};
@@ -204,6 +206,19 @@ pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send 
 pub(crate) fn retry_closure_failed(system: &System, reason: ExitReason) {
     system.log_later(Level::ERROR, move || {
         line!(ERROR, POOL, reason = %format_args!("{reason:#}"), "the closure of `retry_if` failed: the job is not retried");
+    });
+}
+
+/// Logs the jobs of a stopped pool whose calls still run.
+pub(crate) fn calls_outlive_stop<I: fmt::Display + Send + 'static>(
+    system: &System,
+    pool: Arc<str>,
+    jobs: Vec<I>,
+) {
+    system.log_later(Level::WARN, move || {
+        let jobs: Vec<String> = jobs.iter().map(I::to_string).collect();
+        let jobs = jobs.join(", ");
+        line!(WARN, POOL, %pool, %jobs, "calls of blocking jobs still run after the stop of their pool");
     });
 }
 

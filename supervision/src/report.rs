@@ -124,6 +124,8 @@ pub enum ReportKind {
 pub enum LivenessFailure {
     /// A handler has been running for this time, which exceeds its deadline.
     Handler(Duration),
+    /// A handler or a task has not pinged its watchdog for this time, which exceeds its limit.
+    Watchdog(Duration),
     /// This number of successive probes went unanswered.
     Probe(u32),
 }
@@ -132,6 +134,7 @@ impl fmt::Display for LivenessFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Handler(time) => write!(f, "a handler has been running for {time:?}"),
+            Self::Watchdog(time) => write!(f, "the watchdog has not been pinged for {time:?}"),
             Self::Probe(misses) => write!(f, "{misses} liveness probes unanswered"),
         }
     }

@@ -14,16 +14,20 @@
 //!   at once. A task that has to clean up calls [`TaskContext::stopped`] instead. A kill drops the
 //!   future in any case.
 //! - The future is dropped before the supervisor is notified of the exit.
+//! - A task with a [watchdog](Child::watchdog) that does not [ping](TaskContext::ping_watchdog) it
+//!   in time is unresponsive, and is replaced.
 //! - While the task is [suspended](perennial_actors::ActorHandle::suspend), its future is not
-//!   polled. It keeps its resources.
+//!   polled, and its watchdog is not checked. It keeps its resources.
 //!
 //! # What it is not for
 //!
 //! - Receiving messages: use an [actor](perennial_actors::Actor).
 //! - Code that never awaits. It cannot be stopped and is
 //!   [abandoned](crate::Supervisor::abandon_after).
-//! - Links and handler deadlines. An exit signal of another process does not end a task, and a task
-//!   has no handlers.
+//! - Links. An exit signal of another process does not end a task.
+//! - Handler deadlines. A task has no handlers, so a spec that sets one
+//!   [fails its check](crate::SpecError::HandlerDeadlineOfTask). A
+//!   [watchdog](Child::watchdog), or a [probe](crate::Probe::from_fn), detects a task that hangs.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -36,7 +40,7 @@ use perennial_actors::host::sync::{AtomicBool, Ordering};
 use perennial_actors::host::{
     Foreign, Guarded, MailboxConsumer, MailboxEvent, Parent, catch_panic, ignore_panic, wake_safely,
 };
-use perennial_actors::{ExitReason, Pid, System};
+use perennial_actors::{ActorHandle, ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
 
@@ -87,9 +91,10 @@ impl Child<Infallible> {
     {
         let f = Arc::new(Foreign::new(f));
         Self::started_by(id, move |identity, params| {
-            let f = f.clone();
-            params.begin(identity, |attachment| run(attachment, f))
+            let (f, handle) = (f.clone(), identity.address().handle());
+            params.begin(identity, |attachment| run(attachment, handle, f))
         })
+        .without_handlers()
     }
 }
 
@@ -98,6 +103,7 @@ impl Child<Infallible> {
 pub struct TaskContext {
     system: System,
     pid: Pid,
+    handle: ActorHandle,
     parent: Option<Arc<dyn Parent>>,
     stop_channel: Arc<StopChannel>,
 }
@@ -113,6 +119,15 @@ impl TaskContext {
     #[must_use]
     pub const fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Pings the [watchdog](Child::watchdog): the task makes progress. systemd's `sd_notify` with
+    /// `WATCHDOG=1`. It is cheap: it reads the clock and writes one number.
+    ///
+    /// A clone of the context pings for the same incarnation. It has no effect once that has ended,
+    /// or if the child has no watchdog.
+    pub fn ping_watchdog(&self) {
+        self.handle.ping_watchdog(self.pid);
     }
 
     /// Returns the parent that started the task and is notified of its exit.
@@ -185,14 +200,15 @@ impl StopChannel {
 }
 
 /// Runs one incarnation.
-async fn run<F, Fut>(attachment: MailboxConsumer<Infallible>, f: Arc<Foreign<F>>)
+async fn run<F, Fut>(attachment: MailboxConsumer<Infallible>, handle: ActorHandle, f: Arc<Foreign<F>>)
 where
     F: Fn(TaskContext) -> Fut + Send,
     Fut: Future<Output = Result<(), ExitReason>>,
 {
     let (system, stop_channel) = (attachment.system().clone(), StopChannel::new());
     let (pid, parent) = (attachment.pid(), attachment.parent().cloned());
-    let ctx = TaskContext { system: system.clone(), pid, parent, stop_channel: stop_channel.clone() };
+    let (own_system, own_channel) = (system.clone(), stop_channel.clone());
+    let ctx = TaskContext { system: own_system, pid, handle, parent, stop_channel: own_channel };
     let mut host = TaskRunner { attachment, stop_channel, started: false };
     let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,

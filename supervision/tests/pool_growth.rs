@@ -248,7 +248,7 @@ fn added_blocking_workers_run_calls_at_once() {
         assert!(results.iter().all(Result::is_ok));
         assert_eq!(most.load(Ordering::Relaxed), 8);
         let report = handle.stop(PoolShutdown::Drain).await;
-        assert_eq!(report.unstopped, 0);
+        assert_eq!(report.unstopped, []);
         assert!(app.shutdown().await.is_clean());
     });
 }

@@ -160,13 +160,13 @@ async fn a_check_also_probes_a_task_which_has_no_mailbox() {
     let healthy = Arc::new(AtomicBool::new(true));
     let health = healthy.clone();
     let probe = Probe::from_fn(move || std::future::ready(health.load(Ordering::Relaxed)));
-    let task = Child::task("task", |_| pending()).probe(probe.initial_delay(secs(30)));
+    let task = Child::task("task", |_| pending()).probe(probe.initial_delay(secs(25)));
     let app = Supervisor::new("app").child(task).start(&system).await.expect("it starts");
-    sleep(secs(35)).await;
+    sleep(secs(30)).await;
     healthy.store(false, Ordering::Relaxed);
     let reported = reports.until("app/task: terminated: unresponsive").await;
     assert!(reported.contains(&"app/task: unresponsive: 3 misses".to_owned()), "{reported:?}");
-    // It passed at 30 seconds and failed at 40, 50 and 60.
-    assert_eq!(begun.elapsed().as_secs(), 60);
+    // It passed at 25 seconds and failed at 35, 45 and 55.
+    assert_eq!(begun.elapsed().as_secs(), 55);
     assert!(app.shutdown().await.is_clean());
 }

@@ -71,11 +71,14 @@ async fn a_last_job_that_crashes_its_worker_is_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_is_renewed_at_its_age_between_two_jobs() {
     let (pool, journal) = scripted_pool(1);
-    let running = start((pool.max_age(secs(10)).intensity(0, secs(60)), journal)).await;
+    let pool = pool.max_age(secs(10)).intensity(0, secs(60)).backoff(Backoff::new(secs(60), secs(60)));
+    let running = start((pool, journal)).await;
+    let begun = Instant::now();
     // The age is reached in the third job.
     let jobs: Vec<_> = (0..6).map(|number| running.submit(long(number, secs(4)))).collect();
     running.drained().await;
     assert_eq!(incarnations(&running), [1, 1, 1, 2, 2, 2]);
+    assert_eq!(begun.elapsed(), secs(24), "without a delay");
     for (number, job_handle) in jobs.into_iter().enumerate() {
         assert_eq!(outcome_of(job_handle).await, format!("done {number}"));
     }

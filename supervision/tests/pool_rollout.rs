@@ -6,7 +6,7 @@ mod support;
 mod versioned;
 
 use perennial_supervision::ChildError;
-use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure};
+use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure, RolloutLimit};
 use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};
@@ -30,10 +30,15 @@ async fn new_arguments_hold_for_all_workers_and_for_every_later_start() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_than_the_limits_are_unavailable_or_run_in_addition() {
-    for (max_unavailable, max_surge) in [(1, 0), (2, 0), (0, 1), (0, 3), (2, 2), (9, 0)] {
+    for limits in [None, Some((2, 0)), Some((0, 1)), Some((0, 3)), Some((2, 2)), Some((9, 0))] {
         let running = started(5).await;
         let new = running.version(2, Init::StartsAfter(secs(1)));
-        let rollout = running.pool.rollout().args(new).max_unavailable(max_unavailable).max_surge(max_surge);
+        let rollout = running.pool.rollout().args(new);
+        let rollout = match limits {
+            None => rollout,
+            Some((unavailable, surge)) => rollout.max_unavailable(unavailable).max_surge(surge),
+        };
+        let (max_unavailable, max_surge) = limits.unwrap_or((1, 0));
         let _ = running.most();
         let rollout = spawn(rollout);
         let mut least = 5;
@@ -47,6 +52,31 @@ async fn no_more_than_the_limits_are_unavailable_or_run_in_addition() {
         assert!(running.most() <= 5 + max_surge);
         assert_eq!((running.workers(), running.pool.stats().workers.running), (5, 5));
         assert_eq!(running.versions().await, [2; 5]);
+        running.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_may_be_percentages_of_the_wanted_workers() {
+    // As in the docs of Kubernetes: of 10 workers, 2 are down and 3 are additional; of one worker,
+    // none is down and one is additional.
+    let percent = RolloutLimit::percent;
+    for (workers, down, up, least, most) in
+        [(10, 25, 25, 8, 13), (1, 25, 25, 1, 2), (10, 30, 0, 7, 10), (1, 25, 0, 0, 1)]
+    {
+        let running = started(workers).await;
+        let new = running.version(2, Init::StartsAfter(secs(1)));
+        let rollout = running.pool.rollout().args(new);
+        let _ = running.most();
+        let rollout = spawn(rollout.max_unavailable(percent(down)).max_surge(percent(up)));
+        let mut fewest = workers;
+        while !rollout.is_finished() {
+            fewest = fewest.min(running.workers());
+            sleep(ms(10)).await;
+        }
+        assert_eq!(rollout.await.expect("no panic").expect("it is good").replaced.len(), workers);
+        assert_eq!((fewest, running.most()), (least, most), "{workers} workers, {down} %, {up} %");
+        assert_eq!(running.versions().await, vec![2; workers]);
         running.close().await;
     }
 }
@@ -114,19 +144,26 @@ async fn a_bad_version_beside_additional_workers_stops_no_old_one() {
     running.close().await;
 }
 
+/// Kubernetes: `progressDeadlineSeconds`, 600 by default.
 #[tokio::test(start_paused = true)]
 async fn a_version_that_is_not_ready_in_time_is_rolled_back_and_its_start_killed() {
-    let running = start(2, |pool| pool.start_timeout(secs(3_600))).await;
-    let begun = Instant::now();
-    let rollout = running.pool.rollout().args(running.version(3, Init::Hangs));
-    let rollout = rollout.progress_deadline(secs(60));
-    let error = soon(rollout).await.expect_err("it hangs");
-    let RolloutError::RolledBack { failure, report } = error else { panic!("{error}") };
-    assert_eq!(failure, RolloutFailure::NotReady { slot: 0 });
-    assert_eq!((report.rolled_back, report.kept), (vec![0], vec![1]));
-    assert_eq!((begun.elapsed().as_secs(), report.elapsed.as_secs()), (60, 60));
-    assert_eq!(running.versions().await, [1; 2]);
-    running.close().await;
+    for deadline in [None, Some(60)] {
+        let running = start(2, |pool| pool.start_timeout(secs(3_600))).await;
+        let begun = Instant::now();
+        let rollout = running.pool.rollout().args(running.version(3, Init::Hangs));
+        let rollout = match deadline {
+            None => rollout,
+            Some(seconds) => rollout.progress_deadline(secs(seconds)),
+        };
+        let error = soon(rollout).await.expect_err("it hangs");
+        let RolloutError::RolledBack { failure, report } = error else { panic!("{error}") };
+        assert_eq!(failure, RolloutFailure::NotReady { slot: 0 });
+        assert_eq!((report.rolled_back, report.kept), (vec![0], vec![1]));
+        let expected = deadline.unwrap_or(600);
+        assert_eq!((begun.elapsed().as_secs(), report.elapsed.as_secs()), (expected, expected));
+        assert_eq!(running.versions().await, [1; 2]);
+        running.close().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ mod support;
 #[path = "support/versioned.rs"]
 mod versioned;
 
-use perennial_supervision::pool::{PoolShutdown, RolloutError, RolloutFailure};
+use perennial_supervision::pool::{PoolShutdown, RolloutError, RolloutFailure, RolloutLimit};
 use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};
@@ -152,6 +152,11 @@ async fn settings_that_allow_nothing_are_errors() {
     let running = started(2).await;
     let error = running.pool.rollout().max_unavailable(0).await.expect_err("it could do nothing");
     assert_eq!(error, RolloutError::NoRoom);
+    let zero = RolloutLimit::percent(0);
+    let error = running.pool.rollout().max_unavailable(zero).max_surge(zero).await;
+    assert_eq!(error, Err(RolloutError::NoRoom));
+    let rollout = running.pool.rollout().max_unavailable(RolloutLimit::percent(101));
+    assert_eq!(rollout.await, Err(RolloutError::MoreThanAll));
     let rollout = running.pool.rollout().min_ready(secs(600));
     assert_eq!(rollout.await.expect_err("none is available in time"), RolloutError::DeadlineTooShort);
     assert_eq!(running.result().await, (1, 1, 1));

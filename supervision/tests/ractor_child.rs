@@ -259,16 +259,19 @@ async fn a_mailbox_may_drop_what_does_not_fit_as_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_hangs_misses_its_deadline() {
-    let child = plain("scripted").handler_deadline(Duration::from_secs(1));
-    let address = child.address();
-    let app = start(Supervisor::new("app").child(child)).await;
-    cast(&address, Msg::Do(Step::Hang));
-    cast(&address, Msg::Note(1));
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(notes(&address).await, [1]);
-    assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
-    assert!(app.shutdown().await.is_clean());
+async fn a_handler_that_hangs_misses_its_deadline_and_its_watchdog() {
+    let second = Duration::from_secs(1);
+    for child in [plain("scripted").handler_deadline(second), plain("scripted").watchdog(second)] {
+        let address = child.address();
+        let app = start(Supervisor::new("app").child(child)).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        cast(&address, Msg::Do(Step::Hang));
+        cast(&address, Msg::Note(1));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(notes(&address).await, [1]);
+        assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
+        assert!(app.shutdown().await.is_clean());
+    }
 }
 
 #[tokio::test(start_paused = true)]

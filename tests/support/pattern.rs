@@ -206,6 +206,8 @@ pub enum Life {
     NeverStarts,
     /// Hangs in its first message, which it sends itself.
     Hang,
+    /// Hangs in a message after this time.
+    HangAfter(Duration),
     /// Takes this long to stop.
     Stop(Duration),
     /// Never stops.
@@ -240,8 +242,8 @@ impl Actor for Service {
         if matches!(life, Life::NeverStarts) {
             pending::<()>().await;
         }
-        if let Life::End(time, _) = life {
-            ctx.start_timer("end", time, ServiceMsg::Live);
+        if let Life::End(time, _) | Life::HangAfter(time) = life {
+            ctx.start_timer("live", time, ServiceMsg::Live);
         }
         if matches!(life, Life::Hang) {
             ctx.continue_with(ServiceMsg::Live);

@@ -16,7 +16,7 @@ impl<A: Actor> Context<A> {
     #[inline]
     pub(crate) fn next_taken(&mut self, taken: &mut Taken<'_, A::Msg>) -> Option<A::Msg> {
         // It is not suspended: nothing was taken then.
-        if self.self_messages_if_any().is_none() { self.attachment_mut().next_taken(taken) } else { None }
+        if self.has_only_its_mailbox() { self.attachment_mut().next_taken(taken) } else { None }
     }
 
     /// Polls for the next event.
@@ -29,11 +29,17 @@ impl<A: Actor> Context<A> {
             taken.put_back();
         }
         let is_suspended = self.attachment().is_suspended();
-        if is_suspended || self.self_messages_if_any().is_none() {
+        if is_suspended || self.has_only_its_mailbox() {
             self.attachment_mut().poll_several(taken, cx)
         } else {
             self.poll_with_self_messages(cx)
         }
+    }
+
+    /// Returns `true` if no timer, stream, future or continuation is waited for.
+    #[inline]
+    fn has_only_its_mailbox(&mut self) -> bool {
+        self.self_messages_if_any().is_none_or(|own| own.is_empty())
     }
 
     #[inline(never)]

@@ -197,6 +197,52 @@ ctx.stop(ExitReason::Normal);")]
         self.attachment.system()
     }
 
+    /// Pings the watchdog: the handler makes progress. systemd's `sd_notify` with `WATCHDOG=1`.
+    ///
+    /// A supervisor may set a watchdog for its child: a time after which it takes the actor for
+    /// unresponsive if it is still in one handler and has not pinged. A handler that takes long
+    /// pings more often than that; short handlers need no ping. Without a watchdog this has no
+    /// effect. It is cheap: it reads the clock and writes one number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{Actor, Context, ExitReason, System};
+    ///
+    /// struct Importer;
+    ///
+    /// impl Actor for Importer {
+    ///     type Msg = Vec<u32>;
+    ///     type Args = ();
+    /// #   async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    ///
+    ///     async fn handle(
+    ///         &mut self,
+    ///         rows: Vec<u32>,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
+    ///         for row in rows {
+    ///             import(row).await;
+    ///             ctx.ping_watchdog();
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # async fn import(_: u32) { tokio::task::yield_now().await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let importer = System::new().spawn::<Importer>(()).await?;
+    /// importer.cast(vec![1, 2, 3])?;
+    /// tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    /// assert!(importer.handle().last_ping().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ping_watchdog(&self) {
+        self.attachment.process().ping(self.attachment.incarnation());
+    }
+
     pub(crate) const fn stopping(&self) -> Option<&ExitReason> {
         self.stopping.as_ref()
     }

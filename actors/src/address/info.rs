@@ -63,6 +63,26 @@ assert!(counter.handle().suspensions().is_suspended);")]
         self.process().busy_for()
     }
 
+    /// Pings the watchdog for this incarnation: see
+    /// [`Context::ping_watchdog`](crate::Context::ping_watchdog). For tasks and threads that work
+    /// for it. Does nothing if the incarnation has ended or was abandoned.
+    #[doc = actor_example!(r#"let (handle, pid) = (counter.handle(), counter.pid().ok_or("it has ended")?);
+handle.ping_watchdog(pid);
+assert!(handle.last_ping().is_some());"#)]
+    pub fn ping_watchdog(&self, incarnation: Pid) {
+        if self.process().identity() == incarnation.identity() {
+            self.process().ping(incarnation.incarnation());
+        }
+    }
+
+    /// Returns the time since the running incarnation last pinged its watchdog, or `None` if it has
+    /// not.
+    #[doc = actor_example!(r#"assert_eq!(counter.handle().last_ping(), None);"#)]
+    #[must_use]
+    pub fn last_ping(&self) -> Option<Duration> {
+        self.process().last_ping()
+    }
+
     /// Returns a snapshot of the actor at this moment.
     #[doc = actor_example!(r"let info = counter.handle().info();
 assert_eq!((info.incarnation, info.suspended, info.monitored_by), (1, false, 0));")]

@@ -76,7 +76,7 @@ impl<M> Mailbox<M> {
         if event.is_none() {
             if interest == Interest::Messages {
                 self.shrink(&mut state);
-                wakers.extend(self.take_idle_wakers(&mut state));
+                wakers.append(&mut self.take_idle_wakers(&mut state));
             }
             register_waker(&mut state, waker, interest);
         }
@@ -289,7 +289,9 @@ impl<M> Mailbox<M> {
         self.parked_incarnation.store(0, Ordering::Relaxed);
         let wakers = self.settle_previous(&mut state);
         drop(state);
-        wake_each(wakers);
+        if !wakers.is_empty() {
+            wake_each(wakers);
+        }
         true
     }
 

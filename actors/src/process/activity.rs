@@ -30,12 +30,19 @@ pub(crate) struct Activity {
     /// The time of the first observation of that step, in nanoseconds since the start of the
     /// system.
     observed_at: AtomicU64,
+    /// The time of the last ping of the running incarnation, in nanoseconds since the start of the
+    /// system, plus 1; 0 if there was none.
+    pinged_at: AtomicU64,
+    /// The number of the last incarnation that has ended. Its pings do not count any more.
+    ended: AtomicU32,
 }
 
 impl Activity {
-    /// Resets the state for the next incarnation.
-    pub(crate) fn reset(&self) {
+    /// Resets the state when this incarnation has ended, for the next one.
+    pub(crate) fn reset(&self, ended: u32) {
         self.trap(false);
+        self.ended.store(ended, Ordering::Relaxed);
+        self.pinged_at.store(0, Ordering::Relaxed);
         self.resumptions.store(0, Ordering::Relaxed);
         self.suspended.store(false, Ordering::Release);
         self.begin_step();
@@ -76,6 +83,22 @@ impl Activity {
         let resumptions = self.resumptions.load(Ordering::Acquire);
         let at = Duration::from_nanos(self.resumed_at.load(Ordering::Relaxed));
         Suspensions { is_suspended, resumptions, resumed_for: clock().saturating_sub(at) }
+    }
+
+    /// Records that this incarnation makes progress, unless it has ended.
+    pub(crate) fn ping(&self, incarnation: u32, clock: impl Fn() -> Duration) {
+        if incarnation > self.ended.load(Ordering::Relaxed) {
+            // Several threads may ping. A late one does not take back a later ping, also if the
+            // incarnation has ended meanwhile.
+            self.pinged_at.fetch_max(nanos(clock()).saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the time since the last ping of the running incarnation, if it has pinged.
+    pub(crate) fn last_ping(&self, clock: impl Fn() -> Duration) -> Option<Duration> {
+        let now = nanos(clock());
+        let pinged_at = self.pinged_at.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_nanos(now.saturating_sub(pinged_at)))
     }
 
     /// Marks the beginning of a step: the incarnation begins to act on something.
@@ -195,6 +218,33 @@ mod tests {
         };
         activity.observe(1, clock);
         assert_eq!((busy_secs(&activity, 20), busy_secs(&activity, 21)), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn last_ping_counts_and_an_earlier_one_does_not_replace_it() {
+        let activity = Activity::default();
+        let secs = Duration::from_secs;
+        assert_eq!(activity.last_ping(|| secs(5)), None);
+        activity.ping(1, || secs(0));
+        assert_eq!(activity.last_ping(|| secs(5)), Some(secs(5)), "also one at the start of the system");
+        activity.ping(1, || secs(9));
+        activity.ping(1, || secs(7));
+        assert_eq!(activity.last_ping(|| secs(10)), Some(secs(1)));
+        assert_eq!(activity.last_ping(|| secs(8)), Some(secs(0)), "the clock was read before the ping");
+    }
+
+    #[test]
+    fn pings_of_an_incarnation_that_has_ended_do_not_count_for_the_next() {
+        let activity = Activity::default();
+        let secs = Duration::from_secs;
+        activity.ping(1, || secs(1));
+        activity.reset(1);
+        assert_eq!(activity.last_ping(|| secs(2)), None);
+        activity.ping(1, || secs(3));
+        assert_eq!(activity.last_ping(|| secs(4)), None, "it was abandoned, and still runs");
+        activity.ping(2, || secs(5));
+        activity.ping(1, || secs(6));
+        assert_eq!(activity.last_ping(|| secs(7)), Some(secs(2)));
     }
 
     #[test]

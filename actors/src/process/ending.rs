@@ -118,7 +118,7 @@ impl<M: Send + 'static> Process<M> {
         wake_each(std::mem::take(&mut effects.wakers));
         let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
-            self.activity.reset();
+            self.activity.reset(ended.incarnation());
             self.notify_links(ended, reason);
         }
         for (_, watcher) in std::mem::take(&mut effects.watchers).into_values() {

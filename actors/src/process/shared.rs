@@ -79,6 +79,11 @@ impl<M: Send + 'static> Process<M> {
         self.activity.observe(incarnation, || self.age());
     }
 
+    /// Records that this incarnation makes progress, unless it has ended.
+    pub(crate) fn ping(&self, incarnation: u32) {
+        self.activity.ping(incarnation, || self.age());
+    }
+
     /// Suspends the running incarnation, unless it drains: its queued messages must be handled.
     pub(crate) fn suspend(&self) {
         // Checked afterwards: a drain that begins between the two finds the suspension and ends it.
@@ -210,6 +215,14 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         let incarnation = self.queue.attached_incarnation()?;
         let time = self.activity.busy_for(incarnation, || self.age())?;
         Some((self.pid_of(incarnation), time))
+    }
+
+    fn ping(&self, incarnation: u32) {
+        self.ping(incarnation);
+    }
+
+    fn last_ping(&self) -> Option<Duration> {
+        self.activity.last_ping(|| self.age())
     }
 
     fn drain(&self, reason: ExitReason) -> bool {

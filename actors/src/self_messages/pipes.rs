@@ -92,6 +92,12 @@ impl<M: Send + 'static> Pipes<M> {
         PipeHandle { task, cancelled }
     }
 
+    /// Returns `true` if no future runs and none has completed.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the message of a completed pipe, or the exit reason of one that panicked.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         while !self.0.is_empty() {

@@ -71,6 +71,13 @@ impl<M: Send + 'static> SelfMessages<M> {
         }
     }
 
+    /// Returns `true` if no message can come from here now.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { continuations, timers, pipes, streams, .. } = self;
+        continuations.is_empty() && timers.is_empty() && pipes.is_empty() && streams.is_empty()
+    }
+
     /// Returns the source that is polled first.
     pub(crate) const fn first(&self) -> Source {
         self.first

@@ -95,6 +95,12 @@ impl<M: Send + 'static> Streams<M> {
         handle
     }
 
+    /// Returns `true` if no stream is attached.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the message of the first stream that yields one. Fails with the reason if a stream
     /// panics.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {

@@ -102,6 +102,12 @@ impl<M> Timers<M> {
         first.into_iter().chain(idle).min()
     }
 
+    /// Returns `true` if no timer is set.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.idle.is_none()
+    }
+
     /// Takes the message of the first timer that is due by `now`, except the idle timer.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<M> {
         let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;

@@ -246,6 +246,10 @@ pub(crate) trait AnyProcess: Send + Sync {
     /// Returns the attached incarnation, and how long its current step has been observed. `None` if
     /// it is idle.
     fn busy_for(&self) -> Option<(Pid, Duration)>;
+    /// Records that this incarnation makes progress, unless it has ended.
+    fn ping(&self, incarnation: u32);
+    /// Returns the time since the last ping of the attached incarnation, if it has pinged.
+    fn last_ping(&self) -> Option<Duration>;
     fn pending_restart(&self) -> Option<(ExitReason, Duration)>;
     /// Resolves if the process is idle. Otherwise `waker` is woken when that may be so.
     fn poll_idle(&self, waker: &Waker) -> Poll<Work>;

@@ -114,12 +114,14 @@ impl Driver {
         }
     }
 
-    /// Returns how long the current handler of the child has been running, and its suspensions.
+    /// Returns how long the current handler of the child has been running, the time since its last
+    /// ping, and its suspensions.
     pub(super) fn check_busy(&self, key: ChildKey, run: StartId) -> Option<Event> {
         let (child, pid) = (self.child(key)?, self.node.state().pid_of(key)?);
         let handle = child.handle();
         let busy = handle.busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
-        Some(Event::BusyChecked { key, run, busy, suspensions: handle.suspensions() })
+        let (last_ping, suspensions) = (handle.last_ping(), handle.suspensions());
+        Some(Event::BusyChecked { key, run, busy, last_ping, suspensions })
     }
 
     /// Probes a child in a task of its own. The outcome arrives through the inbox. A suspended

@@ -81,8 +81,8 @@ impl Engine {
             Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
             Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
-            Event::BusyChecked { key, run, busy, suspensions } => {
-                self.on_busy_checked(key, run, busy, suspensions)
+            Event::BusyChecked { key, run, busy, last_ping, suspensions } => {
+                self.on_busy_checked(key, run, busy, last_ping, suspensions)
             }
             Event::Probed { key, run, probe_id, answered } => self.on_probed(key, run, probe_id, answered),
             Event::Request { ticket, request } => self.on_request(ticket, request),

@@ -11,7 +11,7 @@ use crate::policy::Liveness;
 use crate::report::{LivenessFailure, ReportKind};
 
 impl Engine {
-    /// Checks the handler of a child and probes it, if either is due.
+    /// Checks the handler and the pings of a child and probes it, if either is due.
     pub(super) fn check_liveness(&mut self, key: ChildKey, run: StartId) {
         let now = self.now;
         let Some(timers) = self.timers_mut(key, run) else { return };
@@ -38,17 +38,19 @@ impl Engine {
         self.rearm(key);
     }
 
-    /// Handles the state of a child's handler. If the child is suspended, or was suspended since
-    /// the last check, all checks start anew from now or from its resumption.
+    /// Handles the state of a child's handler and its pings. If the child is suspended, or was
+    /// suspended since the last check, all checks start anew from now or from its resumption.
     pub(super) fn on_busy_checked(
         &mut self,
         key: ChildKey,
         run: StartId,
         busy: Option<Duration>,
+        last_ping: Option<Duration>,
         suspensions: Suspensions,
     ) {
         let now = self.now;
-        let Some(liveness) = self.liveness_of(key).cloned() else { return };
+        let Some(policy) = self.children.get(key).map(|entry| &entry.policy) else { return };
+        let (is_task, Some(liveness)) = (policy.is_task, policy.liveness.clone()) else { return };
         let Some(timers) = self.timers_mut(key, run) else { return };
         if suspensions.is_suspended {
             *timers = LivenessTimers::begin(&liveness, now, timers.resumptions);
@@ -62,8 +64,16 @@ impl Engine {
         if std::mem::take(&mut timers.is_overdue) && self.record_missed_probe(key, run, &liveness) {
             return;
         }
-        if let Some(deadline) = liveness.handler_deadline {
-            self.check_handler(key, run, busy, deadline);
+        let Some(timers) = self.timers_mut(key, run) else { return };
+        let unpinged = last_ping.unwrap_or(Duration::MAX).min(now.saturating_sub(timers.since));
+        // A task has no handlers: it is always at work.
+        let silence = if is_task { Some(unpinged) } else { busy.map(|busy| busy.min(unpinged)) };
+        match check_limits(&liveness, busy, silence) {
+            Ok(wait) => {
+                timers.check_at = wait.map(|wait| now.saturating_add(wait));
+                self.rearm(key);
+            }
+            Err(failure) => self.stop_unresponsive(key, run, failure),
         }
     }
 
@@ -80,23 +90,6 @@ impl Engine {
         timers.probe_at = Some(now.saturating_add(policy.period));
         self.rearm(key);
         false
-    }
-
-    /// Checks the time of a handler against its deadline. A handler is observed from its first
-    /// await or from the first check, so a check every half deadline is sufficient.
-    fn check_handler(&mut self, key: ChildKey, run: StartId, busy: Option<Duration>, deadline: Duration) {
-        let now = self.now;
-        let Some(timers) = self.timers_mut(key, run) else { return };
-        match busy {
-            Some(busy) if busy >= deadline => {
-                self.stop_unresponsive(key, run, LivenessFailure::Handler(busy))
-            }
-            busy => {
-                let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
-                timers.check_at = Some(now.saturating_add(wait));
-                self.rearm(key);
-            }
-        }
     }
 
     /// Handles the outcome of a probe. Outcomes after the timeout are ignored. A missing answer
@@ -147,142 +140,27 @@ impl Engine {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::{Event, Policy};
-    use crate::policy::{AutoShutdown, ChildPolicy, Intensity, ProbePolicy, Strategy, SupervisorKind};
-
-    const CHILD: ChildKey = ChildKey(0);
-    const RUN: StartId = StartId(0);
-
-    fn at(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    /// Returns an engine with a running child that is probed every second, has half a second to
-    /// answer, and may miss one answer.
-    fn probed() -> Engine {
-        let probe =
-            ProbePolicy { initial_delay: None, period: at(1000), timeout: at(500), failure_threshold: 2 };
-        let liveness = Liveness { probe: Some(probe), ..Liveness::default() };
-        let child = ChildPolicy { liveness: Some(liveness.into()), ..ChildPolicy::default() };
-        let kind =
-            SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
-        let policy = Policy { kind, intensity: Intensity::default().into(), kill_grace: at(1000), seed: 0 };
-        let mut engine = Engine::new(policy, [("a".into(), child)], RUN);
-        engine.step(Event::Begin, at(0));
-        engine.step(Event::Started { key: CHILD, run: RUN }, at(0));
-        engine
-    }
-
-    /// Passes the next deadline, which is at this time. Returns the id of the probe that is sent
-    /// then.
-    fn asked(engine: &mut Engine, millis: u64) -> Option<u32> {
-        assert_eq!(engine.next_deadline(), Some(at(millis)));
-        tick(engine, millis, Suspensions::default()).iter().find_map(|action| match action {
-            Action::Probe { probe_id, .. } => Some(*probe_id),
-            _ => None,
-        })
-    }
-
-    /// Passes a deadline. If the child is checked, it is found idle and with these suspensions.
-    fn tick(engine: &mut Engine, millis: u64, suspensions: Suspensions) -> Vec<Action> {
-        let actions = engine.step(Event::Tick, at(millis));
-        match actions[..] {
-            [Action::CheckBusy { key, run }] => {
-                engine.step(Event::BusyChecked { key, run, busy: None, suspensions }, at(millis))
-            }
-            _ => actions,
+/// Checks how long the current handler has been running, and how long the child has been silent in
+/// it, against their limits. Returns the time until the next check.
+///
+/// A handler is observed from its first await or from the first check, so a check every half limit
+/// is sufficient.
+pub(super) fn check_limits(
+    liveness: &Liveness,
+    busy: Option<Duration>,
+    silence: Option<Duration>,
+) -> Result<Option<Duration>, LivenessFailure> {
+    let mut next = None;
+    for (limit, time, failure) in [
+        (liveness.handler_deadline, busy, LivenessFailure::Handler as fn(Duration) -> _),
+        (liveness.watchdog, silence, LivenessFailure::Watchdog),
+    ] {
+        let (Some(limit), time) = (limit, time.unwrap_or_default()) else { continue };
+        if time >= limit {
+            return Err(failure(time));
         }
+        let wait = (limit - time).min(limit / 2);
+        next = Some(next.map_or(wait, |next: Duration| next.min(wait)));
     }
-
-    fn answers(engine: &mut Engine, probe_id: u32, millis: u64) -> Vec<Action> {
-        engine.step(Event::Probed { key: CHILD, run: RUN, probe_id, answered: true }, at(millis))
-    }
-
-    fn is_unresponsive(actions: &[Action]) -> bool {
-        actions
-            .iter()
-            .any(|action| matches!(action, Action::Report { kind: ReportKind::Unresponsive { .. }, .. }))
-    }
-
-    #[test]
-    fn missing_answer_is_detected_without_an_event_of_the_probe() {
-        let mut engine = probed();
-        assert!(asked(&mut engine, 1000).is_some());
-        assert_eq!(asked(&mut engine, 1500), None);
-        assert!(asked(&mut engine, 2500).is_some());
-        assert!(is_unresponsive(&tick(&mut engine, 3000, Suspensions::default())));
-    }
-
-    #[test]
-    fn late_answer_does_not_count_for_the_next_probe() {
-        let mut engine = probed();
-        let first = asked(&mut engine, 1000).expect("it is asked");
-        asked(&mut engine, 1500);
-        let second = asked(&mut engine, 2500).expect("it is asked again");
-        assert!(answers(&mut engine, first, 2600).is_empty());
-        assert!(is_unresponsive(&tick(&mut engine, 3000, Suspensions::default())));
-        assert!(answers(&mut engine, second, 3001).is_empty(), "it is being stopped");
-    }
-
-    #[test]
-    fn answer_in_time_resets_the_missed_answers() {
-        let mut engine = probed();
-        asked(&mut engine, 1000);
-        asked(&mut engine, 1500);
-        for n in 0..10 {
-            let begun = 2500 + n * 3000;
-            let probe_id = asked(&mut engine, begun).expect("it is asked again");
-            answers(&mut engine, probe_id, begun + 500);
-            assert!(asked(&mut engine, begun + 1500).is_some());
-            assert_eq!(asked(&mut engine, begun + 2000), None, "one is missed again");
-        }
-    }
-
-    const SUSPENDED: Suspensions =
-        Suspensions { is_suspended: true, resumptions: 0, resumed_for: Duration::ZERO };
-
-    fn resumed(resumptions: u32, before: u64) -> Suspensions {
-        Suspensions { is_suspended: false, resumptions, resumed_for: at(before) }
-    }
-
-    #[test]
-    fn suspended_child_misses_no_answer() {
-        let mut engine = probed();
-        let mut now = 0;
-        for _ in 0..100 {
-            assert!(asked(&mut engine, now + 1000).is_some());
-            now += 1500;
-            assert_eq!(engine.next_deadline(), Some(at(now)));
-            assert!(tick(&mut engine, now, SUSPENDED).is_empty());
-        }
-    }
-
-    #[test]
-    fn checks_start_anew_when_the_child_is_resumed() {
-        let mut engine = probed();
-        asked(&mut engine, 1000);
-        assert_eq!(asked(&mut engine, 1500), None, "it misses an answer");
-        assert!(asked(&mut engine, 2500).is_some());
-        // It was suspended after that, and resumed at 2900.
-        assert!(tick(&mut engine, 3000, resumed(1, 100)).is_empty());
-        for (begun, misses) in [(3900, false), (5400, true)] {
-            assert_eq!(engine.next_deadline(), Some(at(begun)));
-            assert!(!tick(&mut engine, begun, resumed(1, begun - 2900)).is_empty());
-            let found = tick(&mut engine, begun + 500, resumed(1, begun - 2400));
-            assert_eq!(is_unresponsive(&found), misses, "the miss before does not count, those after it do");
-        }
-    }
-
-    #[test]
-    fn child_that_was_resumed_long_ago_is_probed_at_once() {
-        let mut engine = probed();
-        asked(&mut engine, 1000);
-        assert!(tick(&mut engine, 20_000, resumed(3, 10_000)).is_empty());
-        assert_eq!(engine.next_deadline(), Some(at(11_000)));
-        let actions = tick(&mut engine, 20_000, resumed(3, 10_000));
-        assert!(matches!(actions[..], [Action::Probe { .. }]), "{actions:?}");
-    }
+    Ok(next)
 }

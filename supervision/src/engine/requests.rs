@@ -143,8 +143,12 @@ impl Engine {
     }
 
     /// Applies a changed spec. Known children keep running with their new settings. New children
-    /// are added as stopped ones. Children that are not in the new spec stay.
+    /// are added as stopped ones. Children that are not in the new spec stay. If a known child
+    /// cannot have its new policy, the request is refused and nothing changes.
     fn change(&mut self, policy: Policy, children: Vec<(Arc<str>, ChildPolicy)>, ticket: RequestId) {
+        if let Some((id, _)) = children.iter().find(|(id, policy)| !self.accepts(id, policy)) {
+            return self.answer(ticket, Err(RequestError::HandlerDeadlineOfTask(id.clone())));
+        }
         self.window.change(policy.intensity);
         self.policy = Policy { seed: self.policy.seed, ..policy };
         self.children.mark_all_added();
@@ -159,6 +163,12 @@ impl Engine {
         }
         self.close_unscheduled();
         self.answer(ticket, Ok(RequestOk::Done));
+    }
+
+    /// Returns `true` if a child with this id can have the policy, or if there is none.
+    fn accepts(&self, id: &Arc<str>, policy: &ChildPolicy) -> bool {
+        let known = self.children.find(id).and_then(|key| self.children.get(key));
+        known.is_none_or(|entry| !policy.clone().of_existing(&entry.policy).has_idle_deadline())
     }
 
     /// Closes the mailboxes of stopped children that waited to be started by a group restart, if

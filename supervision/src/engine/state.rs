@@ -121,7 +121,10 @@ pub(crate) enum StartCause {
 /// The times of the next liveness checks of a child, and their results so far.
 #[derive(Clone, Debug)]
 pub(crate) struct LivenessTimers {
-    /// When its handler is checked next. `None` while a check is in progress.
+    /// When these timers started: at the start of the child, at its resumption, or when its policy
+    /// changed.
+    pub(super) since: Time,
+    /// When its handler and its pings are checked next. `None` while a check is in progress.
     pub(super) check_at: Option<Time>,
     /// When the next probe is sent or, while a probe is unanswered, when its answer is overdue.
     pub(super) probe_at: Option<Time>,
@@ -138,8 +141,11 @@ pub(crate) struct LivenessTimers {
 
 impl LivenessTimers {
     pub(super) fn begin(liveness: &Liveness, now: Time, resumptions: u32) -> Self {
+        let limits = [liveness.handler_deadline, liveness.watchdog];
+        let shortest = limits.into_iter().flatten().min();
         Self {
-            check_at: liveness.handler_deadline.map(|deadline| now.saturating_add(deadline / 2)),
+            since: now,
+            check_at: shortest.map(|limit| now.saturating_add(limit / 2)),
             probe_at: liveness.probe.map(|probe| now.saturating_add(probe.first_after())),
             probe_id: None,
             is_overdue: false,
@@ -152,7 +158,7 @@ impl LivenessTimers {
         [self.check_at, self.probe_at].into_iter().flatten().min()
     }
 
-    /// Takes the times that have passed. Returns whether the handler check and the probe are due.
+    /// Takes the times that have passed. Returns whether the check and the probe are due.
     pub(super) fn due(&mut self, now: Time) -> (bool, bool) {
         let take = |at: &mut Option<Time>| at.take_if(|at| *at <= now).is_some();
         (take(&mut self.check_at), take(&mut self.probe_at))

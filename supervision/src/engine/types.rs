@@ -55,9 +55,15 @@ pub(crate) enum Event {
     ContinueShutdown,
     /// A deadline may have passed.
     Tick,
-    /// The outcome of a check: how long the current handler of the child has been running, and its
-    /// suspensions.
-    BusyChecked { key: ChildKey, run: StartId, busy: Option<Duration>, suspensions: Suspensions },
+    /// The outcome of a check: how long the current handler of the child has been running, the time
+    /// since its last ping, and its suspensions.
+    BusyChecked {
+        key: ChildKey,
+        run: StartId,
+        busy: Option<Duration>,
+        last_ping: Option<Duration>,
+        suspensions: Suspensions,
+    },
     /// A child answered this probe in time or did not.
     Probed { key: ChildKey, run: StartId, probe_id: u32, answered: bool },
     /// A management request.
@@ -111,8 +117,8 @@ pub(crate) enum Action {
     Kill { key: ChildKey },
     /// Detach the mailbox from a child that does not exit after a kill.
     Abandon { key: ChildKey },
-    /// Check how long the current handler of the child has been running, and whether the child is
-    /// suspended. The outcome is `BusyChecked`.
+    /// Check how long the current handler of the child has been running, when the child pinged, and
+    /// whether it is suspended. The outcome is `BusyChecked`.
     CheckBusy { key: ChildKey, run: StartId },
     /// Probe the child. The outcome is `Probed`. The engine also treats a missing outcome as a
     /// missed answer.
@@ -185,4 +191,6 @@ pub(crate) enum RequestError {
     ShuttingDown,
     /// There is no such child.
     NotFound,
+    /// The new spec has a handler deadline for this child, which is a task.
+    HandlerDeadlineOfTask(Arc<str>),
 }

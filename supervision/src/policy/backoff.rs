@@ -209,6 +209,36 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_grows_by_its_factor_up_to_the_cap() {
+        let delays = |factor| {
+            let backoff = Backoff::new(100 * MILLI, 2700 * MILLI).factor(factor);
+            [0, 1, 2, 3, 4, u32::MAX].map(|failures| backoff.delay(failures, 0.0).as_millis())
+        };
+        assert_eq!(delays(3.0), [100, 300, 900, 2700, 2700, 2700]);
+        assert_eq!(delays(1.5), [100, 150, 225, 337, 506, 2700]);
+        for constant in [1.0, 0.5, -2.0, f64::NAN] {
+            assert_eq!(delays(constant), [100; 6], "with {constant}");
+        }
+    }
+
+    #[test]
+    fn full_jitter_draws_between_nothing_and_the_whole_delay() {
+        let backoff = Backoff::new(1000 * MILLI, 4000 * MILLI).full_jitter();
+        for (failures, whole) in [(0, 1000), (1, 2000), (2, 4000), (9, 4000)] {
+            let drawn = [0.0, 0.25, 1.0, 7.0].map(|draw| backoff.delay(failures, draw));
+            assert_eq!(drawn, [0, whole / 4, whole, whole].map(|millis| millis * MILLI));
+        }
+        assert_eq!(Backoff::new(Duration::MAX, Duration::MAX).full_jitter().delay(0, 1.0), Duration::MAX);
+    }
+
+    #[test]
+    fn a_child_without_a_seed_has_that_of_its_supervisor() {
+        let backoff = Backoff::new(MILLI, MILLI);
+        assert_eq!((backoff.seed_or(7), backoff.seed(3).seed_or(7)), (7, 3));
+        assert_eq!(backoff.reset_after(9 * MILLI).healthy(), 9 * MILLI);
+    }
+
+    #[test]
     fn a_cap_below_the_first_delay_is_raised_to_it() {
         let backoff = Backoff::new(5 * MILLI, MILLI);
         assert_eq!((backoff.delay(0, 0.0), backoff.delay(7, 0.0)), (5 * MILLI, 5 * MILLI));

@@ -125,6 +125,8 @@ pub struct ChildPolicy {
     /// `true` if it belongs to the spec of its supervisor from its first start on, even if it is
     /// added at runtime: later incarnations of the supervisor start it too.
     pub(crate) joins_spec: bool,
+    /// `true` if it is a task. It has no handlers, and so must not have a handler deadline.
+    pub(crate) is_task: bool,
 }
 
 impl ChildPolicy {
@@ -135,15 +137,31 @@ impl ChildPolicy {
 
     /// Sets a condition, which decides in place of the restart type. A child that does not restart
     /// then stays as a stopped one.
-    pub(crate) fn set_condition(&mut self, condition: RestartCondition) {
-        (self.restart, self.restart_if) = (Restart::Transient, Some(condition));
+    pub(crate) fn set_condition(&mut self, condition: impl Fn(&ExitReason) -> bool + Send + Sync + 'static) {
+        (self.restart, self.restart_if) = (Restart::Transient, Some(RestartCondition::new(condition)));
+    }
+
+    /// Sets how many starts within an interval the child has before it ends as failed.
+    pub(crate) fn set_start_limit(&mut self, burst: u32, interval: Duration) {
+        self.start_limit = Some(Arc::new(StartLimit { burst, interval }));
+    }
+
+    /// Sets the delays after which a first start that fails is tried again.
+    pub(crate) fn set_retry_start(&mut self, delays: Backoff) {
+        self.retry_start = Some(Arc::new(delays));
+    }
+
+    /// Returns `true` if it sets a handler deadline for a child without handlers.
+    pub(crate) fn has_idle_deadline(&self) -> bool {
+        self.is_task && self.liveness.as_deref().is_some_and(|liveness| liveness.handler_deadline.is_some())
     }
 
     /// Returns this policy for an existing child that has the policy `current`. The kind of the
-    /// child, and whether it is started once, do not change.
+    /// child, whether it is a task and whether it is started once do not change.
     pub(crate) fn of_existing(self, current: &Self) -> Self {
         let (restart, restart_if) =
             if current.once { (Restart::Temporary, None) } else { (self.restart, self.restart_if) };
-        Self { kind: current.kind, once: current.once, restart, restart_if, ..self }
+        let Self { kind, once, is_task, .. } = *current;
+        Self { kind, once, is_task, restart, restart_if, ..self }
     }
 }

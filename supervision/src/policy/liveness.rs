@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The liveness checks of a running child. Either check may be set, or both.
+/// The liveness checks of a running child. Any of them may be set.
 ///
 /// A child that fails a check is [unresponsive](perennial_actors::ExitReason::Unresponsive). Its
 /// supervisor asks it to stop, as its [`Shutdown`](crate::Shutdown) says. It kills the child if
@@ -15,9 +15,13 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Liveness {
-    /// The longest time that a handler may run, like systemd's watchdog. The actor needs no code
-    /// for it.
+    /// The longest time that a handler may run. The actor needs no code for it. A
+    /// [task](crate::Child::task) has no handlers, and so
+    /// [must not have one](crate::SpecError::HandlerDeadlineOfTask).
     pub handler_deadline: Option<Duration>,
+    /// The longest time without a ping of a handler or a task, like systemd's `WatchdogSec=`: see
+    /// [`Child::watchdog`](crate::Child::watchdog).
+    pub watchdog: Option<Duration>,
     /// The probe, like Kubernetes' liveness probe.
     pub probe: Option<ProbePolicy>,
 }
@@ -39,7 +43,7 @@ pub struct ProbePolicy {
 impl Liveness {
     /// Returns `true` if no child could ever pass the checks.
     pub(crate) fn is_impossible(&self) -> bool {
-        self.handler_deadline.is_some_and(|deadline| deadline.is_zero())
+        [self.handler_deadline, self.watchdog].contains(&Some(Duration::ZERO))
             || self.probe.as_ref().is_some_and(ProbePolicy::is_impossible)
     }
 }

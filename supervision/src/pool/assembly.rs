@@ -72,7 +72,8 @@ impl<W: Work + 'static> Pool<W> {
     fn workers(&self) -> (WorkerSpecs, Vec<ChildSpec>, Box<[Address<WorkerMsg>]>) {
         let (shared, worker) = (self.handle.shared.clone(), self.worker.clone());
         let (shutdown, start_timeout) = (self.shutdown, self.start_timeout);
-        let (backoff, deadline, recycling) = (self.backoff, self.deadline, self.recycling);
+        let (backoff, recycling) = (self.backoff, self.recycling);
+        let (deadline, watchdog) = (self.deadline, self.watchdog);
         let (probe, probing) = (self.probes.liveness.clone(), shared.probing.get().cloned());
         let make = move |slot: usize| {
             let shared = shared.clone();
@@ -83,6 +84,9 @@ impl<W: Work + 'static> Pool<W> {
             }
             if let Some(deadline) = deadline {
                 child = child.handler_deadline(deadline);
+            }
+            if let Some(time) = watchdog {
+                child = child.watchdog(time);
             }
             if let (Some(probe), Some(probing)) = (&probe, probing.clone()) {
                 let check = move |_| probing.check_liveness(slot);

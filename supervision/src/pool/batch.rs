@@ -2,15 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::runtime::GuardedOutcome;
+use super::job_id::JobId;
+use super::runtime::{GuardedOutcome, Shared};
 use super::worker::Work;
 
-/// The results of jobs that were submitted together. Dropping the batch does not cancel the jobs.
+/// The results of jobs that were submitted together. Dropping the batch does not cancel the jobs:
+/// [`cancel`](Self::cancel) does.
+///
+/// An output goes to the batch only: a [handle](super::PoolHandle::job) of one of its jobs resolves
+/// with [`JobError::ResultTaken`] then. An error is returned to both. To ask for outputs by id,
+/// submit the jobs with [`detach`](super::Submission::detach).
 #[must_use = "the results are returned only by its methods"]
 pub struct Batch<W: Work + 'static> {
     results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<W>)>,
@@ -19,15 +26,19 @@ pub struct Batch<W: Work + 'static> {
     /// Indexes of results that were returned before their turn.
     yielded: BTreeSet<usize>,
     next: usize,
-    len: usize,
+    /// The ids of all jobs, in submission order.
+    ids: Box<[JobId]>,
+    pool: Weak<Shared<W>>,
 }
 
 impl<W: Work + 'static> Batch<W> {
-    pub(super) const fn new(
+    pub(super) fn new(
         results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<W>)>,
-        len: usize,
+        ids: Vec<JobId>,
+        pool: &Arc<Shared<W>>,
     ) -> Self {
-        Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
+        let (ids, pool) = (ids.into(), Arc::downgrade(pool));
+        Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, ids, pool }
     }
 
     /// Returns the number of jobs.
@@ -36,7 +47,7 @@ impl<W: Work + 'static> Batch<W> {
 assert_eq!(batch.len(), 3);")]
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len
+        self.ids.len()
     }
 
     /// Returns `true` if the batch has no jobs.
@@ -44,7 +55,49 @@ assert_eq!(batch.len(), 3);")]
     #[doc = pool_example!("assert!(squares.submit_many([]).await?.is_empty());")]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.ids.is_empty()
+    }
+
+    /// Returns the ids of the jobs, in submission order.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let batch = squares.submit_many([1, 2, 3]).await?;
+assert!(squares.cancel(batch.ids()[1]));
+squares.resume();
+assert!(matches!(batch.join_all().await[..], [Ok(1), Err(_), Ok(9)]));")]
+    #[must_use]
+    pub const fn ids(&self) -> &[JobId] {
+        &self.ids
+    }
+
+    /// Returns how many jobs have ended, with an output or an error. `completed_count` of a Celery
+    /// group counts only those with an output.
+    ///
+    #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
+squares.drain().await;
+assert_eq!(batch.completed(), 3);")]
+    #[must_use]
+    pub fn completed(&self) -> usize {
+        // Every result before `next` was returned.
+        self.next + self.yielded.len() + self.buffered.len() + self.results.len()
+    }
+
+    /// Cancels all jobs that have no result yet, as `revoke` of a group of Celery with `terminate`
+    /// does. Their results are [`Cancelled`](JobError::Cancelled); the other jobs keep theirs.
+    /// Returns how many jobs were cancelled.
+    ///
+    /// The jobs are cancelled at one moment: no queued job starts meanwhile. A running job is
+    /// dropped as by [`JobHandle::cancel`](super::JobHandle::cancel).
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let batch = squares.submit_many([1, 2, 3]).await?;
+assert_eq!((batch.cancel(), batch.cancel()), (3, 0));
+let results = batch.join_all().await;
+assert!(results.iter().all(|result| matches!(result, Err(JobError::Cancelled(_)))));")]
+    pub fn cancel(&self) -> usize {
+        // The jobs of a pool that is gone have a result, as all jobs before `next`.
+        let unreturned = self.ids.get(self.next..).unwrap_or_default();
+        self.pool.upgrade().map_or(0, |pool| pool.cancel_all(unreturned))
     }
 
     /// Returns the next result in completion order, with the index of its job, or `None` when all
@@ -109,7 +162,7 @@ assert_eq!(results, [1, 4, 9]);")]
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn join_all(mut self) -> Vec<Result<W::Output, JobError<W::Error>>> {
         // If this future is dropped, the collected results are dropped one by one.
-        let mut all = Each::new(Vec::with_capacity(self.len));
+        let mut all = Each::new(Vec::with_capacity(self.len()));
         while let Some(result) = self.next_ordered().await {
             all.push(result);
         }
@@ -119,6 +172,6 @@ assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
 
 impl<W: Work + 'static> fmt::Debug for Batch<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Batch").field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -55,6 +55,7 @@ pub struct Pool<W: Work + 'static> {
     /// The errors that are retried.
     pub(super) retry: RetryRule<W::Error>,
     pub(super) deadline: Option<Duration>,
+    pub(super) watchdog: Option<Duration>,
     pub(super) probes: Probes,
     pub(super) start_timeout: Duration,
     pub(super) recycling: Recycling,
@@ -152,6 +153,7 @@ impl<W: Work + 'static> Pool<W> {
             backoff: None,
             retry: RetryRule::Never,
             deadline: None,
+            watchdog: None,
             probes: Probes::default(),
             start_timeout: START_TIMEOUT,
             recycling: Recycling::default(),

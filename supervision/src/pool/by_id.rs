@@ -37,6 +37,17 @@ assert!(squares.cancel(id) && !squares.cancel(id));")]
     pub fn cancel(&self, id: JobId) -> bool {
         self.shared.find(id).is_some_and(|job| self.shared.cancel(&job))
     }
+
+    /// Cancels the jobs with these ids, as `revoke` of Celery cancels a list: see
+    /// [`JobHandle::cancel`]. They are cancelled at one moment, so that none of them starts
+    /// meanwhile. Returns how many had no result before. Ids of no job are ignored.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let ids = squares.submit_many([1, 2, 3]).detach().await?;
+assert_eq!((squares.cancel_all(&ids[1..]), squares.cancel_all(&ids)), (2, 1));")]
+    pub fn cancel_all(&self, ids: &[JobId]) -> usize {
+        self.shared.cancel_all(ids)
+    }
 }
 
 impl<W: Work + 'static> JobHandle<W> {
@@ -50,5 +61,19 @@ assert_eq!(job.status(), JobStatus::Cancelled);")]
     pub fn status(&self) -> JobStatus {
         let ended = || self.job.end().unwrap_or(JobStatus::Dropped);
         self.pool.upgrade().map_or_else(ended, |pool| pool.status(&self.job))
+    }
+
+    /// Returns the number of the latest attempt, or 0 if the job has not started. The first attempt
+    /// is 1, as in [`JobContext::attempt`](super::JobContext::attempt).
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+assert_eq!(job.attempt(), 0);
+squares.resume();
+squares.drain().await;
+assert_eq!(job.attempt(), 1);")]
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.job.attempt()
     }
 }

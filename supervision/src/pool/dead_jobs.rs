@@ -2,7 +2,7 @@
 
 use super::handle::PoolHandle;
 use super::job::{DeadJob, JobHandle};
-use super::submission::SubmitError;
+use super::submit_error::SubmitError;
 use super::worker::Work;
 
 impl<W: Work + 'static> PoolHandle<W> {

@@ -57,16 +57,19 @@ impl Events {
     }
 
     /// Returns `true` if there is a subscriber.
+    #[inline]
     pub(super) fn has_subscribers(&self) -> bool {
         self.0.has_subscribers()
     }
 
     /// Records an event. The caller holds the lock of the queue.
+    #[inline]
     pub(super) fn record(&self, event: JobEvent) {
         self.0.record(|| event);
     }
 
     /// Wakes the subscribers that wait for a recorded event. The caller holds no lock.
+    #[inline]
     pub(super) fn publish(&self) {
         self.0.publish();
     }

@@ -68,11 +68,20 @@ let pool = Pool::from_fn_with_context("squares", 4, square);"#
     /// Makes a pool whose workers call a blocking function for each job, on a thread that may
     /// block.
     ///
-    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
-    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
-    /// many calls run at once as there are workers, and a call that blocks forever occupies its
-    /// thread and its worker forever. A stop waits for running calls as long as workers have to
-    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
+    /// A running call cannot be stopped, so it may outlive its attempt: the job is cancelled or
+    /// exceeds its time limit, or its worker is killed. Then
+    ///
+    /// - the function can [read that](JobContext::is_cancelled) from its
+    ///   [context](Self::from_blocking_fn_with_context), and should return;
+    /// - a job without attempts left has its result at once, and the next attempt at any other
+    ///   starts after the call has returned: no two calls of one job run at once;
+    /// - the call counts as [running](super::PoolStats::running) until it has returned, and
+    ///   [`drain`](super::PoolHandle::drain) waits for it;
+    /// - the worker takes no other job until then: at most as many calls run at once as there are
+    ///   workers, and a call that never returns occupies its thread and its worker forever.
+    ///
+    /// A stop waits for calls as long as workers have to stop. It logs the jobs of the calls that
+    /// still run: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
     /// [`ShutdownReport`](crate::ShutdownReport).
     ///
     #[doc = setting_example!(
@@ -88,12 +97,13 @@ let pool = Pool::from_blocking_fn("squares", 2, square);"#
     }
 
     /// Makes a [pool of a blocking function](Self::from_blocking_fn) that gets the context of its
-    /// job.
+    /// job. A function that takes long asks it regularly whether to
+    /// [stop](JobContext::should_stop).
     ///
     #[doc = setting_example!(
         r#"let square = |n: u64, ctx: JobContext<'static>| {
-    assert_eq!(ctx.attempt(), 1);
-    Ok::<u64, Infallible>(n * n)
+    let steps = (0..n).take_while(|_| !ctx.should_stop());
+    Ok::<u64, Infallible>(steps.map(|step| 2 * step + 1).sum())
 };
 let pool = Pool::from_blocking_fn_with_context("squares", 2, square);"#
     )]

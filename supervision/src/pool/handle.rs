@@ -5,14 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::Subscription;
-use perennial_actors::host::Each;
-use tokio::sync::mpsc;
 
-use super::batch::Batch;
 use super::event::JobEvent;
-use super::runtime::{OnDrop, ResultSink, Shared};
+use super::runtime::{OnDrop, Shared};
 use super::stats::PoolStats;
-use super::submission::{Submission, SubmitError};
+use super::submission::{ManyJobs, OneJob, Submission};
 use super::worker::Work;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
@@ -147,41 +144,32 @@ assert!(now.is_err(), "the pool runs");"#
     /// # }
     /// ```
     pub fn submit(&self, job: W::Job) -> Submission<W> {
-        Submission::new(self.shared.clone(), job)
+        Submission::new(self.shared.clone(), OneJob(job))
     }
 
-    /// Submits jobs in order, as room becomes available, and returns their results as one
-    /// [`Batch`]. Resolves when all jobs are queued. The jobs are collected before the first is
-    /// submitted: submit the jobs of an endless stream one by one.
+    /// Prepares the submission of many jobs, as a group of Celery. Await it to submit them in order
+    /// as room becomes available: it resolves with their [`Batch`](super::Batch) when all jobs are
+    /// queued. Set the options of the jobs first; each option holds for each job.
+    ///
+    /// The jobs are collected before the first is submitted: submit the jobs of an endless stream
+    /// one by one.
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Closed`] with the first job that the closed pool did not accept; the jobs
-    /// after it are dropped. The jobs before it run, and their results are lost.
+    /// The future resolves with [`SubmitError::Closed`](super::SubmitError::Closed) and the first
+    /// job that the closed pool did not accept. The jobs after it are dropped. The jobs before it
+    /// run, and their results are lost.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the submitted jobs run, their results are lost, and the remaining
     /// jobs are dropped.
     ///
-    #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
+    #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).priority(9).await?;
 let results = batch.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
-    pub async fn submit_many(
-        &self,
-        jobs: impl IntoIterator<Item = W::Job> + Send,
-    ) -> Result<Batch<W>, SubmitError<W::Job>> {
-        let (sender, results) = mpsc::unbounded_channel();
-        let mut jobs: Vec<W::Job> = jobs.into_iter().collect();
-        let len = jobs.len();
-        jobs.reverse();
-        // If this future is dropped, the remaining jobs are dropped one by one.
-        let mut jobs = Each::new(jobs);
-        while let Some(job) = jobs.pop() {
-            let index = len - jobs.len() - 1;
-            self.submit(job).submit_to(ResultSink::Batch(index, sender.clone())).await?;
-        }
-        Ok(Batch::new(results, len))
+    pub fn submit_many(&self, jobs: impl IntoIterator<Item = W::Job>) -> Submission<W, ManyJobs<W::Job>> {
+        Submission::new(self.shared.clone(), ManyJobs::new(jobs))
     }
 
     /// Pauses the pool: no job starts until [`resume`](Self::resume). Running jobs finish.
@@ -206,7 +194,8 @@ assert_eq!(job.await?, 49);")]
     }
 
     /// Waits until no job is queued and none runs. Jobs that are submitted meanwhile are waited for
-    /// too.
+    /// too, and so is every call of a [blocking function](super::Pool::from_blocking_fn), also if
+    /// its job has a result already.
     ///
     /// # Cancel safety
     ///
@@ -216,7 +205,7 @@ assert_eq!(job.await?, 49);")]
 squares.drain().await;
 assert_eq!(squares.stats().completed, 1);")]
     pub async fn drain(&self) {
-        self.shared.emptied().await;
+        self.shared.calls_returned().await;
     }
 
     /// Drops all queued jobs and returns their number. Their results are

@@ -227,7 +227,8 @@ impl<W: Work<Job: fmt::Debug>> fmt::Debug for JobRef<W> {
 ///
 /// A job may have several handles: [`PoolHandle::job`](super::PoolHandle::job) makes another one
 /// from its id. All of them resolve when the job ends. An error is returned to each of them, and an
-/// output to one: the others resolve with [`JobError::ResultTaken`].
+/// output to one: the others resolve with [`JobError::ResultTaken`]. The output of a job of a
+/// [batch](super::Batch) goes to the batch.
 #[must_use = "the result is returned when the handle is awaited; use `detach` to ignore it"]
 pub struct JobHandle<W: Work + 'static> {
     pub(super) job: Arc<JobState<W>>,

@@ -145,10 +145,14 @@ impl<'a> JobContext<'a> {
 
     /// Returns `true` if the outcome of this attempt is not wanted any more. That is the case when
     ///
-    /// - the job was cancelled or dropped, or
-    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended.
+    /// - the job was cancelled or dropped,
+    /// - the attempt is over: it returned, exceeded its time limit, or its worker ended, or
+    /// - the pool was stopped with [`Abort`](super::PoolShutdown::Abort), or its worker did not
+    ///   stop in time and was killed.
     ///
-    /// A blocking function, and a task that the job spawned, should return then.
+    /// A blocking function, and a task that the job spawned, should return then. The soft time
+    /// limit is no end of the attempt: see [`should_stop`](Self::should_stop). The call takes no
+    /// lock and never waits.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         match &self.0 {
@@ -210,7 +214,8 @@ impl<'a> JobContext<'a> {
     }
 
     /// Returns `true` if the job should return soon: it is [cancelled](Self::is_cancelled), or its
-    /// soft time limit or its time limit is over.
+    /// soft time limit or its time limit is over. A function that blocks has no other way to be
+    /// told of its soft limit.
     #[must_use]
     pub fn should_stop(&self) -> bool {
         let AttemptInfo { deadline, soft_deadline, .. } = self.info();
@@ -219,10 +224,36 @@ impl<'a> JobContext<'a> {
     }
 
     /// Reports how far the job is: see [`JobHandle::progress`](super::JobHandle::progress). The
-    /// progress of an earlier attempt is forgotten when the next one starts. Celery calls this
-    /// `update_state`.
+    /// progress of an earlier attempt is forgotten when the next one starts. It also
+    /// [pings](Self::ping) the watchdog. Celery calls this `update_state`.
     pub fn set_progress(&self, done: u64, total: u64) {
+        self.ping();
         self.job().set_progress(self.info().number, JobProgress { done, total });
+    }
+
+    /// Pings the [watchdog](super::Pool::watchdog) of the worker: the job makes progress. systemd's
+    /// `sd_notify` with `WATCHDOG=1`. It has no effect once the attempt is over.
+    ///
+    #[doc = setting_example!(
+        r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'static>| {
+    let n = *n;
+    async move {
+        let mut sum = 0;
+        for _ in 0..n {
+            sum += n;
+            ctx.ping();
+            tokio::task::yield_now().await;
+        }
+        Ok::<u64, Infallible>(sum)
+    }
+});
+let pool = pool.watchdog(Duration::from_secs(30));"#
+    )]
+    pub fn ping(&self) {
+        match &self.0 {
+            Inner::Borrowed(attempt) => attempt.ping(),
+            Inner::Owned(attempt) => attempt.ping(),
+        }
     }
 
     /// Returns a context of the same attempt for another task or thread. It allocates once per

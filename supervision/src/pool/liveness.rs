@@ -1,10 +1,30 @@
 //! The settings of a pool that detect workers which are unresponsive or not ready.
 
+use std::time::Duration;
+
 use super::builder::Pool;
 use super::probe::WorkerProbe;
 use super::worker::Work;
 
 impl<W: Work + 'static> Pool<W> {
+    /// Sets a watchdog, like systemd's `WatchdogSec=`: a worker whose job does not
+    /// [ping](super::JobContext::ping) for this time is unresponsive. It is stopped, within
+    /// its [shutdown time](Self::shutdown), and replaced. The job is retried like that of a worker
+    /// that was lost, unless it has ended by then. Reports of
+    /// [progress](super::JobContext::set_progress) are pings too.
+    ///
+    /// A job that takes less time needs no ping, and an idle worker is not silent. A job that takes
+    /// long may go on as long as it pings, which the
+    /// [`handler_deadline`](Self::handler_deadline) does not allow: see
+    /// [`Child::watchdog`](crate::Child::watchdog). A time of zero is
+    /// [an error](crate::SpecError::ZeroLiveness) when the pool starts.
+    ///
+    #[doc = setting_example!("let pool = pool.watchdog(Duration::from_secs(30));")]
+    pub const fn watchdog(mut self, time: Duration) -> Self {
+        self.watchdog = Some(time);
+        self
+    }
+
     /// Sets a liveness probe, like Kubernetes' `livenessProbe`: a worker that fails it
     /// [several times in a row](WorkerProbe::failure_threshold) is unresponsive. It is stopped and
     /// replaced, and its job is retried like that of a worker that was lost.

@@ -68,6 +68,57 @@
 //! # }
 //! ```
 //!
+//! # Groups, chains and chords
+//!
+//! The workflows of Celery are a few lines of async code. A *group* is
+//! [`submit_many`](PoolHandle::submit_many). A *chain* submits each job with the output of the one
+//! before. A *chord* submits one job with all outputs of a group.
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! # use std::future::ready;
+//! # use perennial_actors::System;
+//! # use perennial_supervision::pool::{JobError, Pool};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sum = |numbers: &Vec<u64>| ready(Ok::<u64, Infallible>(numbers.iter().sum()));
+//! let pool = Pool::from_fn("sums", 1, sum).capacity(1);
+//! let sums = pool.handle();
+//! let app = pool.start(&System::new()).await?;
+//!
+//! // A group. Its options hold for each of its jobs.
+//! let group = sums.submit_many([vec![1, 2], vec![3, 4], vec![5]]).priority(1).await?;
+//! // The chord: if a job of the group fails, there is no last job.
+//! let outputs: Vec<u64> = group.join_all().await.into_iter().collect::<Result<_, _>>()?;
+//! let mut output = sums.submit(outputs).await?.await?;
+//! assert_eq!(output, 15);
+//!
+//! // A chain.
+//! for step in [10, 100] {
+//!     output = sums.submit(vec![output, step]).await?.await?;
+//! }
+//! assert_eq!(output, 125);
+//!
+//! // A group that is revoked: the jobs that have no result yet are cancelled.
+//! let group = sums.submit_many([vec![1], vec![2]]).await?;
+//! group.cancel();
+//! # drop(group);
+//! # assert!(app.shutdown().await.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A composition is a future like any other. If its submitter is not to wait for it, it runs in a
+//! task beside the pool: of a [`TaskScope`](crate::TaskScope), of tokio, or a child of the tree.
+//! When that task ends early, no further job is submitted; [`Batch::cancel`] cancels a group that
+//! was submitted before.
+//!
+//! Compositions cannot deadlock, even with one worker and room for one job: no worker waits. *A
+//! worker must not wait for a job of its own pool.* Each waiting job occupies a worker, and once
+//! all workers wait, none is left to run the jobs that they wait for. The same holds for room in
+//! the queue, which only workers make. In place of that, a job returns what is to follow, and its
+//! submitter submits it; or the job of a second pool waits for jobs of the first.
+//!
 //! # What it is not for
 //!
 //! Jobs that must outlive the process: the queue is in memory. Jobs that exchange messages with
@@ -100,6 +151,9 @@ mod settings;
 mod stats;
 mod stop;
 mod submission;
+mod submit_error;
+mod submit_many;
+mod submit_one;
 mod worker;
 
 pub use batch::Batch;
@@ -114,8 +168,11 @@ pub use retry::{Retry, RetryCause};
 pub use rollout::{Rollout, RolloutFuture};
 pub use rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 pub use runtime::Routing;
-pub use scheduler::{PoolSize, RateLimit};
+pub use scheduler::{PoolSize, RateLimit, RolloutLimit};
 pub use stats::{PoolStats, WorkerCounts};
 pub use stop::{PoolShutdown, PoolStopReport};
-pub use submission::{Submission, SubmitError, SubmitFuture};
+pub use submission::{ManyJobs, OneJob, Submission};
+pub use submit_error::SubmitError;
+pub use submit_many::SubmitManyFuture;
+pub use submit_one::SubmitFuture;
 pub use worker::{Work, Worker, WorkerContext};

@@ -1,5 +1,10 @@
 //! Changes of the number of workers of a pool.
 
+use std::future::pending;
+use std::pin::pin;
+
+use perennial_actors::ProcessState;
+
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
 use super::worker::Work;
@@ -14,7 +19,11 @@ impl<W: Work + 'static> PoolHandle<W> {
     ///
     /// A pool of a [fixed](super::PoolSize::Fixed) size can have any number of workers below 2^32:
     /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
-    /// new number survives a restart of the pool.
+    /// new number survives a restart of the pool. While the pool waits for its first start or a
+    /// restart, the number is set without waiting: the pool gets that many workers when it starts.
+    ///
+    /// A [rollout](super::Rollout) that is under way or paused goes on with the new number: see
+    /// there. The number then holds at once, and the last of several resizes counts.
     ///
     /// # Errors
     ///
@@ -43,7 +52,23 @@ impl<W: Work + 'static> PoolHandle<W> {
         } else if workers < *bounds.start() {
             return Err(PoolError::TooFew { min: *bounds.start() });
         }
-        let _one_at_a_time = self.shared.changing.lock().await;
+        let shared = &self.shared;
+        let _one_at_a_time = loop {
+            // Registered before the check, so that the begin of a rollout is not missed.
+            let mut changed = pin!(shared.rollout.changed.notified());
+            changed.as_mut().enable();
+            if let Some(resized) = shared.rollout.resize(workers) {
+                // An error says that the rollout has ended.
+                if let Ok(resized) = resized.await {
+                    return resized;
+                }
+                continue;
+            }
+            tokio::select! {
+                guard = shared.changing.lock() => break guard,
+                () = changed => {}
+            }
+        };
         if self.is_stopped() {
             return Err(PoolError::Stopped);
         }
@@ -59,12 +84,23 @@ impl<W: Work + 'static> PoolHandle<W> {
             }
             let is_missing = !self.shared.lock_state().scheduler.is_present(slot);
             let _held = is_missing.then(|| self.shared.hold(slot));
-            if let Err(error) = self.start_worker(slot).await {
+            let started = tokio::select! {
+                biased;
+                // The worker is started after the pool.
+                () = self.waits_for_start() => Ok(()),
+                started = self.start_worker(slot) => started,
+            };
+            if let Err(error) = started {
                 self.set_wanted(slot.max(before))?;
                 return Err(error);
             }
         }
         self.set_wanted(workers)?;
+        self.stop_surplus(workers).await
+    }
+
+    /// Stops the workers of the slots from `workers` on.
+    async fn stop_surplus(&self, workers: usize) -> Result<(), PoolError> {
         // None of them starts another job while it waits to be stopped.
         for slot in workers..self.shared.slots() {
             self.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
@@ -72,13 +108,17 @@ impl<W: Work + 'static> PoolHandle<W> {
         let mut stopped = Ok(());
         for slot in (workers..self.shared.slots()).rev() {
             // A failure to stop one does not keep the others running.
-            stopped = self.stop_worker(slot).await.and(stopped);
+            stopped = tokio::select! {
+                biased;
+                () = self.waits_for_start() => stopped,
+                result = self.stop_worker(slot) => result.and(stopped),
+            };
         }
         stopped
     }
 
     /// Sets the target number of workers.
-    fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
+    pub(super) fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped concurrently wants no worker in the end.
         let state = self.shared.lock_state();
         if state.scheduler.phase() == Phase::Closed {
@@ -131,6 +171,21 @@ impl<W: Work + 'static> PoolHandle<W> {
             // It was never started or was deleted.
             Ok(()) | Err(ChildError::NotFound) => Ok(()),
             Err(error) => Err(PoolError::Worker { slot, error }),
+        }
+    }
+
+    /// Resolves when no incarnation of the pool runs and another one is to follow: a request would
+    /// wait for its start. The workers have ended then.
+    pub(super) async fn waits_for_start(&self) {
+        // Made before the check, so that it is bound to the incarnation that the check sees.
+        let ended = self.supervisor().monitor();
+        let supervisor = self.supervisor().handle();
+        if matches!(supervisor.state(), ProcessState::Alive(_)) {
+            ended.await;
+        }
+        if matches!(supervisor.state(), ProcessState::Closed) {
+            // Requests are refused at once.
+            pending::<()>().await;
         }
     }
 

@@ -1,5 +1,5 @@
 //! The settings of retries: which failures are retried, how often, and after which delay, for all
-//! jobs of a pool or for one job.
+//! jobs of a pool or for those of one submission.
 
 use super::builder::Pool;
 use super::retry::{Retry, RetryRule};
@@ -108,7 +108,7 @@ impl<W: Work + 'static> Pool<W> {
     }
 }
 
-impl<W: Work + 'static> Submission<W> {
+impl<W: Work + 'static, J> Submission<W, J> {
     /// Sets the number of attempts, the first included: see [`Pool::attempts`].
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;

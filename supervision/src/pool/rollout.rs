@@ -12,7 +12,7 @@ use perennial_actors::host::Foreign;
 use super::handle::{PoolError, PoolHandle};
 use super::rollout_report::{RolloutError, RolloutReport};
 use super::runtime::{RevisionControl, Revisions, RolloutPlan, Stage};
-use super::scheduler::RolloutLimits;
+use super::scheduler::{RolloutLimit, RolloutLimits};
 use super::worker::{Work, Worker};
 use crate::supervisor::run_to_completion;
 
@@ -28,14 +28,16 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// A worker that is replaced finishes its job and takes no other one. Its queued jobs go to all
 /// workers, but jobs of its [keys](super::Submission::key) wait for its next incarnation. A job
 /// that is interrupted because the [grace](Self::grace) is over is queued again without losing an
-/// attempt, unless it has only one. No restart counts for the intensity.
+/// attempt, unless it may run [at most once](super::Submission::at_most_once). No restart counts
+/// for the intensity.
 ///
 /// If a new worker does not start or is not ready in time, the rollout goes back: the workers that
 /// were replaced are replaced again, from the old arguments and by the same limits. A rollout
 /// without [new arguments](Self::args) halts instead, because there is nothing to go back to.
 ///
-/// Other changes of the workers, such as a resize, wait until the rollout is over, also while it is
-/// [paused](PoolHandle::pause_rollout).
+/// A [resize](PoolHandle::resize) takes effect at once, also while the rollout is
+/// [paused](PoolHandle::pause_rollout): `kubectl scale`. The added workers start from the arguments
+/// to which the rollout goes. Another rollout waits until this one is over.
 ///
 /// # Cancel safety
 ///
@@ -109,23 +111,41 @@ impl<W: Worker> Rollout<W> {
 }
 
 impl<W: Work + 'static> Rollout<W> {
-    /// Sets how many of the wanted workers may be unavailable at once: `maxUnavailable` of
-    /// Kubernetes; 1 by default.
-    pub const fn max_unavailable(mut self, workers: usize) -> Self {
-        self.limits.max_unavailable = workers;
+    /// Sets how many of the wanted workers may be unavailable at once, as a number or as a
+    /// [percentage](RolloutLimit::percent), which is rounded down: `maxUnavailable` of Kubernetes;
+    /// 1 by default. Kubernetes has 25 %.
+    ///
+    /// More than 100 % is [an error](RolloutError::MoreThanAll), and so is zero if
+    /// [`max_surge`](Self::max_surge) is zero too.
+    ///
+    #[doc = pool_example!(r"let report = squares.rollout().max_unavailable(2).await?;
+assert_eq!(report.replaced, [0, 1]);")]
+    pub fn max_unavailable(mut self, workers: impl Into<RolloutLimit>) -> Self {
+        self.limits.max_unavailable = workers.into();
         self
     }
 
-    /// Sets how many workers may run in addition to the wanted ones: `maxSurge` of Kubernetes; none
-    /// by default. They start first and end last, in slots after those of the pool.
-    pub const fn max_surge(mut self, workers: usize) -> Self {
-        self.limits.max_surge = workers;
+    /// Sets how many workers may run in addition to the wanted ones, as a number or as a
+    /// [percentage](RolloutLimit::percent), which is rounded up: `maxSurge` of Kubernetes; none by
+    /// default. Kubernetes has 25 %. They start first and end last, in slots after those of the
+    /// pool.
+    ///
+    #[doc = pool_example!(r"let quarter = RolloutLimit::percent(25);
+let report = squares.rollout().max_unavailable(quarter).max_surge(quarter).await?;
+assert_eq!(report.replaced, [0, 1]);")]
+    pub fn max_surge(mut self, workers: impl Into<RolloutLimit>) -> Self {
+        self.limits.max_surge = workers.into();
         self
     }
 
     /// Sets how long a worker has to be ready without a break before it counts as available:
     /// `minReadySeconds` of Kubernetes; zero by default. A worker is ready when it has started,
     /// unless it has [other conditions](super::WorkerContext::set_ready).
+    ///
+    /// The time begins anew with each incarnation, as Kubernetes counts from the start of a
+    /// container, also after a renewal by [`max_jobs`](super::Pool::max_jobs) or
+    /// [`max_age`](super::Pool::max_age). With workers that are renewed sooner than this, a rollout
+    /// fails at its [deadline](Self::progress_deadline).
     pub const fn min_ready(mut self, time: Duration) -> Self {
         self.limits.min_ready = time;
         self
@@ -150,8 +170,11 @@ impl<W: Work + 'static> Rollout<W> {
     /// Checks the settings and runs the rollout.
     async fn run(self) -> Result<RolloutReport, RolloutError> {
         let Self { pool, limits, grace, stage } = self;
-        if limits.max_unavailable == 0 && limits.max_surge == 0 {
+        if limits.are_zero() {
             return Err(RolloutError::NoRoom);
+        }
+        if limits.exceed_all() {
+            return Err(RolloutError::MoreThanAll);
         }
         if limits.progress_deadline <= limits.min_ready {
             return Err(RolloutError::DeadlineTooShort);
@@ -206,8 +229,8 @@ impl<W: Work + 'static> PoolHandle<W> {
 assert_eq!(report.replaced, [0, 1]);")]
     pub fn rollout(&self) -> Rollout<W> {
         let limits = RolloutLimits {
-            max_unavailable: 1,
-            max_surge: 0,
+            max_unavailable: 1.into(),
+            max_surge: 0.into(),
             min_ready: Duration::ZERO,
             progress_deadline: PROGRESS_DEADLINE,
         };
@@ -246,7 +269,8 @@ assert_eq!(squares.rollout().await?.replaced, [0, 1]);")]
     /// Restarts all workers, one after the other: a [rollout](Self::rollout) of the same arguments.
     /// Resolves when the last has been restarted. Each worker finishes its current job, if that
     /// does not exceed the shutdown time. No job is lost, and no restart counts for the intensity.
-    /// An interrupted job is queued again without losing an attempt, unless it has only one.
+    /// An interrupted job is queued again without losing an attempt, unless it may run [at most
+    /// once](super::Submission::at_most_once).
     ///
     /// # Errors
     ///

@@ -11,11 +11,12 @@ use super::handle::PoolError;
 pub struct RolloutReport {
     /// The revision of the arguments from which the workers start now; the first one is 1.
     pub revision: u64,
-    /// Workers that were replaced by new ones.
+    /// Workers that were replaced by new ones, or were added and are new.
     pub replaced: Vec<usize>,
     /// Workers that were never stopped.
     pub kept: Vec<usize>,
-    /// Workers that were stopped, and followed by ones with the old arguments.
+    /// Workers that were stopped, and followed by ones with the old arguments, or were added with
+    /// those.
     pub rolled_back: Vec<usize>,
     /// Workers that do not run or are not ready. The pool starts them again, with growing delays.
     pub unavailable: Vec<usize>,
@@ -74,6 +75,9 @@ pub enum RolloutError {
     /// No worker may be unavailable and none may run in addition.
     #[error("max_unavailable and max_surge are both 0")]
     NoRoom,
+    /// More than 100 percent of the workers may be unavailable. Kubernetes refuses that too.
+    #[error("max_unavailable is more than 100 percent")]
+    MoreThanAll,
     /// A worker cannot be ready long enough before the deadline.
     #[error("the progress deadline is not longer than min_ready")]
     DeadlineTooShort,
@@ -93,7 +97,10 @@ impl From<RolloutError> for PoolError {
                     RolloutFailure::Undone => Self::Undone,
                 }
             }
-            RolloutError::NoRoom | RolloutError::DeadlineTooShort | RolloutError::Stopped => Self::Stopped,
+            RolloutError::NoRoom
+            | RolloutError::MoreThanAll
+            | RolloutError::DeadlineTooShort
+            | RolloutError::Stopped => Self::Stopped,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_actors::Capacity;
+use perennial_actors::{Capacity, ExitReason};
 
 use super::builder::Pool;
 use super::runtime::Routing;
@@ -126,7 +126,7 @@ impl<W: Work + 'static> Pool<W> {
     /// tree, and by [`ended`](Self::ended) in any tree.
     ///
     /// As a child, the pool is [transient](Restart::Transient) from now on, so that it is not
-    /// restarted.
+    /// restarted. A [condition](Self::restart_if) is replaced.
     ///
     #[doc = setting_example!(
         r#"let other = Pool::from_fn("others", 2, square).close_on_last_handle();
@@ -209,12 +209,45 @@ ended.await;"#
         self
     }
 
-    /// Sets which exits of the pool cause its restart, when it is a child. Queued jobs stay queued
-    /// through a restart.
+    /// Sets which exits of the pool cause its restart, when it is a child. This replaces a
+    /// [condition](Self::restart_if). Queued jobs stay queued through a restart.
     ///
     #[doc = setting_example!("let pool = pool.restart(Restart::Transient);")]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.supervisor = self.supervisor.restart(restart);
+        self
+    }
+
+    /// Restarts the pool, when it is a child, if `condition` returns `true` for the reason for
+    /// which the pool has ended: see [`Child::restart_if`](crate::Child::restart_if). The ends of
+    /// its workers are no such reasons.
+    ///
+    #[doc = setting_example!("let pool = pool.restart_if(Restart::on_abnormal);")]
+    pub fn restart_if(mut self, condition: impl Fn(&ExitReason) -> bool + Send + Sync + 'static) -> Self {
+        self.supervisor = self.supervisor.restart_if(condition);
+        self
+    }
+
+    /// Allows `burst` starts of the pool within `interval`, when it is a child. If one more is
+    /// needed, the pool ends as [failed](crate::ChildState::Failed), and its siblings go on: see
+    /// [`Child::start_limit`](crate::Child::start_limit). Starts of its workers do not count:
+    /// [`intensity`](Self::intensity) limits those.
+    ///
+    #[doc = setting_example!("let pool = pool.start_limit(5, Duration::from_secs(10));")]
+    pub fn start_limit(mut self, burst: u32, interval: Duration) -> Self {
+        self.supervisor = self.supervisor.start_limit(burst, interval);
+        self
+    }
+
+    /// Tries the first start of the pool again while it fails, after these delays, when it is a
+    /// child: see [`Child::retry_start`](crate::Child::retry_start). It fails if one of the first
+    /// workers does not start. Jobs wait in the queue meanwhile.
+    ///
+    #[doc = setting_example!(
+        r"let pool = pool.retry_start(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));"
+    )]
+    pub fn retry_start(mut self, delays: Backoff) -> Self {
+        self.supervisor = self.supervisor.retry_start(delays);
         self
     }
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// The statistics of a pool at one moment. Wait and work times are measured for the first 1,024
-/// jobs, and after that for one job in 16. A pool of elastic size measures every job.
+/// jobs, and after that for one job in 16. A pool of elastic size measures every job. The
+/// percentiles are upper bounds, at most an eighth above the true ones.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStats {
@@ -12,8 +13,13 @@ pub struct PoolStats {
     pub submitted: u64,
     /// Jobs that are queued now, delayed ones included.
     pub queued: usize,
-    /// Jobs that run now.
+    /// Jobs that run now. A call of a [blocking function](super::Pool::from_blocking_fn) counts
+    /// until it has returned, also if its attempt is over.
     pub running: usize,
+    /// Running jobs whose attempt is over and whose call has not returned: they were cancelled,
+    /// exceeded their time limit or lost their worker, or their pool has stopped. Kubernetes calls
+    /// such a pod of a Job terminating.
+    pub terminating: usize,
     /// Jobs that completed with an output.
     pub completed: u64,
     /// Jobs that failed permanently: they returned an error that is not retried, had no attempts
@@ -55,7 +61,8 @@ pub struct WorkerCounts {
     /// Workers that have started and have not ended. While the pool shrinks, surplus workers that
     /// finish their jobs count too.
     pub running: usize,
-    /// Running workers that are [ready](super::WorkerContext::set_ready) for jobs.
+    /// Running workers that are [ready](super::WorkerContext::set_ready) for jobs. A worker whose
+    /// thread is occupied by a call that outlives its attempt is not.
     pub ready: usize,
     /// Workers whose init runs.
     pub starting: usize,
@@ -85,7 +92,11 @@ impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } =
             self;
-        write!(f, "{done} of {submitted} done, {running} running, {queued} queued, {failed} failed, ")?;
+        write!(f, "{done} of {submitted} done, {running} running")?;
+        if self.terminating > 0 {
+            write!(f, " ({} terminating)", self.terminating)?;
+        }
+        write!(f, ", {queued} queued, {failed} failed, ")?;
         write!(f, "{retried} retried, {dropped} dropped, {workers}, ")?;
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
         write!(f, "working {:?} (p99 {:?})", self.work_p50, self.work_p99)

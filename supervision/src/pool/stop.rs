@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::builder::Pool;
 use super::handle::PoolHandle;
+use super::job_id::JobId;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
 use super::worker::Work;
@@ -22,7 +23,7 @@ pub enum PoolShutdown {
 }
 
 /// The report of a stop.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStopReport {
     /// Jobs that completed while the pool stopped.
@@ -33,9 +34,11 @@ pub struct PoolStopReport {
     pub dropped: u64,
     /// Jobs that failed permanently while the pool stopped.
     pub failed: u64,
-    /// Calls of a [blocking](super::Pool::from_blocking_fn) pool that had not returned when the
-    /// shutdown time of the workers was over. They cannot be stopped; their outcome is lost.
-    pub unstopped: usize,
+    /// The jobs whose calls of a [blocking function](super::Pool::from_blocking_fn) had not
+    /// returned when the shutdown time of the workers was over, in submission order. The calls
+    /// cannot be stopped; their outcome is lost, and they count as
+    /// [running](PoolStats::running) until they return.
+    pub unstopped: Vec<JobId>,
 }
 
 impl<W: Work + 'static> Pool<W> {
@@ -70,11 +73,21 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// fixed size was resized to zero, the queued jobs are dropped. A job that waits for the stop
     /// of its own pool waits for itself.
     ///
+    /// A pool that does not run, because it waits for its first start or a restart, has no worker:
+    /// [`FinishInFlight`](PoolShutdown::FinishInFlight) and [`Abort`](PoolShutdown::Abort) do not
+    /// wait for that start. [`Drain`](PoolShutdown::Drain) waits for it if jobs are queued, and
+    /// forever if the pool never starts. A second stop with [`Abort`](PoolShutdown::Abort) drops
+    /// these jobs, and both stops end.
+    ///
+    /// [`Drain`](PoolShutdown::Drain) waits for a
+    /// [blocking call](super::Pool::from_blocking_fn) whose job has attempts left. For a call whose
+    /// job has a result, a stop waits no longer than for workers.
+    ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 let report = squares.stop(PoolShutdown::Drain).await;
 assert_eq!((report.completed, report.dropped), (1, 0));")]
     pub async fn stop(&self, how: PoolShutdown) -> PoolStopReport {
-        let before = self.shared.stats();
+        let before = self.shared.decided();
         self.close_submissions(how);
         let pool = self.clone();
         run_to_completion(async move { pool.end(how, before).await }).await.unwrap_or_default()
@@ -89,16 +102,14 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         }
         let began = Instant::now();
         self.stop_workers(how).await;
-        let unstopped = match shared.threads.get() {
-            Some((threads, time)) => {
-                let left = time.map(|time| time.saturating_sub(began.elapsed()));
-                threads.freed_within(left).await
-            }
-            None => 0,
-        };
+        if let Some((threads, time)) = shared.threads.get() {
+            let left = time.map(|time| time.saturating_sub(began.elapsed()));
+            threads.freed_within(left).await;
+        }
+        let unstopped = shared.report_terminating();
         // Jobs of abandoned workers: workers that never await cannot observe the stop.
         shared.emptied().await;
-        let after = shared.stats();
+        let after = shared.decided();
         PoolStopReport {
             completed: after.completed - before.completed,
             requeued: after.retried - before.retried,
@@ -125,10 +136,20 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         });
     }
 
-    /// Stops all workers concurrently.
+    /// Stops all workers. If the pool does not run, there are none, and those that would start with
+    /// it decline.
     async fn stop_workers(&self, how: PoolShutdown) {
+        self.shared.set_wanted(0);
+        tokio::select! {
+            biased;
+            () = self.waits_for_start() => {}
+            () = self.stop_running_workers(how) => {}
+        }
+    }
+
+    /// Stops all workers concurrently.
+    async fn stop_running_workers(&self, how: PoolShutdown) {
         let shared = &self.shared;
-        shared.set_wanted(0);
         let mut stopping = JoinSet::new();
         for slot in 0..shared.slots() {
             let pool = self.clone();

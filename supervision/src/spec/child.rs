@@ -14,7 +14,7 @@ use super::actor_node::{ActorNode, StartFn, StopHook};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OwnedNode, StartParams};
-use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
+use crate::policy::{Backoff, ChildPolicy, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
 ///
@@ -35,7 +35,7 @@ pub struct Child<M: Send + 'static, K = ()> {
     mailbox: MailboxConfig,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
-    probe: Option<Probe<M>>,
+    pub(super) probe: Option<Probe<M>>,
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
     stop_hook: Option<Arc<StopHook>>,
@@ -152,6 +152,12 @@ impl<M: Send + 'static, K> Child<M, K> {
         self
     }
 
+    /// Marks the child as a task, which has no handlers: see [`ChildPolicy`].
+    pub(crate) const fn without_handlers(mut self) -> Self {
+        self.policy.is_task = true;
+        self
+    }
+
     /// Sets a hook that runs before an incarnation is stopped in order, which excludes a stop of an
     /// unresponsive one. Its flag is set if the incarnation drains before it stops.
     pub(crate) fn stop_hook(mut self, hook: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
@@ -184,38 +190,6 @@ impl<M: Send + 'static, K> Child<M, K> {
     /// this time the child is killed, and its start has failed.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.policy.start_timeout = Some(timeout);
-        self
-    }
-
-    /// Restarts the child when a handler runs longer than `deadline`: see [`Liveness`]. The handler
-    /// may await, block its thread or spin.
-    ///
-    /// The supervisor detects it within 1.5 deadlines, or within 2.5 deadlines if the handler never
-    /// awaits. It can do so only while a thread is free to run it. On a runtime with one thread, a
-    /// handler that never awaits blocks every task. On any other runtime it occupies one thread
-    /// until it returns.
-    ///
-    /// Tokio reserves the task that a thread woke last for that thread (tokio issue 4941). The
-    /// supervisor of a watched child is never reserved in this way by its children. Another task
-    /// may be: the task that a handler wakes last before it blocks, for example a caller that it
-    /// replied to, waits until the handler returns. If that task is an actor it is in no handler,
-    /// so only a [`probe`](Self::probe) detects it.
-    pub fn handler_deadline(self, deadline: Duration) -> Self {
-        self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
-    }
-
-    /// Restarts the child when it does not answer a probe: see [`Probe`] and [`Liveness`].
-    pub fn probe(self, probe: Probe<M>) -> Self {
-        let policy = probe.policy;
-        let mut child = self.liveness(|liveness| liveness.probe = Some(policy));
-        child.probe = Some(probe);
-        child
-    }
-
-    fn liveness(mut self, set: impl FnOnce(&mut Liveness)) -> Self {
-        let mut liveness = self.policy.liveness.as_deref().cloned().unwrap_or_default();
-        set(&mut liveness);
-        self.policy.liveness = Some(Arc::new(liveness));
         self
     }
 

@@ -74,6 +74,12 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
+    /// A task has a handler deadline. A task has no handlers, so the deadline would have no effect.
+    #[error("task {id:?} has a handler deadline, but no handlers")]
+    HandlerDeadlineOfTask {
+        /// The task.
+        id: Arc<str>,
+    },
     /// The success threshold of a liveness probe is not 1. Kubernetes refuses that too.
     #[error("the liveness probe of child {id:?} has a success threshold other than 1")]
     LivenessSuccessThreshold {

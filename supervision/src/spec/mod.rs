@@ -35,6 +35,7 @@ mod actor_node;
 mod check;
 mod child;
 mod error;
+mod liveness;
 mod once;
 mod probe;
 mod restart_rules;

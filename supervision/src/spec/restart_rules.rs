@@ -1,13 +1,12 @@
 //! The restart rules of a child beside its restart type: conditions, start limits, and first starts
 //! that are tried again. They are systemd's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
 use super::child::Child;
-use crate::policy::{Backoff, RestartCondition, StartLimit};
+use crate::policy::Backoff;
 
 impl<M: Send + 'static> Child<M> {
     /// Restarts the child if `condition` returns `true` for its exit reason. systemd's `Restart=`,
@@ -53,7 +52,7 @@ impl<M: Send + 'static> Child<M> {
     /// # }
     /// ```
     pub fn restart_if(mut self, condition: impl Fn(&ExitReason) -> bool + Send + Sync + 'static) -> Self {
-        self.policy.set_condition(RestartCondition::new(condition));
+        self.policy.set_condition(condition);
         self
     }
 
@@ -105,7 +104,7 @@ impl<M: Send + 'static> Child<M> {
     /// # }
     /// ```
     pub fn start_limit(mut self, burst: u32, interval: Duration) -> Self {
-        self.policy.start_limit = Some(Arc::new(StartLimit { burst, interval }));
+        self.policy.set_start_limit(burst, interval);
         self
     }
 
@@ -161,7 +160,7 @@ impl<M: Send + 'static> Child<M> {
     /// # }
     /// ```
     pub fn retry_start(mut self, delays: Backoff) -> Self {
-        self.policy.retry_start = Some(Arc::new(delays));
+        self.policy.set_retry_start(delays);
         self
     }
 }

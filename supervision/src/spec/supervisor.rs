@@ -68,6 +68,9 @@ impl SupervisorSpec {
         if child.policy.start_limit.as_ref().is_some_and(|limit| limit.is_impossible()) {
             return Err(SpecError::ZeroStartLimit { id });
         }
+        if child.policy.has_idle_deadline() {
+            return Err(SpecError::HandlerDeadlineOfTask { id });
+        }
         match &child.policy.liveness {
             Some(liveness) if liveness.is_impossible() => Err(SpecError::ZeroLiveness { id }),
             _ => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::System;
+use perennial_actors::{ExitReason, System};
 
 use super::app::App;
 use super::group::{ChildGroup, Static};
@@ -80,7 +80,8 @@ let app = Supervisor::new("app").never_give_up().child(clock).start(&System::new
         self.intensity(restarts, period)
     }
 
-    /// Sets which of its own exits cause a restart when it is a child.
+    /// Sets which of its own exits cause a restart when it is a child. This replaces a
+    /// [condition](Self::restart_if).
     ///
     /// A supervisor that exceeds its intensity exits with a clean reason. A transient one is
     /// therefore not restarted then, as in OTP.
@@ -90,8 +91,58 @@ let app = Supervisor::new("app").never_give_up().child(clock).start(&System::new
 let app = Supervisor::new("app").child(inner).start(&System::new()).await?;
 # assert!(app.shutdown().await.is_clean());"#
     )]
-    pub const fn restart(mut self, restart: Restart) -> Self {
-        self.child_policy.restart = restart;
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.child_policy.set_restart(restart);
+        self
+    }
+
+    /// Restarts it, when it is a child, if `condition` returns `true` for its own exit reason. See
+    /// [`Child::restart_if`](crate::Child::restart_if).
+    ///
+    /// The reason is the end of the supervisor, never that of a child of it. A supervisor that
+    /// exceeds its intensity exits with [`ExitReason::Shutdown`], and systemd's
+    /// `Restart=on-failure` therefore does not restart it.
+    ///
+    #[doc = supervision_example!(
+        r#"let inner = Supervisor::new("inner").restart_if(Restart::on_abnormal).child(clock("clock"));
+let app = Supervisor::new("app").child(inner).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub fn restart_if(mut self, condition: impl Fn(&ExitReason) -> bool + Send + Sync + 'static) -> Self {
+        self.child_policy.set_condition(condition);
+        self
+    }
+
+    /// Allows `burst` starts of it within `interval` when it is a child. If one more is needed, it
+    /// ends as [failed](crate::ChildState::Failed), with its children, and its siblings go on. See
+    /// [`Child::start_limit`](crate::Child::start_limit).
+    ///
+    /// Its own restarts then do not count for the intensity of its supervisor. Restarts of its
+    /// children count for its own, as before.
+    ///
+    #[doc = supervision_example!(
+        r#"let inner = Supervisor::new("inner").start_limit(5, Duration::from_secs(10));
+let app = Supervisor::new("app").child(inner.child(clock("clock"))).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub fn start_limit(mut self, burst: u32, interval: Duration) -> Self {
+        self.child_policy.set_start_limit(burst, interval);
+        self
+    }
+
+    /// Tries its own first start again while it fails, after these delays, when it is a child. It
+    /// fails if one of its children does not start: those that have started are stopped before the
+    /// next attempt. See [`Child::retry_start`](crate::Child::retry_start).
+    ///
+    #[doc = supervision_example!(
+        r#"let delays = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+let broken = Child::<Infallible>::task("broken", |_| async { Err("no disk".into()) });
+let inner = Supervisor::new("inner").retry_start(delays).child(broken);
+let app = Supervisor::new("app").child(inner).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub fn retry_start(mut self, delays: Backoff) -> Self {
+        self.child_policy.set_retry_start(delays);
         self
     }
 

@@ -121,7 +121,8 @@ impl SupervisorHandle {
     ///
     /// # Errors
     ///
-    /// An invalid spec, or the supervisor is gone or shutting down.
+    /// An invalid spec, also one that is invalid only for a child that keeps running: a handler
+    /// deadline for a [task](crate::Child::task). Or the supervisor is gone or shutting down.
     ///
     #[doc = supervision_example!(
         r#"let app = Supervisor::new("app").child(clock("a")).start(&System::new()).await?;
@@ -134,7 +135,7 @@ assert_eq!(supervisor.count_children().await?.active, 2);
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
         supervisor.spec.check(self.node.id()).map_err(ChangeError::Spec)?;
         let (request, specs) = Specs::of_supervisor(supervisor.spec);
-        send(&self.node, request, specs).await.result.map(drop).map_err(|_| ChangeError::ShuttingDown)
+        send(&self.node, request, specs).await.result.map(drop).map_err(ChangeError::from)
     }
 }
 

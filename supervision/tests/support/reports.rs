@@ -50,6 +50,9 @@ pub(crate) fn line(report: &SupervisorReport) -> String {
         ReportKind::Restarting { reason, .. } => format!("restarting: {reason}"),
         ReportKind::ShutdownError { reason } => format!("shutdown error: {reason}"),
         ReportKind::Unresponsive { sign: LivenessFailure::Handler(_) } => "unresponsive: handler".to_owned(),
+        ReportKind::Unresponsive { sign: LivenessFailure::Watchdog(time) } => {
+            format!("unresponsive: silent for {time:?}")
+        }
         ReportKind::Unresponsive { sign: LivenessFailure::Probe(misses) } => {
             format!("unresponsive: {misses} misses")
         }

@@ -198,6 +198,14 @@ impl AnyProcess for PausePoint {
         self.process.busy_for()
     }
 
+    fn ping(&self, incarnation: u32) {
+        self.process.ping(incarnation);
+    }
+
+    fn last_ping(&self) -> Option<Duration> {
+        self.process.last_ping()
+    }
+
     fn send_control(&self, expected: Option<u32>, signal: ControlSignal) -> bool {
         AnyProcess::send_control(&*self.process, expected, signal)
     }

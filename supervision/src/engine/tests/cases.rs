@@ -105,7 +105,14 @@ impl World {
         self.now += SECOND;
         let looks = self.happen(Event::Tick).to_vec();
         let [Action::CheckBusy { key, run }] = looks[..] else { panic!("it is to be looked at: {looks:?}") };
-        self.happen(Event::BusyChecked { key, run, busy: None, suspensions: Suspensions::default() }).to_vec()
+        self.happen(Event::BusyChecked {
+            key,
+            run,
+            busy: None,
+            last_ping: None,
+            suspensions: Suspensions::default(),
+        })
+        .to_vec()
     }
 }
 
@@ -227,7 +234,7 @@ fn start_by_request_among_siblings_is_a_transition_until_it_completes() {
 #[test]
 fn healthy_child_restarts_with_the_first_delay_after_any_kind_of_stop() {
     let backoff = Backoff::new(SECOND, 8 * SECOND).reset_after(10 * SECOND);
-    let with_liveness = Liveness { handler_deadline: Some(60 * SECOND), probe: None };
+    let with_liveness = Liveness { handler_deadline: Some(60 * SECOND), ..Liveness::default() };
     let delayed = ChildPolicy {
         backoff: Some(Arc::new(backoff)),
         liveness: Some(Arc::new(with_liveness)),
@@ -265,6 +272,7 @@ fn healthy_child_restarts_with_the_first_delay_after_any_kind_of_stop() {
             key: ChildKey(0),
             run,
             busy: Some(60 * SECOND),
+            last_ping: None,
             suspensions: Suspensions::default(),
         });
     };
@@ -311,7 +319,7 @@ fn jitter_separates_the_restarts_of_children_that_fail_together() {
 fn durations_of_any_length_are_accepted() {
     let ever = Duration::MAX;
     let probe = ProbePolicy { initial_delay: None, period: ever, timeout: ever, failure_threshold: u32::MAX };
-    let liveness = Liveness { handler_deadline: Some(ever), probe: Some(probe) };
+    let liveness = Liveness { handler_deadline: Some(ever), watchdog: Some(ever), probe: Some(probe) };
     let longest = ChildPolicy {
         shutdown: Shutdown::Timeout(ever),
         start_timeout: Some(ever),
@@ -331,6 +339,7 @@ fn durations_of_any_length_are_accepted() {
         key: ChildKey(0),
         run,
         busy: Some(SECOND),
+        last_ping: None,
         suspensions: Suspensions::default(),
     });
     world.happen(Event::Probed { key: ChildKey(0), run, probe_id: 0, answered: true });
@@ -339,6 +348,7 @@ fn durations_of_any_length_are_accepted() {
         key: ChildKey(0),
         run,
         busy: Some(ever),
+        last_ping: None,
         suspensions: Suspensions::default(),
     });
     let hangs = |action: &Action| {

@@ -376,7 +376,7 @@ fn unresponsive_child_that_is_terminated_is_significant_no_more() {
     let actions = world.tick();
     let [Action::CheckBusy { key: SECOND_CHILD, run }] = actions[..] else { panic!("{actions:?}") };
     let suspensions = Suspensions::default();
-    world.happen(Event::BusyChecked { key: SECOND_CHILD, run, busy: None, suspensions });
+    world.happen(Event::BusyChecked { key: SECOND_CHILD, run, busy: None, last_ping: None, suspensions });
     assert!(world.engine.view(SECOND_CHILD).is_some_and(|view| view.shown == ChildState::Stopping));
     assert_eq!(answered(&world.ask(1, terminate("1"))), []);
     let actions = world.end(FIRST, ExitReason::Normal);

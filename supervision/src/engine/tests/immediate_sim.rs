@@ -257,5 +257,6 @@ pub(super) fn otp_word(result: &Result<RequestOk, RequestError>) -> &'static str
         Err(RequestError::StartFailed(_)) => "start error",
         Err(RequestError::ShuttingDown) => "noproc",
         Err(RequestError::NotFound) => "not_found",
+        Err(RequestError::HandlerDeadlineOfTask(_)) => "invalid spec",
     }
 }

@@ -10,6 +10,7 @@ mod draining;
 mod engine_state;
 mod immediate_sim;
 mod intensity;
+mod liveness;
 mod model;
 mod random_checks;
 mod random_sim;

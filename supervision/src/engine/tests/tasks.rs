@@ -34,6 +34,6 @@ impl Outcome {
         let busy = if let Self::Other(time) = self { Some(time) } else { None };
         let suspensions =
             Suspensions { is_suspended: matches!(self, Self::Failure), ..Suspensions::default() };
-        Event::BusyChecked { key, run, busy, suspensions }
+        Event::BusyChecked { key, run, busy, last_ping: None, suspensions }
     }
 }

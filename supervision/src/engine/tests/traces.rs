@@ -55,6 +55,7 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
                 ProbePolicy { initial_delay: None, period: SECOND, timeout: SECOND, failure_threshold: 2 };
             let liveness = Liveness {
                 handler_deadline: (timers % 2 == 0).then_some(SECOND),
+                watchdog: (timers == 1).then_some(SECOND),
                 probe: (timers / 2 == 0).then_some(probe),
             };
             let worker = ChildPolicy {

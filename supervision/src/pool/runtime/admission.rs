@@ -9,10 +9,9 @@ use super::result_sink::ResultSink;
 use super::shared::{Routing, Shared, State};
 use super::wait_queue::Waiter;
 use crate::pool::event::JobEvent;
-use crate::pool::job::{DeadJob, JobError, JobId};
-use crate::pool::job_status::JobStatus;
+use crate::pool::job::{DeadJob, JobId};
 use crate::pool::scheduler::{Placement, QueuedJob, Target};
-use crate::pool::submission::SubmitError;
+use crate::pool::submit_error::SubmitError;
 use crate::pool::worker::Work;
 
 /// The reason why a job was not admitted.
@@ -75,23 +74,6 @@ impl<W: Work + 'static> Shared<W> {
         });
         admitted.map_err(|(refused, ..)| refused(dead))
     }
-
-    /// Cancels a job, and removes it from the queue. Returns `false` if its outcome was decided
-    /// before.
-    pub(crate) fn cancel(&self, job: &Arc<JobState<W>>) -> bool {
-        if !job.try_complete(JobStatus::Cancelled) {
-            return false;
-        }
-        drop(job.deliver(Err(JobError::Cancelled(job.take_failures()))));
-        self.with_queue(|queue| {
-            queue.retain(job);
-            queue.record(JobEvent::Cancelled(job.id));
-            if let Some(job) = queue.state.scheduler.cancel(job.id.0) {
-                queue.drop_cancelled(job);
-            }
-        });
-        true
-    }
 }
 
 impl<W: Work + 'static> Queue<'_, W> {
@@ -105,7 +87,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     fn insert_job(
         &mut self,
         job: Payload<W>,
-        options: Option<Box<OwnOptions<W::Error>>>,
+        options: Option<Arc<OwnOptions<W::Error>>>,
         sink: ResultSink<W>,
     ) -> Arc<JobState<W>> {
         let defaults = self.state.options;
@@ -127,9 +109,12 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn release_waiters(&mut self) {
         // While a submitter waits, no job goes to the submit buffer: the waiting jobs are the
         // latest.
-        while !self.state.is_open() || self.state.scheduler.room() > 0 {
-            let Some(Waiter { new_job, submitter }) = self.state.waiters.pop() else { return };
+        while !self.state.waiters.is_empty() {
             let is_open = self.state.is_open();
+            if is_open && self.state.scheduler.room() == 0 {
+                return;
+            }
+            let Some(Waiter { new_job, submitter }) = self.state.waiters.pop() else { return };
             let admitted =
                 if is_open { Ok(self.insert(new_job)) } else { Err(SubmitError::Closed(new_job.job)) };
             self.effects.push(QueueEffect::Answer(submitter, admitted));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicBool, AtomicU64, Ordering};
 use perennial_actors::host::{add_time, ignore_panic};
+use perennial_actors::{ActorHandle, Pid};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -40,6 +41,7 @@ impl TimeLimits {
 
     /// Returns the ends of both limits of an attempt that starts now. The clock is read only if
     /// there is a limit.
+    #[inline]
     pub(crate) fn deadlines(self) -> (Option<Instant>, Option<Instant>) {
         if self.hard.is_none() && self.soft.is_none() {
             return (None, None);
@@ -55,6 +57,9 @@ pub(crate) trait AnyAttempt: Send + Sync {
     fn info(&self) -> &AttemptInfo;
 
     fn job(&self) -> &dyn AnyJob;
+
+    /// Pings the watchdog of its worker.
+    fn ping(&self);
 
     /// Returns what the contexts of other tasks refer to. Made on demand.
     fn owned(&self) -> &Arc<OwnedAttempt>;
@@ -73,7 +78,10 @@ pub(crate) trait AnyJob: Send + Sync {
 pub(crate) struct OwnedAttempt {
     pub(crate) info: AttemptInfo,
     job: Arc<dyn AnyJob>,
+    /// The worker that runs it.
+    worker: (ActorHandle, Pid),
     is_cancelled: AtomicBool,
+    is_over: AtomicBool,
     /// Notified after `is_cancelled` was set.
     cancelled: Notify,
     /// The time to clean up, in nanoseconds; 0 if none.
@@ -81,11 +89,13 @@ pub(crate) struct OwnedAttempt {
 }
 
 impl OwnedAttempt {
-    pub(crate) fn new(info: AttemptInfo, job: Arc<dyn AnyJob>) -> Self {
+    pub(crate) fn new(info: AttemptInfo, job: Arc<dyn AnyJob>, worker: (ActorHandle, Pid)) -> Self {
         Self {
             info,
             job,
+            worker,
             is_cancelled: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             cancelled: Notify::new(),
             grace_period: AtomicU64::new(0),
         }
@@ -105,6 +115,21 @@ impl OwnedAttempt {
         if !self.is_cancelled.swap(true, Ordering::AcqRel) {
             // The wakers are foreign.
             ignore_panic(|| self.cancelled.notify_waiters());
+        }
+    }
+
+    /// Records that the attempt is over, and tells its tasks.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.cancel();
+    }
+
+    /// Pings the watchdog of the worker, unless the attempt is over: the worker may run another job
+    /// by now, which has to ping for itself.
+    pub(crate) fn ping(&self) {
+        if !self.is_over.load(Ordering::Acquire) {
+            let (handle, pid) = &self.worker;
+            handle.ping_watchdog(*pid);
         }
     }
 

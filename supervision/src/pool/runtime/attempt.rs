@@ -19,7 +19,7 @@ use crate::log;
 use crate::pool::job::AttemptError;
 use crate::pool::job_context::JobContext;
 use crate::pool::retry::Retry;
-use crate::pool::worker::{Work, Worker};
+use crate::pool::worker::{Work, Worker, WorkerContext};
 
 /// A worker that runs the jobs of pools of `W`.
 pub(crate) trait WorkerOf<W: Work + 'static>:
@@ -34,10 +34,10 @@ pub(crate) async fn attempt<W: Work + 'static>(
     worker: &mut impl WorkerOf<W>,
     pool: &Shared<W>,
     leased: Leased<W>,
-    (name, system): (&str, &System),
+    (name, at): (&str, &WorkerContext),
 ) -> AttemptResult<W> {
-    let since = leased.since;
-    let running = RunningAttempt::new(leased);
+    let (since, system) = (leased.since, &at.system);
+    let running = RunningAttempt::new(leased, at);
     let ctx = JobContext::new(&running);
     let (mut timeout, mut cleanup) = (None, None);
     let span = log::job_span(name, running.info.id, running.info.number);
@@ -85,19 +85,20 @@ fn decide_on<W: Work + 'static>(
 }
 
 /// A running attempt, held by its worker.
-pub(crate) struct RunningAttempt<W: Work + 'static> {
+pub(crate) struct RunningAttempt<'a, W: Work + 'static> {
     task: Arc<JobState<W>>,
     info: AttemptInfo,
+    at: &'a WorkerContext,
     /// What the contexts of other tasks refer to. Most jobs have none.
     owned: OnceLock<Arc<OwnedAttempt>>,
 }
 
-impl<W: Work + 'static> RunningAttempt<W> {
-    fn new(leased: Leased<W>) -> Self {
+impl<'a, W: Work + 'static> RunningAttempt<'a, W> {
+    fn new(leased: Leased<W>, at: &'a WorkerContext) -> Self {
         let Leased { task, number, limits, .. } = leased;
         let (deadline, soft_deadline) = limits.deadlines();
         let info = AttemptInfo { id: task.id, number, deadline, soft_deadline };
-        Self { info, task, owned: OnceLock::new() }
+        Self { info, task, at, owned: OnceLock::new() }
     }
 
     /// Tells the job that it is cancelled. Resolves when the time to clean up that the job asked
@@ -112,16 +113,16 @@ impl<W: Work + 'static> RunningAttempt<W> {
 }
 
 /// The attempt is over, however it ended.
-impl<W: Work + 'static> Drop for RunningAttempt<W> {
+impl<W: Work + 'static> Drop for RunningAttempt<'_, W> {
     #[inline]
     fn drop(&mut self) {
         if let Some(owned) = self.owned.get() {
-            owned.cancel();
+            owned.end();
         }
     }
 }
 
-impl<W: Work + 'static> AnyAttempt for RunningAttempt<W> {
+impl<W: Work + 'static> AnyAttempt for RunningAttempt<'_, W> {
     fn info(&self) -> &AttemptInfo {
         &self.info
     }
@@ -130,7 +131,12 @@ impl<W: Work + 'static> AnyAttempt for RunningAttempt<W> {
         &*self.task
     }
 
+    fn ping(&self) {
+        self.at.handle.ping_watchdog(self.at.pid);
+    }
+
     fn owned(&self) -> &Arc<OwnedAttempt> {
-        self.owned.get_or_init(|| Arc::new(OwnedAttempt::new(self.info, self.task.clone())))
+        let worker = || (self.at.handle.clone(), self.at.pid);
+        self.owned.get_or_init(|| Arc::new(OwnedAttempt::new(self.info, self.task.clone(), worker())))
     }
 }

@@ -12,7 +12,7 @@ use perennial_actors::host::wake_safely;
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::oneshot;
 
-use super::drain_waiter::DrainWaiter;
+use super::drain_waiter::{Awaited, DrainWaiter};
 use super::shared::{Shared, State};
 use crate::policy::Shutdown;
 use crate::pool::worker::Work;
@@ -21,14 +21,19 @@ use crate::spec::Child;
 impl<W: Work + 'static> State<W> {
     /// Removes the callers whose wait is over.
     pub(crate) fn take_drained(&mut self, wanted: usize) -> Vec<DrainWaiter> {
-        let is_run_down = self.is_run_down(wanted);
-        let is_over = |waiter: &DrainWaiter| match waiter.slot {
-            Some(slot) => !self.scheduler.has_lease(slot),
-            None => is_run_down,
-        };
-        let (over, waiting) = mem::take(&mut self.drain_waiters).into_iter().partition(is_over);
+        let waiters = mem::take(&mut self.drain_waiters);
+        let is_over = |waiter: &DrainWaiter| self.is_over(waiter.awaited, wanted);
+        let (over, waiting) = waiters.into_iter().partition(is_over);
         self.drain_waiters = waiting;
         over
+    }
+
+    fn is_over(&self, awaited: Awaited, wanted: usize) -> bool {
+        match awaited {
+            Awaited::Jobs => self.is_run_down(wanted),
+            Awaited::Calls => self.is_run_down(wanted) && self.terminating.len() == 0,
+            Awaited::Worker(slot) => !self.scheduler.has_lease(slot) && !self.terminating.has_call(slot),
+        }
     }
 }
 
@@ -37,20 +42,30 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) async fn job_finished(&self, slot: usize) {
         let finished = self.with_queue(|queue| {
             let (waiter, finished) = oneshot::channel();
-            queue.state.drain_waiters.push(DrainWaiter { slot: Some(slot), waiter });
+            queue.state.drain_waiters.push(DrainWaiter { awaited: Awaited::Worker(slot), waiter });
             finished
         });
         // The pool is there as long as its queue: the waiter is never dropped unanswered.
         let _ = wake_safely(finished).await;
     }
 
-    /// Waits until no job is queued or leased, or the pool drains and no worker is left to run one.
+    /// Waits until no job is queued or runs, or the pool drains and no worker is left to run one.
+    /// Calls that outlive jobs whose outcome is decided are not waited for.
     pub(crate) async fn emptied(&self) {
+        self.wait_for(Awaited::Jobs).await;
+    }
+
+    /// Like `emptied`, and waits for all calls.
+    pub(crate) async fn calls_returned(&self) {
+        self.wait_for(Awaited::Calls).await;
+    }
+
+    async fn wait_for(&self, awaited: Awaited) {
         let wait = || {
             self.with_queue(|queue| {
                 let (waiter, emptied) = oneshot::channel();
-                queue.state.drain_waiters.push(DrainWaiter { slot: None, waiter });
-                (!queue.state.is_run_down(self.wanted())).then_some(emptied)
+                queue.state.drain_waiters.push(DrainWaiter { awaited, waiter });
+                (!queue.state.is_over(awaited, self.wanted())).then_some(emptied)
             })
         };
         while let Some(emptied) = wait() {
@@ -87,10 +102,11 @@ impl<W: Work + 'static> Shared<W> {
     /// Handles the end of the tree: drops the queued jobs, because no worker will run them. The
     /// tree may start again.
     pub(crate) fn close(&self) {
-        let dropped = self.with_queue_in_supervisor(|queue| {
+        let dropped = self.with_queue_disposing(|queue| {
             (queue.state.tree_ended, queue.state.is_watching) = (true, false);
             queue.clear()
         });
+        self.report_terminating();
         self.readiness_changed.notify_waiters();
         if let Some(supervisor) = self.supervisor.upgrade() {
             supervisor.count_dropped_jobs(dropped);

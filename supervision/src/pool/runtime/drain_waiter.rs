@@ -2,9 +2,20 @@
 
 use tokio::sync::oneshot;
 
-/// A caller that waits until the pool is empty, or until the worker of a slot runs no job.
+/// What a caller waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Awaited {
+    /// No job is queued or runs, except calls that outlive jobs whose outcome is decided.
+    Jobs,
+    /// No job is queued or runs, and no call.
+    Calls,
+    /// The worker of this slot runs no job.
+    Worker(usize),
+}
+
+/// A caller that waits for the end of jobs.
 pub(crate) struct DrainWaiter {
-    pub(super) slot: Option<usize>,
+    pub(super) awaited: Awaited,
     pub(super) waiter: oneshot::Sender<()>,
 }
 

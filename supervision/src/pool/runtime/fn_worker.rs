@@ -47,6 +47,7 @@ pub(crate) struct BlockingFnWorker<W, F: Send + 'static> {
     function: Arc<Foreign<F>>,
     system: System,
     thread: Thread,
+    incarnation: u32,
     types: PhantomData<fn(W)>,
 }
 
@@ -62,7 +63,8 @@ where
 
     async fn init(function: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         let (function, system, thread) = (function.clone(), at.system.clone(), at.thread.clone());
-        Ok(Self { function, system, thread, types: PhantomData })
+        let incarnation = at.pid.incarnation();
+        Ok(Self { function, system, thread, incarnation, types: PhantomData })
     }
 
     fn work(
@@ -73,9 +75,12 @@ where
         // Guarded, because the job may be dropped before the call, and the result before it is
         // received.
         let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
-        let (thread, ctx) = (self.thread.clone(), ctx.to_owned());
+        let (thread, incarnation, ctx) = (self.thread.clone(), self.incarnation, ctx.to_owned());
         async move {
-            let occupied = thread.occupy().await;
+            let Some(occupied) = thread.occupy(incarnation, system.clone()).await else {
+                // The job is leased again, or will be: its call is not this worker's.
+                return pending().await;
+            };
             let span = log::current_span();
             let call = move || {
                 job.into_inner().map(|job| Guarded::new(log::in_span(span.as_ref(), || function(job, ctx))))

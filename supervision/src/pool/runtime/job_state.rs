@@ -18,13 +18,13 @@ use crate::pool::job::{Failures, JobId};
 use crate::pool::job_context::JobProgress;
 use crate::pool::job_status::JobStatus;
 use crate::pool::retry::{Retry, RetryRule};
-use crate::pool::submission::SubmitError;
+use crate::pool::submit_error::SubmitError;
 use crate::pool::worker::Work;
 
 /// A job that is not admitted yet.
 pub(crate) struct NewJob<W: Work + 'static> {
-    /// The options, if they differ from those of the pool.
-    pub(crate) options: Option<Box<OwnOptions<W::Error>>>,
+    /// The options, if they differ from those of the pool. The jobs of a batch share them.
+    pub(crate) options: Option<Arc<OwnOptions<W::Error>>>,
     pub(crate) job: W::Job,
     pub(crate) sink: ResultSink<W>,
 }
@@ -71,8 +71,8 @@ impl<W: Work + 'static> Deref for Payload<W> {
 pub(crate) struct JobState<W: Work + 'static> {
     pub(crate) id: JobId,
     pub(crate) job: Payload<W>,
-    /// The options, if they differ from those of the pool.
-    options: Option<Box<OwnOptions<W::Error>>>,
+    /// The options, if they differ from those of the pool. The jobs of a batch share them.
+    options: Option<Arc<OwnOptions<W::Error>>>,
     /// `true` if the result has a receiver. Set under the lock of the queue.
     is_wanted: AtomicBool,
     /// The [status](JobStatus) at its end, or 0 until the outcome is decided. The caller that sets
@@ -97,7 +97,7 @@ impl<W: Work + 'static> JobState<W> {
     pub(crate) fn new(
         id: JobId,
         job: Payload<W>,
-        options: Option<Box<OwnOptions<W::Error>>>,
+        options: Option<Arc<OwnOptions<W::Error>>>,
         sink: ResultSink<W>,
     ) -> Self {
         let is_wanted = sink.is_observed();
@@ -119,9 +119,11 @@ impl<W: Work + 'static> JobState<W> {
     }
 
     /// Returns the options of its next life as another job, which has no delay.
-    pub(crate) fn options_of_next(&self) -> Option<Box<OwnOptions<W::Error>>> {
+    pub(crate) fn options_of_next(&self) -> Option<Arc<OwnOptions<W::Error>>> {
         let mut own = self.options.clone()?;
-        own.values.delay = None;
+        if own.values.delay.is_some() {
+            Arc::make_mut(&mut own).values.delay = None;
+        }
         Some(own)
     }
 
@@ -136,6 +138,11 @@ impl<W: Work + 'static> JobState<W> {
         let number = self.starts.load(Ordering::Relaxed).saturating_add(1);
         self.starts.store(number, Ordering::Relaxed);
         number
+    }
+
+    /// Returns the number of the latest start, or 0 if there was none.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Returns `true` once the outcome is decided.

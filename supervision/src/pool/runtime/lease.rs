@@ -10,6 +10,7 @@ use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
+use super::threads::Thread;
 use crate::pool::event::JobEvent;
 use crate::pool::job::AttemptError;
 use crate::pool::scheduler::{Next, Time};
@@ -89,10 +90,19 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
-    /// supervisor stopped it, and not because it hung: its job has used no attempt.
-    pub(crate) fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason, is_dismissed: bool) {
+    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may
+    /// still run on its thread.
+    pub(crate) fn worker_exited(
+        self: &Arc<Self>,
+        worker_id: WorkerId,
+        reason: &ExitReason,
+        is_dismissed: bool,
+        thread: &Thread,
+    ) {
         let WorkerId { slot, pid } = worker_id;
-        self.with_queue_in_supervisor(|queue| {
+        // Before the job is queued again: an abandoned worker may be about to call its function.
+        thread.end_incarnation(pid.incarnation());
+        self.with_queue_disposing(|queue| {
             let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
             queue.wake_workers(to_wake);
             if queue.state.is_draining && !is_dismissed {
@@ -101,12 +111,14 @@ impl<W: Work + 'static> Shared<W> {
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
             }
             if let Some(job) = job {
-                if is_dismissed {
-                    queue.retry_interrupted(job, slot, reason);
-                } else {
-                    let error = AttemptError::WorkerEnded(reason.clone());
-                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
-                }
+                queue.while_called((self, slot, thread), |queue| {
+                    if is_dismissed {
+                        queue.retry_interrupted(job, slot, reason);
+                    } else {
+                        let error = AttemptError::WorkerEnded(reason.clone());
+                        queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
+                    }
+                });
             }
             // The manager starts another incarnation if the supervisor does not.
             queue.check_workers();
@@ -139,7 +151,7 @@ impl<W: Work + 'static> AttemptResult<W> {
 }
 
 impl<W: Work + 'static> Queue<'_, W> {
-    fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
+    pub(super) fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
         let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         // The job was leased again if this incarnation was abandoned.
         let Some(job) = job else { return self.defer_drop(finished) };
@@ -158,13 +170,13 @@ impl<W: Work + 'static> Queue<'_, W> {
         if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
-        if let Some(leased) = self.lease_from_scheduler(worker_id) {
-            return Some(leased);
+        let mut leased = self.lease_from_scheduler(worker_id);
+        if leased.is_none() && !self.is_synced {
+            // The worker is idle now, and is woken for later submissions. Earlier submissions may
+            // be in the buffer, so it checks once more.
+            self.drain_buffer();
+            leased = self.lease_from_scheduler(worker_id);
         }
-        // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
-        // the buffer, so it checks once more.
-        self.drain_buffer();
-        let leased = self.lease_from_scheduler(worker_id);
         if leased.is_none() {
             self.schedule_tick();
         }
@@ -176,7 +188,9 @@ impl<W: Work + 'static> Queue<'_, W> {
         let (next, to_wake) =
             self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
-        self.drop_expired(expired);
+        if !expired.is_empty() {
+            self.drop_expired(expired);
+        }
         if self.state.scheduler.has_held_kind() {
             self.schedule_tick();
         }

@@ -30,7 +30,7 @@ impl<W: Work + 'static> Shared<W> {
         if let Some(end) = job.end() {
             return end;
         }
-        let place = self.with_queue(|queue| Some(queue.state.scheduler.get(job.id.0)?.1));
+        let place = self.with_queue(|queue| Some(queue.state.unfinished(job.id)?.1));
         match place {
             Some(Place::Delayed) => JobStatus::Delayed,
             Some(Place::Queued) => JobStatus::Queued,
@@ -42,6 +42,18 @@ impl<W: Work + 'static> Shared<W> {
 }
 
 impl<W: Work + 'static> State<W> {
+    /// Returns a job that is queued or runs, and its place. A job that is retried when its call has
+    /// returned counts as leased.
+    pub(crate) fn unfinished(&self, id: JobId) -> Option<(&Arc<JobState<W>>, Place)> {
+        let terminating = || self.terminating.retries().find(|job| job.id == id);
+        self.scheduler.get(id.0).or_else(|| Some((terminating()?, Place::Leased)))
+    }
+
+    /// Returns `true` if something may be due at a time.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.scheduler.is_timed() || self.retained.is_some()
+    }
+
     /// Returns when something is due, if nothing happens before.
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let scheduled = self.scheduler.next_deadline(now);
@@ -56,9 +68,8 @@ impl<W: Work + 'static> Queue<'_, W> {
             let now = self.now();
             self.release_results(now);
         }
-        let State { scheduler, retained, .. } = &*self.state;
-        let retained = || retained.as_ref()?.get(id.0);
-        scheduler.get(id.0).map(|(job, _)| job).or_else(retained)
+        let retained = || self.state.retained.as_ref()?.get(id.0);
+        self.state.unfinished(id).map(|(job, _)| job).or_else(retained)
     }
 
     /// Retains a job that the caller has claimed, if the pool retains results.

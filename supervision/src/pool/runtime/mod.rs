@@ -5,6 +5,8 @@ mod addresses;
 mod admission;
 mod any_attempt;
 mod attempt;
+mod call_return;
+mod cancel;
 mod drain;
 mod drain_waiter;
 mod failures;
@@ -29,6 +31,7 @@ mod rollout_control;
 mod shared;
 mod submit;
 mod submit_buffer;
+mod terminating;
 #[cfg(test)]
 mod tests;
 mod threads;

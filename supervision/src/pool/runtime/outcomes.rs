@@ -9,6 +9,7 @@ use super::failures::{AfterFailure, FailedAttempt};
 use super::job_state::JobState;
 use super::queue::Queue;
 use super::submit_buffer::Queued;
+use super::terminating::JobEnd;
 use crate::pool::event::JobEvent;
 use crate::pool::job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
 use crate::pool::job_status::JobStatus;
@@ -35,7 +36,7 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Drops a job that was cancelled and is in no place: its result is delivered already.
     pub(crate) fn drop_cancelled(&mut self, job: Arc<JobState<W>>) {
-        self.state.stats.dropped += 1;
+        self.count_end(job.id, JobEnd::Dropped);
         self.defer_drop(job);
     }
 
@@ -51,14 +52,14 @@ impl<W: Work + 'static> Queue<'_, W> {
             return self.drop_cancelled(job);
         }
         self.retain(&job);
-        self.state.stats.dropped += 1;
+        self.count_end(job.id, JobEnd::Dropped);
         self.record(event(job.id));
         let error = error(job.take_failures());
         self.fail(job, error);
     }
 
     /// Drops a job that is in no place, because the pool stops or is cleared.
-    fn drop_unfinished(&mut self, job: Arc<JobState<W>>) {
+    pub(super) fn drop_unfinished(&mut self, job: Arc<JobState<W>>) {
         self.drop_job(job, JobStatus::Dropped, JobError::Dropped, JobEvent::Dropped);
     }
 
@@ -72,12 +73,19 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
     }
 
-    /// Drops all queued jobs and returns their number.
+    /// Drops all queued jobs, and those that would be queued again when their calls have returned.
+    /// Returns their number.
     pub(crate) fn clear(&mut self) -> usize {
         let waiting = self.state.scheduler.clear();
         let count = waiting.len();
         waiting.into_iter().for_each(|job| self.drop_unfinished(job));
-        count
+        let retries = self.state.terminating.take_retries();
+        let is_dropped = |job| {
+            let is_first = self.end_running(&job);
+            self.defer_drop(job);
+            is_first
+        };
+        count + retries.into_iter().map(is_dropped).filter(|is_first| *is_first).count()
     }
 
     /// Drops the queued jobs of a draining pool that has no worker to run them.
@@ -98,13 +106,20 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// await; until they have dropped a job, it stays leased.
     pub(crate) fn cancel_leased(&mut self) {
         for job in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
-            if job.try_complete(JobStatus::Dropped) {
-                self.retain(&job);
-                self.record(JobEvent::Dropped(job.id));
-                let error = JobError::Dropped(job.take_failures());
-                self.fail(job, error);
-            }
+            self.end_running(&job);
         }
+    }
+
+    /// Ends a job that runs with [`JobError::Dropped`]. Returns `false` if its outcome was decided.
+    fn end_running(&mut self, job: &Arc<JobState<W>>) -> bool {
+        let is_first = job.try_complete(JobStatus::Dropped);
+        if is_first {
+            self.retain(job);
+            self.record(JobEvent::Dropped(job.id));
+            let error = JobError::Dropped(job.take_failures());
+            self.fail(job.clone(), error);
+        }
+        is_first
     }
 
     /// Handles a failed attempt of the worker in this slot. The job is in no place. It is retried,
@@ -157,7 +172,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
         self.record(JobEvent::Retried { id: job.item.id, cause });
         let since = Some(self.now());
-        self.enqueue(QueuedJob { since, ..job }, delay);
+        self.enqueue_retry(QueuedJob { since, ..job }, delay);
     }
 
     /// Queues a job, after a delay if there is one.
@@ -179,7 +194,7 @@ impl<W: Work + 'static> Queue<'_, W> {
             return self.drop_cancelled(job);
         }
         self.retain(&job);
-        self.state.stats.failed += 1;
+        self.count_end(job.id, JobEnd::Failed);
         self.record(JobEvent::Dead(job.id));
         let failures = job.take_failures();
         let dead = DeadJob { id: job.id, job: JobRef(job.clone()), failures: failures.clone() };

@@ -26,10 +26,9 @@ pub(crate) struct Queue<'a, W: Work + 'static> {
     now: Option<Time>,
     /// `true` once the submit buffer is drained and its credit revoked: every concurrent submission
     /// must take the queue lock.
-    is_synced: bool,
+    pub(super) is_synced: bool,
     /// The first worker to wake. One is nearly always enough.
     to_wake: Option<usize>,
-    more_to_wake: Vec<usize>,
     notify_manager: bool,
     /// A job that its worker has completed, and its output.
     pub(crate) completed: Option<(Arc<JobState<W>>, W::Output)>,
@@ -38,8 +37,12 @@ pub(crate) struct Queue<'a, W: Work + 'static> {
 
 /// A rarer effect of a change.
 pub(crate) enum QueueEffect<W: Work + 'static> {
+    /// Wakes another worker.
+    Wake(usize),
     /// Answers a submitter that waited for room.
     Answer(oneshot::Sender<Admitted<W>>, Admitted<W>),
+    /// Notifies a caller whose wait for the end of jobs is over.
+    Notify(DrainWaiter),
     /// Delivers an error as the result of a job.
     Fail(Arc<JobState<W>>, JobError<W::Error>),
     /// Drops a value.
@@ -60,8 +63,9 @@ impl<W: Work + 'static> Shared<W> {
         result
     }
 
-    /// Like `with_queue`, in the task of a supervisor: users' values are dropped in another task.
-    pub(crate) fn with_queue_in_supervisor<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
+    /// Like `with_queue`, where users' values may delay nothing, as in the task of a supervisor or
+    /// on the thread of a call: they are dropped in another task.
+    pub(crate) fn with_queue_disposing<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
         let (result, values) = self.run(true, change);
         dispose_each(values);
         result
@@ -90,7 +94,6 @@ impl<W: Work + 'static> Shared<W> {
             now: None,
             is_synced: false,
             to_wake: None,
-            more_to_wake: Vec::new(),
             notify_manager: false,
             completed: None,
             effects: Vec::new(),
@@ -99,15 +102,34 @@ impl<W: Work + 'static> Shared<W> {
             queue.drain_buffer();
         }
         let result = change(&mut queue);
-        (result, queue.unlock())
+        queue.before_unlock();
+        // Taken apart here and not moved: every job pays for a move.
+        let Queue { state, to_wake, notify_manager, completed, effects, .. } = queue;
+        drop(state);
+        if let Some(slot) = to_wake {
+            self.wake_worker(slot);
+        }
+        if notify_manager {
+            self.notify_manager();
+        }
+        self.events.publish();
+        if let Some((job, output)) = completed {
+            // Dropped by the worker itself, under the panic guard around each job.
+            drop(job.deliver(Ok(output)));
+        }
+        let values = if effects.is_empty() { Vec::new() } else { self.perform(effects) };
+        (result, values)
     }
 
     /// Performs the rarer effects of a change. Returns the values to drop.
     #[cold]
-    fn perform(&self, effects: Vec<QueueEffect<W>>, drained: Vec<DrainWaiter>) -> Vec<Deferred> {
+    fn perform(&self, effects: Vec<QueueEffect<W>>) -> Vec<Deferred> {
         let mut values = Vec::new();
         for effect in effects {
             match effect {
+                QueueEffect::Wake(slot) => self.wake_worker(slot),
+                // It may be gone, and its waker may panic.
+                QueueEffect::Notify(waiter) => ignore_panic(|| waiter.notify()),
                 QueueEffect::Answer(submitter, admitted) => self.answer(submitter, admitted),
                 QueueEffect::Fail(job, error) => {
                     values.push(Box::new((job.deliver(Err(error)), job)) as Deferred)
@@ -115,20 +137,17 @@ impl<W: Work + 'static> Shared<W> {
                 QueueEffect::Drop(value) => values.push(value),
             }
         }
-        // A waiter may be gone, and its waker may panic.
-        for waiter in drained {
-            ignore_panic(|| waiter.notify());
-        }
         values
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
         self.with_queue(|queue| {
-            let State { scheduler, stats, waits, works, .. } = &*queue.state;
+            let State { scheduler, terminating, stats, waits, works, .. } = &*queue.state;
             PoolStats {
                 submitted: self.submit_buffer.lock().submitted,
                 queued: scheduler.waiting(),
-                running: scheduler.leased(),
+                running: scheduler.leased() + terminating.len(),
+                terminating: terminating.len(),
                 workers: scheduler.count_workers(self.wanted()),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
@@ -151,12 +170,16 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Moves the submit buffer into the scheduler, for a worker that found no job there. If there
     /// are jobs in it, this worker is not idle, and neither is any other: new credit is granted.
+    /// Otherwise the credit is revoked: the worker may become idle.
     pub(crate) fn refill(&mut self) {
         let mut submit_buffer = self.pool.submit_buffer.lock();
-        if !submit_buffer.jobs.is_empty() {
+        self.is_synced = submit_buffer.jobs.is_empty();
+        submit_buffer.credit = if self.is_synced {
+            0
+        } else {
             self.state.scheduler.append(&mut submit_buffer.jobs);
-            submit_buffer.credit = self.state.credit();
-        }
+            self.state.credit()
+        };
     }
 
     pub(crate) fn now(&mut self) -> Time {
@@ -181,7 +204,7 @@ impl<W: Work + 'static> Queue<'_, W> {
         for slot in to_wake {
             match self.to_wake {
                 None => self.to_wake = Some(slot),
-                Some(_) => self.more_to_wake.push(slot),
+                Some(_) => self.effects.push(QueueEffect::Wake(slot)),
             }
         }
     }
@@ -206,6 +229,9 @@ impl<W: Work + 'static> Queue<'_, W> {
 
     /// Notifies the manager if the next deadline is before its current one.
     pub(crate) fn schedule_tick(&mut self) {
+        if !self.state.is_timed() {
+            return;
+        }
         let now = self.time();
         let next = self.state.next_deadline(now);
         let State { next_tick, .. } = &mut *self.state;
@@ -239,8 +265,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         !self.state.drain_waiters.is_empty()
     }
 
-    /// Unlocks the queue and performs the effects. Returns the values to drop.
-    fn unlock(mut self) -> Vec<Deferred> {
+    /// Draws the consequences of a change before the queue is unlocked.
+    fn before_unlock(&mut self) {
         let is_awaited = self.is_awaited();
         if is_awaited && !self.is_synced {
             self.drain_buffer();
@@ -248,33 +274,18 @@ impl<W: Work + 'static> Queue<'_, W> {
         self.clear_if_no_worker();
         self.release_waiters();
         self.drop_orphaned();
-        let Self { pool, mut state, to_wake, more_to_wake, mut notify_manager, completed, effects, .. } =
-            self;
-        if state.scaling_idle && to_wake.is_none() && state.scheduler.runnable() > 0 {
+        let state = &mut *self.state;
+        if state.scaling_idle && self.to_wake.is_none() && state.scheduler.runnable() > 0 {
             state.scaling_idle = false;
-            notify_manager = true;
+            self.notify_manager = true;
         }
         let credit = if self.is_synced { state.credit() } else { 0 };
         if credit > 0 {
-            pool.submit_buffer.lock().credit = credit;
+            self.pool.submit_buffer.lock().credit = credit;
         }
-        let drained = if is_awaited { state.take_drained(pool.wanted()) } else { Vec::new() };
-        drop(state);
-        if let Some(slot) = to_wake {
-            pool.wake_worker(slot);
-            more_to_wake.into_iter().for_each(|slot| pool.wake_worker(slot));
+        if is_awaited {
+            let drained = state.take_drained(self.pool.wanted());
+            self.effects.extend(drained.into_iter().map(QueueEffect::Notify));
         }
-        if notify_manager {
-            pool.notify_manager();
-        }
-        pool.events.publish();
-        if let Some((job, output)) = completed {
-            // Dropped by the worker itself, under the panic guard around each job.
-            drop(job.deliver(Ok(output)));
-        }
-        if effects.is_empty() && drained.is_empty() {
-            return Vec::new();
-        }
-        pool.perform(effects, drained)
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::on_drop::OnDrop;
 use super::revisions::RevisionControl;
+use super::rollout_control::Resize;
 use super::shared::Shared;
 use crate::pool::handle::{PoolError, PoolHandle};
 use crate::pool::rollout_report::{RolloutError, RolloutFailure, RolloutReport};
@@ -47,6 +48,8 @@ struct Rolling<W: Work + 'static> {
     steps: JoinSet<Finished>,
     /// The slots whose workers are stopped and started, and are not repaired meanwhile.
     held: BTreeMap<usize, OnDrop>,
+    /// The resizes that are under way.
+    resizes: Vec<Resize>,
     failure: Option<RolloutFailure>,
 }
 
@@ -75,6 +78,7 @@ impl<W: Work + 'static> PoolHandle<W> {
             revisions: revisions.clone(),
             steps: JoinSet::new(),
             held: BTreeMap::new(),
+            resizes: Vec::new(),
             failure: None,
         };
         let is_complete = rolling.run().await;
@@ -156,8 +160,10 @@ impl<W: Work + 'static> Shared<W> {
     fn begin_rollout(self: &Arc<Self>, surge: usize) -> OnDrop {
         self.rollout.surge.store(surge, Ordering::Release);
         self.rollout.is_undone.store(false, Ordering::Release);
+        self.rollout.begin();
         let pool = self.clone();
         OnDrop::new(move || {
+            pool.rollout.end();
             pool.rollout.surge.store(0, Ordering::Release);
             // Missing workers are started again from now on.
             pool.notify_manager();
@@ -180,8 +186,12 @@ impl<W: Work + 'static> Rolling<W> {
             if pool.is_stopped() || shared.lock_state().tree_ended {
                 return false;
             }
+            self.begin_resizes();
             self.observe(now);
             self.begin_steps(now);
+            if self.state.is_resized() {
+                self.answer_resizes(&Ok(()));
+            }
             if self.state.is_over(now) {
                 return true;
             }
@@ -195,6 +205,38 @@ impl<W: Work + 'static> Rolling<W> {
                 () = control => {}
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
+        }
+    }
+
+    /// Changes the number of workers as the handles say. The last one counts.
+    fn begin_resizes(&mut self) {
+        let pool = self.pool.clone();
+        let rollout = &pool.shared.rollout;
+        let before = pool.shared.wanted();
+        for resize in rollout.take_resizes() {
+            // No worker that runs becomes one that may not, not even for an instant.
+            rollout.surge.store(self.state.slots(), Ordering::Release);
+            match pool.set_wanted(resize.workers) {
+                Ok(()) => {
+                    self.state.resize(resize.workers);
+                    self.resizes.push(resize);
+                }
+                Err(error) => drop(resize.answer.send(Err(error))),
+            }
+            let surge = self.state.slots() - pool.shared.wanted();
+            rollout.surge.store(surge, Ordering::Release);
+        }
+        // Also a slot whose worker stops already, or waits to be started.
+        for slot in pool.shared.wanted()..before {
+            pool.shared.reschedule(|scheduler| scheduler.set_open(slot, false));
+        }
+    }
+
+    /// Answers the resizes that are under way.
+    fn answer_resizes(&mut self, resized: &Result<(), PoolError>) {
+        for resize in self.resizes.drain(..) {
+            // The caller may be gone.
+            let _ = resize.answer.send(resized.clone());
         }
     }
 
@@ -251,11 +293,12 @@ impl<W: Work + 'static> Rolling<W> {
     }
 
     fn finish(&mut self, finished: Option<Finished>) {
-        let is_forward = self.state.is_forward();
+        let (was_forward, wanted) = (self.state.is_forward(), self.pool.shared.wanted());
+        let mut is_of_resize = !self.state.is_resized();
         let failed = match finished {
             Some(Finished::Stopped(slot, stopped)) => {
                 self.state.stopped(slot, stopped.is_ok());
-                if stopped.is_err() || slot >= self.pool.shared.wanted() {
+                if stopped.is_err() || slot >= wanted {
                     // No start follows.
                     self.held.remove(&slot);
                 }
@@ -264,12 +307,19 @@ impl<W: Work + 'static> Rolling<W> {
             Some(Finished::Started(slot, started)) => {
                 self.state.started(slot, started.is_ok());
                 self.held.remove(&slot);
+                // A surplus worker is killed in its start.
+                is_of_resize &= slot < wanted;
                 started.err()
             }
             // The runtime is shutting down.
             None => None,
         };
-        if let Some(error) = failed.filter(|_| is_forward) {
+        let Some(error) = failed else { return };
+        // A worker of the resize has failed for good.
+        if is_of_resize && self.state.is_resized() {
+            self.answer_resizes(&Err(error.clone()));
+        }
+        if was_forward && !self.state.is_forward() {
             self.failure.get_or_insert(RolloutFailure::Worker(error));
         }
     }

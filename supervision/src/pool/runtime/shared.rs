@@ -19,6 +19,7 @@ use super::probing::Probing;
 use super::revisions::RevisionControl;
 use super::rollout_control::RolloutControl;
 use super::submit_buffer::SubmitBuffer;
+use super::terminating::Terminating;
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
 use super::worker_specs::WorkerSpecs;
@@ -121,6 +122,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) held: BTreeSet<usize>,
     /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(crate) handles_dropped: bool,
+    /// The jobs whose attempt is over and whose call still runs.
+    pub(crate) terminating: Terminating<W>,
     /// The callers that wait until the pool is empty, or a worker has finished its job.
     pub(crate) drain_waiters: Vec<DrainWaiter>,
     /// `true` if the tree of the pool has ended.
@@ -155,6 +158,7 @@ impl<W: Work + 'static> Shared<W> {
             repairing: BTreeSet::new(),
             held: BTreeSet::new(),
             handles_dropped: false,
+            terminating: Terminating::new(),
             drain_waiters: Vec::new(),
             tree_ended: false,
             is_draining: false,
@@ -319,10 +323,11 @@ impl<W: Work + 'static> State<W> {
         false
     }
 
-    /// Returns `true` if no job is queued or leased, or if the pool drains and no worker is left to
-    /// run one.
+    /// Returns `true` if no job is queued, leased or to be queued again, or if the pool drains and
+    /// no worker is left to run one.
     pub(crate) fn is_run_down(&self, wanted: usize) -> bool {
-        self.scheduler.is_empty() || (self.is_draining && self.scheduler.has_no_worker(wanted))
+        let is_empty = self.scheduler.is_empty() && self.terminating.retries().next().is_none();
+        is_empty || (self.is_draining && self.scheduler.has_no_worker(wanted))
     }
 
     /// Returns `true` if jobs that return to the queue are dropped.
@@ -335,12 +340,13 @@ impl<W: Work + 'static> Drop for Shared<W> {
     /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
     fn drop(&mut self) {
         let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
-        let (queued, dead, retained) = {
+        let (queued, retries, dead, retained) = {
             let mut state = self.lock_state();
             let retained = state.retained.as_mut().map(|retained| retained.clear());
-            (state.scheduler.clear(), std::mem::take(&mut state.dead), retained)
+            let (queued, retries) = (state.scheduler.clear(), state.terminating.take_retries());
+            (queued, retries, std::mem::take(&mut state.dead), retained)
         };
-        let jobs: Vec<_> = queued.into_iter().chain(submitted).collect();
+        let jobs: Vec<_> = queued.into_iter().chain(retries).chain(submitted).collect();
         let undelivered = jobs.iter().filter(|job| job.try_complete(JobStatus::Dropped));
         let undelivered: Vec<_> =
             undelivered.map(|job| job.deliver(Err(JobError::Dropped(job.take_failures())))).collect();

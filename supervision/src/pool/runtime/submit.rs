@@ -12,7 +12,8 @@ use super::admission::AdmitError;
 use super::job_state::{Admitted, NewJob};
 use super::shared::Shared;
 use super::wait_queue::PendingAdmission;
-use crate::pool::submission::SubmitError;
+use crate::pool::job_id::JobId;
+use crate::pool::submit_error::SubmitError;
 use crate::pool::worker::Work;
 
 /// The future that submits a job when there is room. Dropping it discards a job that waits.
@@ -61,6 +62,19 @@ impl<W: Work + 'static> Drop for Submit<W> {
 }
 
 impl<W: Work + 'static> Shared<W> {
+    /// Submits a job when there is room, and returns its id.
+    pub(crate) async fn admit_or_wait(
+        self: &Arc<Self>,
+        new_job: NewJob<W>,
+    ) -> Result<JobId, SubmitError<W::Job>> {
+        // Most jobs find room: for them there is no future to make, and no reference to count.
+        match self.admit(new_job, |job| job.id) {
+            Ok(id) => Ok(id),
+            Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
+            Err(AdmitError::Full(new_job)) => Submit::new(self.clone(), new_job).await.map(|job| job.id),
+        }
+    }
+
     /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the answer
     /// is available at once.
     fn wait_for_room(&self, new_job: NewJob<W>) -> PendingAdmission<W> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::sync::Mutex;
-use perennial_actors::{Actor, Context, ExitReason};
+use perennial_actors::{Actor, Context, ExitReason, System};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -20,30 +20,92 @@ use crate::policy::Shutdown;
 const MIN_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// The thread of one slot. Clones refer to the same slot.
-#[derive(Clone)]
-pub(crate) struct Thread(Arc<Semaphore>);
+#[derive(Clone, Default)]
+pub(crate) struct Thread(Arc<ThreadState>);
 
-impl Default for Thread {
+struct ThreadState {
+    /// One permit, which a call holds.
+    free: Arc<Semaphore>,
+    calls: Mutex<Calls>,
+}
+
+/// The calls on a thread.
+#[derive(Default)]
+struct Calls {
+    /// The call that holds the permit. It is removed before the permit is released.
+    running: Option<Call>,
+    /// The last incarnation that has ended; 0 if none. It begins no call any more.
+    last_ended: u32,
+}
+
+/// A call on a thread.
+struct Call {
+    system: System,
+    on_return: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Default for ThreadState {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self { free: Arc::new(Semaphore::new(1)), calls: Mutex::default() }
     }
 }
 
 impl Thread {
     /// Returns `true` if no call runs on it.
     pub(crate) fn is_free(&self) -> bool {
-        self.0.available_permits() > 0
+        self.0.free.available_permits() > 0
     }
 
     /// Waits until no call runs on it.
     pub(crate) async fn freed(&self) {
         // The semaphore is never closed.
-        drop(self.0.acquire().await);
+        drop(self.0.free.acquire().await);
     }
 
-    /// Waits until the thread is free and occupies it until the returned permit is dropped.
-    pub(crate) async fn occupy(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.clone().acquire_owned().await.ok()
+    /// Waits until the thread is free and occupies it for a call of an incarnation, until the
+    /// returned value is dropped. Returns `None` if the incarnation has ended.
+    pub(crate) async fn occupy(&self, incarnation: u32, system: System) -> Option<OccupiedThread> {
+        // The semaphore is never closed.
+        let permit = self.0.free.clone().acquire_owned().await.ok();
+        let mut calls = self.0.calls.lock();
+        if incarnation <= calls.last_ended {
+            return None;
+        }
+        calls.running = Some(Call { system, on_return: None });
+        Some(OccupiedThread { thread: self.clone(), _permit: permit })
+    }
+
+    /// Records the end of an incarnation, or its abandonment. It may still run, but begins no call
+    /// any more. So after this, a thread that has no call gets none of that incarnation.
+    pub(crate) fn end_incarnation(&self, incarnation: u32) {
+        let mut calls = self.0.calls.lock();
+        calls.last_ended = calls.last_ended.max(incarnation);
+    }
+
+    /// Runs `on_return` when the call that runs now has returned, before the thread is free.
+    /// Returns the system of that call, or `None` if none runs or a closure is set already.
+    pub(crate) fn on_return(&self, on_return: impl FnOnce() + Send + 'static) -> Option<System> {
+        let mut calls = self.0.calls.lock();
+        let call = calls.running.as_mut().filter(|call| call.on_return.is_none())?;
+        call.on_return = Some(Box::new(on_return));
+        Some(call.system.clone())
+    }
+}
+
+/// A thread on which a call runs, or is to run.
+pub(crate) struct OccupiedThread {
+    thread: Thread,
+    /// Released last.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The call has returned, or does not take place.
+impl Drop for OccupiedThread {
+    fn drop(&mut self) {
+        let mut call = self.thread.0.calls.lock().running.take();
+        if let Some(on_return) = call.as_mut().and_then(|call| call.on_return.take()) {
+            on_return();
+        }
     }
 }
 
@@ -76,13 +138,12 @@ impl Threads {
         }
     }
 
-    /// Waits until all threads are free, at most this long. Returns how many are not free.
-    pub(crate) async fn freed_within(&self, time: Option<Duration>) -> usize {
+    /// Waits until all threads are free, at most this long.
+    pub(crate) async fn freed_within(&self, time: Option<Duration>) {
         match time {
             Some(time) => drop(timeout(time, self.all_freed()).await),
             None => self.all_freed().await,
         }
-        self.0.lock().iter().filter(|thread| !thread.is_free()).count()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::pool::worker::{Work, WorkerContext};
 pub(crate) struct WorkerActor<W: Work + 'static, R: WorkerOf<W>> {
     worker: R,
     args: Arc<WorkerArgs<W, R>>,
+    at: WorkerContext,
     /// `true` while it waits for a message that its thread is free.
     is_waiting: bool,
     lifetime: Lifetime,
@@ -43,7 +44,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
         // An incarnation that panics or fails while it stops has used an attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
         let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
-        self.pool.worker_exited(worker_id, reason, is_dismissed);
+        self.pool.worker_exited(worker_id, reason, is_dismissed, &self.thread);
     }
 
     /// Ends an incarnation in order, after its current job, so that the next one follows at once. A
@@ -102,7 +103,7 @@ impl<W: Work + 'static, R: WorkerOf<W>> Actor for WorkerActor<W, R> {
             ctx.send_after(age, WorkerMsg::Aged);
         }
         let lifetime = Lifetime::begin(args.recycling.max_jobs, max_age).await;
-        Ok(Self { worker, args: args.clone(), is_waiting: false, lifetime })
+        Ok(Self { worker, args: args.clone(), at, is_waiting: false, lifetime })
     }
 
     async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -151,14 +152,18 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerActor<W, R> {
             if self.lifetime.count_job() {
                 self.args.exits.record_job();
             }
-            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, ctx.system())).await;
+            let attempt = attempt(&mut self.worker, pool, leased, (&self.args.name, &self.at)).await;
             // While a call runs on its thread, the worker takes no job, whatever the outcome of
             // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
             if self.lifetime.is_over() || (self.args.recycling.after_timeout && attempt.has_timed_out()) {
                 self.args.recycle(ctx);
             }
-            if !ctx.consume_budget() || !is_free {
+            if !is_free {
+                pool.complete_cut_short(worker_id, attempt, &self.args.thread);
+                return self.wait_for_thread(ctx);
+            }
+            if !ctx.consume_budget() {
                 pool.complete(worker_id, attempt);
                 return ctx.continue_with(WorkerMsg::Run);
             }

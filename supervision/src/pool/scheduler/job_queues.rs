@@ -96,11 +96,12 @@ impl<I> JobQueues<I> {
 
     /// Returns `true` if there is a job that this worker may run. A worker that `is_alone` may also
     /// run the jobs that it failed.
-    pub(crate) fn has_job_for(&self, slot: usize, is_alone: bool) -> bool {
-        !self.shared.is_empty()
-            || self.reserved_without_kind(slot) > 0
-            || self.excepted.iter().any(|except| is_alone || *except != slot)
-            || (!self.kinds.is_empty() && self.kinds.first_for(slot, is_alone).is_some())
+    pub(crate) fn has_job_for(&self, slot: usize, is_alone: impl Fn() -> bool) -> bool {
+        self.ready() > 0
+            && (!self.shared.is_empty()
+                || self.reserved_without_kind(slot) > 0
+                || self.excepted.iter().any(|except| *except != slot || is_alone())
+                || (!self.kinds.is_empty() && self.kinds.first_for(slot, is_alone()).is_some()))
     }
 
     /// Adds a job to a queue.
@@ -156,9 +157,6 @@ impl<I> JobQueues<I> {
 
     /// Returns the kind of the first of all jobs that this worker may run, if it has one.
     pub(crate) fn kind_of_first(&self, slot: usize, is_alone: bool) -> Option<RateKey> {
-        if self.kinds.is_empty() {
-            return None;
-        }
         let first = self.first_for(slot, is_alone);
         Some(self.first_kind(slot, is_alone, first.map(|(_, rank)| rank))?.2)
     }
@@ -180,6 +178,9 @@ impl<I> JobQueues<I> {
     /// run, and the rank of that job.
     fn first_for(&self, slot: usize, is_alone: bool) -> Option<(QueueId, Rank)> {
         let own = self.slots.get(slot)?;
+        if self.excepted.is_empty() && self.reserved_without_kind(slot) == 0 {
+            return Some((QueueId::Shared, self.shared.first()?));
+        }
         let mut first = (QueueId::Shared, self.shared.first());
         let mut consider = |queue, rank: Option<Rank>| {
             if rank.is_some() && (first.1.is_none() || rank < first.1) {

@@ -121,7 +121,7 @@ impl<I> Scheduler<I> {
         self.rate_limited &= paused;
         let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
         for slot in &idle {
-            self.slots.change(*slot, |place| place.idle = false);
+            self.slots.set_idle(*slot, false);
         }
         idle
     }

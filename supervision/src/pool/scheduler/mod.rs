@@ -25,7 +25,8 @@
 //!     of another kind.
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
 //!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
-//!     restarted. In rules 6 and 8, only ready workers count as running.
+//!     restarted. In rules 6 and 8, only ready workers count as running. While a call that outlives
+//!     its attempt runs on the thread of a slot, no worker there is ready.
 
 mod job_queues;
 mod key_rates;
@@ -38,7 +39,9 @@ mod rates;
 mod readiness;
 mod retention;
 mod rollout;
+mod rollout_limit;
 mod rollout_place;
+mod rollout_resize;
 mod scale;
 mod slots;
 mod state;
@@ -50,7 +53,9 @@ pub(crate) use key_rates::RateKey;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;
-pub(crate) use rollout::{RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Version};
+pub(crate) use rollout::{RolloutState, RolloutStep, SlotOutcome, Version};
+pub use rollout_limit::RolloutLimit;
+pub(crate) use rollout_limit::RolloutLimits;
 pub use scale::PoolSize;
 pub(crate) use scale::{Load, Scale};
 pub(crate) use slots::ReadinessSource;

@@ -43,6 +43,9 @@ impl<I> Scheduler<I> {
     /// Holds the kind of the first job that this worker may run, if its rate is exhausted. Returns
     /// `true` if it was.
     pub(super) fn hold_first_if_exhausted(&mut self, slot: usize, now: Time) -> bool {
+        if self.queues.kinds.is_empty() {
+            return false;
+        }
         let Some(key) = self.queues.kind_of_first(slot, self.slots.is_alone(slot)) else { return false };
         let Some(until) = self.key_rates.ready_at(key, now) else { return false };
         self.queues.kinds.hold(key, until);

@@ -1,10 +1,11 @@
-//! The readiness of workers: an unready worker runs, but takes no jobs.
+//! The readiness of workers: an unready worker runs, but takes no jobs. A worker whose thread is
+//! occupied by a call that outlives its attempt is unready too.
 //!
 //! Kubernetes removes a pod that is not ready from the endpoints of its service, and keeps it
 //! running. A pool does the same with a worker.
 
 use super::priority_queue::QueueId;
-use super::slots::{Incarnation, Readiness, ReadinessSource};
+use super::slots::{Incarnation, Readiness, ReadinessSource, Slot};
 use super::state::Scheduler;
 
 /// Readiness.
@@ -14,7 +15,8 @@ impl<I> Scheduler<I> {
         self.is_probed = true;
     }
 
-    /// Returns `true` if the worker of a slot has started, has not ended, is due and is ready.
+    /// Returns `true` if the worker of a slot has started, has not ended, is due and is ready, and
+    /// its thread is free.
     pub(crate) fn is_ready(&self, slot: usize) -> bool {
         self.slots.takes_jobs(slot)
     }
@@ -24,7 +26,7 @@ impl<I> Scheduler<I> {
         self.slots.taking_jobs()
     }
 
-    /// Sets whether an incarnation is ready (rule 10). It may still be in its init: this then holds
+    /// Sets whether an incarnation is ready (rule 11). It may still be in its init: this then holds
     /// from its start on. Returns the workers to wake.
     pub(crate) fn set_ready(
         &mut self,
@@ -33,8 +35,8 @@ impl<I> Scheduler<I> {
         source: ReadinessSource,
         ready: bool,
     ) -> Vec<usize> {
-        let (is_probed, took_jobs) = (self.is_probed, self.is_ready(slot));
-        self.slots.change(slot, |place| {
+        let is_probed = self.is_probed;
+        self.change_readiness(slot, |place| {
             let has_ended = place.last == incarnation && !place.is_occupied;
             if has_ended || incarnation < place.last.max(place.readiness.incarnation()) {
                 return;
@@ -43,7 +45,18 @@ impl<I> Scheduler<I> {
                 place.readiness = Readiness::new(incarnation, is_probed);
             }
             place.readiness.set(source, ready);
-        });
+        })
+    }
+
+    /// Sets whether a call that outlives its attempt runs on the thread of a slot (rule 11), for
+    /// each incarnation there. Returns the workers to wake.
+    pub(crate) fn set_call(&mut self, slot: usize, has_call: bool) -> Vec<usize> {
+        self.change_readiness(slot, |place| place.has_call = has_call)
+    }
+
+    fn change_readiness(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>)) -> Vec<usize> {
+        let took_jobs = self.is_ready(slot);
+        self.slots.change(slot, change);
         match (took_jobs, self.is_ready(slot)) {
             // It may have looked for a job before.
             (false, true) => self.mark_busy(slot).into_iter().collect(),

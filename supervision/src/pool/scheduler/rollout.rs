@@ -14,26 +14,15 @@
 //! 5. A worker that cannot be replaced on the way back is given up. It lowers the number of workers
 //!    that have to be available, as does one that is not available and was never replaced.
 //! 6. A pause begins no replacement. It does not keep a rollout from going back.
+//! 7. A resize holds at once, also during a pause. The added workers have the version to which the
+//!    rollout goes, and additional workers become workers of the pool. The surplus ones are
+//!    stopped, and killed if they have not started yet.
 
-use std::time::Duration;
-
+use super::rollout_limit::{Margins, RolloutLimits};
 pub(crate) use super::rollout_place::Version;
-use super::rollout_place::{Place, Status};
+use super::rollout_place::{Change, Place, Status};
 use super::slots::Incarnation;
 use super::state::Time;
-
-/// The limits of a rollout.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RolloutLimits {
-    /// How many of the wanted workers may be unavailable.
-    pub(crate) max_unavailable: usize,
-    /// How many workers may run in addition.
-    pub(crate) max_surge: usize,
-    /// How long a worker has to be ready before it is available.
-    pub(crate) min_ready: Duration,
-    /// How long a new worker may be unavailable.
-    pub(crate) progress_deadline: Duration,
-}
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,10 +60,11 @@ pub(crate) enum SlotOutcome {
 /// The state of a rollout.
 #[derive(Debug)]
 pub(crate) struct RolloutState {
-    limits: RolloutLimits,
-    wanted: usize,
+    pub(super) limits: RolloutLimits,
+    pub(super) wanted: usize,
+    pub(super) margins: Margins,
     /// The workers of the pool, and then the additional ones.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     direction: Direction,
     /// `true` if it goes back when it fails.
     reverts: bool,
@@ -96,12 +86,11 @@ impl RolloutState {
                 ready: ready(slot).map(|incarnation| (incarnation, Time::ZERO)),
                 deadline: Time::MAX,
             },
-            was_touched: false,
+            ..Place::UNUSED
         });
-        let surge = Place { version: Version::Old, status: Status::Down, was_touched: false };
-        // More than one for each worker is of no use.
-        let surges = std::iter::repeat_n(surge, limits.max_surge.min(wanted));
-        Self { limits, wanted, places: base.chain(surges).collect(), direction: Direction::Forward, reverts }
+        let margins = limits.resolve(wanted);
+        let places = base.chain(std::iter::repeat_n(Place::UNUSED, margins.surge)).collect();
+        Self { limits, wanted, margins, places, direction: Direction::Forward, reverts }
     }
 
     /// Returns the number of slots: those of the pool and the additional ones.
@@ -109,7 +98,7 @@ impl RolloutState {
         self.places.len()
     }
 
-    fn target(&self) -> Version {
+    pub(super) fn target(&self) -> Version {
         if self.direction == Direction::Back { Version::Old } else { Version::New }
     }
 
@@ -121,14 +110,14 @@ impl RolloutState {
         self.places.iter().skip(self.wanted)
     }
 
-    fn available(&self, now: Time) -> usize {
+    pub(super) fn available(&self, now: Time) -> usize {
         self.places.iter().filter(|place| place.is_available(now)).count()
     }
 
     /// Returns how many workers have to be available.
-    fn floor(&self, now: Time) -> usize {
+    pub(super) fn floor(&self, now: Time) -> usize {
         let lost = self.places.iter().filter(|place| self.is_lost(place, now)).count();
-        self.wanted.saturating_sub(self.limits.max_unavailable).saturating_sub(lost)
+        self.wanted.saturating_sub(self.margins.unavailable).saturating_sub(lost)
     }
 
     /// Returns `true` if the rollout does not wait for this worker to be available (rule 5).
@@ -198,7 +187,11 @@ impl RolloutState {
     pub(crate) fn stopped(&mut self, slot: usize, succeeded: bool) {
         let Some(place) = self.places.get_mut(slot) else { return };
         place.status = if succeeded { Status::Down } else { Status::Abandoned { runs: false } };
-        if !succeeded {
+        let is_surplus = place.is_surplus();
+        if is_surplus || !succeeded {
+            place.change = Change::None;
+        }
+        if !succeeded && !is_surplus {
             self.fail();
         }
     }
@@ -209,13 +202,21 @@ impl RolloutState {
         let direction = self.direction;
         let Some(place) = self.places.get_mut(slot) else { return };
         let is_outdated = place.version != target;
-        let Status::Starting { deadline, .. } = place.status else { return };
+        let Status::Starting { deadline, is_killed } = place.status else { return };
+        if !succeeded && !is_outdated && (is_killed || place.is_surplus()) {
+            // It is not wanted, or was not for a while.
+            place.status = Status::Down;
+            place.end_change(Change::Surplus);
+            return;
+        }
         place.status = match (succeeded, direction) {
             (true, _) => Status::Running { ready: None, deadline },
             (false, Direction::Forward) if self.reverts => Status::Down,
             (false, Direction::Back) if is_outdated => Status::Down,
             (false, _) => Status::Abandoned { runs: false },
         };
+        let is_down = matches!(place.status, Status::Down);
+        place.end_change(if is_down { Change::Surplus } else { Change::Added });
         if !succeeded && !is_outdated {
             self.fail();
         }
@@ -234,7 +235,7 @@ impl RolloutState {
                 Status::Running { deadline, .. } => deadline <= now && !place.is_available(now),
                 Status::Down | Status::Stopping | Status::Abandoned { .. } => false,
             };
-            has_expired && place.version == target
+            has_expired && place.version == target && !place.is_surplus()
         };
         let slot = self.places.iter().position(is_overdue)?;
         if self.direction == Direction::Back {
@@ -259,6 +260,8 @@ impl RolloutState {
         }
         let target = self.target();
         let due = |place: &Place| match place.status {
+            // It is being stopped or killed.
+            _ if place.is_surplus() => None,
             Status::Running { ready: Some((_, at)), .. } if at <= now => None,
             Status::Running { ready, deadline } => {
                 let available = ready.map_or(Time::MAX, |(_, at)| at);
@@ -285,7 +288,8 @@ impl RolloutState {
     fn next_kill(&mut self) -> Option<RolloutStep> {
         let target = self.target();
         let is_wrong = |place: &Place| {
-            place.version != target && matches!(place.status, Status::Starting { is_killed: false, .. })
+            (place.version != target || place.is_surplus())
+                && matches!(place.status, Status::Starting { is_killed: false, .. })
         };
         let slot = self.places.iter().position(is_wrong)?;
         if let Status::Starting { is_killed, .. } = &mut self.places[slot].status {
@@ -300,10 +304,11 @@ impl RolloutState {
         let is_due =
             |place: &Place| matches!(place.status, Status::Down) && !(is_paused && place.version != target);
         let outdated = self.base().filter(|place| place.version != target).count();
-        let surges = self.surge().filter(|place| place.is_active()).count();
+        let surges = self.surge().filter(|place| place.is_there()).count();
         let base = self.base().position(is_due);
         let surge = || self.surge().position(is_due).map(|index| self.wanted + index);
-        let adds = surges < outdated && !is_paused && self.direction != Direction::Halted;
+        let adds =
+            surges < outdated.min(self.margins.surge) && !is_paused && self.direction != Direction::Halted;
         let slot = base.or_else(|| surge().filter(|_| adds))?;
         let deadline = now.saturating_add(self.limits.progress_deadline);
         let place = &mut self.places[slot];
@@ -313,7 +318,8 @@ impl RolloutState {
     }
 
     fn next_stop(&mut self, is_paused: bool, now: Time) -> Option<RolloutStep> {
-        let slot = self.to_replace(is_paused, now).or_else(|| self.to_remove(now))?;
+        let slot =
+            self.to_shed(now).or_else(|| self.to_replace(is_paused, now)).or_else(|| self.to_remove(now))?;
         let target = self.target();
         let place = &mut self.places[slot];
         (place.version, place.status, place.was_touched) = (target, Status::Stopping, true);

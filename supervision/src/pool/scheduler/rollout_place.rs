@@ -26,6 +26,16 @@ pub(super) enum Status {
     Abandoned { runs: bool },
 }
 
+/// What a resize has changed about the worker of a slot, until that is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Change {
+    None,
+    /// It is to be started.
+    Added,
+    /// It is to be stopped.
+    Surplus,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     /// The version of the worker, or of the next one while it stops.
@@ -33,9 +43,26 @@ pub(super) struct Place {
     pub(super) status: Status,
     /// `true` once it was stopped or started.
     pub(super) was_touched: bool,
+    pub(super) change: Change,
 }
 
 impl Place {
+    /// A slot without a worker.
+    pub(super) const UNUSED: Self =
+        Self { version: Version::Old, status: Status::Down, was_touched: false, change: Change::None };
+
+    /// Returns `true` if it is to be stopped because of a resize.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.change == Change::Surplus
+    }
+
+    /// Records that this change is done.
+    pub(super) fn end_change(&mut self, change: Change) {
+        if self.change == change {
+            self.change = Change::None;
+        }
+    }
+
     pub(super) fn is_available(&self, now: Time) -> bool {
         matches!(self.status, Status::Running { ready: Some((_, at)), .. } if at <= now)
     }

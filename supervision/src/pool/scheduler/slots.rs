@@ -24,6 +24,8 @@ pub(crate) struct Slot<I> {
     pub(crate) declined: bool,
     /// The readiness of the last incarnation, or of the one whose init runs.
     pub(crate) readiness: Readiness,
+    /// `true` while a call that outlives its attempt runs on the thread of this slot.
+    pub(crate) has_call: bool,
 }
 
 impl<I> Slot<I> {
@@ -38,6 +40,7 @@ impl<I> Slot<I> {
             open,
             declined: false,
             readiness,
+            has_call: false,
         }
     }
 
@@ -46,9 +49,9 @@ impl<I> Slot<I> {
         self.is_occupied && self.open
     }
 
-    /// Returns `true` if its worker runs and is ready.
+    /// Returns `true` if its worker runs and is ready, and its thread is free.
     pub(crate) const fn takes_jobs(&self) -> bool {
-        self.runs() && self.readiness.is_ready()
+        self.runs() && self.readiness.is_ready() && !self.has_call
     }
 }
 
@@ -134,6 +137,23 @@ impl<I> Slots<I> {
         self.taking_jobs += usize::from(slot.takes_jobs());
         self.taking_jobs -= usize::from(took_jobs);
         Some(result)
+    }
+
+    /// Leases a job to the worker of a slot.
+    pub(crate) fn set_lease(&mut self, slot: usize, job: QueuedJob<I>) {
+        if let Some(slot) = self.all.get_mut(slot) {
+            slot.lease = Some(job);
+        }
+    }
+
+    /// Removes and returns the job that is leased to the worker of a slot.
+    pub(crate) fn take_lease(&mut self, slot: usize) -> Option<QueuedJob<I>> {
+        self.all.get_mut(slot)?.lease.take()
+    }
+
+    /// Sets whether the worker of a slot is idle. Returns `true` if it was.
+    pub(crate) fn set_idle(&mut self, slot: usize, idle: bool) -> bool {
+        self.all.get_mut(slot).is_some_and(|slot| std::mem::replace(&mut slot.idle, idle))
     }
 
     pub(crate) fn is_open(&self, slot: usize) -> bool {

@@ -115,7 +115,8 @@ impl<I> Scheduler<I> {
     /// Returns how many jobs may be added without waking a worker or exceeding the capacity: 0,
     /// unless all workers that could run them are busy.
     pub(crate) fn credit(&self) -> usize {
-        if self.phase == Phase::Open && self.idle() == 0 { self.room() } else { 0 }
+        let has_idle = || self.idle.iter().any(|slot| self.slots.takes_jobs(*slot));
+        if self.phase == Phase::Open && !has_idle() { self.room() } else { 0 }
     }
 
     /// Returns `true` if the current time matters.
@@ -125,7 +126,7 @@ impl<I> Scheduler<I> {
 
     /// Returns `true` if there is a job that this worker may run.
     pub(crate) fn has_job_for(&self, slot: usize) -> bool {
-        self.queues.has_job_for(slot, self.slots.is_alone(slot))
+        self.queues.has_job_for(slot, || self.slots.is_alone(slot))
     }
 
     /// Returns since when the oldest job has waited for a worker.
@@ -278,7 +279,9 @@ impl<I> Scheduler<I> {
             return (Next::Nothing, None);
         }
         self.mark_busy(slot);
-        self.queues.kinds.release(now);
+        if self.has_held_kind() {
+            self.queues.kinds.release(now);
+        }
         while self.may_have_one(slot) {
             if !self.is_within_rate(now) {
                 self.rate_limited = true;
@@ -293,13 +296,13 @@ impl<I> Scheduler<I> {
                 continue;
             }
             let (item, since, key) = (job.item.clone(), job.since, job.placement.rate_key);
-            self.slots.change(slot, |place| place.lease = Some(job));
+            self.slots.set_lease(slot, job);
             self.leased += 1;
             self.record_start(key, now);
             return (Next::Job(item, since), self.pass_wakeup(queue != QueueId::Shared));
         }
         let to_wake = self.pass_wakeup(false);
-        self.slots.change(slot, |place| place.idle = true);
+        self.slots.set_idle(slot, true);
         self.idle.push(slot);
         (Next::Nothing, to_wake)
     }
@@ -323,7 +326,7 @@ impl<I> Scheduler<I> {
         if !self.is_current(slot, incarnation) {
             return None;
         }
-        let job = self.slots.change(slot, |place| place.lease.take())??;
+        let job = self.slots.take_lease(slot)?;
         self.leased -= 1;
         Some(job)
     }
@@ -371,8 +374,7 @@ impl<I> Scheduler<I> {
 
     /// Removes a worker from the idle list. Returns its slot if it was idle.
     pub(crate) fn mark_busy(&mut self, slot: usize) -> Option<usize> {
-        let was_idle = self.slots.change(slot, |place| std::mem::take(&mut place.idle))?;
-        if !was_idle {
+        if !self.slots.set_idle(slot, false) {
             return None;
         }
         // The worker is nearly always the one that became idle last.

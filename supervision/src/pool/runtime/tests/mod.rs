@@ -11,3 +11,5 @@ mod loom_queue;
 mod readiness;
 #[cfg(not(model))]
 mod repair;
+#[cfg(not(model))]
+mod threads;

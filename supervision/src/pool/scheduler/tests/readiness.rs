@@ -1,9 +1,9 @@
 //! Unready workers run, but take no jobs.
 
-use super::model::job;
+use super::model::{job, ms};
 use super::started::{lease, meant, started};
 use crate::pool::scheduler::priority_queue::Target;
-use crate::pool::scheduler::{ReadinessSource, Scheduler};
+use crate::pool::scheduler::{Next, ReadinessSource, Scheduler};
 
 use ReadinessSource::{Probe, Worker};
 
@@ -105,4 +105,24 @@ fn what_init_says_holds_from_the_start_on_and_for_that_incarnation_only() {
     assert!(scheduler.is_ready(0));
     scheduler.set_ready(0, 1, Worker, false);
     assert!(scheduler.is_ready(0), "an ended incarnation says nothing");
+}
+
+#[test]
+fn worker_whose_thread_is_occupied_by_a_call_is_not_ready_in_any_incarnation_until_it_returns() {
+    let mut scheduler = started(2, 100);
+    assert_eq!(lease(&mut scheduler, 1), None);
+    assert_eq!(scheduler.enqueue(meant(1, Target::Except(1))), None);
+    assert_eq!(scheduler.set_call(0, true), [1], "the job may run nowhere else now");
+    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (1, None));
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, Some(1)));
+    scheduler.worker_exited(0, 1);
+    scheduler.worker_started(0, 2);
+    scheduler.set_ready(0, 2, Worker, true);
+    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (1, None));
+    let second = |scheduler: &mut Scheduler<u64>| scheduler.lease(0, 2, ms(0), &mut Vec::new()).0;
+    assert!(matches!(second(&mut scheduler), Next::Nothing));
+    assert_eq!(scheduler.enqueue(job(2)), None);
+    assert_eq!(scheduler.set_call(0, false), [0]);
+    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (2, Some(2)));
+    assert!(matches!(second(&mut scheduler), Next::Job(2, _)));
 }

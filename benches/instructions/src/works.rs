@@ -1,0 +1,197 @@
+//! The works. Each does the same thing to a number of items, one after the other, on one thread.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+
+use perennial::pool::{Pool, PoolHandle};
+use perennial::prelude::*;
+use perennial::{App, Registry, SupervisorHandle};
+
+/// The messages, or the jobs, that are queued before the actor or the pool gets to run. All of them
+/// fit into a mailbox, and into a pool, of the default capacity.
+const BATCH: u64 = 500;
+
+/// The number of names. The cost of a lookup depends on the place of the name in a hash table, and
+/// that differs between runs.
+const NAMES: u64 = 100;
+
+type Run = fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One kind of work.
+pub(crate) struct Work {
+    pub(crate) name: &'static str,
+    items: Run,
+}
+
+impl Work {
+    /// Does the work to a number of items, in a task.
+    pub(crate) fn run(&self, items: u64) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(runtime.spawn((self.items)(items))).expect("it works");
+    }
+}
+
+macro_rules! works {
+    ($($name:ident,)*) => {
+        [$(Work { name: stringify!($name), items: |items| Box::pin($name(items)) },)*]
+    };
+}
+
+/// All works, in the order in which they are counted.
+pub(crate) const WORKS: &[Work] =
+    &works![cast, send_bounded, call, spawn_stop, restart, whereis, named_cast, empty_job, job_result,];
+
+enum Msg {
+    Add(u64),
+    Get(Reply<u64>),
+    Crash,
+}
+
+/// An actor that adds numbers.
+struct Counter(u64);
+
+impl Actor for Counter {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self(0))
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Add(number) => self.0 += number,
+            Msg::Get(reply) => reply.send(self.0),
+            Msg::Crash => return Err(ExitReason::failed("it was told to")),
+        }
+        Ok(())
+    }
+}
+
+async fn counter(mailbox: MailboxConfig) -> Address<Msg> {
+    System::new().spawn::<Counter>(()).mailbox(mailbox).await.expect("it starts")
+}
+
+/// Yields the lengths of the batches that make up `items`.
+fn batches(items: u64) -> impl Iterator<Item = u64> {
+    (0..items.div_ceil(BATCH)).map(move |batch| BATCH.min(items - batch * BATCH))
+}
+
+/// Casts to an unbounded mailbox. One call for each batch waits until all are handled.
+async fn cast(items: u64) {
+    let counter = counter(MailboxConfig::unbounded()).await;
+    for batch in batches(items) {
+        for _ in 0..batch {
+            counter.cast(Msg::Add(1)).expect("it is open");
+        }
+        counter.call(Msg::Get).await.expect("it answers");
+    }
+    assert_eq!(counter.call(Msg::Get).await.expect("it answers"), items);
+}
+
+/// Sends to a mailbox of the default capacity, which always has room.
+async fn send_bounded(items: u64) {
+    let counter = counter(MailboxConfig::default()).await;
+    for batch in batches(items) {
+        for _ in 0..batch {
+            counter.send(Msg::Add(1)).await.expect("it is open");
+        }
+        counter.call(Msg::Get).await.expect("it answers");
+    }
+    assert_eq!(counter.call(Msg::Get).await.expect("it answers"), items);
+}
+
+/// Calls with the default timeout.
+async fn call(items: u64) {
+    let counter = counter(MailboxConfig::default()).await;
+    for _ in 0..items {
+        counter.call(Msg::Get).await.expect("it answers");
+    }
+}
+
+/// Starts an actor, stops it, and waits for its end.
+async fn spawn_stop(items: u64) {
+    let system = System::new();
+    for _ in 0..items {
+        let actor = system.spawn::<Counter>(()).await.expect("it starts");
+        let end = actor.monitor();
+        actor.stop(ExitReason::Normal).expect("it lives");
+        end.await;
+    }
+}
+
+/// Has a supervised actor return an error, and waits for an answer of its next incarnation.
+async fn restart(items: u64) {
+    let child = Child::new::<Counter>("counter", ());
+    let counter = child.address();
+    let app = Supervisor::new("supervisor").never_give_up().child(child);
+    let app = app.start(&System::new()).await.expect("it starts");
+    for _ in 0..items {
+        counter.cast(Msg::Crash).expect("it is open");
+        counter.call(Msg::Get).await.expect("it answers");
+    }
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Returns an actor with many names, and the system that knows them.
+async fn named() -> (System, Address<Msg>, Vec<Name<Msg>>) {
+    let system = System::new();
+    let counter = system.spawn::<Counter>(()).await.expect("it starts");
+    let names: Vec<_> = (0..NAMES).map(|number| Name::from(format!("counter-{number}"))).collect();
+    for name in &names {
+        Registry::of(&system).bind(name, &counter).expect("the name is free");
+    }
+    (system, counter, names)
+}
+
+/// Looks up names in turn.
+async fn whereis(items: u64) {
+    let (system, _counter, names) = named().await;
+    for name in names.iter().cycle().take(items as usize) {
+        system.whereis(name).expect("it is bound");
+    }
+}
+
+/// Looks up a name before each cast. All names are those of one actor.
+async fn named_cast(items: u64) {
+    let (system, counter, names) = named().await;
+    let mut names = names.iter().cycle();
+    for batch in batches(items) {
+        for name in names.by_ref().take(batch as usize) {
+            system.cast_to(name, Msg::Add(1)).expect("it is bound");
+        }
+        counter.call(Msg::Get).await.expect("it answers");
+    }
+    assert_eq!(counter.call(Msg::Get).await.expect("it answers"), items);
+}
+
+type Job = fn(u64) -> Result<u64, Infallible>;
+
+async fn pool() -> (PoolHandle<Job>, App<SupervisorHandle>) {
+    let pool = Pool::from_fn("pool", 2, |number: &u64| std::future::ready(Ok(*number)));
+    let handle = pool.handle();
+    (handle, pool.start(&System::new()).await.expect("it starts"))
+}
+
+/// Submits jobs that do nothing, to a pool of two workers. No result is waited for.
+async fn empty_job(items: u64) {
+    let (pool, app) = pool().await;
+    for batch in batches(items) {
+        for number in 0..batch {
+            pool.submit(number).detach().await.expect("it is open");
+        }
+        pool.drain().await;
+    }
+    assert_eq!(pool.stats().completed, items);
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Submits jobs to a pool of two workers, and waits for the result of each.
+async fn job_result(items: u64) {
+    let (pool, app) = pool().await;
+    for number in 0..items {
+        let job = pool.submit(number).await.expect("it is open");
+        assert_eq!(job.await.expect("it succeeds"), number);
+    }
+    assert!(app.shutdown().await.is_clean());
+}
