@@ -24,7 +24,7 @@ use std::path::Path;
 use sources::{Source, assert_none, everything, is_test, library, offenders, root, sources};
 
 /// The libraries, lowest rank first. A crate may import those before it, and none after it.
-const RANKS: [&str; 3] = ["actors", "registry", "supervision"];
+const RANKS: [&str; 4] = ["actors", "registry", "supervision", "durable"];
 
 /// The maximum length of a file, and of a function in it.
 const FILE_LINES: usize = 400;
@@ -44,12 +44,14 @@ fn a_crate_depends_on_lower_ranks_only() {
 
 #[test]
 fn foreign_crates_and_the_state_of_threads_have_one_home() {
-    let homes: [(&str, &[&str]); 3] = [
+    let homes: [(&str, &[&str]); 5] = [
         (
             "ractor::",
             &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
         ),
         ("dashmap::", &["registry/src/table/sharded.rs"]),
+        ("rusqlite::", &["durable/src/sqlite"]),
+        ("bincode::", &["durable/src/codec.rs"]),
         // The report of a panic hook is kept in the panicking thread, and is dropped with it.
         ("thread_local!", &["actors/src/panics.rs"]),
     ];

@@ -1,0 +1,253 @@
+//! The steps of a batch.
+
+use super::tables::{JournalHead, Tables};
+use super::transitions::{self, Retained};
+use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
+use crate::payload::Payload;
+use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
+use crate::store::StoredSnapshot;
+
+/// The reason why a batch was not applied. Its transaction is to be rolled back.
+#[derive(Debug)]
+pub(crate) enum ApplyError<E> {
+    Conflict { op: usize, conflict: Conflict },
+    Store(E),
+}
+
+/// A conflict or the error of the tables.
+enum Stopped<E> {
+    Conflict(Conflict),
+    Store(E),
+}
+
+impl<E> From<E> for Stopped<E> {
+    fn from(error: E) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Applies the operations of a batch, in order, up to the first that fails.
+pub(crate) fn apply<T: Tables>(
+    tables: &mut T,
+    batch: &Batch,
+    epoch: Epoch,
+) -> Result<Vec<Applied>, ApplyError<T::Error>> {
+    let mut step = Step { tables, epoch, now: batch.now };
+    let mut applied = Vec::with_capacity(batch.ops.len());
+    for (index, op) in batch.ops.iter().enumerate() {
+        applied.push(step.run(op).map_err(|stopped| match stopped {
+            Stopped::Conflict(conflict) => ApplyError::Conflict { op: index, conflict },
+            Stopped::Store(error) => ApplyError::Store(error),
+        })?);
+    }
+    Ok(applied)
+}
+
+struct Step<'a, T> {
+    tables: &'a mut T,
+    epoch: Epoch,
+    now: Timestamp,
+}
+
+type Stepped<T, E> = Result<T, Stopped<E>>;
+
+impl<T: Tables> Step<'_, T> {
+    fn run(&mut self, op: &Op) -> Stepped<Applied, T::Error> {
+        match op {
+            Op::Enqueue(job) => self.enqueue(job),
+            Op::Lease { queue, max } => self.lease(queue, *max).map(Applied::Leased),
+            Op::Finish { job, attempt, end } => self.finish(*job, *attempt, end),
+            Op::Progress { job, attempt, progress } => self.progress(*job, *attempt, *progress),
+            Op::Cancel(job) => self.cancel(*job),
+            Op::Retry(job) => self.retry(*job),
+            Op::Remove(job) => self.remove(*job),
+            Op::Pause { queue, paused } => {
+                self.tables.set_paused(queue, *paused)?;
+                Ok(Applied::Done)
+            }
+            Op::Purge { max } => self.purge(*max),
+            Op::Claim { journal } => self.claim(journal),
+            Op::Append { journal, writer, expected, events } => {
+                self.append(journal, *writer, *expected, events)
+            }
+            Op::Snapshot { journal, writer, sequence, state } => {
+                self.snapshot(journal, *writer, StoredSnapshot { sequence: *sequence, state: state.clone() })
+            }
+            Op::Erase { journal } => {
+                let is_there = self.tables.journal(journal)?.is_some();
+                if is_there {
+                    self.erase(journal)?;
+                }
+                Ok(Applied::Changed(is_there))
+            }
+        }
+    }
+
+    fn enqueue(&mut self, job: &NewJob) -> Stepped<Applied, T::Error> {
+        if let Some(unique) = &job.unique {
+            let since = unique.period.map_or(Timestamp(0), |period| self.now.saturating_sub(period));
+            if let Some(id) = self.tables.find_unique(&job.queue, unique, since)? {
+                return Ok(Applied::Existing(id));
+            }
+        }
+        Ok(Applied::Enqueued(self.tables.insert(job.clone(), self.now)?))
+    }
+
+    fn lease(&mut self, queue: &str, max: usize) -> Stepped<Leased, T::Error> {
+        let mut leased = Leased::default();
+        if self.tables.is_paused(queue)? {
+            return Ok(leased);
+        }
+        self.tables.promote(queue, self.now)?;
+        while leased.jobs.len() < max {
+            let wanted = max - leased.jobs.len();
+            let ready = self.tables.ready(queue, wanted)?;
+            // A job that has expired makes room for the next, also of its key.
+            let (found, expired_before) = (ready.len(), leased.expired.len());
+            for mut record in ready {
+                if transitions::has_expired(&record, self.now) {
+                    leased.expired.push(record.id);
+                    let retained = transitions::expire(&mut record, self.now);
+                    self.store(record, retained)?;
+                } else {
+                    transitions::lease(&mut record, self.epoch, self.now);
+                    self.tables.update(record.clone())?;
+                    leased.jobs.push(record);
+                }
+            }
+            if found < wanted && leased.expired.len() == expired_before {
+                break;
+            }
+        }
+        leased.next_due = self.tables.next_due(queue)?;
+        Ok(leased)
+    }
+
+    fn finish(&mut self, job: JobId, attempt: u32, end: &AttemptEnd) -> Stepped<Applied, T::Error> {
+        let mut record = self.running(job, attempt)?;
+        let retained = transitions::finish(&mut record, end.clone(), self.now);
+        self.store(record, retained)?;
+        Ok(Applied::Done)
+    }
+
+    fn progress(
+        &mut self,
+        job: JobId,
+        attempt: u32,
+        progress: RecordedProgress,
+    ) -> Stepped<Applied, T::Error> {
+        let mut record = self.running(job, attempt)?;
+        record.progress = Some(progress);
+        self.tables.update(record)?;
+        Ok(Applied::Done)
+    }
+
+    /// Returns a job whose attempt runs.
+    fn running(&mut self, job: JobId, attempt: u32) -> Stepped<JobRecord, T::Error> {
+        let record = self.tables.get(job)?.ok_or(Stopped::Conflict(Conflict::NoSuchJob(job)))?;
+        transitions::check_attempt(&record, attempt).map_err(Stopped::Conflict)?;
+        Ok(record)
+    }
+
+    fn cancel(&mut self, job: JobId) -> Stepped<Applied, T::Error> {
+        let found = self.tables.get(job)?.filter(|record| !record.state.is_over());
+        let Some(mut record) = found else { return Ok(Applied::Changed(false)) };
+        let retained = transitions::cancel(&mut record, self.now);
+        self.store(record, retained)?;
+        Ok(Applied::Changed(true))
+    }
+
+    fn retry(&mut self, job: JobId) -> Stepped<Applied, T::Error> {
+        let is_failed = |state: RecordState| state.is_over() && state != RecordState::Completed;
+        let found = self.tables.get(job)?.filter(|record| is_failed(record.state));
+        let Some(mut record) = found else { return Ok(Applied::Changed(false)) };
+        transitions::retry(&mut record, self.now);
+        self.tables.update(record)?;
+        Ok(Applied::Changed(true))
+    }
+
+    fn remove(&mut self, job: JobId) -> Stepped<Applied, T::Error> {
+        let found = self.tables.get(job)?.filter(|record| record.state != RecordState::Running);
+        if found.is_some() {
+            self.tables.remove(job)?;
+        }
+        Ok(Applied::Changed(found.is_some()))
+    }
+
+    fn purge(&mut self, max: usize) -> Stepped<Applied, T::Error> {
+        let outlived = self.tables.outlived(self.now, max)?;
+        for job in &outlived {
+            self.tables.remove(*job)?;
+        }
+        Ok(Applied::Purged(outlived.len()))
+    }
+
+    fn store(&mut self, record: JobRecord, retained: Retained) -> Stepped<(), T::Error> {
+        match retained {
+            Retained::Kept => self.tables.update(record)?,
+            Retained::Removed => self.tables.remove(record.id)?,
+        }
+        Ok(())
+    }
+
+    fn claim(&mut self, journal: &str) -> Stepped<Applied, T::Error> {
+        let JournalHead { writer, sequence } = self.tables.journal(journal)?.unwrap_or_default();
+        let writer = writer + 1;
+        self.tables.set_journal(journal, JournalHead { writer, sequence })?;
+        Ok(Applied::Claimed { writer, sequence })
+    }
+
+    /// Returns the journal of the latest writer.
+    fn journal_of(&mut self, journal: &str, writer: u64) -> Stepped<JournalHead, T::Error> {
+        let head = self.tables.journal(journal)?.unwrap_or_default();
+        if head.writer == writer && writer > 0 {
+            return Ok(head);
+        }
+        let (journal, latest) = (journal.to_owned(), head.writer);
+        Err(Stopped::Conflict(Conflict::StaleWriter { journal, writer, latest }))
+    }
+
+    /// Removes what a journal holds. Its number of writers stays, so that no earlier writer becomes
+    /// the latest again.
+    fn erase(&mut self, journal: &str) -> Stepped<(), T::Error> {
+        let JournalHead { writer, .. } = self.tables.journal(journal)?.unwrap_or_default();
+        self.tables.erase(journal)?;
+        self.tables.set_journal(journal, JournalHead { writer: writer + 1, sequence: 0 })?;
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        journal: &str,
+        writer: u64,
+        expected: u64,
+        events: &[Payload],
+    ) -> Stepped<Applied, T::Error> {
+        let mut head = self.journal_of(journal, writer)?;
+        if head.sequence != expected {
+            let (journal, found) = (journal.to_owned(), head.sequence);
+            return Err(Stopped::Conflict(Conflict::WrongSequence { journal, expected, found }));
+        }
+        for event in events {
+            head.sequence += 1;
+            self.tables.append(journal, head.sequence, event.clone())?;
+        }
+        self.tables.set_journal(journal, head)?;
+        Ok(Applied::Appended(head.sequence))
+    }
+
+    fn snapshot(
+        &mut self,
+        journal: &str,
+        writer: u64,
+        snapshot: StoredSnapshot,
+    ) -> Stepped<Applied, T::Error> {
+        let head = self.journal_of(journal, writer)?;
+        if snapshot.sequence > head.sequence {
+            let (journal, expected, found) = (journal.to_owned(), snapshot.sequence, head.sequence);
+            return Err(Stopped::Conflict(Conflict::WrongSequence { journal, expected, found }));
+        }
+        self.tables.set_snapshot(journal, snapshot)?;
+        Ok(Applied::Done)
+    }
+}

@@ -1,0 +1,30 @@
+//! The store in one file: SQLite, which is bundled.
+//!
+//! # Choices
+//!
+//! - The log is written ahead (`journal_mode=WAL`), and each commit is synced to the disk
+//!   (`synchronous=FULL`).
+//! - One thread writes. It puts all batches that wait into one transaction, so that many submitters
+//!   share one sync (*group commit*). Another thread reads meanwhile.
+//! - **One process.** A second one that opens the file is [refused](crate::OpenError::InUse), by a
+//!   lock on the file `…-lock` beside it. `sqlite3` may read the file at any time; the tables are
+//!   meant to be read.
+//! - A failed sync is never tried again: the commits of its group are reported as
+//!   [unknown](crate::CommitErrorKind::Unknown), and nothing is read or written until the file has
+//!   been opened again and its log has been written into it and synced. Until then the log on the
+//!   disk may differ from the one in memory.
+//! - A file of a newer schema, a file of another program and a damaged file are errors of
+//!   [`SqliteStore::open`].
+
+mod open;
+mod queries;
+mod rows;
+mod schema;
+mod store;
+mod tables;
+mod writer;
+
+pub use store::SqliteStore;
+
+#[cfg(test)]
+mod tests;

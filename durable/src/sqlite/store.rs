@@ -1,0 +1,212 @@
+//! The handle of the store in one file.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use perennial_actors::host::sync::{AtomicBool, Ordering};
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use super::open::{connect, lock, open};
+use super::queries;
+use super::rows::store_error;
+use super::writer::{self, Request, Writer};
+use crate::batch::{Applied, Batch};
+use crate::error::{CommitError, OpenError, StoreError};
+use crate::record::{Epoch, JobId, JobRecord};
+use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
+
+/// Something to be read, on the thread that reads.
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A store in one SQLite file: see the [module](crate::sqlite).
+///
+/// When it is dropped, the batches that were handed over are committed, and the file is free for
+/// the next process. The drop waits for both.
+///
+/// # Examples
+///
+/// ```
+/// use perennial_durable::sqlite::SqliteStore;
+/// use perennial_durable::{OpenError, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("jobs.db");
+/// let store = SqliteStore::open(&path)?;
+/// let first = store.epoch();
+/// assert!(matches!(SqliteStore::open(&path), Err(OpenError::InUse { .. })));
+/// drop(store);
+/// assert!(SqliteStore::open(&path)?.epoch() > first);
+/// # Ok(())
+/// # }
+/// ```
+pub struct SqliteStore {
+    path: PathBuf,
+    epoch: Epoch,
+    requests: Option<Sender<Request>>,
+    reads: Option<Sender<Read>>,
+    threads: Vec<JoinHandle<()>>,
+    is_broken: Arc<AtomicBool>,
+    changes: watch::Sender<u64>,
+    /// Unlocked when the threads have ended.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it. It is brought to the latest schema, and the next epoch begins.
+    ///
+    /// # Errors
+    ///
+    /// - [`OpenError::InUse`] if another process, or another store of this one, has it open;
+    /// - [`OpenError::NewerSchema`] if a newer version of this library has written it;
+    /// - [`OpenError::NotAStore`] if it is damaged or belongs to another program;
+    /// - [`OpenError::Store`] if the file cannot be read or written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path.as_ref(), writer::commit)
+    }
+
+    pub(super) fn open_with(path: &Path, commit: writer::CommitFn) -> Result<Self, OpenError> {
+        let lock = lock(path)?;
+        let (connection, epoch) = open(path)?;
+        let reader = connect(path)?;
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let changes = watch::Sender::new(0);
+        let writer = Writer {
+            path: path.to_owned(),
+            epoch,
+            connection: Some(connection),
+            is_broken: is_broken.clone(),
+            changes: changes.clone(),
+            commit,
+        };
+        let (requests, received) = channel();
+        let (reads, to_read) = channel::<Read>();
+        let threads = vec![
+            spawn("sqlite writer", move || writer.run(&received))?,
+            spawn("sqlite reader", move || to_read.iter().for_each(|read| read(&reader)))?,
+        ];
+        let (requests, reads) = (Some(requests), Some(reads));
+        Ok(Self { path: path.to_owned(), epoch, requests, reads, threads, is_broken, changes, _lock: lock })
+    }
+
+    /// Returns the path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<Result<T, StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        let is_broken = self.is_broken.clone();
+        let read: Read = Box::new(move |connection| {
+            // The reader would see a state that the disk may not have.
+            let outcome = if is_broken.load(Ordering::SeqCst) {
+                Err(StoreError::Broken("a commit failed, and the next one opens the file again".to_owned()))
+            } else {
+                read(connection)
+            };
+            let _ = answer.send(outcome);
+        });
+        // If the thread is gone, the sender of the answer is dropped with the closure.
+        let _ = self.reads.as_ref().map(|reads| reads.send(read));
+        Box::pin(async move { answered.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> StoreFuture<Result<T, StoreError>> {
+        self.read(move |connection| query(connection).map_err(|error| store_error(&error)))
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let spawned = Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map_err(|error| OpenError::Store(StoreError::Failed(error.to_string())))
+}
+
+impl Store for SqliteStore {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::new(batch, answer);
+        match &self.requests {
+            Some(requests) => {
+                if let Err(unsent) = requests.send(request) {
+                    unsent.0.refuse(StoreError::Closed);
+                }
+            }
+            None => request.refuse(StoreError::Closed),
+        }
+        Box::pin(async move {
+            // A request answers when it is dropped, so this error does not occur.
+            answered.await.unwrap_or_else(|_| {
+                let kind = crate::error::CommitErrorKind::Unknown(StoreError::Closed);
+                Err(CommitError { kind, batch: Batch::default() })
+            })
+        })
+    }
+
+    fn job(&self, id: JobId) -> StoreFuture<Result<Option<JobRecord>, StoreError>> {
+        self.query(move |connection| queries::job(connection, id))
+    }
+
+    fn jobs(&self, filter: JobFilter) -> StoreFuture<Result<Vec<JobRecord>, StoreError>> {
+        self.query(move |connection| queries::jobs(connection, &filter))
+    }
+
+    fn orphans(&self, queue: &str, max: usize) -> StoreFuture<Result<Vec<JobRecord>, StoreError>> {
+        let (queue, epoch) = (queue.to_owned(), self.epoch);
+        self.query(move |connection| queries::orphans(connection, &queue, epoch, max))
+    }
+
+    fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>> {
+        let queue = queue.to_owned();
+        self.query(move |connection| queries::queue(connection, &queue))
+    }
+
+    fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {
+        self.query(move |connection| queries::events(connection, &filter))
+    }
+
+    fn snapshot(&self, journal: &str) -> StoreFuture<Result<Option<StoredSnapshot>, StoreError>> {
+        let journal = journal.to_owned();
+        self.query(move |connection| queries::snapshot(connection, &journal))
+    }
+
+    fn check(&self) -> StoreFuture<Result<(), StoreError>> {
+        self.read(queries::check)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        drop(self.reads.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, epoch, .. } = self;
+        f.debug_struct("SqliteStore").field("path", path).field("epoch", epoch).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! A commit that fails is reported as what it is, and the store recovers from it.
+
+use std::path::PathBuf;
+
+use perennial_actors::host::sync::{AtomicU32, Ordering};
+use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
+use rusqlite::{Connection, Error};
+use tempfile::TempDir;
+
+use super::store::SqliteStore;
+use super::writer;
+use crate::batch::{Applied, Batch, Op};
+use crate::error::{CommitErrorKind, StoreError};
+use crate::payload::Payload;
+use crate::record::{JobId, NewJob, RecordState, Timestamp};
+use crate::store::Store;
+
+fn batch(text: &str) -> Batch {
+    let payload = Payload { tag: "t".into(), version: 1, codec: "raw".into(), bytes: text.into() };
+    Batch::of(Timestamp(1), Op::Enqueue(Box::new(NewJob::new("q", payload))))
+}
+
+fn file() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("jobs.db");
+    (folder, path)
+}
+
+fn failure(code: i32) -> Error {
+    Error::SqliteFailure(ffi::Error::new(code), Some("injected".to_owned()))
+}
+
+/// Makes the second commit of the process fail by this code, before or after the real one.
+macro_rules! fail_second {
+    ($code:expr, $is_applied:expr) => {{
+        static COMMITS: AtomicU32 = AtomicU32::new(0);
+        fn commit(connection: &Connection) -> Result<(), Error> {
+            if COMMITS.fetch_add(1, Ordering::SeqCst) != 1 {
+                return writer::commit(connection);
+            }
+            if $is_applied {
+                writer::commit(connection)?;
+            }
+            Err(failure($code))
+        }
+        commit
+    }};
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_unknown_and_the_next_commit_opens_the_file_again() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open_with(&path, fail_second!(SQLITE_IOERR_FSYNC, false)).unwrap();
+    store.commit(batch("a")).await.unwrap();
+    let error = store.commit(batch("b")).await.unwrap_err();
+    assert!(matches!(error.kind, CommitErrorKind::Unknown(StoreError::Failed(_))), "{error}");
+    assert_eq!(error.batch, batch("b"));
+    let read = store.queue("q").await;
+    assert!(matches!(read, Err(StoreError::Broken(_))), "what may not be on the disk is not read");
+    assert_eq!(store.commit(batch("c")).await.unwrap(), [Applied::Enqueued(JobId(2))]);
+    assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
+}
+
+#[tokio::test]
+async fn a_commit_that_was_applied_before_it_failed_is_there_when_the_file_is_open_again() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open_with(&path, fail_second!(SQLITE_IOERR_FSYNC, true)).unwrap();
+    store.commit(batch("a")).await.unwrap();
+    let error = store.commit(batch("b")).await.unwrap_err();
+    assert!(matches!(error.kind, CommitErrorKind::Unknown(_)), "{error}");
+    store.commit(batch("c")).await.unwrap();
+    assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 3);
+}
+
+#[tokio::test]
+async fn a_full_disk_applies_nothing_and_the_store_goes_on() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open_with(&path, fail_second!(SQLITE_FULL, false)).unwrap();
+    store.commit(batch("a")).await.unwrap();
+    let error = store.commit(batch("b")).await.unwrap_err();
+    assert!(matches!(error.kind, CommitErrorKind::NotApplied(StoreError::Full(_))), "{error}");
+    assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 1);
+    store.commit(error.batch).await.unwrap();
+    assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
+}

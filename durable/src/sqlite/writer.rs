@@ -1,0 +1,199 @@
+//! The thread that writes: it commits all batches that wait as one transaction.
+
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use perennial_actors::host::sync::{AtomicBool, Ordering};
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use super::open::{connect, make_durable};
+use super::rows::store_error;
+use super::tables::SqliteTables;
+use crate::batch::{Applied, Batch};
+use crate::engine::{ApplyError, apply};
+use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
+use crate::record::Epoch;
+
+/// The most batches of one transaction.
+const MAX_GROUP: usize = 1024;
+
+pub(super) type Answer = Result<Vec<Applied>, CommitError>;
+
+/// A batch that is to be committed. If it is dropped before it is answered, its outcome is unknown.
+pub(super) struct Request {
+    batch: Batch,
+    answer: Option<oneshot::Sender<Answer>>,
+}
+
+impl Request {
+    pub(super) const fn new(batch: Batch, answer: oneshot::Sender<Answer>) -> Self {
+        Self { batch, answer: Some(answer) }
+    }
+
+    fn answer(mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
+        self.send(outcome);
+    }
+
+    pub(super) fn refuse(self, error: StoreError) {
+        self.answer(Err(CommitErrorKind::NotApplied(error)));
+    }
+
+    fn send(&mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
+        let Some(answer) = self.answer.take() else { return };
+        let batch = mem::take(&mut self.batch);
+        // A caller that does not wait any more wants no answer.
+        let _ = answer.send(outcome.map_err(|kind| CommitError { kind, batch }));
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.send(Err(CommitErrorKind::Unknown(StoreError::Closed)));
+    }
+}
+
+/// How a transaction is committed; another in tests.
+pub(super) type CommitFn = fn(&Connection) -> Result<(), rusqlite::Error>;
+
+pub(super) fn commit(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.execute_batch("COMMIT")
+}
+
+/// The writer of a file.
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) epoch: Epoch,
+    /// `None` after a commit that failed, until the file has been opened again.
+    pub(super) connection: Option<Connection>,
+    /// Nothing is read while this is `true`.
+    pub(super) is_broken: Arc<AtomicBool>,
+    pub(super) changes: watch::Sender<u64>,
+    pub(super) commit: CommitFn,
+}
+
+/// The end of a transaction.
+enum Ended {
+    Committed,
+    RolledBack(StoreError),
+    Unknown(StoreError),
+}
+
+impl Writer {
+    /// Commits what is received, until all senders are gone.
+    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+        while let Ok(first) = requests.recv() {
+            let mut group = vec![first];
+            group.extend(requests.try_iter().take(MAX_GROUP - 1));
+            self.commit_all(group);
+        }
+    }
+
+    pub(super) fn commit_all(&mut self, group: Vec<Request>) {
+        if let Err(error) = self.reopen() {
+            group.into_iter().for_each(|request| request.refuse(error.clone()));
+            return;
+        }
+        let is_alone = group.len() == 1;
+        if let Err((group, error)) = self.commit_group(group) {
+            if is_alone {
+                group.into_iter().for_each(|request| request.refuse(error.clone()));
+                return;
+            }
+            // One of them may be too large for what is left of the disk, and the others not.
+            for request in group {
+                self.commit_all(vec![request]);
+            }
+        }
+    }
+
+    /// Opens the file again after a commit that failed.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let opened = connect(&self.path).map_err(|error| match error {
+            OpenError::Store(error) => error,
+            other => StoreError::Broken(other.to_string()),
+        });
+        let checked = opened.and_then(|connection| make_durable(&connection).map(|()| connection));
+        self.connection = Some(checked.map_err(|error| StoreError::Broken(error.to_string()))?);
+        self.is_broken.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Commits a group and answers it. Returns it if nothing of it was applied.
+    fn commit_group(&mut self, group: Vec<Request>) -> Result<(), (Vec<Request>, StoreError)> {
+        let Some(connection) = &self.connection else { return Err((group, StoreError::Closed)) };
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            return Err((group, store_error(&error)));
+        }
+        let mut outcomes = Vec::with_capacity(group.len());
+        for request in &group {
+            match apply_one(connection, &request.batch, self.epoch) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    // SQLite may have rolled back already.
+                    let _ = connection.execute_batch("ROLLBACK");
+                    return Err((group, store_error(&error)));
+                }
+            }
+        }
+        match self.end_transaction() {
+            Ended::Committed => {
+                self.changes.send_modify(|number| *number += 1);
+                group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
+            }
+            Ended::RolledBack(error) => return Err((group, error)),
+            Ended::Unknown(error) => {
+                let unknown = || Err(CommitErrorKind::Unknown(error.clone()));
+                group.into_iter().for_each(|request| request.answer(unknown()));
+            }
+        }
+        Ok(())
+    }
+
+    fn end_transaction(&mut self) -> Ended {
+        let Some(connection) = &self.connection else { return Ended::RolledBack(StoreError::Closed) };
+        let Err(error) = (self.commit)(connection) else { return Ended::Committed };
+        let error = store_error(&error);
+        // These are found before the last page is written.
+        let is_unwritten = matches!(error, StoreError::Full(_) | StoreError::Busy(_));
+        let rolled_back = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+        if is_unwritten && rolled_back {
+            return Ended::RolledBack(error);
+        }
+        self.is_broken.store(true, Ordering::SeqCst);
+        self.connection = None;
+        Ended::Unknown(error)
+    }
+}
+
+/// Applies one batch within the transaction. A conflict undoes what the batch had changed.
+fn apply_one(
+    connection: &Connection,
+    batch: &Batch,
+    epoch: Epoch,
+) -> Result<Result<Vec<Applied>, CommitErrorKind>, rusqlite::Error> {
+    // An operation that conflicts has changed nothing itself.
+    let is_guarded = batch.ops.len() > 1;
+    if is_guarded {
+        connection.prepare_cached("SAVEPOINT batch")?.execute([])?;
+    }
+    let outcome = match apply(&mut SqliteTables(connection), batch, epoch) {
+        Ok(applied) => Ok(applied),
+        Err(ApplyError::Conflict { op, conflict }) => {
+            if is_guarded {
+                connection.execute_batch("ROLLBACK TO batch")?;
+            }
+            Err(CommitErrorKind::Conflict { op, conflict })
+        }
+        Err(ApplyError::Store(error)) => return Err(error),
+    };
+    if is_guarded {
+        connection.prepare_cached("RELEASE batch")?.execute([])?;
+    }
+    Ok(outcome)
+}
