@@ -7,6 +7,7 @@ mod codec;
 pub mod conformance;
 mod engine;
 mod error;
+pub mod faults;
 mod memory;
 mod payload;
 mod record;
