@@ -20,6 +20,23 @@ impl Batch {
     pub fn of(now: Timestamp, op: Op) -> Self {
         Self { now, ops: vec![op] }
     }
+
+    /// Returns `true` if there may be jobs to lease, or new events, when this has been applied.
+    #[must_use]
+    pub fn adds(&self) -> bool {
+        self.ops.iter().any(|op| match op {
+            // An attempt that ends may have held back others of its key.
+            Op::Enqueue(_) | Op::Finish { .. } | Op::Cancel(_) | Op::Retry(_) | Op::Append { .. } => true,
+            Op::Pause { paused, .. } => !paused,
+            Op::Lease { .. }
+            | Op::Progress { .. }
+            | Op::Remove(_)
+            | Op::Purge { .. }
+            | Op::Claim { .. }
+            | Op::Snapshot { .. }
+            | Op::Erase { .. } => false,
+        })
+    }
 }
 
 /// One operation of a [`Batch`].

@@ -1,4 +1,39 @@
-//! What survives the death of the process.
+//! What survives the death of the process: the jobs of pools, and the events and snapshots of
+//! actors.
+//!
+//! # Problem
+//!
+//! A supervisor restarts what crashes, and what is queued in memory waits for the next incarnation.
+//! The end of the process takes all of that along.
+//!
+//! # Model
+//!
+//! A [`Store`] keeps records of jobs, journals of events, and snapshots. What changes is a
+//! [`Batch`] of operations, which is applied as a whole or not at all, and acknowledged when it is
+//! on the disk. So a job can be stored in the same step as the events that caused it.
+//!
+//! Each process that opens a store gets the next [`Epoch`]. The jobs that ran in an epoch that has
+//! ended are found at once, without a wait for a timeout. The number of an attempt is its *fencing
+//! token*: an outcome is accepted only from the latest attempt of a job, while it runs.
+//!
+//! | store | for | opened by |
+//! |---|---|---|
+//! | [`MemoryStore`] | tests; it ends with the process | any number of handles |
+//! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
+//! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
+//!
+//! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
+//! a store, for those that others write.
+//!
+//! # Values
+//!
+//! A stored type has a [stable name and a version](Wire), and reads its earlier versions. Bytes
+//! that cannot be read are an error with the reason, and what they belong to is set aside.
+//!
+//! # What it is not for
+//!
+//! Sharing a store between machines: a store in a database server is to follow, with the same trait
+//! and the same suite.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -10,6 +45,7 @@ mod error;
 pub mod faults;
 mod memory;
 mod payload;
+pub mod pool;
 mod record;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]

@@ -43,8 +43,8 @@ pub type StoreFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// # Cancel safety
 ///
-/// A request is handed over when its method is called. Dropping its future loses the answer, and
-/// changes nothing else.
+/// A request is handed over when its method is called, and the batches of one handle are applied in
+/// that order. Dropping a future loses the answer, and changes nothing else.
 pub trait Store: Debug + Send + Sync + 'static {
     /// Returns the epoch of this process.
     fn epoch(&self) -> Epoch;
@@ -106,8 +106,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`StoreError::Corrupt`] with what is damaged, or the store failed.
     fn check(&self) -> StoreFuture<Result<(), StoreError>>;
 
-    /// Returns a number that changes when jobs or events may have been added, by whichever process.
+    /// Returns a number that changes when a batch that [adds](Batch::adds) has been committed, by
+    /// whichever process: there may be jobs to lease, or new events. Postgres tells by `NOTIFY`.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Returns a number that changes when the epoch of another process has ended: there may be
+    /// orphans. It never changes in a store of one process.
+    fn ended_epochs(&self) -> watch::Receiver<u64>;
 }
 
 /// Which jobs a caller asks for.

@@ -47,6 +47,7 @@ pub struct FaultStore {
 struct Shared {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
+    ended_epochs: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -91,7 +92,8 @@ impl FaultStore {
             is_broken: false,
             opened: 0,
         };
-        let shared = Arc::new(Shared { inner: Mutex::new(inner), changes: watch::Sender::new(0) });
+        let (changes, ended_epochs) = (watch::Sender::new(0), watch::Sender::new(0));
+        let shared = Arc::new(Shared { inner: Mutex::new(inner), changes, ended_epochs });
         let epoch = shared.inner.lock().open();
         Self { epoch, shared }
     }
@@ -187,6 +189,7 @@ impl Shared {
     fn synced(
         self: Arc<Self>,
         epoch: Epoch,
+        adds: bool,
         handed: Handed,
     ) -> impl Future<Output = Result<Vec<Applied>, CommitErrorKind>> {
         async move {
@@ -208,7 +211,9 @@ impl Shared {
             }
             inner.disk.sync(written.length);
             drop(inner);
-            self.changes.send_modify(|number| *number += 1);
+            if adds {
+                self.changes.send_modify(|number| *number += 1);
+            }
             if written.is_answer_lost {
                 return unknown(StoreError::Disconnected("injected".to_owned()));
             }
@@ -224,7 +229,7 @@ impl Store for FaultStore {
 
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         let handed = self.shared.inner.lock().hand_over(&batch, self.epoch);
-        let synced = self.shared.clone().synced(self.epoch, handed);
+        let synced = self.shared.clone().synced(self.epoch, batch.adds(), handed);
         Box::pin(async move { synced.await.map_err(|kind| CommitError { kind, batch }) })
     }
 
@@ -258,5 +263,9 @@ impl Store for FaultStore {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+
+    fn ended_epochs(&self) -> watch::Receiver<u64> {
+        self.shared.ended_epochs.subscribe()
     }
 }

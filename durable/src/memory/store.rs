@@ -34,6 +34,7 @@ pub struct MemoryStore {
 struct Shared {
     state: Mutex<MemoryState>,
     changes: watch::Sender<u64>,
+    ended_epochs: watch::Sender<u64>,
 }
 
 impl MemoryStore {
@@ -42,7 +43,8 @@ impl MemoryStore {
     pub fn new() -> Self {
         let mut state = MemoryState::default();
         let epoch = state.begin_epoch();
-        let shared = Shared { state: Mutex::new(state), changes: watch::Sender::new(0) };
+        let (changes, ended_epochs) = (watch::Sender::new(0), watch::Sender::new(0));
+        let shared = Shared { state: Mutex::new(state), changes, ended_epochs };
         Self { epoch, shared: Arc::new(shared) }
     }
 
@@ -68,7 +70,7 @@ impl MemoryStore {
     /// long.
     pub fn end(&self) {
         self.shared.state.lock().end_epoch(self.epoch);
-        self.shared.changes.send_modify(|number| *number += 1);
+        self.shared.ended_epochs.send_modify(|number| *number += 1);
     }
 
     fn read<T: Send + 'static>(
@@ -88,7 +90,9 @@ impl MemoryStore {
         drop(state);
         match applied {
             Ok(applied) => {
-                self.shared.changes.send_modify(|number| *number += 1);
+                if batch.adds() {
+                    self.shared.changes.send_modify(|number| *number += 1);
+                }
                 Ok(applied)
             }
             Err((op, conflict)) => {
@@ -143,5 +147,9 @@ impl Store for MemoryStore {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+
+    fn ended_epochs(&self) -> watch::Receiver<u64> {
+        self.shared.ended_epochs.subscribe()
     }
 }

@@ -53,6 +53,7 @@ pub struct SqliteStore {
     threads: Vec<JoinHandle<()>>,
     is_broken: Arc<AtomicBool>,
     changes: watch::Sender<u64>,
+    ended_epochs: watch::Sender<u64>,
     /// Unlocked when the threads have ended.
     _lock: File,
 }
@@ -91,7 +92,17 @@ impl SqliteStore {
             spawn("sqlite reader", move || to_read.iter().for_each(|read| read(&reader)))?,
         ];
         let (requests, reads) = (Some(requests), Some(reads));
-        Ok(Self { path: path.to_owned(), epoch, requests, reads, threads, is_broken, changes, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            epoch,
+            requests,
+            reads,
+            threads,
+            is_broken,
+            changes,
+            ended_epochs: watch::Sender::new(0),
+            _lock: lock,
+        })
     }
 
     /// Returns the path of the file.
@@ -191,6 +202,10 @@ impl Store for SqliteStore {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn ended_epochs(&self) -> watch::Receiver<u64> {
+        self.ended_epochs.subscribe()
     }
 }
 

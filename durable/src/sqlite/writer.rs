@@ -143,7 +143,9 @@ impl Writer {
         }
         match self.end_transaction() {
             Ended::Committed => {
-                self.changes.send_modify(|number| *number += 1);
+                if group.iter().any(|request| request.batch.adds()) {
+                    self.changes.send_modify(|number| *number += 1);
+                }
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
             }
             Ended::RolledBack(error) => return Err((group, error)),

@@ -8,7 +8,31 @@ use std::sync::{Arc, Mutex};
 use perennial_durable::conformance::Opener;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{MemoryStore, Payload, Store};
+use perennial_supervision::pool::Pool;
 use tempfile::TempDir;
+use tokio::sync::Notify;
+
+/// The workers of most tests: a function of a number.
+pub(crate) type Numbers = fn(u64) -> Result<u64, String>;
+
+/// A pool whose jobs are done at once.
+pub(crate) fn squares() -> Pool<Numbers> {
+    Pool::from_fn("squares", 2, |n: &u64| std::future::ready(Ok(n * n)))
+}
+
+/// A pool whose jobs wait until they are told to end, and have another output then.
+pub(crate) fn hold() -> (Pool<Numbers>, Arc<Notify>) {
+    let release = Arc::new(Notify::new());
+    let released = release.clone();
+    let pool = Pool::from_fn("squares", 2, move |_: &u64| {
+        let release = released.clone();
+        async move {
+            release.notified().await;
+            Ok(0)
+        }
+    });
+    (pool, release)
+}
 
 pub(crate) fn payload(text: &str) -> Payload {
     Payload { tag: "string".to_owned(), version: 1, codec: "raw".to_owned(), bytes: text.into() }

@@ -201,6 +201,14 @@ impl<W: Work + 'static> Pool<W> {
         self
     }
 
+    /// Returns the id of the pool among its siblings.
+    ///
+    #[doc = setting_example!(r#"assert_eq!(&**pool.id(), "squares");"#)]
+    #[must_use]
+    pub const fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
     /// Returns a handle that submits jobs and manages the pool. It is valid from now on and through
     /// every restart.
     ///

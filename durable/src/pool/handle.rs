@@ -1,0 +1,162 @@
+//! The handle of a durable pool.
+
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_supervision::pool::{PoolHandle, Work};
+
+use super::job::DurableJob;
+use super::shared::Shared;
+use super::submission::DurableSubmission;
+use crate::batch::{Applied, Op};
+use crate::error::{CommitErrorKind, StoreError};
+use crate::record::{JobId, JobRecord, RecordState};
+use crate::store::{JobFilter, QueueInfo, Store};
+
+/// A handle that submits jobs to a durable pool and manages its queue. Clones refer to the same
+/// pool. Jobs can be submitted before the pool has started and after it has stopped: they wait in
+/// the store.
+pub struct DurableHandle<W: Work + 'static>(Arc<Shared<W>>);
+
+impl<W: Work + 'static> DurableHandle<W> {
+    pub(super) const fn new(shared: Arc<Shared<W>>) -> Self {
+        Self(shared)
+    }
+
+    /// Prepares the submission of a job. Await it to store the job. Set the options of the job
+    /// first.
+    pub fn submit(&self, job: W::Job) -> DurableSubmission<W> {
+        DurableSubmission::new(self.0.clone(), job)
+    }
+
+    /// Returns the handle of the job with this number, whether or not there is one.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> DurableJob<W> {
+        DurableJob::new(self.0.clone(), id, false)
+    }
+
+    /// Cancels a job. A job that waits does not start. One that runs is over at once: its outcome
+    /// is refused, and in this process its future is dropped at its next await. Returns `false` if
+    /// there is no such job, or if it was over.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. The job may be cancelled then, or not.
+    pub async fn cancel(&self, id: JobId) -> Result<bool, StoreError> {
+        cancel(&self.0, id).await
+    }
+
+    /// Queues a job again that is dead, cancelled, expired or unknown, with all its attempts. Its
+    /// history stays. Returns `false` if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. The job may be queued then, or not.
+    pub async fn retry(&self, id: JobId) -> Result<bool, StoreError> {
+        change(&self.0, Op::Retry(id)).await
+    }
+
+    /// Removes a job that does not run. Returns `false` if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. The job may be removed then, or not.
+    pub async fn remove(&self, id: JobId) -> Result<bool, StoreError> {
+        let is_removed = change(&self.0, Op::Remove(id)).await?;
+        self.0.notify(id);
+        Ok(is_removed)
+    }
+
+    /// Returns the dead jobs with all their failures, and at most `max`, after the job with a
+    /// number. They are kept until they are [retried](Self::retry) or [removed](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn dead_jobs(&self, after: Option<JobId>, max: usize) -> Result<Vec<JobRecord>, StoreError> {
+        let (queue, state) = (Some(self.0.queue.to_string()), Some(RecordState::Dead));
+        self.0.store.jobs(JobFilter { queue, state, after, max }).await
+    }
+
+    /// Pauses the queue, in every process and until [`resume`](Self::resume): no job starts. Jobs
+    /// that are in work finish.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. The queue may be paused then, or not.
+    pub async fn pause(&self) -> Result<(), StoreError> {
+        self.set_paused(true).await
+    }
+
+    /// Resumes a paused queue.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. The queue may be resumed then, or not.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        self.set_paused(false).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        let queue = self.0.queue.to_string();
+        commit(&self.0, Op::Pause { queue, paused }).await.map(drop)
+    }
+
+    /// Returns how many jobs are in each state.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn info(&self) -> Result<QueueInfo, StoreError> {
+        self.0.store.queue(&self.0.queue).await
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// Returns the handle of the pool in memory, for its workers: to resize it, for rollouts and
+    /// for its statistics. Jobs that are submitted to it are not durable.
+    #[must_use]
+    pub fn workers(&self) -> &PoolHandle<W> {
+        &self.0.pool
+    }
+}
+
+/// Commits an operation that has no conflicts.
+async fn commit<W: Work + 'static>(shared: &Shared<W>, op: Op) -> Result<Vec<Applied>, StoreError> {
+    shared.commit(op).await.map_err(|error| match error.kind {
+        CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
+        CommitErrorKind::Conflict { conflict, .. } => StoreError::Failed(conflict.to_string()),
+    })
+}
+
+async fn change<W: Work + 'static>(shared: &Shared<W>, op: Op) -> Result<bool, StoreError> {
+    Ok(commit(shared, op).await? == [Applied::Changed(true)])
+}
+
+pub(super) async fn cancel<W: Work + 'static>(shared: &Shared<W>, id: JobId) -> Result<bool, StoreError> {
+    let is_cancelled = change(shared, Op::Cancel(id)).await?;
+    // Its outcome is refused from now on, whether or not its future is dropped in time.
+    let running = shared.running.lock().get(&id).copied();
+    if let Some(running) = running.filter(|_| is_cancelled) {
+        shared.pool.cancel(running);
+    }
+    shared.notify(id);
+    Ok(is_cancelled)
+}
+
+impl<W: Work + 'static> Clone for DurableHandle<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W: Work + 'static> fmt::Debug for DurableHandle<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { queue, store, .. } = &*self.0;
+        f.debug_struct("DurableHandle").field("queue", queue).field("store", store).finish_non_exhaustive()
+    }
+}

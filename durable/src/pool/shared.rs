@@ -1,0 +1,150 @@
+//! What the handles and the feeder of a durable pool share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::host::Foreign;
+use perennial_actors::host::sync::{AtomicU64, Mutex, Ordering};
+use perennial_actors::host::{GAMMA, jitter_sample};
+use perennial_supervision::Backoff;
+use perennial_supervision::pool::{self, PoolHandle, Retry, Work};
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+use super::in_flight::InFlight;
+use crate::batch::{Applied, Batch, Op};
+use crate::codec::EncodeError;
+use crate::error::CommitError;
+use crate::payload::Payload;
+use crate::record::{AttemptFailure, JobId, JobRecord, Timestamp};
+use crate::store::{Store, StoreFuture};
+
+/// A closure that decides on an error.
+pub(super) type Decide<E> = Arc<Foreign<Box<dyn Fn(&E) -> Retry + Send + Sync>>>;
+
+/// The errors that are retried.
+pub(super) enum RetryRule<E: 'static> {
+    Never,
+    Always,
+    If(Decide<E>),
+}
+
+impl<E> Clone for RetryRule<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Never => Self::Never,
+            Self::Always => Self::Always,
+            Self::If(decide) => Self::If(decide.clone()),
+        }
+    }
+}
+
+/// The settings of a durable pool.
+pub(super) struct Settings<W: Work + 'static> {
+    pub(super) attempts: u32,
+    pub(super) lost_workers: u32,
+    pub(super) retry: RetryRule<W::Error>,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) retention: Duration,
+    /// The most jobs that are leased at once; twice the workers by default.
+    pub(super) prefetch: Option<usize>,
+    pub(super) encode_job: fn(&W::Job) -> Result<Payload, EncodeError>,
+    pub(super) encode_output: fn(&W::Output) -> Result<Payload, EncodeError>,
+}
+
+impl<W: Work + 'static> Clone for Settings<W> {
+    fn clone(&self) -> Self {
+        let Self { attempts, lost_workers, retention, prefetch, encode_job, encode_output, .. } = *self;
+        let (retry, backoff) = (self.retry.clone(), self.backoff);
+        Self { attempts, lost_workers, retry, backoff, retention, prefetch, encode_job, encode_output }
+    }
+}
+
+/// What the handles and the feeder share. It outlives the incarnations of both children.
+pub(super) struct Shared<W: Work + 'static> {
+    pub(super) queue: Arc<str>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) pool: PoolHandle<W>,
+    pub(super) settings: Mutex<Settings<W>>,
+    pub(super) clock: Clock,
+    /// The jobs in work. The feeder holds it while it runs.
+    pub(super) in_flight: tokio::sync::Mutex<InFlight>,
+    /// The numbers in the pool in memory of the jobs that this process runs.
+    pub(super) running: Mutex<HashMap<JobId, pool::JobId>>,
+    waiting: Mutex<HashMap<JobId, Arc<Notify>>>,
+    draws: AtomicU64,
+}
+
+impl<W: Work + 'static> Shared<W> {
+    pub(super) fn new(
+        queue: Arc<str>,
+        store: Arc<dyn Store>,
+        pool: PoolHandle<W>,
+        settings: Settings<W>,
+    ) -> Self {
+        let clock = Clock::new();
+        Self {
+            queue,
+            store,
+            pool,
+            settings: Mutex::new(settings),
+            draws: AtomicU64::new(clock.now().0),
+            clock,
+            in_flight: tokio::sync::Mutex::new(InFlight::default()),
+            running: Mutex::default(),
+            waiting: Mutex::default(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Settings<W> {
+        self.settings.lock().clone()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn commit(&self, op: Op) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+        self.store.commit(Batch::of(self.now(), op))
+    }
+
+    /// Returns a random number from 0 to 1.
+    pub(super) fn draw(&self) -> f64 {
+        jitter_sample(self.draws.fetch_add(GAMMA, Ordering::Relaxed))
+    }
+
+    /// Returns the end of an attempt that failed by itself.
+    pub(super) fn after_failure(
+        &self,
+        record: &JobRecord,
+        failure: AttemptFailure,
+        retry: Retry,
+    ) -> crate::batch::AttemptEnd {
+        let backoff = self.settings.lock().backoff;
+        super::retry::after_failure(record, failure, retry, backoff.as_ref(), self.draw(), self.now())
+    }
+
+    /// Returns what is notified when the job may be over.
+    pub(super) fn watch(&self, id: JobId) -> Arc<Notify> {
+        self.waiting.lock().entry(id).or_default().clone()
+    }
+
+    /// Forgets what [`watch`](Self::watch) has returned, unless another waits for it.
+    pub(super) fn unwatch(&self, id: JobId, notify: Arc<Notify>) {
+        let mut waiting = self.waiting.lock();
+        drop(notify);
+        if waiting.get(&id).is_some_and(|notify| Arc::strong_count(notify) == 1) {
+            waiting.remove(&id);
+        }
+    }
+
+    /// Wakes those that wait for a job.
+    pub(super) fn notify(&self, id: JobId) {
+        let notify = self.waiting.lock().remove(&id);
+        if let Some(notify) = notify {
+            // The wakers are foreign code.
+            perennial_actors::host::ignore_panic(|| notify.notify_waiters());
+        }
+    }
+}

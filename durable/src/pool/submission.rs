@@ -1,0 +1,191 @@
+//! Durable jobs that are about to be submitted, and their options.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use perennial_actors::host::catch_panic;
+use perennial_supervision::pool::Work;
+
+use super::job::DurableJob;
+use super::shared::Shared;
+use super::submit_error::DurableSubmitError;
+use crate::batch::{Applied, Op};
+use crate::codec::EncodeError;
+use crate::error::{CommitErrorKind, StoreError};
+use crate::payload::Payload;
+use crate::record::{NewJob, Timestamp, Unique};
+
+/// A durable job that is about to be submitted, with options. Options that are not set are those of
+/// the pool.
+///
+/// # Cancel safety
+///
+/// The job is handed over to the store when this becomes a future. If that is dropped, the job is
+/// stored and runs, and only its number is lost.
+#[must_use = "a job is submitted when this is awaited"]
+pub struct DurableSubmission<W: Work + 'static> {
+    shared: Arc<Shared<W>>,
+    job: W::Job,
+    options: NewJob,
+    delay: Option<Duration>,
+    expires_in: Option<Duration>,
+}
+
+impl<W: Work + 'static> DurableSubmission<W> {
+    pub(super) fn new(shared: Arc<Shared<W>>, job: W::Job) -> Self {
+        let empty = Payload { tag: String::new(), version: 0, codec: String::new(), bytes: Vec::new() };
+        let mut options = NewJob::new(&*shared.queue, empty);
+        let settings = shared.settings.lock();
+        options.attempts = settings.attempts;
+        options.lost_attempts = settings.lost_workers;
+        options.retention = settings.retention;
+        drop(settings);
+        Self { shared, job, options, delay: None, expires_in: None }
+    }
+
+    /// Sets the priority: jobs of a higher priority start first; 0 by default.
+    pub const fn priority(mut self, priority: u8) -> Self {
+        self.options.priority = priority;
+        self
+    }
+
+    /// Delays the start of the job by at least this time, also if the process ends meanwhile.
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.delay = Some(delay);
+        self
+    }
+
+    /// Lets the job expire if it has not started within this time. That is found when it would
+    /// start.
+    pub const fn expires_in(mut self, time: Duration) -> Self {
+        self.expires_in = Some(time);
+        self
+    }
+
+    /// Sets the key: jobs of one key run one after the other, in order as long as none fails, in
+    /// whichever process.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.options.key = Some(key.into());
+        self
+    }
+
+    /// Stores the job only if there is none with this rule: see [`Unique`]. The submission resolves
+    /// with the handle of the one that is there then.
+    pub fn unique(mut self, unique: Unique) -> Self {
+        self.options.unique = Some(unique);
+        self
+    }
+
+    /// Sets the number of attempts, the first included: see [`DurablePool::attempts`].
+    ///
+    /// [`DurablePool::attempts`]: super::DurablePool::attempts
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.options.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets how many workers and processes the job may cost before it is dead: see
+    /// [`DurablePool::lost_workers`](super::DurablePool::lost_workers).
+    pub fn lost_workers(mut self, workers: u32) -> Self {
+        self.options.lost_attempts = workers.max(1);
+        self
+    }
+
+    /// Starts the job at most once. If its process ends meanwhile, its state is
+    /// [unknown](crate::RecordState::Unknown), and it is kept until it is retried or removed by
+    /// hand.
+    pub const fn at_most_once(mut self) -> Self {
+        self.options.at_most_once = true;
+        self
+    }
+
+    /// Sets how long the result is kept: see
+    /// [`DurablePool::retain_results`](super::DurablePool::retain_results).
+    pub const fn retain(mut self, time: Duration) -> Self {
+        self.options.retention = time;
+        self
+    }
+
+    /// Returns the job with its options and its bytes.
+    fn encoded(&self, now: Timestamp) -> Result<NewJob, EncodeError> {
+        let encode = self.shared.settings.lock().encode_job;
+        let payload = catch_panic(None, || encode(&self.job))
+            .unwrap_or_else(|panicked| Err(EncodeError::Refused(panicked.to_string())))?;
+        Ok(NewJob {
+            payload,
+            due: self.delay.map_or(Timestamp(0), |delay| now.saturating_add(delay)),
+            expires: self.expires_in.map(|time| now.saturating_add(time)),
+            ..self.options.clone()
+        })
+    }
+}
+
+/// The future that submits a durable job, and resolves with its handle when it is on the disk.
+#[must_use = "the result says whether the job is stored"]
+pub struct DurableSubmitFuture<W: Work + 'static>(Submitting<W>);
+
+/// The answer of a submission.
+type Submitted<W> = Result<DurableJob<W>, DurableSubmitError<<W as Work>::Job>>;
+
+/// The boxed future.
+type Submitting<W> = Pin<Box<dyn Future<Output = Submitted<W>> + Send>>;
+
+impl<W: Work + 'static> Future for DurableSubmitFuture<W> {
+    type Output = Submitted<W>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<W: Work<Job: 'static> + 'static> IntoFuture for DurableSubmission<W> {
+    type Output = Submitted<W>;
+    type IntoFuture = DurableSubmitFuture<W>;
+
+    fn into_future(self) -> DurableSubmitFuture<W> {
+        let new = match self.encoded(self.shared.now()) {
+            Ok(new) => new,
+            Err(error) => {
+                let refused = DurableSubmitError::Encode(self.job, error);
+                return DurableSubmitFuture(Box::pin(std::future::ready(Err(refused))));
+            }
+        };
+        let committed = self.shared.commit(Op::Enqueue(Box::new(new)));
+        let (shared, job) = (self.shared, self.job);
+        DurableSubmitFuture(Box::pin(async move {
+            let answer = committed.await.map_err(|error| error.kind);
+            let failed = |text: String| StoreError::Failed(text);
+            match answer {
+                Ok(applied) => match applied.first() {
+                    Some(Applied::Enqueued(id)) => Ok(DurableJob::new(shared, *id, true)),
+                    Some(Applied::Existing(id)) => Ok(DurableJob::new(shared, *id, false)),
+                    other => {
+                        let error = failed(format!("the effect of a submission is {other:?}"));
+                        Err(DurableSubmitError::Unknown(job, error))
+                    }
+                },
+                Err(CommitErrorKind::NotApplied(error)) => Err(DurableSubmitError::NotStored(job, error)),
+                Err(CommitErrorKind::Unknown(error)) => Err(DurableSubmitError::Unknown(job, error)),
+                Err(CommitErrorKind::Conflict { conflict, .. }) => {
+                    Err(DurableSubmitError::NotStored(job, failed(conflict.to_string())))
+                }
+            }
+        }))
+    }
+}
+
+impl<W: Work + 'static> fmt::Debug for DurableSubmission<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableSubmission").field("queue", &self.options.queue).finish_non_exhaustive()
+    }
+}
+
+impl<W: Work + 'static> fmt::Debug for DurableSubmitFuture<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableSubmitFuture").finish_non_exhaustive()
+    }
+}
