@@ -132,8 +132,8 @@ pub enum Op {
         /// The state.
         state: Payload,
     },
-    /// Removes the events and the snapshot of a journal, and fences its writer. Only the name of the
-    /// journal stays. Returns [`Applied::Changed`].
+    /// Removes the events and the snapshot of a journal, and fences its writer. Only the name of
+    /// the journal stays. Returns [`Applied::Changed`].
     Erase {
         /// The journal.
         journal: String,

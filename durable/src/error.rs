@@ -15,8 +15,8 @@ pub enum StoreError {
     /// The connection is lost.
     #[error("the store is not connected: {0}")]
     Disconnected(String),
-    /// An earlier write failed in a way that leaves the outcome open. The store writes again once
-    /// it has been opened again.
+    /// An earlier write failed in a way that leaves the outcome open, and the store cannot be
+    /// opened again yet. Each request tries it.
     #[error("an earlier write failed: {0}")]
     Broken(String),
     /// The stored data is damaged.

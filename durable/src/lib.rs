@@ -62,7 +62,5 @@ pub use record::{
     AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp,
     Unique,
 };
-pub use store::{
-    EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot,
-};
+pub use store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 pub use wire::{OldPayload, Wire, decode, encode};

@@ -19,9 +19,7 @@ impl fmt::Display for JobId {
 }
 
 /// A time, in milliseconds since 1970.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {

@@ -1,5 +1,4 @@
-//! What a store acknowledged is there, whatever fails: for 1,000 seeds, and for SQLite's promises as
-//! the model of them.
+//! What a store acknowledged is there, whatever fails, for 1,000 seeds.
 
 mod support;
 
@@ -18,8 +17,7 @@ fn opener() -> Opener {
     let last: Mutex<Option<Arc<FaultStore>>> = Mutex::default();
     Opener::new(move || {
         let mut last = last.lock().unwrap();
-        let next =
-            last.as_ref().map_or_else(|| FaultStore::new(1, Faults::default()), |last| last.restart());
+        let next = last.as_ref().map_or_else(|| FaultStore::new(1, Faults::default()), |last| last.restart());
         let store = Arc::new(next);
         *last = Some(store.clone());
         Box::pin(std::future::ready(Ok(store as Arc<dyn Store>)))

@@ -11,7 +11,7 @@ use perennial_durable::pool::{Durable, DurableHandle, DurablePool, OutcomeError}
 use perennial_durable::{
     AttemptFailure, Batch, Json, MemoryStore, NewJob, Op, Payload, RecordState, Store, Timestamp, Unique,
 };
-use perennial_supervision::pool::Pool;
+use perennial_supervision::pool::{Pool, PoolShutdown};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{Numbers, hold, squares};
 
@@ -284,5 +284,31 @@ async fn jobs_of_one_key_run_one_after_the_other() {
     for (n, job) in (0..).zip(jobs) {
         assert_eq!(job.outcome().await, Ok(n * n));
     }
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_in_memory_of_one_place_is_waited_for() {
+    let pool = squares().capacity(1).durable(Arc::new(MemoryStore::new())).prefetch(50);
+    let (app, numbers) = start(pool).await;
+    let mut jobs = Vec::new();
+    for n in 0..50 {
+        jobs.push(numbers.submit(n).await.unwrap());
+    }
+    for (n, job) in (0..).zip(jobs) {
+        assert_eq!(job.outcome().await, Ok(n * n));
+        assert_eq!(job.record().await.unwrap().unwrap().history.len(), 1);
+    }
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_stay_in_the_store_when_the_workers_were_stopped_for_good() {
+    let (app, numbers) = start(squares().durable(Arc::new(MemoryStore::new()))).await;
+    numbers.workers().stop(PoolShutdown::Drain).await;
+    let job = numbers.submit(7).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let record = job.record().await.unwrap().unwrap();
+    assert_eq!((record.state, record.history.len()), (RecordState::Queued, 1));
     assert!(app.shutdown().await.is_clean());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_durable::faults::{FaultStore, Faults};
-use perennial_durable::pool::{Durable, DurableSubmitError, OutcomeError};
+use perennial_durable::pool::{Durable, DurableSubmitError};
 use perennial_durable::{JobFilter, JobId, RecordState, Store};
 use support::squares;
 
@@ -43,15 +43,9 @@ async fn scenario(seed: u64) -> Result<(), String> {
     let numbers = pool.handle();
     let app = pool.start(&system).await.map_err(|error| error.to_string())?;
     for (id, n) in acknowledged {
-        loop {
-            match numbers.job(id).outcome().await {
-                Ok(output) if output == n * n => break,
-                // The store is opened again by its next commit.
-                Err(OutcomeError::Store(error)) if error.is_transient() => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                other => return Err(format!("job {id}: {other:?}")),
-            }
+        let outcome = numbers.job(id).outcome().await;
+        if outcome != Ok(n * n) {
+            return Err(format!("job {id}: {outcome:?}"));
         }
     }
     next.set_faults(Faults::default());
@@ -68,7 +62,7 @@ async fn scenario(seed: u64) -> Result<(), String> {
             return Err(format!("{record:?}"));
         }
     }
-    app.shutdown().await;
+    assert!(app.shutdown().await.is_clean());
     Ok(())
 }
 

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use perennial_actors::System;
 use perennial_durable::pool::Durable;
 use perennial_durable::sqlite::SqliteStore;
-use perennial_durable::{Batch, Bincode, JobFilter, JobId, NewJob, Op, RecordState, Store, Timestamp, encode};
+use perennial_durable::{
+    Batch, Bincode, JobFilter, JobId, NewJob, Op, RecordState, Store, Timestamp, encode,
+};
 use support::squares;
 use tempfile::TempDir;
 
@@ -74,7 +76,7 @@ fn every_job_is_done_although_the_process_is_killed_again_and_again() {
         for n in 0..JOBS {
             assert_eq!(numbers.job(JobId(n + 1)).outcome().await, Ok(n * n));
         }
-        app.shutdown().await;
+        assert!(app.shutdown().await.is_clean());
     });
     for record in block_on(store.jobs(JobFilter::default())).unwrap() {
         let completed = record.history.iter().filter(|attempt| attempt.failure.is_none()).count();
@@ -88,7 +90,8 @@ fn every_job_is_done_although_the_process_is_killed_again_and_again() {
 fn the_process_that_is_killed() {
     let Ok(path) = env::var(FILE) else { return };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).unwrap());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     runtime.block_on(async move {
         let pool = squares().durable(store.clone()).prefetch(8);
         let numbers = pool.handle();

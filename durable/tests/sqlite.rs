@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use perennial_durable::conformance::run;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, StoreError,
-    Timestamp,
+    Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, StoreError, Timestamp,
 };
 use support::{payload, sqlite};
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::run::{Failure, Opener};
+use super::opener::{Failure, Opener};
 use super::steps::{
     NOW, apply, at, enqueue, ensure, error, finish, get, job, lease, lease_one, payload, read, record,
     refused, refused_as_stale, same,
@@ -78,9 +78,7 @@ pub(super) async fn a_late_outcome_is_refused(opener: &Opener) -> Result<(), Fai
     same(&refused(&*store, NOW, vec![late], 0).await?, &Conflict::NoSuchJob(id), "a job that is gone")
 }
 
-pub(super) async fn a_cancelled_job_is_over_and_its_attempt_is_stale(
-    opener: &Opener,
-) -> Result<(), Failure> {
+pub(super) async fn a_cancelled_job_is_over_and_its_attempt_is_stale(opener: &Opener) -> Result<(), Failure> {
     let store = opener.open().await?;
     let kept = NewJob { retention: MINUTE, ..job("a") };
     let running = enqueue(&*store, kept.clone()).await?;
@@ -111,9 +109,7 @@ pub(super) async fn a_dead_job_is_kept_and_retried_with_all_its_attempts(
     same(&(again.failures().count(), again.history.len()), &(0, 1), "its failures and its history")
 }
 
-pub(super) async fn a_job_of_unknown_outcome_is_kept_and_not_leased(
-    opener: &Opener,
-) -> Result<(), Failure> {
+pub(super) async fn a_job_of_unknown_outcome_is_kept_and_not_leased(opener: &Opener) -> Result<(), Failure> {
     let store = opener.open().await?;
     let id = enqueue(&*store, NewJob { at_most_once: true, ..job("a") }).await?;
     let leased = lease_one(&*store, NOW).await?;

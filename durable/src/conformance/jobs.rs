@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::run::{Failure, Opener};
+use super::opener::{Failure, Opener};
 use super::steps::{
     NOW, QUEUE, apply, at, commit, enqueue, enqueue_at, ensure, finish, get, ids, job, lease_one, payload,
     read, record, refused, same,

@@ -1,6 +1,6 @@
 //! Events and snapshots.
 
-use super::run::{Failure, Opener};
+use super::opener::{Failure, Opener};
 use super::steps::{NOW, apply, commit, ensure, job, payload, read, refused, same};
 use crate::batch::{Applied, Conflict, Op};
 use crate::store::{EventFilter, Store, StoredSnapshot};
@@ -117,9 +117,7 @@ pub(super) async fn events_a_snapshot_and_a_job_are_one_commit(opener: &Opener) 
     same(&journal(&*store, "a", 0).await?, &owned(&[(1, "x")]), "the journal")
 }
 
-pub(super) async fn an_erased_journal_is_empty_and_its_writer_fenced(
-    opener: &Opener,
-) -> Result<(), Failure> {
+pub(super) async fn an_erased_journal_is_empty_and_its_writer_fenced(opener: &Opener) -> Result<(), Failure> {
     let store = opener.open().await?;
     let erase = || Op::Erase { journal: "a".to_owned() };
     same(&apply(&*store, NOW, erase()).await?, &Applied::Changed(false), "one that does not exist")?;

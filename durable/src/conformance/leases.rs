@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::run::{Failure, Opener};
+use super::opener::{Failure, Opener};
 use super::steps::{
     NOW, QUEUE, apply, at, enqueue, enqueue_at, ensure, error, finish, ids, job, lease, lease_of, lease_one,
     payload, record, same,

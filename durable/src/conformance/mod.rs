@@ -29,8 +29,10 @@ mod attempts;
 mod jobs;
 mod journals;
 mod leases;
+mod opener;
 mod processes;
 mod run;
 mod steps;
 
-pub use run::{Opener, Report, checks, run, run_check};
+pub use opener::Opener;
+pub use run::{Report, checks, run, run_check};

@@ -1,6 +1,6 @@
 //! What remains of a process that has ended.
 
-use super::run::{Failure, Opener};
+use super::opener::{Failure, Opener};
 use super::steps::{
     NOW, QUEUE, at, enqueue, ensure, finish, ids, job, lease, lease_one, read, refused_as_stale, same,
 };

@@ -3,41 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
+use super::opener::{Failure, Opener};
 use super::{attempts, jobs, journals, leases, processes};
-use crate::error::OpenError;
-use crate::store::{Store, StoreFuture};
-
-/// Why a check failed.
-pub(super) type Failure = String;
 
 /// The future of a check.
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
-
-/// Opens one store again and again.
-pub struct Opener(Box<dyn Fn() -> StoreFuture<Result<Arc<dyn Store>, OpenError>> + Send + Sync>);
-
-impl Opener {
-    /// Makes an opener from a function. Its first call opens an empty store. Each later one opens
-    /// the same store in the place of a process that starts when all earlier ones have ended; the
-    /// suite has dropped their handles then.
-    pub fn new(
-        open: impl Fn() -> StoreFuture<Result<Arc<dyn Store>, OpenError>> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Box::new(open))
-    }
-
-    pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
-        (self.0)().await.map_err(|error| format!("the store does not open: {error}"))
-    }
-}
-
-impl fmt::Debug for Opener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opener(..)")
-    }
-}
 
 /// A check: a promise as a name, and the function that tries it.
 struct Check {

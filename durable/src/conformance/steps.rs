@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::run::Failure;
+use super::opener::Failure;
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::payload::Payload;
@@ -139,7 +139,9 @@ pub(super) async fn refused_as_stale(
 ) -> Result<(), Failure> {
     let op = Op::Finish { job: leased.id, attempt: leased.attempt, end: AttemptEnd::Completed(None) };
     match refused(store, now, vec![op], 0).await? {
-        Conflict::StaleAttempt { job, attempt, .. } if (job, attempt) == (leased.id, leased.attempt) => Ok(()),
+        Conflict::StaleAttempt { job, attempt, .. } if (job, attempt) == (leased.id, leased.attempt) => {
+            Ok(())
+        }
         other => Err(format!("a late outcome is refused with {other:?}")),
     }
 }

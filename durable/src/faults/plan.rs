@@ -17,7 +17,7 @@ pub struct Faults {
     /// The connection is lost after the commit: it is applied, and reported as unknown.
     pub lost_answer: u32,
     /// The sync fails: whether the commit is applied is open until the store is opened again, which
-    /// the next commit does.
+    /// the next request does.
     pub failed_sync: u32,
     /// The longest time of a sync. Each takes a part of it.
     pub sync_time: Duration,

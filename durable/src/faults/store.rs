@@ -116,14 +116,16 @@ impl FaultStore {
         &self,
         read: impl FnOnce(&MemoryState) -> T,
     ) -> StoreFuture<Result<T, StoreError>> {
-        let inner = self.shared.inner.lock();
-        let answer = if inner.is_broken { Err(broken()) } else { Ok(read(&inner.state)) };
-        Box::pin(ready(answer))
+        let mut inner = self.shared.inner.lock();
+        if inner.is_broken {
+            inner.reopen();
+        }
+        Box::pin(ready(Ok(read(&inner.state))))
     }
 }
 
 fn broken() -> StoreError {
-    StoreError::Broken("a sync failed, and the next commit opens the store again".to_owned())
+    StoreError::Broken("a sync failed before that of this commit".to_owned())
 }
 
 impl Inner {

@@ -1,16 +1,28 @@
 //! One attempt at a leased job: decoded, run by the pool in memory, and its outcome encoded.
 
 use std::fmt::Display;
+use std::future::IntoFuture;
 use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, Guarded, catch_panic};
-use perennial_supervision::pool::{AttemptError, JobError, JobHandle, Retry, SubmitError, Work};
+use perennial_supervision::pool::{
+    AttemptError, JobError, JobHandle, Retry, SubmitError, SubmitFuture, Work,
+};
 
 use super::in_flight::EndedAttempt;
 use super::shared::{RetryRule, Shared};
 use crate::batch::AttemptEnd;
 use crate::record::{AttemptFailure, JobRecord};
 use crate::wire::{Wire, decode};
+
+/// A job on its way into the pool in memory.
+enum Submitted<W: Work + 'static> {
+    Queued(JobHandle<W>),
+    /// Others have filled its queue.
+    Waits(SubmitFuture<W>),
+    Closed,
+    Undecodable(String),
+}
 
 /// Submits a leased job to the pool in memory. Returns the future of its end.
 pub(super) fn start<W>(
@@ -23,41 +35,61 @@ where
     let submitted = submit(shared, &record);
     let shared = shared.clone();
     async move {
-        let end = match submitted {
+        let handle = match submitted {
+            Submitted::Queued(handle) => Ok(handle),
+            Submitted::Waits(submit) => submit.await.map_err(|refused| {
+                drop_guarded(refused);
+                AttemptFailure::Released
+            }),
+            Submitted::Closed => Err(AttemptFailure::Released),
+            Submitted::Undecodable(reason) => Err(AttemptFailure::Undecodable(reason)),
+        };
+        let is_refused = matches!(handle, Err(AttemptFailure::Released));
+        let end = match handle {
             Ok(handle) => {
+                shared.running.lock().insert(record.id, handle.id());
                 let outcome = Guarded::new(handle.await);
                 shared.running.lock().remove(&record.id);
                 end_of(&shared, &record, outcome)
             }
             Err(failure) => shared.after_failure(&record, failure, Retry::Never),
         };
-        EndedAttempt { job: record.id, attempt: record.attempt, end }
+        EndedAttempt { job: record.id, attempt: record.attempt, end, is_refused }
     }
 }
 
-fn submit<W>(shared: &Arc<Shared<W>>, record: &JobRecord) -> Result<JobHandle<W>, AttemptFailure>
+fn submit<W>(shared: &Arc<Shared<W>>, record: &JobRecord) -> Submitted<W>
 where
     W: Work<Job: Wire> + 'static,
 {
     let decoded = catch_panic(None, || decode::<W::Job>(&record.job.payload));
     let job = match decoded {
         Ok(Ok(job)) => job,
-        Ok(Err(error)) => return Err(AttemptFailure::Undecodable(error.to_string())),
-        Err(panicked) => return Err(AttemptFailure::Undecodable(panicked.to_string())),
+        Ok(Err(error)) => return Submitted::Undecodable(error.to_string()),
+        Err(panicked) => return Submitted::Undecodable(panicked.to_string()),
     };
-    let mut submission = shared.pool.submit(job);
-    if record.job.priority > 0 {
-        submission = submission.priority(record.job.priority);
+    let submission = |job| {
+        let submission = shared.pool.submit(job);
+        // Options cost an allocation.
+        if record.job.priority == 0 { submission } else { submission.priority(record.job.priority) }
+    };
+    match submission(job).try_submit() {
+        Ok(handle) => {
+            // It can be cancelled from now on.
+            shared.running.lock().insert(record.id, handle.id());
+            Submitted::Queued(handle)
+        }
+        Err(SubmitError::Full(job)) => Submitted::Waits(submission(job).into_future()),
+        Err(refused) => {
+            drop_guarded(refused);
+            Submitted::Closed
+        }
     }
-    // No more jobs are leased than the queue in memory has room for, unless others use it.
-    let handle = submission.try_submit().map_err(|refused| {
-        let refused: SubmitError<W::Job> = refused;
-        // The job is a value of the user.
-        drop(Guarded::new(refused.into_job()));
-        AttemptFailure::Released
-    })?;
-    shared.running.lock().insert(record.id, handle.id());
-    Ok(handle)
+}
+
+/// Drops a job that was not accepted. It is a value of the user.
+fn drop_guarded<J>(refused: SubmitError<J>) {
+    drop(Guarded::new(refused.into_job()));
 }
 
 type GuardedOutcome<W> = Guarded<Result<<W as Work>::Output, JobError<<W as Work>::Error>>>;

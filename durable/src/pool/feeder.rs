@@ -130,6 +130,9 @@ where
 
     /// Returns how many more jobs may be leased.
     fn room(&self) -> usize {
+        if self.in_flight.is_closed {
+            return 0;
+        }
         let most = self.shared.settings.lock().prefetch;
         let most = most.unwrap_or_else(|| self.shared.pool.stats().workers.wanted.saturating_mul(2));
         most.max(1).saturating_sub(self.in_flight.held.len())
@@ -160,7 +163,7 @@ where
         &self,
         ended: &EndedAttempt,
     ) -> crate::store::StoreFuture<Result<Vec<Applied>, crate::error::CommitError>> {
-        let EndedAttempt { job, attempt, end } = ended.clone();
+        let EndedAttempt { job, attempt, end, .. } = ended.clone();
         self.shared.commit(Op::Finish { job, attempt, end })
     }
 

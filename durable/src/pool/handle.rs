@@ -8,8 +8,8 @@ use perennial_supervision::pool::{PoolHandle, Work};
 use super::job::DurableJob;
 use super::shared::Shared;
 use super::submission::DurableSubmission;
-use crate::batch::{Applied, Op};
-use crate::error::{CommitErrorKind, StoreError};
+use crate::batch::Op;
+use crate::error::StoreError;
 use crate::record::{JobId, JobRecord, RecordState};
 use crate::store::{JobFilter, QueueInfo, Store};
 
@@ -43,7 +43,7 @@ impl<W: Work + 'static> DurableHandle<W> {
     ///
     /// The store failed. The job may be cancelled then, or not.
     pub async fn cancel(&self, id: JobId) -> Result<bool, StoreError> {
-        cancel(&self.0, id).await
+        self.0.cancel(id).await
     }
 
     /// Queues a job again that is dead, cancelled, expired or unknown, with all its attempts. Its
@@ -53,7 +53,7 @@ impl<W: Work + 'static> DurableHandle<W> {
     ///
     /// The store failed. The job may be queued then, or not.
     pub async fn retry(&self, id: JobId) -> Result<bool, StoreError> {
-        change(&self.0, Op::Retry(id)).await
+        self.0.change(Op::Retry(id)).await
     }
 
     /// Removes a job that does not run. Returns `false` if there is no such job.
@@ -62,7 +62,7 @@ impl<W: Work + 'static> DurableHandle<W> {
     ///
     /// The store failed. The job may be removed then, or not.
     pub async fn remove(&self, id: JobId) -> Result<bool, StoreError> {
-        let is_removed = change(&self.0, Op::Remove(id)).await?;
+        let is_removed = self.0.change(Op::Remove(id)).await?;
         self.0.notify(id);
         Ok(is_removed)
     }
@@ -99,7 +99,7 @@ impl<W: Work + 'static> DurableHandle<W> {
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
         let queue = self.0.queue.to_string();
-        commit(&self.0, Op::Pause { queue, paused }).await.map(drop)
+        self.0.commit_alone(Op::Pause { queue, paused }).await.map(drop)
     }
 
     /// Returns how many jobs are in each state.
@@ -123,29 +123,6 @@ impl<W: Work + 'static> DurableHandle<W> {
     pub fn workers(&self) -> &PoolHandle<W> {
         &self.0.pool
     }
-}
-
-/// Commits an operation that has no conflicts.
-async fn commit<W: Work + 'static>(shared: &Shared<W>, op: Op) -> Result<Vec<Applied>, StoreError> {
-    shared.commit(op).await.map_err(|error| match error.kind {
-        CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
-        CommitErrorKind::Conflict { conflict, .. } => StoreError::Failed(conflict.to_string()),
-    })
-}
-
-async fn change<W: Work + 'static>(shared: &Shared<W>, op: Op) -> Result<bool, StoreError> {
-    Ok(commit(shared, op).await? == [Applied::Changed(true)])
-}
-
-pub(super) async fn cancel<W: Work + 'static>(shared: &Shared<W>, id: JobId) -> Result<bool, StoreError> {
-    let is_cancelled = change(shared, Op::Cancel(id)).await?;
-    // Its outcome is refused from now on, whether or not its future is dropped in time.
-    let running = shared.running.lock().get(&id).copied();
-    if let Some(running) = running.filter(|_| is_cancelled) {
-        shared.pool.cancel(running);
-    }
-    shared.notify(id);
-    Ok(is_cancelled)
 }
 
 impl<W: Work + 'static> Clone for DurableHandle<W> {

@@ -85,7 +85,7 @@ impl<W: Work + 'static> DurableJob<W> {
     ///
     /// The store failed. The job may be cancelled then, or not.
     pub async fn cancel(&self) -> Result<bool, StoreError> {
-        super::handle::cancel(&self.shared, self.id).await
+        self.shared.cancel(self.id).await
     }
 }
 

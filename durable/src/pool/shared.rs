@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::in_flight::InFlight;
 use crate::batch::{Applied, Batch, Op};
 use crate::codec::EncodeError;
-use crate::error::CommitError;
+use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::payload::Payload;
 use crate::record::{AttemptFailure, JobId, JobRecord, Timestamp};
 use crate::store::{Store, StoreFuture};
@@ -107,6 +107,30 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(super) fn commit(&self, op: Op) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         self.store.commit(Batch::of(self.now(), op))
+    }
+
+    /// Commits an operation that has no conflicts.
+    pub(super) async fn commit_alone(&self, op: Op) -> Result<Vec<Applied>, StoreError> {
+        self.commit(op).await.map_err(|error| match error.kind {
+            CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
+            CommitErrorKind::Conflict { conflict, .. } => StoreError::Failed(conflict.to_string()),
+        })
+    }
+
+    /// Returns `true` if there was something to change.
+    pub(super) async fn change(&self, op: Op) -> Result<bool, StoreError> {
+        Ok(self.commit_alone(op).await? == [Applied::Changed(true)])
+    }
+
+    pub(super) async fn cancel(&self, id: JobId) -> Result<bool, StoreError> {
+        let is_cancelled = self.change(Op::Cancel(id)).await?;
+        // Its outcome is refused from now on, whether or not its future is dropped in time.
+        let running = self.running.lock().get(&id).copied();
+        if let Some(running) = running.filter(|_| is_cancelled) {
+            self.pool.cancel(running);
+        }
+        self.notify(id);
+        Ok(is_cancelled)
     }
 
     /// Returns a random number from 0 to 1.

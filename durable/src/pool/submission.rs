@@ -126,13 +126,13 @@ impl<W: Work + 'static> DurableSubmission<W> {
 
 /// The future that submits a durable job, and resolves with its handle when it is on the disk.
 #[must_use = "the result says whether the job is stored"]
-pub struct DurableSubmitFuture<W: Work + 'static>(Submitting<W>);
+pub struct DurableSubmitFuture<W: Work + 'static>(BoxedSubmit<W>);
 
 /// The answer of a submission.
 type Submitted<W> = Result<DurableJob<W>, DurableSubmitError<<W as Work>::Job>>;
 
 /// The boxed future.
-type Submitting<W> = Pin<Box<dyn Future<Output = Submitted<W>> + Send>>;
+type BoxedSubmit<W> = Pin<Box<dyn Future<Output = Submitted<W>> + Send>>;
 
 impl<W: Work + 'static> Future for DurableSubmitFuture<W> {
     type Output = Submitted<W>;

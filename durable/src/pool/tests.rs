@@ -8,9 +8,7 @@ use perennial_supervision::pool::Retry;
 use super::retry::after_failure;
 use crate::batch::AttemptEnd;
 use crate::payload::Payload;
-use crate::record::{
-    AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp,
-};
+use crate::record::{AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 

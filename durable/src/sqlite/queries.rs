@@ -101,9 +101,8 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
 pub(super) fn snapshot(connection: &Connection, journal: &str) -> Result<Option<StoredSnapshot>, Error> {
     let sql = "SELECT snapshot_sequence, snapshot_tag, snapshot_version, snapshot_codec, snapshot_body \
         FROM journals WHERE name = ?1 AND snapshot_sequence IS NOT NULL";
-    let snapshot = |row: &Row<'_>| {
-        Ok(StoredSnapshot { sequence: uint(row.get(0)?), state: rows::payload(row, 1)? })
-    };
+    let snapshot =
+        |row: &Row<'_>| Ok(StoredSnapshot { sequence: uint(row.get(0)?), state: rows::payload(row, 1)? });
     connection.prepare_cached(sql)?.query_row([journal], snapshot).optional()
 }
 

@@ -64,13 +64,12 @@ pub(super) fn payload_if_any(row: &Row<'_>, first: usize) -> Result<Option<Paylo
 /// Reads a job from the columns [`JOB`].
 pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, Error> {
     let name: String = row.get(2)?;
-    let state = RecordState::from_name(&name)
-        .ok_or_else(|| malformed(2, format!("there is no state {name}")))?;
+    let state =
+        RecordState::from_name(&name).ok_or_else(|| malformed(2, format!("there is no state {name}")))?;
     let history: String = row.get(24)?;
     let history = serde_json::from_str(&history).map_err(|error| malformed(24, error.to_string()))?;
     let progress = row.get::<_, Option<i64>>(21)?.zip(row.get::<_, Option<i64>>(22)?);
-    let progress =
-        progress.map(|(done, total)| RecordedProgress { done: uint(done), total: uint(total) });
+    let progress = progress.map(|(done, total)| RecordedProgress { done: uint(done), total: uint(total) });
     Ok(JobRecord {
         id: JobId(number(row, 0)?),
         job: new_job(row)?,

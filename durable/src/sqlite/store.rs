@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
-use perennial_actors::host::sync::{AtomicBool, Ordering};
+use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
@@ -16,7 +16,7 @@ use super::queries;
 use super::rows::store_error;
 use super::writer::{self, Request, Writer};
 use crate::batch::{Applied, Batch};
-use crate::error::{CommitError, OpenError, StoreError};
+use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::{Epoch, JobId, JobRecord};
 use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 
@@ -49,7 +49,8 @@ pub struct SqliteStore {
     path: PathBuf,
     epoch: Epoch,
     requests: Option<Sender<Request>>,
-    reads: Option<Sender<Read>>,
+    /// Shared with the reads that wait until the file is open again. Empty once this is dropped.
+    reads: Arc<Mutex<Option<Sender<Read>>>>,
     threads: Vec<JoinHandle<()>>,
     is_broken: Arc<AtomicBool>,
     changes: watch::Sender<u64>,
@@ -91,7 +92,7 @@ impl SqliteStore {
             spawn("sqlite writer", move || writer.run(&received))?,
             spawn("sqlite reader", move || to_read.iter().for_each(|read| read(&reader)))?,
         ];
-        let (requests, reads) = (Some(requests), Some(reads));
+        let (requests, reads) = (Some(requests), Arc::new(Mutex::new(Some(reads))));
         Ok(Self {
             path: path.to_owned(),
             epoch,
@@ -117,18 +118,31 @@ impl SqliteStore {
     ) -> StoreFuture<Result<T, StoreError>> {
         let (answer, answered) = oneshot::channel();
         let is_broken = self.is_broken.clone();
+        // The reader would see a state that the disk may not have.
         let read: Read = Box::new(move |connection| {
-            // The reader would see a state that the disk may not have.
-            let outcome = if is_broken.load(Ordering::SeqCst) {
-                Err(StoreError::Broken("a commit failed, and the next one opens the file again".to_owned()))
-            } else {
-                read(connection)
-            };
+            let outcome = if is_broken.load(Ordering::SeqCst) { Err(broken()) } else { read(connection) };
             let _ = answer.send(outcome);
         });
+        let reads = self.reads.clone();
         // If the thread is gone, the sender of the answer is dropped with the closure.
-        let _ = self.reads.as_ref().map(|reads| reads.send(read));
-        Box::pin(async move { answered.await.unwrap_or(Err(StoreError::Closed)) })
+        let hand_over = move || drop(reads.lock().as_ref().map(|reads| reads.send(read)));
+        let answered = async move { answered.await.unwrap_or(Err(StoreError::Closed)) };
+        if !self.is_broken.load(Ordering::SeqCst) {
+            hand_over();
+            return Box::pin(answered);
+        }
+        // The writer opens the file again, also for a batch of nothing.
+        let opened = self.commit(Batch::default());
+        Box::pin(async move {
+            match opened.await.map_err(|error| error.kind) {
+                Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
+                    return Err(error);
+                }
+                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => {}
+            }
+            hand_over();
+            answered.await
+        })
     }
 
     fn query<T: Send + 'static>(
@@ -137,6 +151,10 @@ impl SqliteStore {
     ) -> StoreFuture<Result<T, StoreError>> {
         self.read(move |connection| query(connection).map_err(|error| store_error(&error)))
     }
+}
+
+fn broken() -> StoreError {
+    StoreError::Broken("a commit failed, and the next request opens the file again".to_owned())
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
@@ -163,7 +181,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             // A request answers when it is dropped, so this error does not occur.
             answered.await.unwrap_or_else(|_| {
-                let kind = crate::error::CommitErrorKind::Unknown(StoreError::Closed);
+                let kind = CommitErrorKind::Unknown(StoreError::Closed);
                 Err(CommitError { kind, batch: Batch::default() })
             })
         })
@@ -212,7 +230,7 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         drop(self.requests.take());
-        drop(self.reads.take());
+        drop(self.reads.lock().take());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

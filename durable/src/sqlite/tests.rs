@@ -55,8 +55,6 @@ async fn a_failed_sync_is_unknown_and_the_next_commit_opens_the_file_again() {
     let error = store.commit(batch("b")).await.unwrap_err();
     assert!(matches!(error.kind, CommitErrorKind::Unknown(StoreError::Failed(_))), "{error}");
     assert_eq!(error.batch, batch("b"));
-    let read = store.queue("q").await;
-    assert!(matches!(read, Err(StoreError::Broken(_))), "what may not be on the disk is not read");
     assert_eq!(store.commit(batch("c")).await.unwrap(), [Applied::Enqueued(JobId(2))]);
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
 }
@@ -68,6 +66,8 @@ async fn a_commit_that_was_applied_before_it_failed_is_there_when_the_file_is_op
     store.commit(batch("a")).await.unwrap();
     let error = store.commit(batch("b")).await.unwrap_err();
     assert!(matches!(error.kind, CommitErrorKind::Unknown(_)), "{error}");
+    let read = store.queue("q").await.unwrap();
+    assert_eq!(read.count(RecordState::Queued), 2, "a read opens the file again too");
     store.commit(batch("c")).await.unwrap();
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 3);
 }
@@ -82,4 +82,23 @@ async fn a_full_disk_applies_nothing_and_the_store_goes_on() {
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 1);
     store.commit(error.batch).await.unwrap();
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_read_or_written_while_the_file_cannot_be_opened_again() {
+    let (folder, path) = file();
+    let store = SqliteStore::open_with(&path, fail_second!(SQLITE_IOERR_FSYNC, false)).unwrap();
+    store.commit(batch("a")).await.unwrap();
+    // Another program reads an old state for ever, so the log cannot be written into the file.
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM jobs").unwrap();
+    store.commit(batch("b")).await.unwrap_err();
+    let read = store.queue("q").await;
+    assert!(matches!(read, Err(StoreError::Broken(_))), "{read:?}");
+    let error = store.commit(batch("c")).await.unwrap_err();
+    assert!(matches!(error.kind, CommitErrorKind::NotApplied(StoreError::Broken(_))), "{error}");
+    other.execute_batch("COMMIT").unwrap();
+    store.commit(error.batch).await.unwrap();
+    assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
+    drop(folder);
 }
