@@ -44,11 +44,9 @@ fn a_crate_depends_on_lower_ranks_only() {
 
 #[test]
 fn foreign_crates_and_the_state_of_threads_have_one_home() {
+    let ractor = ["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"];
     let homes: [(&str, &[&str]); 5] = [
-        (
-            "ractor::",
-            &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
-        ),
+        ("ractor::", &ractor),
         ("dashmap::", &["registry/src/table/sharded.rs"]),
         ("rusqlite::", &["durable/src/sqlite"]),
         ("bincode::", &["durable/src/codec.rs"]),

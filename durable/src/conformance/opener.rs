@@ -10,7 +10,10 @@ use crate::store::{Store, StoreFuture};
 pub(super) type Failure = String;
 
 /// Opens one store again and again.
-pub struct Opener(Box<dyn Fn() -> StoreFuture<Result<Arc<dyn Store>, OpenError>> + Send + Sync>);
+pub struct Opener(Box<dyn Fn() -> Opening + Send + Sync>);
+
+/// The future of an opened store.
+type Opening = StoreFuture<Result<Arc<dyn Store>, OpenError>>;
 
 impl Opener {
     /// Makes an opener from a function. Its first call opens an empty store. Each later one opens

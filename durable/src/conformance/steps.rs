@@ -40,7 +40,7 @@ pub(super) fn same<T: Debug + PartialEq>(found: &T, expected: &T, of: &str) -> R
     if found == expected { Ok(()) } else { Err(format!("{of} is {found:?}, not {expected:?}")) }
 }
 
-fn shown(error: StoreError) -> Failure {
+fn shown(error: &StoreError) -> Failure {
     error.to_string()
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn finish(
 }
 
 pub(super) async fn get(store: &dyn Store, id: JobId) -> Result<Option<JobRecord>, Failure> {
-    store.job(id).await.map_err(shown)
+    store.job(id).await.map_err(|error| shown(&error))
 }
 
 pub(super) async fn record(store: &dyn Store, id: JobId) -> Result<JobRecord, Failure> {
@@ -110,7 +110,7 @@ pub(super) fn ids(jobs: &[JobRecord]) -> Vec<JobId> {
 }
 
 pub(super) async fn read<T>(answer: crate::store::StoreFuture<Result<T, StoreError>>) -> Result<T, Failure> {
-    answer.await.map_err(shown)
+    answer.await.map_err(|error| shown(&error))
 }
 
 /// Expects that a batch is refused at an operation, and returns the conflict.

@@ -1,6 +1,6 @@
 //! The handle of the store that fails.
 
-use std::future::{Future, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,39 +188,37 @@ impl Inner {
 
 impl Shared {
     /// Waits for the sync. Fails if the process was killed or a sync has failed meanwhile.
-    fn synced(
+    async fn synced(
         self: Arc<Self>,
         epoch: Epoch,
         adds: bool,
         handed: Handed,
-    ) -> impl Future<Output = Result<Vec<Applied>, CommitErrorKind>> {
-        async move {
-            let written = match handed {
-                Handed::Refused(kind) => return Err(kind),
-                Handed::Early(applied) => return Ok(applied),
-                Handed::Written(written) => written,
-            };
-            if !written.sync_time.is_zero() {
-                sleep(written.sync_time).await;
-            }
-            let mut inner = self.inner.lock();
-            let unknown = |error| Err(CommitErrorKind::Unknown(error));
-            if inner.state.has_ended(epoch) {
-                return unknown(StoreError::EpochEnded);
-            }
-            if inner.is_broken || inner.opened != written.opened {
-                return unknown(broken());
-            }
-            inner.disk.sync(written.length);
-            drop(inner);
-            if adds {
-                self.changes.send_modify(|number| *number += 1);
-            }
-            if written.is_answer_lost {
-                return unknown(StoreError::Disconnected("injected".to_owned()));
-            }
-            Ok(written.applied)
+    ) -> Result<Vec<Applied>, CommitErrorKind> {
+        let written = match handed {
+            Handed::Refused(kind) => return Err(kind),
+            Handed::Early(applied) => return Ok(applied),
+            Handed::Written(written) => written,
+        };
+        if !written.sync_time.is_zero() {
+            sleep(written.sync_time).await;
         }
+        let mut inner = self.inner.lock();
+        let unknown = |error| Err(CommitErrorKind::Unknown(error));
+        if inner.state.has_ended(epoch) {
+            return unknown(StoreError::EpochEnded);
+        }
+        if inner.is_broken || inner.opened != written.opened {
+            return unknown(broken());
+        }
+        inner.disk.sync(written.length);
+        drop(inner);
+        if adds {
+            self.changes.send_modify(|number| *number += 1);
+        }
+        if written.is_answer_lost {
+            return unknown(StoreError::Disconnected("injected".to_owned()));
+        }
+        Ok(written.applied)
     }
 }
 

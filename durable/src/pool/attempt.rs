@@ -100,7 +100,7 @@ where
 {
     match outcome.into_inner() {
         Some(Ok(output)) => completed(shared, record, output),
-        Some(Err(error)) => failed(shared, record, error),
+        Some(Err(error)) => failed(shared, record, &error),
         None => shared.after_failure(record, AttemptFailure::Released, Retry::Never),
     }
 }
@@ -125,7 +125,7 @@ where
     }
 }
 
-fn failed<W>(shared: &Shared<W>, record: &JobRecord, error: JobError<W::Error>) -> AttemptEnd
+fn failed<W>(shared: &Shared<W>, record: &JobRecord, error: &JobError<W::Error>) -> AttemptEnd
 where
     W: Work<Error: Display> + 'static,
 {

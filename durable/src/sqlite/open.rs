@@ -22,7 +22,7 @@ fn failed(error: &Error) -> OpenError {
     OpenError::Store(store_error(error))
 }
 
-fn not_a_store(path: &Path, reason: impl ToString) -> OpenError {
+fn not_a_store(path: &Path, reason: &dyn ToString) -> OpenError {
     OpenError::NotAStore { path: path.display().to_string(), reason: reason.to_string() }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Epoch), OpenError> {
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let opened = Connection::open(path).map_err(|error| failed(&error))?;
     set_up(&opened).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => not_a_store(path, error),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => not_a_store(path, &error),
         _ => failed(&error),
     })?;
     Ok(opened)
@@ -86,7 +86,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let found = number(connection, "PRAGMA user_version")?;
     let tables = number(connection, "SELECT count(*) FROM sqlite_schema")?;
     if application != APPLICATION && (application, found, tables) != (0, 0, 0) {
-        return Err(not_a_store(path, "it is a database of another program"));
+        return Err(not_a_store(path, &"it is a database of another program"));
     }
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     if found > known {
@@ -96,7 +96,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|error| failed(&error))?;
     if mode != "wal" {
-        return Err(not_a_store(path, format!("its journal cannot be written ahead, it is: {mode}")));
+        return Err(not_a_store(path, &format!("its journal cannot be written ahead, it is: {mode}")));
     }
     let left = STEPS.iter().skip(usize::try_from(found).unwrap_or_default());
     if found < known { steps(connection, left, known).map_err(|error| failed(&error)) } else { Ok(()) }
