@@ -151,6 +151,7 @@ impl<W: Work + 'static> AttemptResult<W> {
 }
 
 impl<W: Work + 'static> Queue<'_, W> {
+    #[inline]
     pub(super) fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
         let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         // The job was leased again if this incarnation was abandoned.
@@ -166,7 +167,18 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
     }
 
+    /// Leases the next job to a worker.
+    #[inline]
     fn lease(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
+        let WorkerId { slot, pid } = worker_id;
+        match self.state.scheduler.lease_plain(slot, pid.incarnation()) {
+            Some((task, waiting_since)) => Some(self.leased(worker_id, task, waiting_since)),
+            None => self.lease_any(worker_id),
+        }
+    }
+
+    #[inline(never)]
+    fn lease_any(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
         if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
@@ -195,6 +207,17 @@ impl<W: Work + 'static> Queue<'_, W> {
             self.schedule_tick();
         }
         let Next::Job(task, waiting_since) = next else { return None };
+        Some(self.leased(worker_id, task, waiting_since))
+    }
+
+    /// Counts the start of a leased job.
+    #[inline]
+    fn leased(
+        &mut self,
+        worker_id: WorkerId,
+        task: Arc<JobState<W>>,
+        waiting_since: Option<Time>,
+    ) -> Leased<W> {
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();
             self.state.waits.count(now.saturating_sub(waiting_since));
@@ -203,6 +226,6 @@ impl<W: Work + 'static> Queue<'_, W> {
         self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
         let limits = task.options(&self.state.options).limits;
         let number = task.count_start();
-        Some(Leased { task, number, limits, since })
+        Leased { task, number, limits, since }
     }
 }

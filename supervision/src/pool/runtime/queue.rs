@@ -164,7 +164,9 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn drain_buffer(&mut self) {
         let mut submit_buffer = self.pool.submit_buffer.lock();
         submit_buffer.credit = 0;
-        self.state.scheduler.append(&mut submit_buffer.jobs);
+        if !submit_buffer.jobs.is_empty() {
+            self.state.scheduler.append(&mut submit_buffer.jobs);
+        }
         self.is_synced = true;
     }
 
@@ -255,7 +257,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Returns `true` if a caller waits until the pool is empty or a worker has finished its job.
     /// Removes the callers that are gone.
     fn is_awaited(&mut self) -> bool {
-        if !self.state.drain_waiters.is_empty() {
+        if self.state.drain_waiters.iter().any(DrainWaiter::is_gone) {
             let (gone, waiting): (Vec<_>, Vec<_>) =
                 mem::take(&mut self.state.drain_waiters).into_iter().partition(DrainWaiter::is_gone);
             self.state.drain_waiters = waiting;

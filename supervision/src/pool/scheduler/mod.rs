@@ -32,6 +32,7 @@ mod job_queues;
 mod key_rates;
 mod kind_queues;
 mod manage;
+mod plain;
 mod priority_queue;
 mod rate;
 mod rate_limit;

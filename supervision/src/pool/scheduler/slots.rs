@@ -139,6 +139,14 @@ impl<I> Slots<I> {
         Some(result)
     }
 
+    /// Returns the slot of this incarnation, if it is not idle, takes jobs and has none.
+    #[inline]
+    pub(crate) fn busy_without_job(&mut self, slot: usize, incarnation: Incarnation) -> Option<&mut Slot<I>> {
+        let slot = self.all.get_mut(slot)?;
+        let is_free = slot.takes_jobs() && slot.last == incarnation && !slot.idle && slot.lease.is_none();
+        is_free.then_some(slot)
+    }
+
     /// Leases a job to the worker of a slot.
     pub(crate) fn set_lease(&mut self, slot: usize, job: QueuedJob<I>) {
         if let Some(slot) = self.all.get_mut(slot) {

@@ -139,8 +139,10 @@ impl Comparison {
         }
         self.model.slots[slot].woken = false;
         let mut expired = Vec::new();
-        let (next, woken) =
-            self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired);
+        let (next, woken) = match self.scheduler.lease_plain(slot, slot_state.incarnation) {
+            Some((number, since)) => (Next::Job(number, since), None),
+            None => self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired),
+        };
         self.expire(&expired);
         let expected = self.model.best_for(slot).filter(|_| self.model.is_within_rate());
         match next {
