@@ -71,10 +71,14 @@ impl<W: Work + 'static> Shared<W> {
         result
     }
 
-    /// Like `with_queue`, for a worker whose next job is in the scheduler: the submit buffer is not
-    /// drained.
-    pub(crate) fn with_scheduler<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
-        let (result, values) = self.run(false, change);
+    /// Like `with_queue`, for a worker that has locked the queue. Its next job is in the scheduler:
+    /// the submit buffer is not drained.
+    pub(crate) fn with_scheduler<R>(
+        &self,
+        state: MutexGuard<'_, State<W>>,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> R {
+        let (result, values) = self.run_locked(state, false, change);
         if !values.is_empty() {
             drop_each(values);
         }
@@ -88,9 +92,18 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Returns the result of `change`, and the values to drop.
     fn run<R>(&self, sync: bool, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> (R, Vec<Deferred>) {
+        self.run_locked(self.lock_state(), sync, change)
+    }
+
+    fn run_locked<R>(
+        &self,
+        state: MutexGuard<'_, State<W>>,
+        sync: bool,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> (R, Vec<Deferred>) {
         let mut queue = Queue {
             pool: self,
-            state: self.lock_state(),
+            state,
             now: None,
             is_synced: false,
             to_wake: None,

@@ -298,6 +298,12 @@ impl<W: Work + 'static> State<W> {
         self.waiters.is_empty() && self.scheduler.room() > 0
     }
 
+    /// Returns `true` if nothing depends on a worker that completes a job and leases the next one:
+    /// no submitter waits for room, the manager watches the load, and no result is retained.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.waiters.is_empty() && !self.scaling_idle && self.retained.is_none()
+    }
+
     /// Returns how many more jobs may be submitted without the lock of the queue.
     pub(crate) fn credit(&self) -> usize {
         // Room belongs to the submitters that wait for it, before any new submission.

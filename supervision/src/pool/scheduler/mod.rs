@@ -51,6 +51,7 @@ mod tests;
 
 pub(crate) use job_queues::Place;
 pub(crate) use key_rates::RateKey;
+pub(crate) use plain::PlainLease;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;

@@ -139,12 +139,11 @@ impl<I> Slots<I> {
         Some(result)
     }
 
-    /// Returns the slot of this incarnation, if it is not idle, takes jobs and has none.
+    /// Returns the slot of this incarnation, if it takes jobs and is not idle.
     #[inline]
-    pub(crate) fn busy_without_job(&mut self, slot: usize, incarnation: Incarnation) -> Option<&mut Slot<I>> {
+    pub(crate) fn busy(&mut self, slot: usize, incarnation: Incarnation) -> Option<&mut Slot<I>> {
         let slot = self.all.get_mut(slot)?;
-        let is_free = slot.takes_jobs() && slot.last == incarnation && !slot.idle && slot.lease.is_none();
-        is_free.then_some(slot)
+        (slot.takes_jobs() && slot.last == incarnation && !slot.idle).then_some(slot)
     }
 
     /// Leases a job to the worker of a slot.

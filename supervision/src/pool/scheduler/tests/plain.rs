@@ -27,6 +27,25 @@ fn plain_jobs_are_leased_in_order_one_to_each_worker() {
 }
 
 #[test]
+fn completed_job_is_exchanged_for_the_first_one_that_is_queued() {
+    let mut scheduler = started(2, 10);
+    assert_eq!(scheduler.exchange_plain(0, 1, |_| true), None, "it has no job");
+    for number in 1..=3 {
+        scheduler.enqueue(job(number));
+    }
+    assert_eq!(scheduler.lease_plain(0, 1), Some((1, Some(ms(0)))));
+    let before = format!("{scheduler:?}");
+    assert_eq!(scheduler.exchange_plain(0, 1, |_| false), None, "its job does not complete");
+    assert_eq!(scheduler.exchange_plain(0, 2, |_| true), None, "no such incarnation runs");
+    assert_eq!(format!("{scheduler:?}"), before);
+    assert_eq!(scheduler.exchange_plain(0, 1, |job| *job == 1), Some((1, (2, Some(ms(0))))));
+    assert_eq!(scheduler.exchange_plain(0, 1, |job| *job == 2), Some((2, (3, Some(ms(0))))));
+    assert_eq!((scheduler.leased(), scheduler.waiting(), scheduler.room()), (1, 0, 10));
+    assert_eq!(scheduler.exchange_plain(0, 1, |_| true), None, "no job is left");
+    assert_eq!(scheduler.release_lease(0, 1).map(|job| job.item), Some(3));
+}
+
+#[test]
 fn nothing_is_leased_as_a_plain_job_if_more_has_to_be_looked_at() {
     let spoil: [(&str, fn(&mut Scheduler<u64>)); 12] = [
         ("priority", |scheduler| {
@@ -61,7 +80,14 @@ fn nothing_is_leased_as_a_plain_job_if_more_has_to_be_looked_at() {
     for (what, spoil) in spoil {
         let mut scheduler = started(2, 10);
         scheduler.enqueue(job(1));
+        scheduler.enqueue(job(2));
+        assert!(scheduler.lease_plain(0, 1).is_some());
         spoil(&mut scheduler);
+        let before = format!("{scheduler:?}");
+        let completes = |_: &u64| unreachable!("it is not exchanged");
+        assert_eq!(scheduler.exchange_plain(0, 1, completes), None, "{what}");
+        assert_eq!(format!("{scheduler:?}"), before, "{what}");
+        scheduler.release_lease(0, 1);
         let before = format!("{scheduler:?}");
         assert_eq!(scheduler.lease_plain(0, 1), None, "{what}");
         assert_eq!(format!("{scheduler:?}"), before, "{what}");
