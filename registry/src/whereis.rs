@@ -93,6 +93,8 @@ pub trait Whereis {
         name: impl Borrow<Name<M>>,
         message: M,
     ) -> Result<(), NamedCastError<M>> {
+        let name = name.borrow();
+        let Err(message) = self.registry().try_cast(name, message) else { return Ok(()) };
         match self.whereis(name) {
             Ok(address) => address.cast(message).map_err(NamedCastError::Send),
             Err(error) => Err(NamedCastError::Lookup(error, message)),
@@ -181,12 +183,14 @@ impl<M: Send + 'static, T> fmt::Debug for NamedCall<M, T> {
 }
 
 impl Whereis for System {
+    #[inline]
     fn registry(&self) -> &Registry {
         Registry::of(self)
     }
 }
 
 impl<A: Actor> Whereis for Context<A> {
+    #[inline]
     fn registry(&self) -> &Registry {
         Registry::of(self.system())
     }

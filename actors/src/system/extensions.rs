@@ -23,6 +23,7 @@ impl Extensions {
     /// `make` runs before the list is changed, so it may use extensions itself and may be slow. If
     /// several callers make one at once, the first value to be inserted is kept; the others are
     /// dropped.
+    #[inline]
     pub(super) fn get_or_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         match self.find() {
             Some(value) => value,
@@ -30,13 +31,15 @@ impl Extensions {
         }
     }
 
+    #[inline]
     fn find<T: Any>(&self) -> Option<&T> {
-        let links = iter::successors(self.0.get(), |link| link.rest.0.get());
+        let mut links = iter::successors(self.0.get(), |link| link.rest.0.get());
         // Compares the type id first, because access to the box costs a cache miss.
-        links.filter(|link| link.type_id == TypeId::of::<T>()).find_map(|link| link.value.downcast_ref())
+        links.find(|link| link.type_id == TypeId::of::<T>())?.value.downcast_ref()
     }
 
     /// Appends a value, unless another caller has added one of this type meanwhile.
+    #[cold]
     fn insert<T: Any + Send + Sync>(&self, value: T) -> &T {
         let new = Link { type_id: TypeId::of::<T>(), value: Box::new(value), rest: Self::default() };
         let mut new = Some(Box::new(new));
