@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::sync::IdGen;
-use perennial_actors::host::{Broadcast, Guarded, try_enqueue};
+use perennial_actors::host::{Broadcast, Guarded};
 use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent};
 
 use crate::binding::{Binding, Metadata, dispose_metadata};
@@ -173,21 +173,6 @@ registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
             }
             None => Err(LookupError::NotFound(name.text())),
         }
-    }
-
-    /// Sends a message to the actor to which a name leads, if it is known that its mailbox has room.
-    /// Returns the message otherwise. The entry of the name stays locked meanwhile, so that no
-    /// reference to the actor is counted. The actor is woken after that.
-    #[inline]
-    pub(crate) fn try_cast<M: Send + 'static>(&self, name: &Name<M>, message: M) -> Result<(), M> {
-        let mut message = Some(message);
-        let enqueued = self.0.names.read(name.as_str().as_bytes(), |bound| {
-            try_enqueue(&bound.handle, message.take()?).map_err(|refused| message = Some(refused)).ok()
-        });
-        if let Some(wake_up) = enqueued.flatten() {
-            wake_up.wake();
-        }
-        message.map_or(Ok(()), Err)
     }
 
     /// Sets the metadata of a name, for example a version, a location or a weight. Replaces the

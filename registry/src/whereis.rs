@@ -93,8 +93,6 @@ pub trait Whereis {
         name: impl Borrow<Name<M>>,
         message: M,
     ) -> Result<(), NamedCastError<M>> {
-        let name = name.borrow();
-        let Err(message) = self.registry().try_cast(name, message) else { return Ok(()) };
         match self.whereis(name) {
             Ok(address) => address.cast(message).map_err(NamedCastError::Send),
             Err(error) => Err(NamedCastError::Lookup(error, message)),

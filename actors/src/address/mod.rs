@@ -5,7 +5,6 @@ mod call;
 mod call_timer;
 mod callee;
 mod debug;
-mod enqueue;
 mod errors;
 mod handle;
 mod info;
@@ -19,7 +18,6 @@ mod typed;
 mod weak;
 
 pub use call::Call;
-pub use enqueue::{WakeUp, try_enqueue};
 pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError, Unsent};
 pub use handle::{ActorHandle, CloseHook, PendingRestart};
 pub use monitor::Monitor;

@@ -68,17 +68,6 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
-    /// Does the same, for a caller that holds a lock and wakes the returned waker after that.
-    #[inline]
-    pub(crate) fn try_enqueue(&self, message: M) -> Result<Option<Waker>, M> {
-        let mut state = self.state.lock();
-        if state.messages.len() >= state.admits {
-            return Err(message);
-        }
-        state.accept(message);
-        Ok(state.take_waker_if(Interest::Messages))
-    }
-
     /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, PushError<M>> {
         self.push_locked(self.state.lock(), message)

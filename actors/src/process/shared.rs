@@ -143,10 +143,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self
     }
 
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn message_type(&self) -> &'static str {
         type_name::<M>()
     }

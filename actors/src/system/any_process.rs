@@ -228,8 +228,6 @@ pub(crate) struct Work {
 pub(crate) trait AnyProcess: Send + Sync {
     /// Returns the process as `Any`, for a caller that knows its message type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-    /// Returns the process as `Any`, for a caller that does not keep it.
-    fn as_any(&self) -> &dyn Any;
     /// Returns the name of its message type.
     fn message_type(&self) -> &'static str;
     fn mailbox(&self) -> &dyn AnyMailbox;

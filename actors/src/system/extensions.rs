@@ -27,8 +27,15 @@ impl Extensions {
     pub(super) fn get_or_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         match self.find() {
             Some(value) => value,
-            None => self.insert(make()),
+            None => self.make_and_insert(make),
         }
+    }
+
+    /// Not a part of its caller, which is short and is compiled into the code of a lookup.
+    #[cold]
+    #[inline(never)]
+    fn make_and_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.insert(make())
     }
 
     #[inline]
@@ -39,7 +46,6 @@ impl Extensions {
     }
 
     /// Appends a value, unless another caller has added one of this type meanwhile.
-    #[cold]
     fn insert<T: Any + Send + Sync>(&self, value: T) -> &T {
         let new = Link { type_id: TypeId::of::<T>(), value: Box::new(value), rest: Self::default() };
         let mut new = Some(Box::new(new));

@@ -150,10 +150,6 @@ impl AnyProcess for PausePoint {
         self
     }
 
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
     fn message_type(&self) -> &'static str {
         AnyProcess::message_type(&*self.process)
     }

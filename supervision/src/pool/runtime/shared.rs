@@ -97,10 +97,10 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) scheduler: Jobs<W>,
     /// The counters. The other statistics are computed on demand.
     pub(crate) stats: PoolStats,
-    /// How long jobs waited before they started.
-    pub(crate) waits: Histogram,
+    /// How long jobs waited before they started. Boxed, because the state is moved as it is made.
+    pub(crate) waits: Box<Histogram>,
     /// The durations of attempts.
-    pub(crate) works: Histogram,
+    pub(crate) works: Box<Histogram>,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
     /// The jobs that have ended and can still be found by their ids, if the pool retains them.
@@ -144,8 +144,8 @@ impl<W: Work + 'static> Shared<W> {
         let state = State {
             scheduler,
             stats: PoolStats::default(),
-            waits: Histogram::default(),
-            works: Histogram::default(),
+            waits: Box::default(),
+            works: Box::default(),
             dead: VecDeque::new(),
             max_dead: MAX_DEAD_JOBS,
             retained: None,
