@@ -67,7 +67,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         let wanted = shared.wanted();
         let state = {
             let queue = shared.lock_state();
-            RolloutState::new(plan.limits, wanted, reverts, |slot| queue.scheduler.ready_incarnation(slot))
+            RolloutState::new(plan.limits, wanted, reverts, |slot| queue.scheduler.observed(slot))
         };
         let surge = state.slots() - wanted;
         let _end = shared.begin_rollout(surge);
@@ -246,7 +246,7 @@ impl<W: Work + 'static> Rolling<W> {
         }
         let queue = self.pool.shared.lock_state();
         for slot in 0..self.state.slots() {
-            self.state.observe(slot, queue.scheduler.ready_incarnation(slot), now);
+            self.state.observe(slot, queue.scheduler.observed(slot), now);
         }
         drop(queue);
         let is_forward = self.state.is_forward();

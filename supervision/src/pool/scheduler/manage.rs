@@ -43,11 +43,6 @@ impl<I> Scheduler<I> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
     }
 
-    /// Returns the incarnation of the worker of a slot if it takes jobs.
-    pub(crate) fn ready_incarnation(&self, slot: usize) -> Option<Incarnation> {
-        self.slots.get(slot).filter(|slot| slot.takes_jobs()).map(|slot| slot.last)
-    }
-
     /// Returns the incarnation of the worker that runs in a slot.
     pub(crate) fn running_incarnation(&self, slot: usize) -> Option<Incarnation> {
         self.slots.get(slot).filter(|slot| slot.is_occupied).map(|slot| slot.last)

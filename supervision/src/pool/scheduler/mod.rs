@@ -26,7 +26,8 @@
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
 //!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
 //!     restarted. In rules 6 and 8, only ready workers count as running. While a call that outlives
-//!     its attempt runs on the thread of a slot, no worker there is ready.
+//!     its attempt runs on the thread of a slot, no worker there is ready. A renewal is no break of
+//!     the readiness, from the end of a ready incarnation until the next one is ready or fails.
 
 mod job_queues;
 mod key_rates;

@@ -5,7 +5,8 @@
 //!
 //! 1. The workers of the pool are replaced in their slots. Additional workers in the slots after
 //!    them make up for workers that are being replaced, and end last.
-//! 2. A worker is *available* once it has been ready without a break for the minimum time.
+//! 2. A worker is *available* once it has been ready without a break for the minimum time. A
+//!    renewal is no break, but the worker is not available between its two incarnations.
 //! 3. An available worker is stopped only if enough others are available. A worker that is not
 //!    available is replaced first, but never more at once than may be unavailable.
 //! 4. If a new worker does not start, or is not available in time, the rollout fails. It then
@@ -18,10 +19,10 @@
 //!    rollout goes, and additional workers become workers of the pool. The surplus ones are
 //!    stopped, and killed if they have not started yet.
 
+use super::readiness::Observed;
 use super::rollout_limit::{Margins, RolloutLimits};
 pub(crate) use super::rollout_place::Version;
-use super::rollout_place::{Change, Place, Status};
-use super::slots::Incarnation;
+use super::rollout_place::{Change, Place, ReadyTime, Status};
 use super::state::Time;
 
 /// What to do next.
@@ -71,21 +72,25 @@ pub(crate) struct RolloutState {
 }
 
 impl RolloutState {
-    /// Begins a rollout of the workers in the first `wanted` slots. `ready` returns the ready
-    /// incarnation in a slot, or `None` if there is none. A rollout that does not revert halts when
-    /// it fails.
+    /// Begins a rollout of the workers in the first `wanted` slots. `observed` returns the readiness
+    /// of the worker of a slot. A rollout that does not revert halts when it fails.
     pub(crate) fn new(
         limits: RolloutLimits,
         wanted: usize,
         reverts: bool,
-        ready: impl Fn(usize) -> Option<Incarnation>,
+        observed: impl Fn(usize) -> Observed,
     ) -> Self {
+        let ready = |slot: usize| {
+            let (streak, is_renewing) = match observed(slot) {
+                Observed::Ready(streak) => (streak, false),
+                Observed::Renewing(streak) => (streak, true),
+                Observed::Unready => return None,
+            };
+            Some(ReadyTime { streak, until: Time::ZERO, is_renewing })
+        };
         let base = (0..wanted).map(|slot| Place {
             version: Version::Old,
-            status: Status::Running {
-                ready: ready(slot).map(|incarnation| (incarnation, Time::ZERO)),
-                deadline: Time::MAX,
-            },
+            status: Status::Running { ready: ready(slot), deadline: Time::MAX },
             ..Place::UNUSED
         });
         let margins = limits.resolve(wanted);
@@ -126,7 +131,8 @@ impl RolloutState {
             Status::Abandoned { .. } => true,
             // It has reasons of its own.
             Status::Running { .. } => {
-                self.direction == Direction::Back && !place.was_touched && !place.is_available(now)
+                let is_untouched = self.direction == Direction::Back && !place.was_touched;
+                is_untouched && !place.is_available(now) && !place.is_renewing()
             }
             Status::Down | Status::Starting { .. } | Status::Stopping => false,
         }
@@ -149,7 +155,7 @@ impl RolloutState {
             Status::Running { .. } if self.direction == Direction::Halted => true,
             // A worker that was not replaced may have reasons of its own to be unavailable.
             Status::Running { .. } => {
-                place.version == self.target() && (place.is_available(now) || !place.was_touched)
+                place.version == self.target() && (place.is_proven(now) || !place.was_touched)
             }
             Status::Down | Status::Starting { .. } | Status::Stopping => false,
         }
@@ -157,7 +163,7 @@ impl RolloutState {
 
     /// Returns the outcome for each of the wanted workers.
     pub(crate) fn outcomes(&self, now: Time) -> impl Iterator<Item = SlotOutcome> {
-        self.base().map(move |place| match (place.is_available(now), place.version) {
+        self.base().map(move |place| match (place.is_proven(now), place.version) {
             (false, _) => SlotOutcome::Unavailable,
             (true, Version::New) => SlotOutcome::Replaced,
             (true, Version::Old) if place.was_touched => SlotOutcome::RolledBack,
@@ -168,18 +174,28 @@ impl RolloutState {
 
 /// Events.
 impl RolloutState {
-    /// Reports which incarnation of a worker is ready now, or that none is.
-    pub(crate) fn observe(&mut self, slot: usize, seen: Option<Incarnation>, now: Time) {
+    /// Reports the readiness of the worker of a slot.
+    pub(crate) fn observe(&mut self, slot: usize, seen: Observed, now: Time) {
         let RolloutLimits { min_ready, progress_deadline, .. } = self.limits;
         let Some(place) = self.places.get_mut(slot) else { return };
         let was_available = place.is_available(now);
-        let Status::Running { ready, deadline } = &mut place.status else { return };
-        if ready.map(|(incarnation, _)| incarnation) == seen {
-            return;
-        }
-        *ready = seen.map(|incarnation| (incarnation, now.saturating_add(min_ready)));
-        if was_available && *deadline != Time::MAX {
-            *deadline = now.saturating_add(progress_deadline);
+        let Status::Running { ready, .. } = &mut place.status else { return };
+        let before = |streak| ready.filter(|ready| ready.streak == streak);
+        *ready = match seen {
+            Observed::Ready(streak) => {
+                let until = before(streak).map_or(now.saturating_add(min_ready), |ready| ready.until);
+                Some(ReadyTime { streak, until, is_renewing: false })
+            }
+            Observed::Renewing(streak) => {
+                before(streak).map(|ready| ReadyTime { is_renewing: true, ..ready })
+            }
+            Observed::Unready => None,
+        };
+        let is_lost = was_available && !place.is_available(now);
+        if let Status::Running { deadline, .. } = &mut place.status {
+            if is_lost && *deadline != Time::MAX {
+                *deadline = now.saturating_add(progress_deadline);
+            }
         }
     }
 
@@ -262,9 +278,10 @@ impl RolloutState {
         let due = |place: &Place| match place.status {
             // It is being stopped or killed.
             _ if place.is_surplus() => None,
-            Status::Running { ready: Some((_, at)), .. } if at <= now => None,
+            Status::Running { .. } if place.is_available(now) => None,
             Status::Running { ready, deadline } => {
-                let available = ready.map_or(Time::MAX, |(_, at)| at);
+                let counts = ready.filter(|ready| !ready.is_renewing);
+                let available = counts.map_or(Time::MAX, |ready| ready.until);
                 Some(if place.version == target { available.min(deadline) } else { available })
             }
             Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
@@ -340,7 +357,8 @@ impl RolloutState {
         let active = self.places.iter().filter(waits_for).count();
         let in_transit = self.places.iter().filter(waits_for).filter(is_in_transit).count();
         if in_transit < active.saturating_sub(floor) {
-            let is_unavailable = |place: &Place| is_outdated(place) && !place.is_available(now);
+            let is_lasting = |place: &Place| !place.is_available(now) && !place.is_renewing();
+            let is_unavailable = |place: &Place| is_outdated(place) && is_lasting(place);
             if let Some(slot) = self.places.iter().position(is_unavailable) {
                 return Some(slot);
             }

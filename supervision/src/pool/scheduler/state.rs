@@ -7,7 +7,7 @@ use super::job_queues::JobQueues;
 use super::key_rates::KeyRates;
 use super::priority_queue::{QueueId, QueuedJob, Target};
 use super::rate::Rate;
-use super::slots::{Incarnation, Readiness, Slots};
+use super::slots::{Incarnation, Readiness, Slot, Slots};
 
 /// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(crate) const EXPIRED_AT_ONCE: usize = 256;
@@ -229,11 +229,7 @@ impl<I> Scheduler<I> {
 
     /// Records that the init of an incarnation is over, whatever its outcome.
     pub(crate) fn init_ended(&mut self, slot: usize, incarnation: Incarnation) {
-        self.slots.change(slot, |place| {
-            if place.starting == Some(incarnation) {
-                place.starting = None;
-            }
-        });
+        self.slots.change(slot, |place| place.end_init(incarnation));
     }
 
     /// Registers an incarnation, unless a later one was registered before.
@@ -257,6 +253,7 @@ impl<I> Scheduler<I> {
             is_news = place.last < incarnation;
             if is_news {
                 (place.last, place.declined) = (incarnation, true);
+                place.end_renewal();
             }
         });
         if is_news { self.set_open(slot, false) } else { Vec::new() }
@@ -344,7 +341,7 @@ impl<I> Scheduler<I> {
         if !self.is_current(slot, incarnation) {
             return (None, Vec::new());
         }
-        self.slots.change(slot, |place| place.is_occupied = false);
+        self.slots.change(slot, Slot::end_incarnation);
         self.mark_busy(slot);
         let to_requeue = self.queues.take(QueueId::Routed(slot));
         (job, self.requeue(to_requeue))

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::rollout_world::{Nature, World, bad, natures, seconds, secs, sizes, slowly};
+use super::rollout_world::{Nature, World, bad, good, natures, seconds, secs, sizes, slowly};
+use crate::pool::scheduler::readiness::Observed;
 use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
 
 #[test]
@@ -17,7 +18,7 @@ fn workers_are_replaced_in_order_as_many_at_once_as_may_be_unavailable() {
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
     assert_eq!(world.state.next_step(false, world.now), None);
     world.state.started(1, true);
-    world.state.observe(1, Some(2), world.now);
+    world.state.observe(1, Observed::Ready(2), world.now);
     assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(2)));
     assert_eq!(world.state.next_step(false, world.now + secs(2)), Some(RolloutStep::Stop(2)));
@@ -36,9 +37,18 @@ fn an_additional_worker_is_available_before_the_first_one_stops_and_ends_last() 
 #[test]
 fn a_worker_that_is_not_available_is_replaced_first() {
     let mut world = World::new(3, 1, 0, true);
-    world.state.observe(2, None, world.now);
+    world.state.observe(2, Observed::Unready, world.now);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(2)));
     assert_eq!(world.state.next_step(false, world.now), None);
+}
+
+#[test]
+fn a_worker_that_is_being_renewed_is_replaced_when_it_is_available_again() {
+    let mut world = World::new(3, 1, 0, true);
+    world.state.observe(2, Observed::Renewing(1), world.now);
+    assert_eq!(world.state.next_step(false, world.now), None, "two are available, as few as may be");
+    world.state.observe(2, Observed::Ready(1), world.now);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
 }
 
 #[test]
@@ -61,6 +71,32 @@ fn a_paused_rollout_finishes_what_it_has_begun_and_begins_nothing() {
     world.is_paused = false;
     world.run(|_| secs(1));
     world.assert_all(Version::New);
+}
+
+#[test]
+fn a_worker_that_is_renewed_counts_on_and_is_not_available_between_its_incarnations() {
+    let mut world = World::new(1, 1, 0, true);
+    world.begin(|_| secs(0));
+    world.end();
+    world.begin(|_| secs(0));
+    world.end();
+    let begun = world.now;
+    for (second, seen, (available, is_over), deadline) in [
+        (0, Observed::Ready(7), (0, false), 2),
+        (1, Observed::Renewing(7), (0, false), 60),
+        (2, Observed::Renewing(7), (0, true), 60),
+        (3, Observed::Ready(7), (1, true), 0),
+        (4, Observed::Renewing(7), (0, true), 64),
+        (5, Observed::Ready(7), (1, true), 0),
+        (6, Observed::Ready(8), (0, false), 8),
+        (7, Observed::Renewing(9), (0, false), 66),
+    ] {
+        let now = begun + secs(second);
+        world.state.observe(0, seen, now);
+        let deadline = (deadline > 0).then(|| begun + secs(deadline));
+        let is = (world.state.available(now), world.state.is_over(now), world.state.next_deadline(now));
+        assert_eq!(is, (available, is_over, deadline), "after {second} s");
+    }
 }
 
 #[test]
@@ -110,8 +146,10 @@ proptest! {
     fn good_workers_replace_all_within_the_limits(
         (wanted, down, up) in sizes(),
         takes in seconds(),
+        (old, new) in (good(), good()),
     ) {
         let mut world = World::new(wanted, down, up, true);
+        (world.old, world.new) = (Box::new(move |_| old), Box::new(move |_| new));
         world.run_taking(&takes);
         world.assert_all(Version::New);
         prop_assert_eq!(world.outcomes(), vec![SlotOutcome::Replaced; wanted]);
