@@ -149,6 +149,7 @@ impl<W: Work + 'static> Shared<W> {
                 running: scheduler.leased() + terminating.len(),
                 terminating: terminating.len(),
                 workers: scheduler.count_workers(self.wanted()),
+                rollout: self.rollout.status(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::rollout_world::{Nature, World, bad, good, natures, seconds, secs, sizes, slowly};
 use crate::pool::scheduler::readiness::Observed;
-use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, StepEnd, Version};
 
 #[test]
 fn workers_are_replaced_in_order_as_many_at_once_as_may_be_unavailable() {
@@ -14,10 +14,10 @@ fn workers_are_replaced_in_order_as_many_at_once_as_may_be_unavailable() {
         steps.push(step);
     }
     assert_eq!(steps, [RolloutStep::Stop(0), RolloutStep::Stop(1)]);
-    world.state.stopped(1, true);
+    world.state.stopped(1, StepEnd::Succeeded);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
     assert_eq!(world.state.next_step(false, world.now), None);
-    world.state.started(1, true);
+    world.state.started(1, StepEnd::Succeeded);
     world.state.observe(1, Observed::Ready(2), world.now);
     assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(2)));
@@ -109,7 +109,7 @@ fn a_start_that_is_no_longer_wanted_is_killed() {
     world.state.fail();
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(0)));
     assert_eq!(world.state.next_step(false, world.now), None, "once");
-    world.state.started(0, false);
+    world.state.started(0, StepEnd::Failed);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::Old)));
 }
 
@@ -133,6 +133,32 @@ fn a_worker_that_does_not_come_back_is_given_up() {
         world.run(slowly);
         assert_eq!(world.outcomes(), [SlotOutcome::Kept, SlotOutcome::Unavailable, SlotOutcome::Kept]);
     }
+}
+
+#[test]
+fn a_rollout_of_a_pool_at_rest_ends_without_a_step() {
+    let mut world = World::new(3, 1, 1, true);
+    assert!(!world.state.has_begun());
+    world.state.end_at_rest();
+    assert!(world.state.is_over(world.now) && world.state.is_forward());
+    assert_eq!(world.outcomes(), [SlotOutcome::Unavailable; 3]);
+}
+
+#[test]
+fn a_step_that_a_restart_of_the_pool_interrupts_is_no_failure_and_is_taken_again() {
+    let mut world = World::new(2, 1, 0, true);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
+    world.state.stopped(0, StepEnd::Interrupted);
+    for _ in 0..3 {
+        assert!(world.state.is_forward() && world.state.has_begun());
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::New)));
+        assert_eq!(world.state.next_step(false, world.now), None);
+        world.state.started(0, StepEnd::Interrupted);
+    }
+    world.state.fail();
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::Old)));
+    world.state.started(0, StepEnd::Interrupted);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::Old)));
 }
 
 #[test]
@@ -182,6 +208,22 @@ proptest! {
         world.undone_after = Some(after);
         world.run_taking(&takes);
         world.assert_all(if world.undone_after.is_some() { Version::New } else { Version::Old });
+    }
+
+    #[test]
+    fn a_rollout_goes_on_after_a_restart_of_the_pool_at_any_step(
+        (wanted, down, up) in sizes(),
+        takes in seconds(),
+        after in 1..12_usize,
+        bad_slot in prop::option::of(0..8_usize),
+        nature in bad(),
+    ) {
+        let mut world = World::new(wanted, down, up, true);
+        let is_bad = move |slot: usize| bad_slot.is_some_and(|bad| bad % wanted == slot);
+        world.new = Box::new(move |slot| if is_bad(slot) { nature } else { Nature::Good });
+        world.restarted_after = Some(after);
+        world.run_taking(&takes);
+        world.assert_all(if bad_slot.is_some() { Version::Old } else { Version::New });
     }
 
     #[test]

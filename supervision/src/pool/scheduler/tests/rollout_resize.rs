@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::rollout_world::{Nature, World, natures, seconds, secs, sizes};
-use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, StepEnd, Version};
 
 /// Performs all steps of a world until there is none, at one moment after the other.
 fn settle(world: &mut World) {
@@ -53,7 +53,7 @@ fn a_paused_rollout_stops_surplus_workers_at_once() {
     assert_eq!(steps, [RolloutStep::Stop(2), RolloutStep::Stop(3), RolloutStep::Stop(4)]);
     for slot in 2..5 {
         assert!(!world.state.is_resized());
-        world.state.stopped(slot, true);
+        world.state.stopped(slot, StepEnd::Succeeded);
         world.workers[slot] = None;
     }
     assert!(world.state.is_resized() && !world.state.is_over(now));
@@ -83,7 +83,7 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(60)), "that of worker 0");
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && world.state.is_resized());
     // It is wanted again before its start has failed.
     let mut world = World::new(2, 2, 0, true);
@@ -93,10 +93,10 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     world.resize(2);
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && !world.state.is_resized());
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
-    world.state.started(1, true);
+    world.state.started(1, StepEnd::Succeeded);
     assert!(world.state.is_resized());
 }
 

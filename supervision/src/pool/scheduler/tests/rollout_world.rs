@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::pool::scheduler::readiness::Observed;
-use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, StepEnd, Version};
 use crate::pool::scheduler::rollout_limit::{Margins, RolloutLimits};
 
 pub(super) const fn secs(secs: u64) -> Duration {
@@ -60,6 +60,10 @@ pub(super) struct World {
     pub(super) begun: usize,
     /// The number of steps after which it is undone.
     pub(super) undone_after: Option<usize>,
+    /// The number of steps after which the supervisor of the pool is killed and started again.
+    pub(super) restarted_after: Option<usize>,
+    /// The slots whose workers it has started again, while the rollout was about to replace them.
+    restarted: BTreeSet<usize>,
     /// Other numbers of wanted workers, each after a number of steps, the last one first.
     pub(super) resizes: Vec<(usize, usize)>,
     /// How many workers were added since as many as are wanted were available.
@@ -92,6 +96,8 @@ impl World {
             is_paused: false,
             begun: 0,
             undone_after: None,
+            restarted_after: None,
+            restarted: BTreeSet::new(),
             resizes: Vec::new(),
             added: 0,
             surplus: BTreeSet::new(),
@@ -160,22 +166,42 @@ impl World {
                 RolloutStep::Stop(slot) => {
                     self.workers[slot] = None;
                     self.surplus.remove(&slot);
-                    self.state.stopped(slot, true);
+                    self.state.stopped(slot, StepEnd::Succeeded);
                 }
                 RolloutStep::Start(slot, version) => {
                     let starts = self.nature(slot, version) != Nature::FailsToStart;
                     // A worker that crashes uses up one for each second.
                     self.next_streak += 10_000;
                     let streak = self.next_streak;
-                    assert!(self.workers[slot].is_none(), "two workers in slot {slot}");
+                    let is_replaced = self.restarted.remove(&slot);
+                    assert!(is_replaced || self.workers[slot].is_none(), "two workers in slot {slot}");
                     self.workers[slot] = starts.then_some(Living { version, streak, since: now });
                     if !starts {
                         self.surplus.remove(&slot);
                     }
-                    self.state.started(slot, starts);
+                    self.state.started(slot, if starts { StepEnd::Succeeded } else { StepEnd::Failed });
                 }
                 RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
             }
+        }
+    }
+
+    /// Restarts the supervisor of the pool, which ends all workers and starts those again that have
+    /// started before.
+    fn restart(&mut self) {
+        for (_, step) in std::mem::take(&mut self.in_flight) {
+            match step {
+                RolloutStep::Stop(slot) => {
+                    self.restarted.insert(slot);
+                    self.state.stopped(slot, StepEnd::Interrupted);
+                }
+                RolloutStep::Start(slot, _) => self.state.started(slot, StepEnd::Interrupted),
+                RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
+            }
+        }
+        for living in self.workers.iter_mut().flatten() {
+            self.next_streak += 10_000;
+            (living.streak, living.since) = (self.next_streak, self.now);
         }
     }
 
@@ -213,6 +239,11 @@ impl World {
             }
             if self.resizes.last().is_some_and(|(steps, _)| *steps <= self.begun) {
                 self.resizes.pop().into_iter().for_each(|(_, wanted)| self.resize(wanted));
+                continue;
+            }
+            if self.restarted_after.is_some_and(|steps| steps <= self.begun) {
+                self.restarted_after = None;
+                self.restart();
                 continue;
             }
             while self.state.overdue(self.now).is_some() {}
