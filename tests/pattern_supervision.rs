@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use perennial::pool::{AttemptError, JobContext, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, Backoff, ChildState, ReportKind, SupervisorHandle, SupervisorReport};
+use perennial::{App, Backoff, ChildState, LivenessFailure, ReportKind, SupervisorHandle, SupervisorReport};
 use support::{Log, Msg, crash, incarnation, scripted};
 use tokio::time::Instant;
 

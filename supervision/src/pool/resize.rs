@@ -21,6 +21,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
     /// new number survives a restart of the pool. While the pool waits for its first start or a
     /// restart, the number is set without waiting: the pool gets that many workers when it starts.
+    /// The same holds if the pool fails to start or is killed while the resize is under way.
     ///
     /// A [rollout](super::Rollout) that is under way or paused goes on with the new number: see
     /// there. The number then holds at once, and the last of several resizes counts.
@@ -139,7 +140,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         // If the worker is absent, the jobs reserved for it go to all workers. It may be present,
         // because another caller may have started it.
         self.shared.reschedule(|scheduler| {
-            let is_due = started.is_ok() || scheduler.is_present(slot);
+            let is_due = scheduler.is_present(slot) || (started.is_ok() && slot < self.shared.wanted());
             scheduler.set_open(slot, is_due && slot < self.shared.may_run())
         });
         started

@@ -78,7 +78,8 @@ impl ExitHistory {
     /// Returns how an incarnation ended, given its exit reason.
     pub(crate) fn end_of(&self, pid: Pid, reason: &ExitReason) -> WorkerEnd {
         let is_stopped = matches!(reason, ExitReason::Killed | ExitReason::Unresponsive);
-        let unresponsive = self.unresponsive.lock().filter(|(incarnation, _)| *incarnation == pid.incarnation());
+        let unresponsive =
+            self.unresponsive.lock().filter(|(incarnation, _)| *incarnation == pid.incarnation());
         // An incarnation that panics or fails while it stops has used an attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
         match unresponsive {

@@ -25,7 +25,7 @@ impl<I> Scheduler<I> {
     pub(crate) fn observed(&self, slot: usize) -> Observed {
         match self.slots.get(slot) {
             Some(place) if place.takes_jobs() => Observed::Ready(place.streak),
-            Some(place) if place.open && place.renewed.is_some() => Observed::Renewing(place.streak),
+            Some(place) if place.renewed.is_some() => Observed::Renewing(place.streak),
             _ => Observed::Unready,
         }
     }

@@ -172,6 +172,8 @@ fn any_other_end_breaks_the_readiness_and_so_does_a_renewal_that_fails() {
 
     scheduler.begin_renewal(0, 4);
     scheduler.worker_exited(0, 4);
+    scheduler.set_open(0, false);
+    assert_eq!(scheduler.observed(0), Observed::Renewing(2), "its successor opens the slot again");
     scheduler.decline(0, 5);
     scheduler.set_open(0, true);
     assert_eq!(scheduler.observed(0), Observed::Unready, "the next one has declined to start");

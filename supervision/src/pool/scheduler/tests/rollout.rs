@@ -52,6 +52,18 @@ fn a_worker_that_is_being_renewed_is_replaced_when_it_is_available_again() {
 }
 
 #[test]
+fn an_additional_worker_is_available_before_an_unavailable_one_stops() {
+    let mut world = World::new(1, 0, 2, true);
+    world.state.observe(0, Observed::Unready, world.now);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
+    assert_eq!(world.state.next_step(false, world.now), None, "a slot without a worker makes up for none");
+    world.state.started(1, StepEnd::Succeeded);
+    world.state.observe(1, Observed::Ready(2), world.now);
+    assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
+    assert_eq!(world.state.next_step(false, world.now + secs(2)), Some(RolloutStep::Stop(0)));
+}
+
+#[test]
 fn a_paused_rollout_finishes_what_it_has_begun_and_begins_nothing() {
     let mut world = World::new(3, 1, 1, true);
     world.begin(|_| secs(1));
