@@ -87,7 +87,11 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Returns the result of `change`, and the values to drop.
-    fn run<R>(&self, sync: bool, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> (R, Vec<Deferred>) {
+    pub(super) fn run<R>(
+        &self,
+        sync: bool,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> (R, Vec<Deferred>) {
         let mut queue = Queue {
             pool: self,
             state: self.lock_state(),

@@ -28,6 +28,8 @@
 //!     restarted. In rules 6 and 8, only ready workers count as running. While a call that outlives
 //!     its attempt runs on the thread of a slot, no worker there is ready. A renewal is no break of
 //!     the readiness, from the end of a ready incarnation until the next one is ready or fails.
+//! 12. While the pool is paused, or a hold lasts, no job is leased. When the last of them ends, all
+//!     idle workers look for a job.
 
 mod job_queues;
 mod key_rates;

@@ -45,7 +45,9 @@ pub(crate) struct Scheduler<I> {
     orphaned: Vec<I>,
     pub(crate) idle: Vec<usize>,
     pub(crate) capacity: usize,
-    pub(crate) paused: bool,
+    /// What keeps all jobs from being leased: a pause, and each
+    /// hold (rule 12).
+    pub(crate) stops: u32,
     pub(crate) phase: Phase,
     pub(crate) rate: Option<Rate>,
     /// `true` if a worker found a job that the rate did not allow to start.
@@ -65,7 +67,7 @@ impl<I> Scheduler<I> {
             orphaned: Vec::new(),
             idle: Vec::new(),
             capacity,
-            paused: false,
+            stops: 0,
             phase: Phase::Open,
             rate: None,
             rate_limited: false,
@@ -203,9 +205,9 @@ impl<I> Scheduler<I> {
 
     /// Returns when to [`tick`](Self::tick), if nothing happens before.
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
-        let rate = self.rate.as_mut().filter(|_| self.rate_limited && !self.paused);
+        let rate = self.rate.as_mut().filter(|_| self.rate_limited && self.stops == 0);
         let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
-        let released = self.queues.kinds.next_release().filter(|_| !self.paused);
+        let released = self.queues.kinds.next_release().filter(|_| self.stops == 0);
         [self.queues.next_deadline(), allowed, released].into_iter().flatten().min()
     }
 
@@ -315,7 +317,7 @@ impl<I> Scheduler<I> {
 
     fn may_have_one(&self, slot: usize) -> bool {
         let is_free = self.slots.get(slot).is_some_and(|place| place.takes_jobs() && place.lease.is_none());
-        is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
+        is_free && self.stops == 0 && self.phase != Phase::Closed && self.has_job_for(slot)
     }
 
     /// Ends the lease of this incarnation and returns its job, if it still has one (rule 2).
@@ -366,7 +368,7 @@ impl<I> Scheduler<I> {
 
     /// Returns `true` if waking a worker has no effect.
     const fn is_blocked(&self) -> bool {
-        self.paused || self.rate_limited
+        self.stops > 0 || self.rate_limited
     }
 
     /// Removes a worker from the idle list. Returns its slot if it was idle.
