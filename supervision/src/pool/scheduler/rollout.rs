@@ -90,8 +90,8 @@ pub(crate) struct RolloutState {
 }
 
 impl RolloutState {
-    /// Begins a rollout of the workers in the first `wanted` slots. `observed` returns how ready the
-    /// worker of a slot is. A rollout that does not revert halts when it fails.
+    /// Begins a rollout of the workers in the first `wanted` slots. `observed` returns the
+    /// readiness of the worker of a slot. A rollout that does not revert halts when it fails.
     pub(crate) fn new(
         limits: RolloutLimits,
         wanted: usize,
