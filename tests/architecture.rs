@@ -50,9 +50,7 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
             &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
         ),
         ("dashmap::", &["registry/src/table/sharded.rs"]),
-        // The report of a panic hook is kept in the panicking thread, and is dropped with it. So
-        // are a few slots for the timeouts of calls. A thread-local cache is bounded, and keeps
-        // nothing of a finished task alive.
+        // A thread-local cache is bounded, and keeps nothing of a finished task alive.
         ("thread_local!", &["actors/src/panics.rs", "actors/src/system/timeout_slot.rs"]),
     ];
     for (import, homes) in homes {

@@ -69,7 +69,7 @@ impl<M> Mailbox<M> {
     }
 
     /// Enqueues the message of a call like [`try_push`](Self::try_push), if it is also known that
-    /// `caller` may wait for the reply. The checks are those of [`push_or_wait`](Self::push_or_wait).
+    /// `caller` may wait for the reply. Checks what [`push_or_wait`](Self::push_or_wait) checks.
     #[inline]
     pub(crate) fn try_push_call(&self, caller: Option<task::Id>, message: M) -> Result<u64, M> {
         let state = self.state.lock();

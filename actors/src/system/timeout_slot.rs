@@ -2,8 +2,8 @@
 //!
 //! Nearly every timeout is cancelled, and the next call of the same task sets another, which is due
 //! a little later. So a slot stays in the wheel when its timeout is cancelled, and the task uses it
-//! again: no lock is taken but the slot's own. The ticker finds such a slot where an earlier timeout
-//! has put it, and moves it on.
+//! again: no lock is taken but the slot's own. The ticker finds such a slot where an earlier
+//! timeout has put it, and moves it on.
 //!
 //! # Guarantees
 //!
@@ -19,12 +19,11 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 use std::thread::ThreadId;
-use std::{array, mem};
+use std::{mem, ptr};
 
 use tokio::task::{self, unconstrained};
 use tokio::time::{Instant, Sleep};
 
-use super::timer_wheel::TimerWheel;
 use super::wheel::{Key, Wheel};
 use crate::clock::sleep_until;
 use crate::foreign::guarded;
@@ -33,9 +32,15 @@ use crate::sync::Mutex;
 /// The number of slots that a thread keeps. A task that finds its slot replaced uses another one.
 const KEPT: usize = 64;
 
+/// A wheel that has slots.
+pub(super) trait SlotOwner: Send + Sync {
+    /// Removes a slot from the wheel.
+    fn remove(&self, slot: &Slot);
+}
+
 /// A slot of a wheel, for one timeout at a time.
 pub(super) struct Slot {
-    wheel: Weak<TimerWheel>,
+    wheel: Weak<dyn SlotOwner>,
     /// Lock order: after the lock of the wheel.
     pub(super) state: Mutex<SlotState>,
 }
@@ -78,13 +83,13 @@ pub(super) struct Waiting {
 }
 
 impl Slot {
-    pub(super) fn new(wheel: &Arc<TimerWheel>) -> Self {
+    pub(super) fn new(wheel: Weak<dyn SlotOwner>) -> Self {
         let state = SlotState { entry: None, timeout: Timeout::Unset };
-        Self { wheel: Arc::downgrade(wheel), state: Mutex::new(state) }
+        Self { wheel, state: Mutex::new(state) }
     }
 
-    pub(super) fn is_of(&self, wheel: &Arc<TimerWheel>) -> bool {
-        self.wheel.as_ptr() == Arc::as_ptr(wheel)
+    pub(super) fn is_of<T: SlotOwner>(&self, wheel: &T) -> bool {
+        ptr::addr_eq(self.wheel.as_ptr(), wheel)
     }
 
     /// Sets a timeout if the ticker will look at this slot in time. Returns the only thread that
@@ -125,7 +130,7 @@ impl Slot {
 
 impl SlotState {
     /// Hands over the timeout, if there is one in its first half. Returns it.
-    pub(super) fn take_waiting(&mut self) -> Option<Waiting> {
+    pub(super) fn begin_hand_over(&mut self) -> Option<Waiting> {
         match mem::replace(&mut self.timeout, Timeout::Unset) {
             Timeout::Waiting(waiting) => {
                 self.timeout = Timeout::HandedOver(waiting.deadline, None);
@@ -154,7 +159,7 @@ pub(super) fn take_due(wheel: &mut Wheel<Arc<Slot>>, found: Vec<(Key, Arc<Slot>)
                 own.entry = Some(WheelEntry { key, from, thread: None });
             }
             _ => {
-                let timeout = own.take_waiting();
+                let timeout = own.begin_hand_over();
                 drop(own);
                 due.extend(timeout.map(|timeout| Due { slot, timeout }));
             }
@@ -184,11 +189,11 @@ impl Due {
     }
 }
 
-type Kept = Option<(task::Id, Arc<Slot>)>;
+type CachedSlot = Option<(task::Id, Arc<Slot>)>;
 
 thread_local! {
     /// The slots that tasks have used on this thread. A task has one place, which others share.
-    static SLOTS: RefCell<[Kept; KEPT]> = RefCell::new(array::from_fn(|_| None));
+    static SLOTS: RefCell<[CachedSlot; KEPT]> = const { RefCell::new([const { None }; KEPT]) };
 }
 
 /// Takes the slot that this task has used on this thread.
@@ -209,7 +214,7 @@ pub(super) fn keep(task: task::Id, slot: Arc<Slot>) -> Option<Arc<Slot>> {
 }
 
 /// Calls `change` with the place of a task, unless this thread is ending.
-fn with_place<T>(task: task::Id, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
+fn with_place<T>(task: task::Id, change: impl FnOnce(&mut CachedSlot) -> T) -> Option<T> {
     let mut number = Number(0);
     task.hash(&mut number);
     let place = number.0 as usize % KEPT;

@@ -30,7 +30,7 @@ use tokio::runtime::{self, Handle};
 use tokio::task;
 use tokio::time::{Instant, Sleep};
 
-use super::timeout_slot::{self, Due, Slot, Timeout, Waiting, WheelEntry, take_due};
+use super::timeout_slot::{self, Due, Slot, SlotOwner, Timeout, Waiting, WheelEntry, take_due};
 use super::wheel::{Tick, Wheel};
 use crate::clock::{FAR, sleep_until};
 use crate::error::NoTimers;
@@ -154,7 +154,7 @@ impl TimerWheel {
         let deadline = now + after;
         let timeout = Waiting { deadline, hand_over_at: now + after / 2, waker };
         match kept {
-            Some(slot) if slot.is_of(self) => match slot.try_set(timeout) {
+            Some(slot) if slot.is_of(&**self) => match slot.try_set(timeout) {
                 Ok(thread) => Some(TimeoutId { slot, deadline, task, thread }),
                 Err(timeout) => {
                     self.remove(&slot);
@@ -163,7 +163,7 @@ impl TimerWheel {
             },
             other => {
                 other.iter().for_each(|slot| slot.leave());
-                self.register(Arc::new(Slot::new(self)), timeout, now, task)
+                self.register(self.new_slot(), timeout, now, task)
             }
         }
     }
@@ -243,13 +243,9 @@ impl TimerWheel {
         drop(timeout);
     }
 
-    /// Removes a slot from the wheel.
-    pub(super) fn remove(&self, slot: &Slot) {
-        let mut state = self.0.lock();
-        let entry = slot.state.lock().entry.take();
-        let removed = entry.and_then(|entry| state.wheel.remove(entry.key));
-        drop(state);
-        drop(removed);
+    fn new_slot(self: &Arc<Self>) -> Arc<Slot> {
+        let this: Weak<Self> = Arc::downgrade(self);
+        Arc::new(Slot::new(this))
     }
 
     /// Returns the number of slots at which the ticker will look.
@@ -262,6 +258,16 @@ impl TimerWheel {
     #[cfg(all(test, not(model)))]
     pub(super) fn ticker_polls(&self) -> usize {
         self.0.lock().wheel.advances()
+    }
+}
+
+impl SlotOwner for TimerWheel {
+    fn remove(&self, slot: &Slot) {
+        let mut state = self.0.lock();
+        let entry = slot.state.lock().entry.take();
+        let removed = entry.and_then(|entry| state.wheel.remove(entry.key));
+        drop(state);
+        drop(removed);
     }
 }
 
@@ -355,7 +361,7 @@ impl Drop for Ticker {
                 state.wheel.remove(*key);
                 let mut own = slot.state.lock();
                 own.entry = None;
-                left.extend(own.take_waiting());
+                left.extend(own.begin_hand_over());
             }
         }
         left.into_iter().filter_map(|timeout| timeout.waker).for_each(|waker| guarded(waker).wake());

@@ -188,6 +188,9 @@ fn a_thread_that_ends_leaves_its_slots_to_the_ticker() {
         scope.spawn(|| runtime.block_on(in_task(async move { use_slot(&used, SECOND * 4).await })));
     });
     assert_eq!(wheel.waiting(), 1);
-    runtime.block_on(async { sleep(SECOND * 3).await });
+    runtime.block_on(async {
+        advance(SECOND * 3).await;
+        yield_now().await;
+    });
     assert_eq!(wheel.waiting(), 0);
 }
