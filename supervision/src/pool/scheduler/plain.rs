@@ -48,6 +48,6 @@ impl<I: Clone> Scheduler<I> {
     }
 
     fn is_plain(&self) -> bool {
-        self.queues.is_plain() && self.phase == Phase::Open && !self.paused && self.rate.is_none()
+        self.queues.is_plain() && self.phase == Phase::Open && self.stops == 0 && self.rate.is_none()
     }
 }
