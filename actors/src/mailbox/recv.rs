@@ -252,8 +252,7 @@ impl<M> Mailbox<M> {
         wanted: impl Fn(&ControlSignal) -> bool,
     ) -> Option<ControlSignal> {
         let signals = &mut state.cold_mut()?.signals;
-        let first = signals.iter().position(wanted)?;
-        let signal = signals.remove(first);
+        let signal = signals.remove_first(wanted);
         if signals.is_empty() {
             self.flags.clear(SIGNAL);
         }
@@ -269,9 +268,7 @@ impl<M> Mailbox<M> {
     ) -> Vec<ControlSignal> {
         let Some(mut state) = self.lock_attached(incarnation) else { return Vec::new() };
         let Some(cold) = state.cold_mut() else { return Vec::new() };
-        let (retracted, kept): (Vec<_>, _) =
-            std::mem::take(&mut cold.signals).into_iter().partition(unwanted);
-        cold.signals = kept.into();
+        let retracted = cold.signals.remove_all(unwanted);
         if cold.signals.is_empty() {
             self.flags.clear(SIGNAL);
         }

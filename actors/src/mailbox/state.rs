@@ -172,26 +172,25 @@ impl<M> MailboxState<M> {
 
     /// Returns `true` if senders wait for room.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.cold().is_some_and(|cold| !cold.room.waiters.is_empty())
+        self.cold().and_then(ColdState::room).is_some_and(|room| !room.waiters.is_empty())
     }
 
     /// Returns the number of reserved places.
     pub(crate) fn reserved(&self) -> usize {
-        self.cold().map_or(0, |cold| cold.room.reserved)
+        self.cold().and_then(ColdState::room).map_or(0, |room| room.reserved)
     }
 
     /// Reserves a place.
     pub(crate) fn reserve(&mut self) {
-        self.cold_or_init().room.reserved += 1;
+        self.cold_or_init().room_or_init().reserved += 1;
         self.admits = 0;
     }
 
     /// Admits the first waiter: enqueues its message, or reserves its place. Returns its waker.
     pub(crate) fn admit_next_waiter(&mut self) -> Option<Waker> {
         let (messages, accepted) = (&mut self.messages, &mut self.accepted);
-        let cold = self.cold.as_deref_mut()?;
+        let room = self.cold.as_deref_mut()?.room_mut()?;
         self.admits = 0;
-        let room = &mut cold.room;
         room.reserved += usize::from(room.waiters.front_wants_permit());
         room.waiters.admit_next(|message| {
             messages.push(message);
