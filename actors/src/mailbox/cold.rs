@@ -140,6 +140,13 @@ pub(crate) struct LostRange {
     reason: ExitReason,
 }
 
+impl LostRange {
+    /// Drops it, and with it the error in its reason if nothing else holds that.
+    pub(super) fn drop_here(self) {
+        self.reason.drop_here();
+    }
+}
+
 /// The number of lost ranges that are remembered. A caller learns its outcome when it is next
 /// polled. It misses it only if it is not polled during so many crashes.
 const MAX_LOST_RANGES: usize = 8;

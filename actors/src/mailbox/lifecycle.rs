@@ -56,7 +56,7 @@ impl<M> DetachEffects<M> {
         }
         drop_each(std::mem::take(&mut self.dead));
         drop_each(self.signals.take().into_signals());
-        drop_each(self.lost_ranges.iter_mut().filter_map(Option::take));
+        self.lost_ranges.iter_mut().filter_map(Option::take).for_each(LostRange::drop_here);
         drop_each(self.pending_restart.take());
         drop_each(self.stop.take());
     }
