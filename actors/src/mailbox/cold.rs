@@ -57,7 +57,7 @@ impl<M> ColdState<M> {
     }
 }
 
-/// The queued signals, in the order in which they came. The first takes no memory of its own.
+/// Queued signals, in the order in which they came.
 #[derive(Default)]
 pub(crate) struct SignalQueue {
     signals: SeqMap<ControlSignal>,

@@ -6,6 +6,7 @@ use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, 
 use super::config::MailboxOnRestart;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, wake_each};
 use crate::seq_map::SeqMap;
@@ -41,7 +42,7 @@ pub(crate) struct DetachEffects<M> {
     pub(crate) wakers: Vec<Waker>,
     /// Discarded values. They are dropped outside the locks too, because a reason may hold any
     /// value.
-    signals: SignalQueue,
+    signals: (Option<ControlSignal>, SignalQueue),
     /// The ranges that were pushed out. An end loses at most two new ones.
     lost_ranges: [Option<LostRange>; 2],
     pending_restart: Option<PendingRestart>,
@@ -55,7 +56,8 @@ impl<M> DetachEffects<M> {
             return;
         }
         drop_each(std::mem::take(&mut self.dead));
-        drop_each(self.signals.take().into_signals());
+        drop_each(self.signals.0.take());
+        drop_each(self.signals.1.take().into_signals());
         self.lost_ranges.iter_mut().filter_map(Option::take).for_each(LostRange::drop_here);
         drop_each(self.pending_restart.take());
         drop_each(self.stop.take());
@@ -64,8 +66,9 @@ impl<M> DetachEffects<M> {
     /// Returns `true` if no remaining value can run foreign code when it is dropped.
     pub(crate) fn is_empty(&self) -> bool {
         let holds_reasons = self.pending_restart.is_some() || self.stop.is_some();
+        let holds_no_signals = self.signals.0.is_none() && self.signals.1.is_empty();
         let holds_ranges = self.lost_ranges.iter().any(Option::is_some);
-        self.dead.is_empty() && self.signals.is_empty() && !holds_ranges && !holds_reasons
+        self.dead.is_empty() && holds_no_signals && !holds_ranges && !holds_reasons
     }
 
     /// Returns the number of messages that no incarnation will have handled because of the end. It
@@ -86,7 +89,7 @@ impl<M> DetachEffects<M> {
             is_closing: false,
             watchers: SeqMap::new(),
             wakers: Vec::new(),
-            signals: SignalQueue::new(),
+            signals: (None, SignalQueue::new()),
             lost_ranges: [None, None],
             pending_restart: None,
         }
@@ -140,7 +143,7 @@ impl<M> Mailbox<M> {
         self.flags.clear(SENDERS_WAITING);
         let is_empty = state.messages.is_empty() && self.taken_out(&self.batch.lock()) == 0;
         if let Some(stop) = is_empty.then(|| state.take_stop()).flatten() {
-            state.cold_or_init().signals.push(stop);
+            state.push_signal(stop);
             self.flags.set(SIGNAL);
             wakers.extend(state.take_waker_if(Interest::Signals));
         }
@@ -280,8 +283,8 @@ impl<M> Mailbox<M> {
         state.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.parked_incarnation.store(0, Ordering::Relaxed);
+        effects.signals = state.take_signals();
         if let Some(cold) = state.cold_mut() {
-            effects.signals = cold.signals.take();
             effects.stop = cold.stop_when_empty.take();
         }
         state.is_ending = false;

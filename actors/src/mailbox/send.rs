@@ -301,7 +301,7 @@ impl<M> Mailbox<M> {
         // A handler is woken only by a signal that may end it.
         let interest =
             if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
-        state.cold_or_init().signals.push(signal);
+        state.push_signal(signal);
         self.flags.set(SIGNAL);
         Ok(state.take_waker_if(interest))
     }

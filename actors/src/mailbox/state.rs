@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use tokio::task;
 
-use super::cold::{ColdState, LostRange};
+use super::cold::{ColdState, LostRange, SignalQueue};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 
@@ -86,6 +86,9 @@ pub(crate) struct MailboxState<M> {
     pub(crate) accepted: u64,
     /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
+    /// The first queued signal, if it came while none was queued. It is kept apart because most
+    /// incarnations get one signal, their stop.
+    first_signal: Option<ControlSignal>,
     cold: Option<Box<ColdState<M>>>,
 }
 
@@ -108,6 +111,7 @@ impl<M> MailboxState<M> {
             swapped: false,
             accepted: 0,
             handled: 0,
+            first_signal: None,
             cold: None,
         }
     }
@@ -148,6 +152,40 @@ impl<M> MailboxState<M> {
             return None;
         }
         self.cold_mut()?.stop_when_empty.take().map(ControlSignal::Stop)
+    }
+
+    /// Enqueues a signal.
+    pub(crate) fn push_signal(&mut self, signal: ControlSignal) {
+        if self.has_signals() {
+            self.cold_or_init().signals.push(signal);
+        } else {
+            self.first_signal = Some(signal);
+        }
+    }
+
+    /// Removes the first signal that is `wanted`.
+    pub(crate) fn remove_signal(&mut self, wanted: impl Fn(&ControlSignal) -> bool) -> Option<ControlSignal> {
+        if self.first_signal.as_ref().is_some_and(&wanted) {
+            return self.first_signal.take();
+        }
+        self.cold_mut()?.signals.remove_first(wanted)
+    }
+
+    /// Removes all signals that are `unwanted`.
+    pub(crate) fn remove_signals(&mut self, unwanted: impl Fn(&ControlSignal) -> bool) -> Vec<ControlSignal> {
+        let first = self.first_signal.take_if(|signal| unwanted(signal));
+        let others = self.cold_mut().map(|cold| cold.signals.remove_all(unwanted));
+        first.into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    pub(crate) fn has_signals(&self) -> bool {
+        self.first_signal.is_some() || self.cold().is_some_and(|cold| !cold.signals.is_empty())
+    }
+
+    /// Takes all signals: the first one, and the others.
+    pub(crate) fn take_signals(&mut self) -> (Option<ControlSignal>, SignalQueue) {
+        let others = self.cold_mut().map(|cold| cold.signals.take());
+        (self.first_signal.take(), others.unwrap_or_default())
     }
 
     /// Returns `true` if `caller` is the task of the attached incarnation. While such a caller

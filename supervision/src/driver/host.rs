@@ -158,8 +158,8 @@ struct Host {
     is_muted: Arc<AtomicBool>,
 }
 
-/// The number of turns that one doorbell message allows. Between two doorbell messages, ractor looks
-/// at its own requests.
+/// The number of turns that one doorbell message allows. Between two such messages, ractor looks at
+/// its own requests.
 const MAX_TURNS: u32 = 32;
 
 impl Host {
