@@ -56,16 +56,28 @@ pub(crate) enum WaitsFor {
 }
 
 impl<M> Mailbox<M> {
-    /// Enqueues a message if it is known that there is room, and returns it otherwise.
+    /// Enqueues a message if it is known that there is room, and returns it otherwise. Returns its
+    /// sequence number.
     // Most messages come this way, so it is compiled into the code of the sender.
     #[inline]
-    pub(crate) fn try_push(&self, message: M) -> Result<(), M> {
+    pub(crate) fn try_push(&self, message: M) -> Result<u64, M> {
         let state = self.state.lock();
         if state.messages.len() >= state.admits {
             return Err(message);
         }
-        Self::accept_and_wake(state, message);
-        Ok(())
+        Ok(Self::accept_and_wake(state, message))
+    }
+
+    /// Enqueues the message of a call like [`try_push`](Self::try_push), if it is also known that
+    /// `caller` may wait for the reply. Checks what [`push_or_wait`](Self::push_or_wait) checks.
+    #[inline]
+    pub(crate) fn try_push_call(&self, caller: Option<task::Id>, message: M) -> Result<u64, M> {
+        let state = self.state.lock();
+        let is_served = state.phase == Phase::Attached && !state.is_run_by(caller);
+        if state.messages.len() >= state.admits || !is_served {
+            return Err(message);
+        }
+        Ok(Self::accept_and_wake(state, message))
     }
 
     /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
