@@ -129,9 +129,8 @@ impl Engine {
             return self.answer(ticket, Err(RequestError::NotFound));
         };
         if !entry.is_live() {
-            let affects_siblings = entry.is_active() && !self.children_are_independent();
             self.mark_stopped(key, &ExitReason::shutdown());
-            if affects_siblings {
+            if !self.children_are_independent() {
                 self.close_unscheduled();
             }
             return self.answer(ticket, Ok(RequestOk::Done));
