@@ -61,7 +61,7 @@ impl Entry {
     pub(super) const fn restarts_its_group(&self) -> bool {
         match &self.state {
             State::Restarting { next, .. } => !matches!(next, NextStart::FirstStart),
-            State::CheckingCondition { has_exited, .. } => *has_exited || !self.retries_first_start(),
+            State::CheckingCondition { .. } => !self.retries_first_start(),
             _ => false,
         }
     }

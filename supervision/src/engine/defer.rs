@@ -31,7 +31,7 @@ impl Engine {
     /// Returns the child whose start or stop has to complete before the request is decided.
     fn transition_before(&self, request: &Request, is_new: bool) -> Option<ChildKey> {
         let key = match request {
-            Request::Start { .. } if self.is_dynamic() => None,
+            // No child of a dynamic supervisor is found by its id.
             Request::Start { id, .. } => self.children.find(id),
             Request::Restart(target)
             | Request::Delete(target)

@@ -146,7 +146,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         // If the worker is absent, the jobs reserved for it go to all workers. It may be present,
         // because another caller may have started it.
         self.shared.reschedule(|scheduler| {
-            let is_due = started.is_ok() || scheduler.is_present(slot);
+            let is_due = scheduler.is_present(slot) || (started.is_ok() && slot < self.shared.wanted());
             scheduler.set_open(slot, is_due && slot < self.shared.may_run())
         });
         started

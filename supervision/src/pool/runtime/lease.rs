@@ -109,6 +109,9 @@ impl<W: Work + 'static> Shared<W> {
                 // Its supervisor is shutting down and starts no other incarnation: the jobs of this
                 // worker go to the others, and a drain without any worker is over.
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
+            } else if slot >= self.wanted() && !queue.state.scheduler.is_present(slot) {
+                // It may have no successor, and no job waits for one. A successor opens the slot.
+                queue.reschedule(|scheduler| scheduler.set_open(slot, false));
             }
             if let Some(job) = job {
                 queue.while_called((self, slot, thread), |queue| {

@@ -42,6 +42,18 @@ fn a_worker_that_is_not_available_is_replaced_first() {
 }
 
 #[test]
+fn an_additional_worker_is_available_before_an_unavailable_one_stops() {
+    let mut world = World::new(1, 0, 2, true);
+    world.state.observe(0, None, world.now);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
+    assert_eq!(world.state.next_step(false, world.now), None, "a slot without a worker makes up for none");
+    world.state.started(1, true);
+    world.state.observe(1, Some(2), world.now);
+    assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
+    assert_eq!(world.state.next_step(false, world.now + secs(2)), Some(RolloutStep::Stop(0)));
+}
+
+#[test]
 fn a_paused_rollout_finishes_what_it_has_begun_and_begins_nothing() {
     let mut world = World::new(3, 1, 1, true);
     world.begin(|_| secs(1));
