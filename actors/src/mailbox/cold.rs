@@ -63,26 +63,25 @@ pub(crate) struct NotHandled {
     evicted_ranges: VecDeque<(u64, u64)>,
 }
 
-/// The messages `first..=last`, by sequence number. If their replies were dropped, this is the
-/// reason.
+/// The messages after the previous range, up to this sequence number. If their replies were
+/// dropped, this is the reason.
 pub(crate) struct LostRange {
-    first: u64,
     last: u64,
     reason: ExitReason,
 }
 
 /// The number of lost ranges that are remembered. A caller learns its outcome when it is next
-/// polled. It misses it only if it is not polled during so many crashes.
+/// polled. If it is not polled while so many incarnations end, it learns the reason of a later end.
 const MAX_LOST_RANGES: usize = 8;
 
 /// The number of ranges of evicted messages that are remembered.
 const MAX_EVICTED_RANGES: usize = 32;
 
 impl NotHandled {
-    pub(super) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
+    pub(super) fn record_lost(&mut self, last: u64, reason: &ExitReason) -> Option<LostRange> {
         let ranges = &mut self.lost_ranges;
         let forgotten = if ranges.len() == MAX_LOST_RANGES { ranges.pop_front() } else { None };
-        ranges.push_back(LostRange { first, last, reason: reason.clone() });
+        ranges.push_back(LostRange { last, reason: reason.clone() });
         forgotten
     }
 
@@ -109,10 +108,11 @@ impl NotHandled {
         self.evicted_ranges.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
     }
 
-    /// Returns why a message was lost, or a reply that its incarnation kept.
+    /// Returns why a message was lost, or a reply that its incarnation kept. If that range was
+    /// pushed out, this is the reason of the next one: every message up to its last was addressed
+    /// to an incarnation that has ended.
     pub(super) fn reason(&self, sequence: u64) -> Option<&ExitReason> {
-        let range = self.lost_ranges.iter().find(|range| (range.first..=range.last).contains(&sequence));
-        range.map(|range| &range.reason)
+        self.lost_ranges.iter().find(|range| sequence <= range.last).map(|range| &range.reason)
     }
 }
 

@@ -213,7 +213,7 @@ impl<M> MailboxState<M> {
     /// out. The caller drops it outside the locks.
     #[must_use]
     pub(crate) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
-        if first <= last { self.cold_or_init().not_handled.record_lost(first, last, reason) } else { None }
+        if first <= last { self.cold_or_init().not_handled.record_lost(last, reason) } else { None }
     }
 
     /// Settles the messages that were evicted behind the one in flight, which has settled now.

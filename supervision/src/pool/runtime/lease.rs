@@ -11,6 +11,7 @@ use super::on_drop::OnDrop;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::threads::Thread;
+use super::worker_exit::WorkerEnd;
 use crate::pool::event::JobEvent;
 use crate::pool::job::AttemptError;
 use crate::pool::scheduler::{Next, Time};
@@ -89,23 +90,25 @@ impl<W: Work + 'static> Shared<W> {
         self.with_scheduler(|queue| queue.finish_attempt(worker_id, finished));
     }
 
-    /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
-    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may
-    /// still run on its thread.
+    /// Handles the exit of a worker incarnation, or its abandonment. A call may still run on its
+    /// thread.
     pub(crate) fn worker_exited(
         self: &Arc<Self>,
         worker_id: WorkerId,
         reason: &ExitReason,
-        is_dismissed: bool,
+        end: WorkerEnd,
         thread: &Thread,
     ) {
         let WorkerId { slot, pid } = worker_id;
         // Before the job is queued again: an abandoned worker may be about to call its function.
         thread.end_incarnation(pid.incarnation());
         self.with_queue_disposing(|queue| {
+            if end == WorkerEnd::Renewed {
+                queue.state.scheduler.begin_renewal(slot, pid.incarnation());
+            }
             let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
             queue.wake_workers(to_wake);
-            if queue.state.is_draining && !is_dismissed {
+            if queue.state.is_draining && end != WorkerEnd::Dismissed {
                 // Its supervisor is shutting down and starts no other incarnation: the jobs of this
                 // worker go to the others, and a drain without any worker is over.
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
@@ -115,12 +118,12 @@ impl<W: Work + 'static> Shared<W> {
             }
             if let Some(job) = job {
                 queue.while_called((self, slot, thread), |queue| {
-                    if is_dismissed {
-                        queue.retry_interrupted(job, slot, reason);
-                    } else {
-                        let error = AttemptError::WorkerEnded(reason.clone());
-                        queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
-                    }
+                    let error = match end {
+                        WorkerEnd::Dismissed => return queue.retry_interrupted(job, slot, reason),
+                        WorkerEnd::Unresponsive(failure) => AttemptError::WorkerUnresponsive(failure),
+                        WorkerEnd::Renewed | WorkerEnd::Lost => AttemptError::WorkerEnded(reason.clone()),
+                    };
+                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
                 });
             }
             // The manager starts another incarnation if the supervisor does not.

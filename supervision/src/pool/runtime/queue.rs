@@ -87,7 +87,11 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Returns the result of `change`, and the values to drop.
-    fn run<R>(&self, sync: bool, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> (R, Vec<Deferred>) {
+    pub(super) fn run<R>(
+        &self,
+        sync: bool,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> (R, Vec<Deferred>) {
         let mut queue = Queue {
             pool: self,
             state: self.lock_state(),
@@ -149,6 +153,7 @@ impl<W: Work + 'static> Shared<W> {
                 running: scheduler.leased() + terminating.len(),
                 terminating: terminating.len(),
                 workers: scheduler.count_workers(self.wanted()),
+                rollout: self.rollout.status(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),

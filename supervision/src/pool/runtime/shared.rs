@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use perennial_actors::Address;
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
+use perennial_actors::{Address, ProcessState};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -278,6 +278,11 @@ impl<W: Work + 'static> Shared<W> {
             // A restarting worker checks for jobs by itself. A full mailbox already has a message.
             let _ = worker.cast(WorkerMsg::Wake);
         }
+    }
+
+    /// Returns `true` if the manager runs, which starts after the workers.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.manager.get().is_some_and(|manager| matches!(manager.state(), ProcessState::Alive(_)))
     }
 
     pub(crate) fn notify_manager(&self) {

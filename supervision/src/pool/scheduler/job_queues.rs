@@ -239,6 +239,12 @@ impl<I> JobQueues<I> {
         [due, expires].into_iter().flatten().min()
     }
 
+    /// Returns all queued jobs, delayed ones included.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &I> {
+        let queues = self.slots.iter().flatten().chain([&self.shared]).flat_map(PriorityQueue::iter);
+        queues.chain(self.kinds.iter()).chain(self.delayed.values()).map(|job| &job.item)
+    }
+
     /// Returns the job with this number, and where it is.
     pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
         if let Some(due) = self.due.get(&number) {

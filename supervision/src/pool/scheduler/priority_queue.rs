@@ -147,6 +147,11 @@ impl<I> PriorityQueue<I> {
         sorted.into_values().chain(plain)
     }
 
+    /// Returns all jobs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuedJob<I>> {
+        self.sorted.values().chain(&self.plain)
+    }
+
     /// Returns the job with this number.
     pub(crate) fn get(&self, number: u64) -> Option<&QueuedJob<I>> {
         if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::rollout_world::{Nature, World, natures, seconds, secs, sizes};
-use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::readiness::Observed;
+use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, StepEnd, Version};
+use crate::pool::scheduler::rollout_limit::{RolloutLimit, RolloutLimits};
 
 /// Performs all steps of a world until there is none, at one moment after the other.
 fn settle(world: &mut World) {
@@ -53,7 +55,7 @@ fn a_paused_rollout_stops_surplus_workers_at_once() {
     assert_eq!(steps, [RolloutStep::Stop(2), RolloutStep::Stop(3), RolloutStep::Stop(4)]);
     for slot in 2..5 {
         assert!(!world.state.is_resized());
-        world.state.stopped(slot, true);
+        world.state.stopped(slot, StepEnd::Succeeded);
         world.workers[slot] = None;
     }
     assert!(world.state.is_resized() && !world.state.is_over(now));
@@ -83,7 +85,7 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(60)), "that of worker 0");
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && world.state.is_resized());
     // It is wanted again before its start has failed.
     let mut world = World::new(2, 2, 0, true);
@@ -93,10 +95,10 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     world.resize(2);
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && !world.state.is_resized());
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
-    world.state.started(1, true);
+    world.state.started(1, StepEnd::Succeeded);
     assert!(world.state.is_resized());
 }
 
@@ -186,5 +188,31 @@ proptest! {
         let additional = world.workers.iter().skip(world.wanted).flatten().count();
         prop_assert_eq!(additional, 0);
         prop_assert!(world.state.is_resized());
+    }
+}
+
+/// The numbers of Kubernetes, which scales without regard to what is available.
+#[test]
+fn percentages_of_a_smaller_pool_hold_once_the_replacements_under_way_are_over() {
+    let percent = RolloutLimit::percent(25);
+    let zero = RolloutLimit::from(0);
+    let (min_ready, progress_deadline) = (secs(0), secs(60));
+    let limits = RolloutLimits { max_unavailable: percent, max_surge: zero, min_ready, progress_deadline };
+    let mut state = RolloutState::new(limits, 10, true, |_| Observed::Ready(1));
+    let now = secs(1);
+    let steps = |state: &mut RolloutState| -> Vec<RolloutStep> {
+        std::iter::from_fn(|| state.next_step(false, now)).collect()
+    };
+    assert_eq!(steps(&mut state), [0, 1].map(RolloutStep::Stop), "two of ten");
+    state.resize(5);
+    assert_eq!(steps(&mut state), [5, 6, 7, 8, 9].map(RolloutStep::Stop), "no other one is replaced");
+    assert_eq!((state.available(now), state.floor(now)), (3, 4), "two of five, because of the resize");
+    for slot in [0, 1] {
+        state.stopped(slot, StepEnd::Succeeded);
+        assert_eq!(steps(&mut state), [RolloutStep::Start(slot, Version::New)]);
+        state.started(slot, StepEnd::Succeeded);
+        state.observe(slot, Observed::Ready(2), now);
+        let next = if slot == 0 { vec![] } else { vec![RolloutStep::Stop(2)] };
+        assert_eq!(steps(&mut state), next, "one of five");
     }
 }
