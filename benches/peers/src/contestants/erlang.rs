@@ -6,8 +6,8 @@
 //! A supervised process is a named `gen_server` under a `supervisor`, both of OTP. It is called by
 //! its name until an incarnation answers. Nothing is logged.
 //!
-//! A tree has `simple_one_for_one` supervisors of `gen_server`s below another supervisor. Its periods
-//! are seconds: a supervisor remembers all crashes of a second, and scans them at each one.
+//! A tree has `simple_one_for_one` supervisors of `gen_server`s below another supervisor. The
+//! periods are seconds: a supervisor remembers all crashes of a second, and scans them at each one.
 //!
 //! A pool is a process with the queue, and workers that request each job from it.
 

@@ -50,7 +50,8 @@ pub trait Peer: Send + Sync + 'static {
         count: u64,
     ) -> impl Future<Output = Result<()>> + Send + 'static;
 
-    /// Sends a message to each of the actors in turn, `rounds` times. Their mailboxes are unbounded.
+    /// Sends a message to each of the actors in turn, `rounds` times. Their mailboxes are
+    /// unbounded.
     fn cast_each(actors: &[Self::Address], rounds: u64) -> Result<()>;
 
     /// Starts `actors` actors, each of which hands a number that it receives on to the next one,

@@ -1,4 +1,5 @@
-//! What is measured: the time for each of many, the memory of this process, and what another prints.
+//! What is measured: the time for each of many, the memory of this process, and the results that
+//! another process prints.
 
 use std::time::Duration;
 

@@ -74,8 +74,8 @@ fn name<P: Peer>(place: u64) -> P::Name {
     format!("actor/{place}").into()
 }
 
-/// Returns [`NAMES`] places in a pseudo-random order that is always the same. If all are as popular,
-/// each is there once.
+/// Returns [`NAMES`] places in a pseudo-random order that is always the same. Each is there once
+/// if all are as popular.
 fn visits(popularity: Popularity) -> impl Iterator<Item = usize> {
     let names = usize::try_from(NAMES).unwrap_or(usize::MAX);
     let random = std::iter::successors(Some(0), move |place| Some((place * 4_821 + 7_919) % names));

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::work::Begin;
 
-async fn hand_on(
+async fn pass_on(
     mut numbers: mpsc::UnboundedReceiver<u64>,
     next: mpsc::UnboundedSender<u64>,
     reached: Arc<Notify>,
@@ -25,9 +25,9 @@ pub(super) fn start(actors: u64, reached: Arc<Notify>) -> Begin {
     let (first, mut numbers) = mpsc::unbounded_channel();
     for _ in 1..actors {
         let (next, received) = mpsc::unbounded_channel();
-        tokio::spawn(hand_on(numbers, next, reached.clone()));
+        tokio::spawn(pass_on(numbers, next, reached.clone()));
         numbers = received;
     }
-    tokio::spawn(hand_on(numbers, first.clone(), reached));
+    tokio::spawn(pass_on(numbers, first.clone(), reached));
     Box::new(move |number| first.send(number).context("the task is gone"))
 }

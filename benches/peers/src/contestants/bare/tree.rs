@@ -1,4 +1,5 @@
-//! Tasks that own a `JoinSet` each: a worker that fails gives its channel back and is spawned again.
+//! Tasks that own a `JoinSet` each. A worker that fails gives its channel back and is started
+//! again.
 //!
 //! A worker ends when its last sender is dropped. There is no limit of restarts, and no panic is
 //! survived.
@@ -40,7 +41,7 @@ async fn supervise(mut starts: mpsc::UnboundedReceiver<oneshot::Sender<Sender>>,
                 Some(start) => {
                     let (sender, messages) = mpsc::unbounded_channel();
                     workers.spawn(work(tally.clone(), messages));
-                    // Who asked may have gone.
+                    // The caller may have gone.
                     let _ = start.send(sender);
                 }
                 None => more = false,
