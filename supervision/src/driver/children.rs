@@ -27,6 +27,7 @@ impl Driver {
         match self.start_incarnation(key, run, &*child) {
             Ok(pid) => {
                 self.node.state().began(key, pid);
+                self.expects_report = true;
                 None
             }
             Err(SpawnError::Failed(reason)) => Some(Event::StartFailed { key, run, reason }),

@@ -239,7 +239,10 @@ impl RolloutState {
         // While it is paused, only workers are started that it has stopped.
         let is_due =
             |place: &Place| matches!(place.status, Status::Down) && !(is_paused && place.version != target);
-        let outdated = self.base().filter(|place| place.version != target).count();
+        // A worker that was given up is not replaced, and no additional one makes up for it.
+        let is_outdated =
+            |place: &&Place| place.version != target && !matches!(place.status, Status::Abandoned { .. });
+        let outdated = self.base().filter(is_outdated).count();
         let surges = self.surge().filter(|place| place.is_there()).count();
         let base = self.base().position(is_due);
         let surge = || self.surge().position(is_due).map(|index| self.wanted + index);

@@ -148,6 +148,21 @@ fn a_worker_that_does_not_come_back_is_given_up() {
 }
 
 #[test]
+fn no_additional_worker_is_started_for_one_that_could_not_be_stopped() {
+    let mut world = World::new(1, 0, 1, true);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
+    world.state.started(1, StepEnd::Succeeded);
+    world.state.observe(1, Observed::Ready(2), world.now);
+    world.now += secs(2);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
+    world.state.stopped(0, StepEnd::Failed);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(1)), "it goes back");
+    world.state.stopped(1, StepEnd::Succeeded);
+    assert_eq!(world.state.next_step(false, world.now), None);
+    assert!(world.state.is_over(world.now));
+}
+
+#[test]
 fn a_rollout_of_a_pool_at_rest_ends_without_a_step() {
     let mut world = World::new(3, 1, 1, true);
     assert!(!world.state.has_begun());
