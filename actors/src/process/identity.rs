@@ -83,7 +83,6 @@ impl<M: Send + 'static> Process<M> {
     /// label.
     pub(crate) fn open(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) {
         self.register(system, label);
-        start_order::forget_id(&**self);
         self.queue.open();
     }
 

@@ -161,10 +161,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     #[cold]
     fn target_of(&self, message_type: &'static str) -> Target {
-        let label = || self.registration().map(|registration| registration.label.clone());
         let id = || start_order::id(self).map(Label::from);
-        // An opening in between has set the label and dropped the id.
-        let label = label().or_else(id).or_else(label);
+        let label = self.registration().map(|registration| registration.label.clone()).or_else(id);
         let is_gone = self.is_unowned.load(Ordering::Relaxed) && self.queue.is_closed();
         Target::new(label, message_type, is_gone)
     }

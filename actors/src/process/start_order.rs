@@ -23,12 +23,6 @@ pub(super) fn set_id(process: &dyn AnyProcess, id: Arc<str>) {
     update(process, |order| order.id.replace(id));
 }
 
-/// Drops the id of a process that has a label now.
-pub(super) fn forget_id(process: &dyn AnyProcess) {
-    let id = process.start_order().lock().as_mut().and_then(|order| order.id.take());
-    drop(id);
-}
-
 /// Returns the id that was set, if one was.
 pub(super) fn id(process: &dyn AnyProcess) -> Option<Arc<str>> {
     process.start_order().lock().as_ref()?.id.clone()
