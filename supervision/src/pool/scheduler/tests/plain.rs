@@ -45,9 +45,11 @@ fn completed_job_is_exchanged_for_the_first_one_that_is_queued() {
     assert_eq!(scheduler.release_lease(0, 1).map(|job| job.item), Some(3));
 }
 
+type Change = fn(&mut Scheduler<u64>);
+
 #[test]
 fn nothing_is_leased_as_a_plain_job_if_more_has_to_be_looked_at() {
-    let spoil: [(&str, fn(&mut Scheduler<u64>)); 12] = [
+    let spoil: [(&str, Change); 12] = [
         ("priority", |scheduler| {
             scheduler.enqueue(placed(Placement { priority: 1, ..Placement::default() }));
         }),
