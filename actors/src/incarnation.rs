@@ -138,6 +138,7 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'
                     ctx.interrupt_idle();
                     message
                 }
+                Event::Signal(ControlSignal::Stop(reason)) => return Ending::Orderly(reason),
                 Event::Signal(signal) => {
                     // Rare, so it is boxed and takes no memory in every task.
                     if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {

@@ -278,10 +278,8 @@ impl<M> Mailbox<M> {
         state: &mut MailboxState<M>,
         wanted: impl Fn(&ControlSignal) -> bool,
     ) -> Option<ControlSignal> {
-        let signals = &mut state.cold_mut()?.signals;
-        let first = signals.iter().position(wanted)?;
-        let signal = signals.remove(first);
-        if signals.is_empty() {
+        let signal = state.remove_signal(wanted);
+        if !state.has_signals() {
             self.flags.clear(SIGNAL);
         }
         signal
@@ -295,11 +293,8 @@ impl<M> Mailbox<M> {
         unwanted: impl Fn(&ControlSignal) -> bool,
     ) -> Vec<ControlSignal> {
         let Some(mut state) = self.lock_attached(incarnation) else { return Vec::new() };
-        let Some(cold) = state.cold_mut() else { return Vec::new() };
-        let (retracted, kept): (Vec<_>, _) =
-            std::mem::take(&mut cold.signals).into_iter().partition(unwanted);
-        cold.signals = kept.into();
-        if cold.signals.is_empty() {
+        let retracted = state.remove_signals(unwanted);
+        if !state.has_signals() {
             self.flags.clear(SIGNAL);
         }
         retracted

@@ -16,7 +16,7 @@ use crate::policy::RestartCondition;
 
 impl Driver {
     /// Starts a child. Returns the event of a start that failed at once.
-    pub(super) fn start(&self, key: ChildKey, run: StartId) -> Option<Event> {
+    pub(super) fn start(&mut self, key: ChildKey, run: StartId) -> Option<Event> {
         let (child, is_watched) = {
             let state = self.node.state();
             (state.node_of(key)?, state.is_watched(key))
@@ -27,6 +27,7 @@ impl Driver {
         match self.start_incarnation(key, run, &*child) {
             Ok(pid) => {
                 self.node.state().began(key, pid);
+                self.expects_report = true;
                 None
             }
             Err(SpawnError::Failed(reason)) => Some(Event::StartFailed { key, run, reason }),

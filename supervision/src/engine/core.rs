@@ -92,6 +92,13 @@ impl Engine {
         std::mem::take(&mut self.actions)
     }
 
+    /// Uses the memory of past actions for those of the next step.
+    pub(crate) fn reuse(&mut self, spare: Vec<Action>) {
+        if self.actions.capacity() == 0 && spare.is_empty() {
+            self.actions = spare;
+        }
+    }
+
     /// Returns when an [`Event::Tick`] is due, if no other event comes first.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.children.next_deadline()

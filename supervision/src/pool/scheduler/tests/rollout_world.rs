@@ -66,7 +66,7 @@ pub(super) struct World {
     restarted: BTreeSet<usize>,
     /// Other numbers of wanted workers, each after a number of steps, the last one first.
     pub(super) resizes: Vec<(usize, usize)>,
-    /// How many workers were added since as many as are wanted were available.
+    /// How many workers were added or restarted since as many as are wanted were available.
     added: usize,
     /// The workers that a resize made surplus and that have not ended yet.
     surplus: BTreeSet<usize>,
@@ -199,6 +199,8 @@ impl World {
                 RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
             }
         }
+        // None of them is available before its minimum time is over.
+        self.added += self.wanted;
         for living in self.workers.iter_mut().flatten() {
             self.next_streak += 10_000;
             (living.streak, living.since) = (self.next_streak, self.now);
