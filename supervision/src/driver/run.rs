@@ -37,6 +37,8 @@ pub(super) struct Driver {
     attachment: Option<MailboxConsumer<DriverMsg>>,
     waker: Waker,
     clock: Clock,
+    /// The id and the path of the child that was opened last.
+    pub(super) last_path: Option<(Arc<str>, Label)>,
     /// When the engine is due for a tick.
     deadline: Option<Time>,
     /// Runs when all children have started.
@@ -90,6 +92,7 @@ impl Driver {
             attachment: Some(attachment),
             waker,
             clock: Clock::start(),
+            last_path: None,
             deadline: None,
             tie,
             began: false,

@@ -248,7 +248,7 @@ impl<M: Send + 'static, K> From<Child<M, K>> for ChildSpec {
         };
         Self {
             id: child.id,
-            policy: child.policy,
+            policy: Arc::new(child.policy),
             restart_if_dynamic: child.restart_if_dynamic,
             node: OwnedNode::new(node),
             error: error.map(Box::new),
@@ -271,7 +271,8 @@ impl<M: Send + 'static, K> fmt::Debug for Child<M, K> {
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
-    pub(crate) policy: ChildPolicy,
+    /// Shared by the children of a supervisor that have the same.
+    pub(crate) policy: Arc<ChildPolicy>,
     /// The restart type in a dynamic supervisor. It differs from the one in `policy` unless a
     /// restart type was set.
     pub(crate) restart_if_dynamic: Restart,
@@ -321,12 +322,13 @@ impl ChildSpec {
         error: Option<SpecError>,
     ) -> Self {
         let restart_if_dynamic = policy.restart;
-        Self { id, policy, restart_if_dynamic, node: OwnedNode::new(node), error: error.map(Box::new) }
+        let (policy, node) = (Arc::new(policy), OwnedNode::new(node));
+        Self { id, policy, restart_if_dynamic, node, error: error.map(Box::new) }
     }
 
     /// Returns the settings of the child.
     #[must_use]
-    pub const fn policy(&self) -> &ChildPolicy {
+    pub fn policy(&self) -> &ChildPolicy {
         &self.policy
     }
 }

@@ -107,7 +107,9 @@ impl Fixture {
                 own.unlink(FIRST, &other);
                 true
             }
-            (Step::End, 0) => own.end(FIRST, &ExitReason::failed("bad"), EndKind::Started, false, &mut DeferredDrop::new()),
+            (Step::End, 0) => {
+                own.end(FIRST, &ExitReason::failed("bad"), EndKind::Started, false, &mut DeferredDrop::new())
+            }
             (Step::End, _) => own.abandon(FIRST),
         };
         let done = StepRecord { by, step, began, ended: self.now(), succeeded, exits: self.exits(by % 2) };

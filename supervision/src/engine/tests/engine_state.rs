@@ -122,7 +122,7 @@ fn change_does_not_wait_for_a_child_that_restarts() {
 #[test]
 fn change_waits_for_the_stop_of_a_child_whose_first_start_is_interrupted() {
     let mut world = World::up(STATIC, &[]);
-    world.ask(1, Request::Start { id: "new".into(), policy: ChildPolicy::default() });
+    world.ask(1, Request::Start { id: "new".into(), policy: ChildPolicy::default().into() });
     assert_eq!(answered(&world.ask(2, terminate("new"))), []);
     let children = vec![("new".into(), ChildPolicy::default())];
     assert_eq!(answered(&world.ask(3, Request::Change { policy: policy(STATIC), children })), []);
@@ -148,7 +148,8 @@ fn request_behind_one_that_begins_a_transition_is_decided_after_it() {
 fn start_beyond_the_limit_waits_for_every_start_that_began_before_it() {
     let mut world = World::up(SupervisorKind::Dynamic { max_children: 2 }, &[]);
     for ticket in 1..=3 {
-        let actions = world.ask(ticket, Request::Start { id: "same".into(), policy: of(Restart::Temporary) });
+        let actions =
+            world.ask(ticket, Request::Start { id: "same".into(), policy: of(Restart::Temporary).into() });
         assert_eq!(answered(&actions), []);
     }
     assert_eq!(answered(&world.start(FIRST)), [1]);

@@ -30,7 +30,7 @@ fn child_at_its_limit_has_failed_and_one_of_a_dynamic_supervisor_is_removed() {
     let table = [(STATIC, Some(ChildState::Failed)), (SupervisorKind::Dynamic { max_children: 7 }, None)];
     for (kind, shown) in table {
         let mut world = World::begin(kind, &[]);
-        world.ask(1, Request::Start { id: "0".into(), policy: limited(1) });
+        world.ask(1, Request::Start { id: "0".into(), policy: limited(1).into() });
         world.start(FIRST);
         assert!(hits_limit(&world.end(FIRST, ExitReason::Killed)));
         assert_eq!(world.shown(FIRST), shown, "{kind:?}");

@@ -135,6 +135,21 @@ impl<I> JobQueues<I> {
         self.shared.append(jobs);
     }
 
+    /// Returns `true` if jobs are queued, all are for any worker, and none has a priority, a delay,
+    /// an expiry or a kind.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.len > 0 && self.shared.plain_len() == self.len && self.expiring.is_empty()
+    }
+
+    /// Removes and returns the first job of queues that [are plain](Self::is_plain).
+    #[inline]
+    pub(crate) fn pop_plain(&mut self) -> Option<QueuedJob<I>> {
+        let job = self.shared.pop_plain()?;
+        self.len -= 1;
+        Some(job)
+    }
+
     /// Returns `true` if a queued job is delayed, expires, or has a kind.
     pub(crate) fn is_timed(&self) -> bool {
         !self.delayed.is_empty() || !self.expiring.is_empty() || !self.kinds.is_empty()

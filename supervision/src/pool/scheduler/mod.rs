@@ -35,6 +35,7 @@ mod job_queues;
 mod key_rates;
 mod kind_queues;
 mod manage;
+mod plain;
 mod priority_queue;
 mod rate;
 mod rate_limit;
@@ -54,6 +55,7 @@ mod tests;
 
 pub(crate) use job_queues::Place;
 pub(crate) use key_rates::RateKey;
+pub(crate) use plain::PlainLease;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;

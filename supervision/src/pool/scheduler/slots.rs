@@ -187,6 +187,13 @@ impl<I> Slots<I> {
         Some(result)
     }
 
+    /// Returns the slot of this incarnation, if it takes jobs and is not idle.
+    #[inline]
+    pub(crate) fn busy(&mut self, slot: usize, incarnation: Incarnation) -> Option<&mut Slot<I>> {
+        let slot = self.all.get_mut(slot)?;
+        (slot.takes_jobs() && slot.last == incarnation && !slot.idle).then_some(slot)
+    }
+
     /// Leases a job to the worker of a slot.
     pub(crate) fn set_lease(&mut self, slot: usize, job: QueuedJob<I>) {
         if let Some(slot) = self.all.get_mut(slot) {

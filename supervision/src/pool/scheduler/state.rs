@@ -40,7 +40,7 @@ pub(crate) enum Next<I> {
 pub(crate) struct Scheduler<I> {
     pub(crate) queues: JobQueues<I>,
     pub(crate) slots: Slots<I>,
-    leased: usize,
+    pub(super) leased: usize,
     /// Jobs that were pinned to a worker that is no longer due. They are to be dropped.
     orphaned: Vec<I>,
     pub(crate) idle: Vec<usize>,
@@ -321,6 +321,7 @@ impl<I> Scheduler<I> {
     }
 
     /// Ends the lease of this incarnation and returns its job, if it still has one (rule 2).
+    #[inline]
     pub(crate) fn release_lease(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
         if !self.is_current(slot, incarnation) {
             return None;

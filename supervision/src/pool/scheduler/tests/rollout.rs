@@ -53,10 +53,10 @@ fn a_worker_that_is_being_renewed_is_replaced_when_it_is_available_again() {
 
 #[test]
 fn an_additional_worker_is_available_before_an_unavailable_one_stops() {
-    let mut world = World::new(1, 0, 2, true);
+    let mut world = World::new(1, 0, 1, true);
     world.state.observe(0, Observed::Unready, world.now);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
-    assert_eq!(world.state.next_step(false, world.now), None, "a slot without a worker makes up for none");
+    assert_eq!(world.state.next_step(false, world.now), None, "it has not started yet");
     world.state.started(1, StepEnd::Succeeded);
     world.state.observe(1, Observed::Ready(2), world.now);
     assert_eq!(world.state.next_step(false, world.now), None, "it is not available yet");
@@ -145,6 +145,110 @@ fn a_worker_that_does_not_come_back_is_given_up() {
         world.run(slowly);
         assert_eq!(world.outcomes(), [SlotOutcome::Kept, SlotOutcome::Unavailable, SlotOutcome::Kept]);
     }
+}
+
+/// Begins the next step, which is this one.
+fn begins(world: &mut World, step: RolloutStep) {
+    assert_eq!(world.state.next_step(false, world.now), Some(step), "{:?}", world.state);
+}
+
+#[test]
+fn an_additional_worker_that_did_not_start_makes_up_for_none_on_the_way_back() {
+    let mut world = World::new(3, 0, 2, true);
+    begins(&mut world, RolloutStep::Start(3, Version::New));
+    begins(&mut world, RolloutStep::Start(4, Version::New));
+    world.state.started(3, StepEnd::Succeeded);
+    world.state.observe(3, Observed::Ready(2), world.now);
+    world.now += secs(2);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Succeeded);
+    begins(&mut world, RolloutStep::Start(0, Version::New));
+    world.state.started(0, StepEnd::Succeeded);
+    world.state.started(4, StepEnd::Failed);
+    world.state.observe(3, Observed::Unready, world.now);
+    begins(&mut world, RolloutStep::Stop(0));
+    assert_eq!(world.state.next_step(false, world.now), None, "one after the other");
+}
+
+#[test]
+fn a_worker_that_was_replaced_twice_is_rolled_back_and_others_are_kept() {
+    let mut world = World::new(3, 1, 0, true);
+    world.new = Box::new(|slot| if slot == 1 { Nature::FailsToStart } else { Nature::Good });
+    world.run(slowly);
+    world.assert_all(Version::Old);
+    let [first, second, third] = world.outcomes()[..] else { panic!("three workers") };
+    assert_eq!([first, second, third], [SlotOutcome::RolledBack, SlotOutcome::RolledBack, SlotOutcome::Kept]);
+}
+
+#[test]
+fn a_new_worker_that_was_available_has_its_whole_time_again_and_an_old_one_has_no_limit() {
+    let mut world = World::new(2, 1, 0, true);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Succeeded);
+    begins(&mut world, RolloutStep::Start(0, Version::New));
+    world.state.started(0, StepEnd::Succeeded);
+    world.state.observe(0, Observed::Ready(2), world.now);
+    world.now += secs(50);
+    // Both are unavailable from now on.
+    world.state.observe(0, Observed::Unready, world.now);
+    world.state.observe(1, Observed::Unready, world.now);
+    assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(60)));
+    world.now += secs(59);
+    assert_eq!(world.state.overdue(world.now), None);
+    world.now += secs(1);
+    assert_eq!(world.state.overdue(world.now), Some(0));
+    assert!(!world.state.is_forward());
+    assert_eq!(world.state.overdue(world.now + secs(10_000)), None, "the old one has reasons of its own");
+}
+
+#[test]
+fn a_new_worker_that_does_not_stay_available_has_only_the_time_that_is_left() {
+    let mut world = World::new(1, 1, 0, true);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Succeeded);
+    begins(&mut world, RolloutStep::Start(0, Version::New));
+    world.state.started(0, StepEnd::Succeeded);
+    let due = world.now + secs(60);
+    for second in 0..30 {
+        world.now += secs(1);
+        world.state.observe(0, Observed::Ready(second), world.now);
+        world.state.observe(0, Observed::Unready, world.now);
+    }
+    assert_eq!(world.state.next_deadline(world.now), Some(due));
+}
+
+#[test]
+fn a_worker_that_does_not_stop_makes_the_rollout_fail() {
+    let mut world = World::new(2, 1, 0, true);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Failed);
+    assert!(!world.state.is_forward());
+    assert_eq!(world.state.next_step(false, world.now), None, "it is given up");
+    assert!(world.state.is_over(world.now));
+}
+
+#[test]
+fn a_start_that_fails_in_a_rollout_without_a_way_back_is_not_tried_again() {
+    let mut world = World::new(2, 1, 0, false);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Succeeded);
+    begins(&mut world, RolloutStep::Start(0, Version::New));
+    world.state.started(0, StepEnd::Failed);
+    assert_eq!(world.state.next_step(false, world.now), None);
+    assert!(world.state.is_over(world.now));
+}
+
+#[test]
+fn a_start_has_a_limit_of_the_rollout_only_on_the_way_forward() {
+    let mut world = World::new(1, 1, 0, true);
+    begins(&mut world, RolloutStep::Stop(0));
+    world.state.stopped(0, StepEnd::Succeeded);
+    begins(&mut world, RolloutStep::Start(0, Version::New));
+    assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(60)));
+    world.state.started(0, StepEnd::Failed);
+    begins(&mut world, RolloutStep::Start(0, Version::Old));
+    assert_eq!(world.state.next_deadline(world.now), None);
+    assert_eq!(world.state.overdue(world.now + secs(10_000)), None);
 }
 
 #[test]

@@ -137,6 +137,56 @@ fn an_additional_worker_that_was_given_up_counts_for_the_limit_until_it_ends() {
     assert!(!world.state.is_forward() && world.state.is_resized());
 }
 
+#[test]
+fn a_surplus_worker_has_no_limit_and_is_no_failure_when_it_does_not_stop() {
+    let mut world = World::new(2, 0, 1, true);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(2, Version::New)));
+    world.state.started(2, StepEnd::Succeeded);
+    world.state.resize(3);
+    world.state.resize(2);
+    assert_eq!(world.state.next_deadline(world.now), None, "it is to be stopped");
+    assert_eq!(world.state.overdue(world.now + secs(10_000)), None);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(2)));
+    world.state.stopped(2, StepEnd::Failed);
+    assert!(world.state.is_forward() && world.state.is_resized());
+}
+
+#[test]
+fn a_surplus_worker_that_stops_makes_the_resize_complete() {
+    let mut world = World::new(2, 1, 0, true);
+    world.resize(1);
+    assert!(!world.state.is_resized());
+    assert_eq!(world.state.next_step(true, world.now), Some(RolloutStep::Stop(1)));
+    world.state.stopped(1, StepEnd::Succeeded);
+    assert!(world.state.is_resized() && world.state.is_forward());
+}
+
+#[test]
+fn an_additional_worker_that_stops_as_the_pool_grows_counts_as_added_when_it_has_started_again() {
+    for stops in [true, false] {
+        let mut world = World::new(1, 0, 1, true);
+        world.begin(|_| secs(0));
+        world.end();
+        world.state.observe(1, Observed::Ready(2), world.now);
+        world.now += secs(2);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
+        world.state.stopped(0, StepEnd::Succeeded);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::New)));
+        world.state.started(0, StepEnd::Succeeded);
+        world.state.observe(0, Observed::Ready(3), world.now);
+        world.now += secs(2);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(1)), "it ends last");
+        world.state.resize(2);
+        world.state.stopped(1, if stops { StepEnd::Succeeded } else { StepEnd::Failed });
+        assert_eq!((world.state.is_resized(), world.state.is_forward()), (!stops, stops));
+        if stops {
+            assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
+            world.state.started(1, StepEnd::Succeeded);
+            assert!(world.state.is_resized());
+        }
+    }
+}
+
 /// Sizes, each after a number of steps.
 fn resizes() -> impl Strategy<Value = Vec<(usize, usize)>> {
     prop::collection::vec((0..40_usize, 0..8_usize), 1..5).prop_map(|mut resizes| {
