@@ -149,15 +149,23 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'
                 Event::Killed | Event::Detached => return Ending::Killed,
             },
         };
-        let mut handling = pin!(actor.handle(message, ctx));
-        let handled = poll_fn(|cx| {
-            let polled = handling.as_mut().poll(cx);
-            if polled.is_pending() {
-                taken.handler_awaits();
+        let handled = {
+            let mut handling = pin!(actor.handle(message, ctx));
+            poll_fn(|cx| {
+                let polled = handling.as_mut().poll(cx);
+                if polled.is_pending() {
+                    taken.handler_awaits();
+                }
+                polled
+            })
+            .await
+        };
+        if let Err(reason) = handled {
+            if !reason.is_abnormal() {
+                // Its message was handled, however `terminate` ends.
+                drop(taken);
+                ctx.attachment_mut().handled();
             }
-            polled
-        });
-        if let Err(reason) = handled.await {
             return Ending::Orderly(reason);
         }
     }

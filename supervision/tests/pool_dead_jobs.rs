@@ -10,7 +10,7 @@ use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{DeadJob, JobEvent, JobId, Pool, PoolShutdown, RetryCause, Work};
 use support::{
-    Running, ScriptedWorker, Step, describe, events, job, ms, now, outcome_of, pends, quick, quiet,
+    Running, ScriptedWorker, Step, describe, events, job, long, ms, now, outcome_of, pends, quick, quiet,
     scripted_pool, secs, soon, start, started,
 };
 use tokio::time::{Instant, sleep};
@@ -70,6 +70,22 @@ async fn a_retried_job_keeps_its_options_without_the_delay() {
     let late = running.pool.retry_dead_job(dead_one(&running)).expect("there is room");
     let paused = Instant::now();
     assert_eq!((outcome_of(late).await, paused.elapsed().as_secs()), ("expired".to_owned(), 500));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retried_job_that_had_waited_for_room_expires_as_long_after_its_retry() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(1).attempts(1), journal)).await;
+    let first = running.submit(long(1, secs(2)));
+    quiet().await;
+    let queued = running.submit(quick(2));
+    let ill = running.pool.submit(job(3, [Step::Fail, Step::Do])).expires_in(secs(9));
+    assert_eq!(outcome_of(ill.await.expect("it is accepted")).await, "no luck");
+    assert_eq!((outcome_of(first).await, outcome_of(queued).await), ("done 1".into(), "done 2".into()));
+    sleep(secs(100)).await;
+    let again = running.pool.retry_dead_job(dead_one(&running)).expect("there is room");
+    assert_eq!(outcome_of(again).await, "done 3");
     running.close().await;
 }
 

@@ -93,7 +93,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         let defaults = self.state.options;
         let resolved = options.as_deref().map_or(&defaults, |own| &own.values);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
-        let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let from_now = || resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let expires = resolved.expires.or_else(from_now);
         let (priority, rate_key) = (resolved.priority, resolved.rate_key);
         let placement = Placement { priority, target, expires, rate_key };
         let number = self.pool.submit_buffer.lock().next_number();
