@@ -5,6 +5,9 @@ use super::started::{meant, started};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::{Phase, RateKey, RateLimit, ReadinessSource, Scheduler};
 
+/// What makes a job or a scheduler more than plain, and its name.
+type Spoil = (&'static str, fn(&mut Scheduler<u64>));
+
 fn placed(placement: Placement) -> QueuedJob<u64> {
     QueuedJob { placement, ..job(9) }
 }
@@ -47,7 +50,7 @@ fn completed_job_is_exchanged_for_the_first_one_that_is_queued() {
 
 #[test]
 fn nothing_is_leased_as_a_plain_job_if_more_has_to_be_looked_at() {
-    let spoil: [(&str, fn(&mut Scheduler<u64>)); 12] = [
+    let spoil: [Spoil; 12] = [
         ("priority", |scheduler| {
             scheduler.enqueue(placed(Placement { priority: 1, ..Placement::default() }));
         }),
