@@ -112,13 +112,14 @@ async fn the_message_of_a_handler_that_returned_a_normal_end_is_handled_however_
     ] {
         let mut patient = started(&System::new(), |plan| plan.terminate = terminate).await;
         let address = patient.address.clone();
+        let down = address.monitor();
         cast(&address, Msg::Do(Step::EndNormally));
         patient.until("terminate: normal").await;
         if terminate == Step::Hang {
             patient.until("terminate hangs").await;
             address.kill().expect("it lives");
         }
-        assert_eq!(patient.after(|_| ()).await.0, expected);
+        assert_eq!(down.await.reason.to_string(), expected);
         let counters = address.counters();
         assert_eq!((counters.handled, counters.lost_in_flight), (1, 0), "{expected}");
     }

@@ -62,6 +62,7 @@ async fn a_job_expires_counted_from_the_first_poll_of_its_submission_also_while_
     let late = running.pool.submit(quick(9)).expires_in(secs(1)).into_future();
     sleep(secs(2)).await;
     assert_eq!(outcome_of(late.await.expect("there is room")).await, "done 9", "it was polled just now");
+    let before = Instant::now();
     let first = running.submit(long(0, secs(5)));
     quiet().await;
     let queued = running.submit(quick(1));
@@ -72,7 +73,6 @@ async fn a_job_expires_counted_from_the_first_poll_of_its_submission_also_while_
     let (expires, runs) = (waits(2, 3), waits(3, 6));
     let batch = running.pool.submit_many([quick(4), quick(5)]).expires_in(secs(3));
     let batch = tokio::spawn(async move { batch.await.expect("it is accepted").join_all().await });
-    let before = Instant::now();
     assert_eq!(outcome_of(first).await, "done 0");
     assert_eq!(outcome_of(queued).await, "done 1");
     assert_eq!(
