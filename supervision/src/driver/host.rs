@@ -253,7 +253,9 @@ fn clean(reason: ExitReason) -> Result<(), ActorProcessingErr> {
 /// A waker that sends the doorbell message when the inbox has something. The mailbox takes its
 /// waker when it wakes it, so at most one doorbell message is queued.
 ///
-/// While it is muted, it sends none: the actor is about to look at the inbox anyway.
+/// While it is muted, it sends none: the actor is about to look at the inbox anyway. The flag needs
+/// no order of its own. It is reset before that look, which takes the lock of the inbox. What comes
+/// into the inbox after the look takes the lock later, so its sender sees that the flag is reset.
 struct Doorbell {
     actor: ActorRef<()>,
     is_muted: Arc<AtomicBool>,

@@ -1,18 +1,14 @@
 //! The slots of the timer wheel that a thread keeps, and that the same task uses again.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::system::timer_wheel::{TimeoutId, TimeoutState, TimerWheel};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
+use super::timer_wheel::{HOUR, SECOND, paused, set, wait_for, wheel};
+use crate::system::timer_wheel::{TimeoutState, TimerWheel};
 
 struct Quiet;
 
@@ -20,38 +16,9 @@ impl Wake for Quiet {
     fn wake(self: Arc<Self>) {}
 }
 
-fn wheel() -> Arc<TimerWheel> {
-    Arc::new(TimerWheel::new())
-}
-
-fn paused() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
-}
-
-fn set(wheel: &Arc<TimerWheel>, after: Duration) -> TimeoutId {
-    wheel.set(after, Waker::noop()).expect("the ticker runs here")
-}
-
 /// Runs a future in a task, because only a task uses its slot again.
 async fn in_task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     tokio::spawn(future).await.expect("it does not panic")
-}
-
-/// Waits for a timeout. Returns how late it was, and how often it was polled.
-async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize) {
-    let (begun, mut set, mut polls) = (Instant::now(), None, 0);
-    poll_fn(|cx| {
-        polls += 1;
-        let id = set.get_or_insert_with(|| wheel.set(after, cx.waker()).expect("the ticker runs here"));
-        match wheel.poll(id, cx.waker()) {
-            TimeoutState::Pending => Poll::Pending,
-            TimeoutState::Elapsed => Poll::Ready(()),
-            TimeoutState::Detached => panic!("nothing happened to the ticker"),
-        }
-    })
-    .await;
-    set.into_iter().for_each(|id| wheel.cancel(id));
-    (begun.elapsed().checked_sub(after).expect("it is never early"), polls)
 }
 
 /// Sets a timeout once the ticker has begun, and cancels it. Its slot is kept.

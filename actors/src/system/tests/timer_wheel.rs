@@ -13,8 +13,8 @@ use tokio::time::{Instant, advance, sleep};
 use crate::system::timer_wheel::{TimeoutId, TimeoutState, TimerWheel};
 use crate::system::wheel::TICK;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -67,20 +67,20 @@ fn counting_waker() -> (Arc<CountingWaker>, Waker) {
     (count.clone(), Waker::from(count))
 }
 
-fn wheel() -> Arc<TimerWheel> {
+pub(super) fn wheel() -> Arc<TimerWheel> {
     Arc::new(TimerWheel::new())
 }
 
-fn set(wheel: &Arc<TimerWheel>, after: Duration) -> TimeoutId {
+pub(super) fn set(wheel: &Arc<TimerWheel>, after: Duration) -> TimeoutId {
     wheel.set(after, Waker::noop()).expect("the ticker runs here")
 }
 
-fn paused() -> Runtime {
+pub(super) fn paused() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
 /// Waits for a timeout. Returns how late it was, and how often it was polled.
-async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize) {
+pub(super) async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize) {
     let (begun, mut set, mut polls) = (Instant::now(), None, 0);
     poll_fn(|cx| {
         polls += 1;

@@ -45,8 +45,7 @@ pub(crate) struct Scheduler<I> {
     orphaned: Vec<I>,
     pub(crate) idle: Vec<usize>,
     pub(crate) capacity: usize,
-    /// What keeps all jobs from being leased: a pause, and each
-    /// hold (rule 12).
+    /// What keeps all jobs from being leased: a pause, and each hold (rule 12).
     pub(crate) stops: u32,
     pub(crate) phase: Phase,
     pub(crate) rate: Option<Rate>,
