@@ -7,8 +7,9 @@ pub use perennial_actors::{
     LifecycleEvent, MailboxConfig, MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError,
     NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart, Permit, Pid, PipeHandle,
     ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
-    SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, StreamHandle, Subscription, System,
-    SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
+    SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, Starting, StreamHandle, Subscription,
+    System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle,
+    WeakAddress,
 };
 pub use perennial_registry::{
     BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError,

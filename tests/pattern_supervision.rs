@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use perennial::pool::{AttemptError, JobContext, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, Backoff, ChildState, ReportKind, SupervisorHandle, SupervisorReport};
+use perennial::{App, Backoff, ChildState, LivenessFailure, ReportKind, SupervisorHandle, SupervisorReport};
 use support::{Log, Msg, crash, incarnation, scripted};
 use tokio::time::Instant;
 
@@ -161,7 +161,7 @@ async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_
     // A hung pod is found, and another pod runs its job.
     let hung = jobs.submit(Job::Hang).attempts(1).await.expect("the job is accepted");
     let Err(JobError::Failed(failures)) = hung.await else { panic!("expected a failure") };
-    assert!(matches!(failures[0], AttemptError::WorkerEnded(ExitReason::Unresponsive | ExitReason::Killed)));
+    assert!(matches!(failures[0], AttemptError::WorkerUnresponsive(LivenessFailure::Handler(_))));
     until(|| running(&app) == 3).await;
 
     // A crash loop restarts with growing delays.
@@ -219,7 +219,7 @@ async fn celery_results_are_fetched_by_id_retries_back_off_limits_hold_and_the_d
     // A job without its own limit: the worker is replaced.
     let hung = jobs.submit(Job::Hang).at_most_once().await.expect("the job is accepted");
     assert!(
-        matches!(hung.await, Err(JobError::Failed(failures)) if matches!(failures[0], AttemptError::WorkerEnded(_)))
+        matches!(hung.await, Err(JobError::Failed(failures)) if matches!(failures[0], AttemptError::WorkerUnresponsive(_)))
     );
     until(|| running(&app) == 2).await;
     assert!(app.shutdown().await.is_clean());

@@ -43,7 +43,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::carried::{Chain, without_values};
-use crate::foreign::Foreign;
+use crate::foreign::{Foreign, ignore_panic};
 
 /// Why an incarnation ended, or why a target was not reached.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -124,6 +124,16 @@ impl ExitReason {
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(ErrorReason(Arc::new(Foreign::new(without_values(error.into())))))
+    }
+
+    /// Drops the reason. If nothing else holds its error, the error is dropped at once and not in a
+    /// task of its own, for callers that may wait for a user's `Drop`.
+    pub(crate) fn drop_here(self) {
+        if let Self::Failed(ErrorReason(error)) = self {
+            if let Some(error) = Arc::into_inner(error) {
+                ignore_panic(|| drop(error.into_inner()));
+            }
+        }
     }
 
     /// Returns `true` unless this is [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or

@@ -138,6 +138,7 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'
                     ctx.interrupt_idle();
                     message
                 }
+                Event::Signal(ControlSignal::Stop(reason)) => return Ending::Orderly(reason),
                 Event::Signal(signal) => {
                     // Rare, so it is boxed and takes no memory in every task.
                     if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
@@ -148,15 +149,23 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'
                 Event::Killed | Event::Detached => return Ending::Killed,
             },
         };
-        let mut handling = pin!(actor.handle(message, ctx));
-        let handled = poll_fn(|cx| {
-            let polled = handling.as_mut().poll(cx);
-            if polled.is_pending() {
-                taken.handler_awaits();
+        let handled = {
+            let mut handling = pin!(actor.handle(message, ctx));
+            poll_fn(|cx| {
+                let polled = handling.as_mut().poll(cx);
+                if polled.is_pending() {
+                    taken.handler_awaits();
+                }
+                polled
+            })
+            .await
+        };
+        if let Err(reason) = handled {
+            if !reason.is_abnormal() {
+                // Its message was handled, however `terminate` ends.
+                drop(taken);
+                ctx.attachment_mut().handled();
             }
-            polled
-        });
-        if let Err(reason) = handled.await {
             return Ending::Orderly(reason);
         }
     }

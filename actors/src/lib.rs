@@ -75,7 +75,7 @@
 //!
 //! - **Define an actor**: [`Actor`], or [`ActorOnce`] if it owns its arguments; inside it,
 //!   [`Context`], [`Signal`], [`Reply`] and [`ExitReason`].
-//! - **Start it**: [`System`], [`SystemBuilder`], [`Spawn`], [`MailboxConfig`].
+//! - **Start it**: [`System`], [`SystemBuilder`], [`Spawn`], [`Starting`], [`MailboxConfig`].
 //! - **Send to it**: [`Address`]; [`Recipient`] for some of its messages; [`Call`], [`Permit`],
 //!   [`WeakAddress`].
 //! - **Control and inspect it**: [`ActorHandle`], [`Monitor`], [`ProcessInfo`], [`ProcessState`].
@@ -135,7 +135,7 @@ pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::Spawn;
+pub use spawn::{Spawn, Starting};
 pub use system::{
     DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, Subscription, System,
     SystemBuilder, SystemEvent,

@@ -6,9 +6,10 @@
 //! amortised. While no number is missing, a value is found in O(1).
 //!
 //! A B-tree would be half empty when it is filled in order, and takes as much memory for one value
-//! as for eleven.
+//! as for eleven. Here the only value of a map takes none: it is in the map itself.
 
 use std::collections::VecDeque;
+use std::mem;
 
 /// A capacity up to this is kept, however few values there are.
 const KEPT_CAPACITY: usize = 16;
@@ -16,10 +17,21 @@ const KEPT_CAPACITY: usize = 16;
 /// A map from ascending numbers to values.
 #[derive(Clone, Debug)]
 pub struct SeqMap<T> {
-    /// The first and the last slot are never gaps.
-    slots: VecDeque<(u64, Option<T>)>,
+    slots: Slots<T>,
     len: usize,
 }
+
+/// The values. Most maps have at most one, which takes no memory of its own.
+#[derive(Clone, Debug)]
+enum Slots<T> {
+    Empty,
+    One(u64, T),
+    /// The first and the last slot are never gaps.
+    Many(VecDeque<Slot<T>>),
+}
+
+/// A value with its number, or a gap.
+type Slot<T> = (u64, Option<T>);
 
 impl<T> Default for SeqMap<T> {
     fn default() -> Self {
@@ -31,26 +43,25 @@ impl<T> SeqMap<T> {
     /// Returns an empty map.
     #[must_use]
     pub const fn new() -> Self {
-        Self { slots: VecDeque::new(), len: 0 }
+        Self { slots: Slots::Empty, len: 0 }
     }
 
     /// Sets the value of a number and returns the previous one. Costs O(1) if the number is the
     /// highest, and O(n) if it is new and lower.
     pub fn insert(&mut self, number: u64, value: T) -> Option<T> {
-        if self.slots.capacity() == 0 {
-            // Most maps have at most one value.
-            self.slots.reserve_exact(1);
-        }
-        let index = match self.slots.back() {
-            Some((last, _)) if *last >= number => self.first_from(number),
-            _ => self.slots.len(),
-        };
-        let before = match self.slots.get_mut(index) {
-            Some((other, slot)) if *other == number => slot.replace(value),
-            _ => {
-                self.slots.insert(index, (number, Some(value)));
+        let before = match &mut self.slots {
+            Slots::Empty => {
+                self.slots = Slots::One(number, value);
                 None
             }
+            Slots::One(other, before) if *other == number => Some(mem::replace(before, value)),
+            Slots::One(..) => {
+                let mut slots: VecDeque<_> = mem::take(self).into_slots().collect();
+                let before = insert(&mut slots, number, value);
+                *self = Self { slots: Slots::Many(slots), len: 1 };
+                before
+            }
+            Slots::Many(slots) => insert(slots, number, value),
         };
         self.len += usize::from(before.is_none());
         before
@@ -58,73 +69,103 @@ impl<T> SeqMap<T> {
 
     /// Removes the value with this number and returns it.
     pub fn remove(&mut self, number: u64) -> Option<T> {
-        let index = self.index_of(number)?;
-        let value = self.slots.get_mut(index)?.1.take()?;
+        let value = match &mut self.slots {
+            Slots::Many(slots) => remove(slots, self.len, number)?,
+            Slots::One(other, _) if *other == number => {
+                return mem::take(self).into_values().next().map(|(_, value)| value);
+            }
+            Slots::Empty | Slots::One(..) => return None,
+        };
         self.len -= 1;
-        while self.slots.front().is_some_and(is_gap) {
-            self.slots.pop_front();
-        }
-        while self.slots.back().is_some_and(is_gap) {
-            self.slots.pop_back();
-        }
-        if self.slots.len() > 2 * self.len {
-            self.slots.retain(|index| !is_gap(index));
-        }
-        if self.slots.capacity() > KEPT_CAPACITY.max(4 * self.slots.len()) {
-            self.slots.shrink_to(2 * self.slots.len());
-        }
         Some(value)
     }
 
     /// Returns the value with this number.
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&T> {
-        self.slots.get(self.index_of(number)?)?.1.as_ref()
+        match &self.slots {
+            Slots::One(other, value) if *other == number => Some(value),
+            Slots::Empty | Slots::One(..) => None,
+            Slots::Many(slots) => slots.get(index_of(slots, number)?)?.1.as_ref(),
+        }
     }
 
     /// Returns a mutable reference to the value with this number.
     #[must_use]
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        let index = self.index_of(number)?;
-        self.slots.get_mut(index)?.1.as_mut()
+        match &mut self.slots {
+            Slots::One(other, value) if *other == number => Some(value),
+            Slots::Empty | Slots::One(..) => None,
+            Slots::Many(slots) => {
+                let index = index_of(slots, number)?;
+                slots.get_mut(index)?.1.as_mut()
+            }
+        }
     }
 
     /// Returns the value with the lowest number.
     #[must_use]
     pub fn first(&self) -> Option<&T> {
-        self.slots.front()?.1.as_ref()
+        match &self.slots {
+            Slots::Empty => None,
+            Slots::One(_, value) => Some(value),
+            Slots::Many(slots) => slots.front()?.1.as_ref(),
+        }
     }
 
     /// Returns the value with the highest number.
     #[must_use]
     pub fn last(&self) -> Option<&T> {
-        self.slots.back()?.1.as_ref()
+        match &self.slots {
+            Slots::Empty => None,
+            Slots::One(_, value) => Some(value),
+            Slots::Many(slots) => slots.back()?.1.as_ref(),
+        }
     }
 
     /// Returns all values with their numbers, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &T)> {
-        self.slots.iter().filter_map(|(number, value)| Some((*number, value.as_ref()?)))
+        self.iter_from(0)
     }
 
     /// Returns the values from a number on with their numbers, in order.
-    pub fn iter_from(&self, first: u64) -> impl Iterator<Item = (u64, &T)> {
-        let rest = self.slots.range(self.first_from(first)..);
-        rest.filter_map(|(number, value)| Some((*number, value.as_ref()?)))
+    pub fn iter_from(&self, first: u64) -> impl DoubleEndedIterator<Item = (u64, &T)> {
+        let (one, many) = match &self.slots {
+            Slots::Empty => (None, None),
+            Slots::One(number, value) => ((*number >= first).then_some((*number, value)), None),
+            Slots::Many(slots) => (None, Some(slots.range(first_from(slots, first)..))),
+        };
+        let many = many.into_iter().flatten();
+        one.into_iter().chain(many.filter_map(|(number, value)| Some((*number, value.as_ref()?))))
     }
 
     /// Returns all values, in order.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.slots.iter().filter_map(|(_, value)| value.as_ref())
+        self.iter().map(|(_, value)| value)
     }
 
     /// Returns mutable references to all values, in order.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().filter_map(|(_, value)| value.as_mut())
+        let (one, many) = match &mut self.slots {
+            Slots::Empty => (None, None),
+            Slots::One(_, value) => (Some(value), None),
+            Slots::Many(slots) => (None, Some(slots.iter_mut())),
+        };
+        one.into_iter().chain(many.into_iter().flatten().filter_map(|(_, value)| value.as_mut()))
     }
 
     /// Returns all values with their numbers, in order. Consumes the map.
     pub fn into_values(self) -> impl DoubleEndedIterator<Item = (u64, T)> {
-        self.slots.into_iter().filter_map(|(number, value)| Some((number, value?)))
+        self.into_slots().filter_map(|(number, value)| Some((number, value?)))
+    }
+
+    fn into_slots(self) -> impl DoubleEndedIterator<Item = Slot<T>> {
+        let (one, many) = match self.slots {
+            Slots::Empty => (None, None),
+            Slots::One(number, value) => (Some((number, Some(value))), None),
+            Slots::Many(slots) => (None, Some(slots)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 
     /// Returns the number of values.
@@ -138,28 +179,60 @@ impl<T> SeqMap<T> {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
+}
 
-    /// Returns the index of the first slot with this number or a higher one.
-    fn first_from(&self, number: u64) -> usize {
-        self.slots.partition_point(|(other, _)| *other < number)
-    }
-
-    fn index_of(&self, number: u64) -> Option<usize> {
-        let first = self.slots.front()?.0;
-        // Most maps have at most one value.
-        if first == number { Some(0) } else { self.search(number, first) }
-    }
-
-    /// Returns the index of a number that is not the first.
-    #[inline(never)]
-    fn search(&self, number: u64, first: u64) -> Option<usize> {
-        // The slot of a number is here if none before it is missing.
-        let dense = usize::try_from(number.wrapping_sub(first)).ok()?;
-        if self.slots.get(dense).is_some_and(|(other, _)| *other == number) {
-            return Some(dense);
+fn insert<T>(slots: &mut VecDeque<Slot<T>>, number: u64, value: T) -> Option<T> {
+    let index = match slots.back() {
+        Some((last, _)) if *last >= number => first_from(slots, number),
+        _ => slots.len(),
+    };
+    match slots.get_mut(index) {
+        Some((other, slot)) if *other == number => slot.replace(value),
+        _ => {
+            slots.insert(index, (number, Some(value)));
+            None
         }
-        self.slots.binary_search_by_key(&number, |(other, _)| *other).ok()
     }
+}
+
+/// Removes one of `len` values.
+fn remove<T>(slots: &mut VecDeque<Slot<T>>, len: usize, number: u64) -> Option<T> {
+    let index = index_of(slots, number)?;
+    let value = slots.get_mut(index)?.1.take()?;
+    while slots.front().is_some_and(is_gap) {
+        slots.pop_front();
+    }
+    while slots.back().is_some_and(is_gap) {
+        slots.pop_back();
+    }
+    if slots.len() > 2 * (len - 1) {
+        slots.retain(|slot| !is_gap(slot));
+    }
+    if slots.capacity() > KEPT_CAPACITY.max(4 * slots.len()) {
+        slots.shrink_to(2 * slots.len());
+    }
+    Some(value)
+}
+
+/// Returns the index of the first slot with this number or a higher one.
+fn first_from<T>(slots: &VecDeque<Slot<T>>, number: u64) -> usize {
+    slots.partition_point(|(other, _)| *other < number)
+}
+
+fn index_of<T>(slots: &VecDeque<Slot<T>>, number: u64) -> Option<usize> {
+    let first = slots.front()?.0;
+    if first == number { Some(0) } else { search(slots, number, first) }
+}
+
+/// Returns the index of a number that is not the first.
+#[inline(never)]
+fn search<T>(slots: &VecDeque<Slot<T>>, number: u64, first: u64) -> Option<usize> {
+    // The slot of a number is here if none before it is missing.
+    let dense = usize::try_from(number.wrapping_sub(first)).ok()?;
+    if slots.get(dense).is_some_and(|(other, _)| *other == number) {
+        return Some(dense);
+    }
+    slots.binary_search_by_key(&number, |(other, _)| *other).ok()
 }
 
 impl<T> FromIterator<(u64, T)> for SeqMap<T> {
@@ -170,7 +243,7 @@ impl<T> FromIterator<(u64, T)> for SeqMap<T> {
     }
 }
 
-fn is_gap<T>((_, value): &(u64, Option<T>)) -> bool {
+fn is_gap<T>((_, value): &Slot<T>) -> bool {
     value.is_none()
 }
 
@@ -181,6 +254,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Returns how many slots a map has, and for how many it has room.
+    fn slots<T>(map: &SeqMap<T>) -> (usize, usize) {
+        match &map.slots {
+            Slots::Empty => (0, 0),
+            Slots::One(..) => (1, 0),
+            Slots::Many(slots) => (slots.len(), slots.capacity()),
+        }
+    }
 
     fn all(map: &SeqMap<u64>) -> Vec<u64> {
         map.iter().map(|(number, value)| number * 1000 + value).collect()
@@ -217,9 +299,19 @@ mod tests {
             }
             assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
             assert_eq!((map.first(), map.last()), (model.values().next(), model.values().last()));
-            assert!(map.slots.len() <= 2 * map.len);
+            assert!(slots(&map).0 <= 2 * map.len);
         }
         assert!(map.iter().eq(model.iter().map(|(number, value)| (*number, value))));
+    }
+
+    #[test]
+    fn only_value_takes_no_memory_of_its_own() {
+        let mut map = SeqMap::default();
+        for number in 0..1_000_u64 {
+            assert_eq!((map.insert(number, number), slots(&map)), (None, (1, 0)));
+            assert_eq!((map.insert(number, 7), map.get(number)), (Some(number), Some(&7)));
+            assert_eq!((map.remove(number + 1), map.remove(number), map.is_empty()), (None, Some(7), true));
+        }
     }
 
     #[test]
@@ -229,7 +321,7 @@ mod tests {
         for number in 0..100_000 {
             assert_eq!(map.remove(number), Some(number));
         }
-        assert!(map.slots.capacity() <= KEPT_CAPACITY);
+        assert!(slots(&map).1 <= KEPT_CAPACITY);
     }
 
     /// An operation on a map.
@@ -279,7 +371,7 @@ mod tests {
             for op in ops {
                 apply(op, &mut seq_map, &mut map);
                 prop_assert_eq!(seq_map.len(), map.len());
-                prop_assert!(seq_map.slots.len() <= 2 * seq_map.len, "it has more gaps than values");
+                prop_assert!(slots(&seq_map).0 <= 2 * seq_map.len, "it has more gaps than values");
                 prop_assert_eq!(seq_map.get(from), map.get(&from));
                 prop_assert_eq!(seq_map.get_mut(from), map.get_mut(&from));
             }
@@ -301,6 +393,6 @@ mod tests {
         for number in (0..100_000).filter(|number| number % 1_000 != 0) {
             assert_eq!(map.remove(number), Some(number));
         }
-        assert!(map.slots.capacity() <= 400, "room for {} values", map.slots.capacity());
+        assert!(slots(&map).1 <= 400, "room for {} values", slots(&map).1);
     }
 }

@@ -4,8 +4,10 @@ use std::any::type_name;
 use std::borrow::Borrow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll, ready};
 
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -217,26 +219,71 @@ impl<A: Actor, E> Spawn<A, E> {
         runtime.spawn(incarnation::run::<A>(attachment, self.args));
         Ok((address, known))
     }
+}
 
-    async fn begin_and_wait(self) -> Result<Address<A::Msg>, E> {
-        let fail = self.fail;
-        let (starter, started) = oneshot::channel();
-        let (address, ()) = self.begin(ExitNotifier::Starter(starter), |_| ())?;
-        match started.await {
-            Ok(Ok(())) => Ok(address),
-            Ok(Err(reason)) => Err(fail(SpawnError::Failed(reason), None)),
-            // The runtime dropped the task before its first poll.
-            Err(_) => Err(fail(SpawnError::Failed(ExitReason::Killed), None)),
-        }
+impl<A: Actor, E> IntoFuture for Spawn<A, E> {
+    type Output = Result<Address<A::Msg>, E>;
+    type IntoFuture = Starting<A, E>;
+
+    fn into_future(self) -> Starting<A, E> {
+        Starting { fail: self.fail, step: StartStep::Before(self) }
     }
 }
 
-impl<A: Actor, E: 'static> IntoFuture for Spawn<A, E> {
-    type Output = Result<Address<A::Msg>, E>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+/// The start of an actor. Resolves to its address when its `init` has returned, or when the actor
+/// has reported that it is [ready](Context::ready) if its `init` deferred that.
+///
+/// The actor starts when this is first polled. If this is dropped after that, the actor runs on.
+///
+/// # Errors
+///
+/// The errors of [`detach`](Spawn::detach), and [`SpawnError::Failed`] if the start failed. The
+/// address is closed then.
+#[must_use = "an actor starts when this is awaited"]
+pub struct Starting<A: Actor, E = SpawnError> {
+    step: StartStep<A, E>,
+    fail: Fail<A, E>,
+}
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.begin_and_wait())
+/// The progress of a start.
+enum StartStep<A: Actor, E> {
+    /// Nothing has started.
+    Before(Spawn<A, E>),
+    /// The task of the actor exists.
+    Waiting(Address<A::Msg>, oneshot::Receiver<Result<(), ExitReason>>),
+    /// The outcome was returned.
+    Over,
+}
+
+/// Nothing in it is pinned.
+impl<A: Actor, E> Unpin for Starting<A, E> {}
+
+impl<A: Actor, E> Future for Starting<A, E> {
+    type Output = Result<Address<A::Msg>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Self { step, fail } = self.get_mut();
+        if let StartStep::Before(_) = step {
+            let StartStep::Before(spawn) = mem::replace(step, StartStep::Over) else { return Poll::Pending };
+            let (starter, started) = oneshot::channel();
+            match spawn.begin(ExitNotifier::Starter(starter), |_| ()) {
+                Ok((address, ())) => *step = StartStep::Waiting(address, started),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        let StartStep::Waiting(_, started) = step else { return Poll::Pending };
+        // If it was dropped, the runtime dropped the task before its first poll.
+        let outcome = ready!(Pin::new(started).poll(cx)).unwrap_or(Err(ExitReason::Killed));
+        let StartStep::Waiting(address, _) = mem::replace(step, StartStep::Over) else {
+            return Poll::Pending;
+        };
+        Poll::Ready(outcome.map(|()| address).map_err(|reason| fail(SpawnError::Failed(reason), None)))
+    }
+}
+
+impl<A: Actor, E> fmt::Debug for Starting<A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Starting").finish_non_exhaustive()
     }
 }
 

@@ -98,6 +98,13 @@ fn errors_are_errors_whatever_the_message() {
     value::<CallError<u8>>();
 }
 
+/// A call moves its future at least twice, and a task that calls is as large as it.
+#[test]
+fn futures_of_messages_and_calls_are_small() {
+    let (send, call) = (size_of::<SendFuture<'static, u64>>(), size_of::<Call<u64, u64>>());
+    assert!(send <= 24 && call <= 104, "{send} and {call} bytes");
+}
+
 #[test]
 fn futures_are_send_unpin_and_debug() {
     future::<Monitor>();

@@ -103,6 +103,29 @@ async fn a_message_that_was_handled_when_the_kill_came_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_message_of_a_handler_that_returned_a_normal_end_is_handled_however_terminate_ends() {
+    for (terminate, expected) in [
+        (Step::Nothing, "normal"),
+        (Step::Panic, "panicked: in terminate"),
+        (Step::PanicAtOnce, "panicked: before terminate"),
+        (Step::Hang, "killed"),
+    ] {
+        let mut patient = started(&System::new(), |plan| plan.terminate = terminate).await;
+        let address = patient.address.clone();
+        let down = address.monitor();
+        cast(&address, Msg::Do(Step::EndNormally));
+        patient.until("terminate: normal").await;
+        if terminate == Step::Hang {
+            patient.until("terminate hangs").await;
+            address.kill().expect("it lives");
+        }
+        assert_eq!(down.await.reason.to_string(), expected);
+        let counters = address.counters();
+        assert_eq!((counters.handled, counters.lost_in_flight), (1, 0), "{expected}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_ends_an_actor_after_its_terminate() {
     let (reason, lines) = patient().await.after(|address| cast(address, Msg::Do(Step::Fail))).await;
     assert_eq!(reason, "failed: invalid digit found in string");

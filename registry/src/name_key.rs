@@ -62,3 +62,14 @@ impl PartialEq for NameKey {
 }
 
 impl Eq for NameKey {}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+    use crate::binding::Binding;
+
+    #[test]
+    fn a_name_and_its_binding_are_as_large_as_a_cache_line() {
+        assert!(size_of::<(NameKey, Binding)>() <= 64, "{}", size_of::<(NameKey, Binding)>());
+    }
+}

@@ -41,6 +41,7 @@ pub(crate) struct Inner {
 impl Registry {
     /// Returns the registry of a system. It is the same one at each call.
     #[doc = registry_example!("assert!(Registry::of(&system).names().is_empty());")]
+    #[inline]
     #[must_use]
     pub fn of(system: &System) -> &Self {
         system.extension(Self::default)
@@ -139,10 +140,11 @@ assert_eq!(registry.whereis(GREETER)?, other);")]
                 return Err(HandOverError::Ended(name.clone()));
             };
             from_handle.remove_close_hook(bound.hook);
-            next.origin = bound.origin.take().or_else(|| Some(Box::new(from_handle.downgrade())));
+            let mut extra = bound.extra.take().unwrap_or_default();
+            extra.origin.get_or_insert_with(|| from_handle.downgrade());
+            next.extra = Some(extra);
             let (name, from, to) = (name.clone(), from_handle.clone(), to_handle.clone());
             self.0.changes.record(|| NameChange::HandedOver { name, from, to });
-            next.metadata = bound.metadata.take();
             Ok(Some(std::mem::replace(bound, next)))
         });
         self.0.changes.publish();
@@ -190,7 +192,7 @@ assert!(registry.set_metadata(GREETER, &greeter, 7_u32));")]
             let is_match = bound.handle == actor;
             if is_match {
                 // The old metadata is a user's value. It is moved out and dropped under no lock.
-                std::mem::swap(&mut bound.metadata, &mut metadata);
+                std::mem::swap(&mut bound.extra.get_or_insert_default().metadata, &mut metadata);
             }
             is_match
         });
@@ -205,7 +207,8 @@ registry.set_metadata(GREETER, &greeter, 7_u32);
 assert_eq!(registry.metadata("greeter").as_deref(), Some(&7_u32));"#)]
     #[must_use]
     pub fn metadata<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
-        self.0.names.read(name.as_bytes(), |bound| bound.metadata.as_deref().cloned())??.downcast().ok()
+        let read = |bound: &Binding| bound.extra.as_ref()?.metadata.as_deref().cloned();
+        self.0.names.read(name.as_bytes(), read)??.downcast().ok()
     }
 
     /// Returns the names that are bound now, sorted.
@@ -290,7 +293,7 @@ impl Inner {
                 registry.release(&bound_name, |bound| bound.number == number);
             }
         })?;
-        Some(Binding { number, handle, hook, origin: None, metadata: None })
+        Some(Binding { handle, number, hook, extra: None })
     }
 
     /// Binds a name, unless this actor has handed it over. The caller publishes the changes.
@@ -326,7 +329,7 @@ impl Inner {
         // A binding of a closed actor is replaced, even though its hook has not run yet. That holds
         // for the same actor too, if it was opened again since.
         if !is_same && bound.handle.state() != ProcessState::Closed {
-            let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
+            let is_handed_over = bound.is_handed_over_by(&actor);
             return if is_handed_over { Ok(BindOutcome::HandedOver) } else { Err(BindError::Taken(name)) };
         }
         let Some(next) = self.add_name_hook(name.clone(), address) else {

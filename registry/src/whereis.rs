@@ -181,12 +181,14 @@ impl<M: Send + 'static, T> fmt::Debug for NamedCall<M, T> {
 }
 
 impl Whereis for System {
+    #[inline]
     fn registry(&self) -> &Registry {
         Registry::of(self)
     }
 }
 
 impl<A: Actor> Whereis for Context<A> {
+    #[inline]
     fn registry(&self) -> &Registry {
         Registry::of(self.system())
     }

@@ -10,8 +10,11 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use perennial_actors::{Address, System};
-use perennial_registry::{DuplicateKeys, KeyChange, Name, NameChange, Registry, UniqueKeys};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxEvent, Parent};
+use perennial_actors::{Address, ExitReason, MailboxConfig, SendError, System};
+use perennial_registry::{
+    DuplicateKeys, KeyChange, LookupError, Name, NameChange, NamedCastError, Registry, UniqueKeys, Whereis,
+};
 use support::{Msg, kill, run_step, scripted_actor};
 
 mod support;
@@ -201,6 +204,53 @@ fn waker_that_panics_or_uses_the_registry_does_not_stop_other_wakeups() {
         }
         assert!(first.now().flatten().is_some() && last.now().flatten().is_some());
         assert!(registry.whereis(Name::<Msg>::new("bound by a waker")).is_ok());
+    });
+}
+
+/// A waker that unbinds and binds the name of its actor.
+struct Rebinding(Registry, Address<u32>, AtomicUsize);
+
+impl Wake for Rebinding {
+    fn wake(self: Arc<Self>) {
+        let name = Name::<u32>::new("rebound");
+        assert!(self.0.unbind(&name, &self.1));
+        self.0.bind(&name, &self.1).expect("the name is free");
+        self.2.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct IgnoresChildren;
+
+impl Parent for IgnoresChildren {
+    fn started(&self, _: u64) {}
+    fn ended(&self, _: u64, _: IncarnationExit) {}
+}
+
+#[test]
+fn waker_of_an_actor_that_is_sent_a_message_by_name_may_change_the_name() {
+    in_time(|| async {
+        let (system, identity) = (System::new(), Identity::<u32>::new(MailboxConfig::bounded(2)));
+        identity.open(&system, || "rebound".into());
+        let mut consumer = identity.attach(Arc::new(IgnoresChildren), 1).expect("it is open and detached");
+        let (name, registry) = (Name::<u32>::new("rebound"), Registry::of(&system).clone());
+        registry.bind(&name, &identity.address()).expect("the name is free");
+        let rebinding = Arc::new(Rebinding(registry, identity.address(), AtomicUsize::new(0)));
+        let waker = Waker::from(rebinding.clone());
+        assert!(consumer.poll_next(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!((system.cast_to(&name, 7), system.cast_to(&name, 8)), (Ok(()), Ok(())));
+        assert_eq!(rebinding.2.load(Ordering::Relaxed), 1, "the second finds the actor awake");
+        let full = system.cast_to(&name, 9);
+        assert!(matches!(full, Err(NamedCastError::Send(SendError::Full(unsent))) if unsent.message == 9));
+        let wrong = system.cast_to(Name::<u8>::new("rebound"), 1);
+        assert!(matches!(wrong, Err(NamedCastError::Lookup(LookupError::WrongType { .. }, 1))));
+        for message in [7, 8] {
+            let next = consumer.poll_next(&mut Context::from_waker(&waker));
+            assert!(matches!(next, Poll::Ready(MailboxEvent::Message(next)) if next == message));
+        }
+        consumer.end(ExitReason::Normal);
+        identity.close(&ExitReason::Normal);
+        let unbound = system.cast_to(&name, 10);
+        assert!(matches!(unbound, Err(NamedCastError::Lookup(LookupError::NotFound(_), 10))));
     });
 }
 

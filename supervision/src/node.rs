@@ -17,6 +17,7 @@ use tokio::runtime;
 use crate::dropped::DropCounters;
 use crate::link::RactorLink;
 use crate::policy::ChildKind;
+use crate::report::LivenessFailure;
 use crate::tree::{ChildState, UnstoppedChild};
 
 /// A child, from its first opening to its final exit.
@@ -70,6 +71,11 @@ pub(crate) trait ChildNode: Send + Sync {
     /// `drains`, it handles its queued work first. Not called for an unresponsive child.
     fn notify_stop(&self, drains: bool) {
         let _ = drains;
+    }
+
+    /// Runs the hook for an incarnation that failed a check and is about to be stopped.
+    fn notify_unresponsive(&self, pid: Pid, failure: LivenessFailure) {
+        let _ = (pid, failure);
     }
 
     /// Sets why there is no incarnation, and in how long the next one starts.

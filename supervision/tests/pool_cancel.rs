@@ -3,9 +3,18 @@
 #[path = "support/pool.rs"]
 mod support;
 
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::JobEvent;
-use support::{Step, events, job, long, now, outcome_of, pends, quick, quiet, secs, started};
+use perennial_supervision::pool::{JobEvent, JobHandle};
+use support::{
+    ScriptedPoolHandle, Step, events, job, long, now, outcome_of, pends, quick, quiet, scripted_pool, secs,
+    start, started,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_queued_or_delayed_job_does_not_start() {
@@ -141,10 +150,93 @@ async fn cancelling_a_job_of_a_dropped_pool_has_no_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_dropped_before_its_start_drops_its_jobs() {
-    let (pool, _) = support::scripted_pool(1);
+    let (pool, _) = scripted_pool(1);
     let handle = pool.handle();
     let mut early = now(handle.submit(quick(1)));
     assert!(pends(&mut early).await);
     drop((pool, handle));
     assert_eq!(outcome_of(early).await, "dropped");
+}
+
+/// A waker that notes how many jobs are queued when it is called.
+struct Noting(ScriptedPoolHandle, Mutex<Vec<usize>>);
+
+impl Wake for Noting {
+    fn wake(self: Arc<Self>) {
+        let queued = self.0.stats().queued;
+        self.1.lock().expect("no thread panics under the lock").push(queued);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_is_cancelled_in_portions_between_which_the_pool_can_be_used() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(2_000), journal)).await;
+    running.pool.pause();
+    let mut jobs = running.submit_all(0..1_000);
+    let ids: Vec<_> = jobs.iter().map(JobHandle::id).collect();
+    let noting = Arc::new(Noting(running.pool.clone(), Mutex::default()));
+    let waker = Waker::from(noting.clone());
+    for place in [0, 500, 999] {
+        let job = Pin::new(&mut jobs[place]);
+        assert!(job.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let last = running.submit(quick(2_000));
+    running.pool.resume();
+    assert_eq!(running.pool.cancel_all(&ids), 1_000);
+    let left = noting.1.lock().expect("no thread panics under the lock").clone();
+    assert_eq!(left, [745, 489, 1], "256 under one lock");
+    assert_eq!(outcome_of(last).await, "done 2000");
+    assert_eq!(running.journal.jobs(), [2_000], "no job of the list has started");
+    for job in jobs {
+        assert_eq!(outcome_of(job).await, "cancelled");
+    }
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_jobs_are_cancelled_by_a_predicate_wherever_they_wait() {
+    let running = started(1).await;
+    let busy = running.submit(long(0, secs(1)));
+    quiet().await;
+    let submit = |number| running.pool.submit(quick(number));
+    let jobs = vec![
+        now(submit(1)),
+        now(submit(2)),
+        now(submit(3).priority(9)),
+        now(submit(4).delay(secs(9))),
+        now(submit(5).delay(secs(9))),
+        now(submit(6).key(&"a")),
+        now(submit(7).key(&"a")),
+        now(submit(8).rate_key(&"kind")),
+        now(submit(9).rate_key(&"kind")),
+    ];
+    let mut asked = Vec::new();
+    let cancelled = running.pool.cancel_where(|job| {
+        // The queue is not locked.
+        asked.push((job.number, running.pool.stats().queued));
+        job.number % 2 == 1
+    });
+    asked.sort_unstable();
+    assert_eq!((cancelled, asked), (5, (1..=9).map(|number| (number, 9)).collect()));
+    for (number, job) in (1..).zip(jobs) {
+        let expected = if number % 2 == 1 { "cancelled".to_owned() } else { format!("done {number}") };
+        assert_eq!(outcome_of(job).await, expected);
+    }
+    assert_eq!(outcome_of(busy).await, "done 0", "it was not queued");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_that_panics_cancels_nothing() {
+    let running = started(1).await;
+    running.pool.pause();
+    let jobs = running.submit_all(0..3);
+    let cancel = || running.pool.cancel_where(|job| job.number == 0 || panic!("a bug"));
+    assert!(catch_unwind(AssertUnwindSafe(cancel)).is_err());
+    running.pool.resume();
+    for (number, job) in jobs.into_iter().enumerate() {
+        assert_eq!(outcome_of(job).await, format!("done {number}"));
+    }
+    running.close().await;
 }

@@ -8,12 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{
-    DeadJob, JobEvent, JobId, Pool, PoolShutdown, RetryCause, SubmitError, Work,
-};
+use perennial_supervision::pool::{DeadJob, JobEvent, JobId, Pool, PoolShutdown, RetryCause, Work};
 use support::{
-    Running, ScriptedWorker, Step, describe, events, job, ms, now, outcome_of, quick, quiet, scripted_pool,
-    secs, soon, start, started,
+    Running, ScriptedWorker, Step, describe, events, job, long, ms, now, outcome_of, pends, quick, quiet,
+    scripted_pool, secs, soon, start, started,
 };
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +74,22 @@ async fn a_retried_job_keeps_its_options_without_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retried_job_that_had_waited_for_room_expires_as_long_after_its_retry() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(1).attempts(1), journal)).await;
+    let first = running.submit(long(1, secs(2)));
+    quiet().await;
+    let queued = running.submit(quick(2));
+    let ill = running.pool.submit(job(3, [Step::Fail, Step::Do])).expires_in(secs(9));
+    assert_eq!(outcome_of(ill.await.expect("it is accepted")).await, "no luck");
+    assert_eq!((outcome_of(first).await, outcome_of(queued).await), ("done 1".into(), "done 2".into()));
+    sleep(secs(100)).await;
+    let again = running.pool.retry_dead_job(dead_one(&running)).expect("there is room");
+    assert_eq!(outcome_of(again).await, "done 3");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_result_of_a_dead_job_stays_with_its_handle_when_the_job_is_retried() {
     let running = started(1).await;
     let ill = running.submit(job(1, [Step::Fail, Step::Panic, Step::Fail, Step::Fail, Step::Do]));
@@ -95,22 +109,28 @@ async fn the_result_of_a_dead_job_stays_with_its_handle_when_the_job_is_retried(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_job_finds_no_room_in_a_full_queue_and_no_way_into_a_closed_pool() {
+async fn a_dead_job_is_retried_though_the_queue_is_full_and_no_way_leads_into_a_closed_pool() {
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.capacity(1).attempts(1), journal)).await;
     assert_eq!(outcome_of(running.submit(job(1, [Step::Fail, Step::Do]))).await, "no luck");
     let dead = dead_one(&running);
     running.pool.pause();
     let waiting = running.submit(quick(2));
-    let Err(SubmitError::Full(dead)) = running.pool.retry_dead_job(dead) else { panic!("it is full") };
-    // A submitter that waits for room precedes it.
-    let next = tokio::spawn(running.pool.submit(quick(3)).into_future());
+    let again: Vec<_> =
+        (0..3).map(|_| running.pool.retry_dead_job(dead.clone()).expect("it was accepted before")).collect();
+    assert_eq!(running.pool.stats().queued, 4);
+    // A submitter waits until the queue is below its capacity.
+    let mut next = tokio::spawn(running.pool.submit(quick(3)).into_future());
+    assert!(waiting.cancel() && again[0].cancel() && again[1].cancel());
     quiet().await;
-    assert!(waiting.cancel());
-    let Err(SubmitError::Full(dead)) = running.pool.retry_dead_job(dead) else { panic!("it is full") };
+    assert!(pends(&mut next).await);
+    assert!(running.pool.submit(quick(4)).try_submit().is_err(), "it is full");
     running.pool.resume();
+    for (job, expected) in again.into_iter().zip(["cancelled", "cancelled", "done 1"]) {
+        assert_eq!(outcome_of(job).await, expected);
+    }
     assert_eq!(outcome_of(soon(next).await.expect("it does not panic").expect("it is open")).await, "done 3");
-    assert_eq!(outcome_of(running.pool.retry_dead_job(dead.clone()).expect("there is room")).await, "done 1");
+    assert_eq!(running.journal.jobs(), [1, 1, 3]);
     running.pool.stop(PoolShutdown::Drain).await;
     let error = running.pool.retry_dead_job(dead).expect_err("it is closed");
     assert_eq!(error.to_string(), "the pool accepts no more jobs");

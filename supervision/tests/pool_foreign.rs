@@ -89,6 +89,18 @@ async fn unread_results_of_a_batch_are_dropped_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broadcast_job_that_panics_as_it_is_dropped_costs_no_result() {
+    let (jobs, app) = start(Pool::from_fn("pool", 3, |_: &Bomb| async { Ok::<u32, ()>(7) })).await;
+    let job = Bomb::new();
+    let dropped = job.0.clone();
+    let results = jobs.submit(job).broadcast().await.expect("it is open").join_all().await;
+    assert_eq!(results, [Ok(7), Ok(7), Ok(7)]);
+    let_others_run().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 4, "it and its three copies");
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one() {
     let (error, dropped) = bomb();
     let pool = Pool::from_fn("pool", 1, move |(): &()| {

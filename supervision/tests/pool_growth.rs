@@ -96,7 +96,7 @@ async fn added_workers_have_the_settings_of_the_pool() {
     running.pool.resize(3).await.expect("it goes well");
     let hanging: Vec<_> = (0..3).map(|number| running.submit(job(number, [Step::Hang]))).collect();
     for job_handle in hanging {
-        assert_eq!(outcome_of(job_handle).await, "killed");
+        assert_eq!(outcome_of(job_handle).await, "handler deadline");
     }
     quiet().await;
     running.kill(2).await;

@@ -61,7 +61,7 @@ async fn a_job_that_hangs_every_worker_is_dead_after_its_attempts() {
     let once = now(running.pool.submit(job(2, [Step::Hang])).at_most_once());
     assert_eq!(
         (outcome_of(once).await, outcome_of(stuck).await),
-        ("killed".to_owned(), "killed, killed, killed".to_owned())
+        ("handler deadline".to_owned(), ["handler deadline"; 3].join(", "))
     );
     assert_eq!(running.pool.drain_dead_jobs().len(), 2);
     running.close().await;

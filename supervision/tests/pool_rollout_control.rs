@@ -5,7 +5,9 @@ mod support;
 #[path = "support/versioned.rs"]
 mod versioned;
 
-use perennial_supervision::pool::{PoolShutdown, RolloutError, RolloutFailure, RolloutLimit};
+use perennial_supervision::pool::{
+    PoolShutdown, RolloutDirection, RolloutError, RolloutFailure, RolloutLimit,
+};
 use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
 use versioned::{Init, Take, spawn, start, started};
@@ -89,6 +91,52 @@ async fn a_rollout_is_undone_on_request() {
     };
     assert_eq!((report.rolled_back, report.kept), (vec![0, 1, 2], vec![3]));
     assert_eq!(running.versions().await, [1; 4]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_belongs_to_the_pool_and_lasts_until_it_is_resumed() {
+    let running = started(3).await;
+    let status = || running.pool.stats().rollout;
+    let shown = || (status().paused, status().direction, status().to_string());
+    assert_eq!(shown(), (false, None, "no rollout".to_owned()));
+    running.pool.pause_rollout();
+    assert_eq!(shown(), (true, None, "rollouts paused".to_owned()));
+    assert!(running.pool.stats().to_string().contains(", rollouts paused, "));
+
+    let forward = Some(RolloutDirection::Forward);
+    let rollout = spawn(running.pool.rollout().args(running.version(2, Init::StartsAfter(secs(1)))));
+    sleep(secs(100)).await;
+    assert_eq!(shown(), (true, forward, "rollout paused".to_owned()));
+    running.pool.resume_rollout();
+    sleep(ms(1_500)).await;
+    assert_eq!(shown(), (false, forward, "rolling out".to_owned()));
+    let jobs: Vec<_> = (0..3).map(|_| running.submit(secs(5))).collect();
+    quiet().await;
+    running.pool.pause_rollout();
+    running.pool.undo_rollout();
+    quiet().await;
+    assert_eq!(shown(), (true, Some(RolloutDirection::Back), "rolling back".to_owned()));
+    rollout.await.expect("no panic").expect_err("it was undone");
+    assert_eq!(shown(), (true, None, "rollouts paused".to_owned()), "an undo does not resume");
+    for job in jobs {
+        soon(job).await.expect("its worker finished it");
+    }
+
+    let next = spawn(running.pool.rollout().args(running.version(3, Init::Starts)));
+    sleep(secs(100)).await;
+    assert!(!next.is_finished(), "the pause holds for the next rollout");
+    assert_eq!(running.versions().await, [1; 3]);
+    running.pool.resume_rollout();
+    assert_eq!(next.await.expect("no panic").expect("it is good").replaced, [0, 1, 2]);
+    assert_eq!(shown(), (false, None, "no rollout".to_owned()));
+
+    let last =
+        spawn(running.pool.rollout().args(running.version(4, Init::StartsAfter(secs(1)))).max_unavailable(3));
+    sleep(ms(500)).await;
+    running.pool.pause_rollout();
+    assert_eq!(last.await.expect("no panic").expect("it had begun all").replaced, [0, 1, 2]);
+    assert_eq!(shown(), (true, None, "rollouts paused".to_owned()), "an end does not resume");
     running.close().await;
 }
 

@@ -6,8 +6,8 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use perennial_actors::{ProcessState, System};
-use perennial_supervision::pool::PoolShutdown;
+use perennial_actors::{ExitReason, ProcessState, System};
+use perennial_supervision::pool::{JobContext, Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, Supervisor};
 use support::{
     Running, assert_accounts, ms, outcome_of, pends, quick, quiet, scripted_pool_starting_if, secs, soon,
@@ -106,5 +106,69 @@ async fn a_resize_does_not_wait_for_the_start_of_the_pool_which_starts_with_the_
             assert_eq!(workers(&running).await, wanted);
             running.close().await;
         }
+    }
+}
+
+/// A worker whose start takes 5 seconds, and fails while the flag is unset.
+struct Slow;
+
+impl Worker for Slow {
+    type Job = ();
+    type Output = ();
+    type Error = ();
+    type Args = Arc<AtomicBool>;
+
+    async fn init(may_start: &Arc<AtomicBool>, _: &WorkerContext) -> Result<Self, ExitReason> {
+        sleep(secs(5)).await;
+        if may_start.load(Ordering::Relaxed) { Ok(Self) } else { Err(ExitReason::failed("not yet")) }
+    }
+
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<(), ()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_during_a_start_of_the_pool_that_fails_holds_for_the_next_start() {
+    let may_start = Arc::new(AtomicBool::new(false));
+    let delays = Backoff::new(secs(10), secs(10)).factor(1.0).jitter(0.0);
+    let pool = Pool::<Slow>::new("pool", 2, may_start.clone()).intensity(0, secs(1)).retry_start(delays);
+    let handle = pool.handle();
+    let app = Supervisor::new("app").child(pool).start(&System::new()).await.expect("it starts");
+    sleep(secs(11)).await;
+    let state = handle.supervisor().handle().state();
+    assert!(matches!(state, ProcessState::Alive(_)), "it starts for the second time");
+    let begun = Instant::now();
+    let (grows, restarts) = tokio::join!(handle.resize(3), handle.rolling_restart());
+    assert_eq!((grows, restarts), (Ok(()), Ok(())));
+    assert!(begun.elapsed() <= secs(10), "{:?}", begun.elapsed());
+    may_start.store(true, Ordering::Relaxed);
+    sleep(secs(100)).await;
+    assert_eq!(handle.stats().workers.running, 3);
+    assert_eq!(handle.resize(1).await, Ok(()));
+    assert!(app.shutdown().await.is_clean());
+    assert_eq!(handle.resize(2).await, Err(PoolError::Stopped));
+    assert_eq!(handle.rolling_restart().await, Err(PoolError::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resize_of_a_pool_that_is_killed_meanwhile_holds_for_the_next_start() {
+    for (before, after) in [(1, 3), (3, 1)] {
+        let (pool, journal) = scripted_pool_starting_if(before, |_| true);
+        let (system, handle) = (System::new(), pool.handle());
+        let app = Supervisor::new("app").child(pool).start(&system).await.expect("it starts");
+        let running = Running { system, app, pool: handle, journal };
+        let busy = running.pool.submit_many((0..3).map(|number| support::long(number, secs(3)))).await;
+        quiet().await;
+        let pool = running.pool.clone();
+        let resized = tokio::spawn(async move { pool.resize(after).await });
+        sleep(ms(10)).await;
+        running.pool.supervisor().handle().kill().expect("it lives");
+        assert_eq!(soon(resized).await.expect("it does not panic"), Ok(()));
+        sleep(secs(1)).await;
+        assert_eq!(running.pool.stats().workers.wanted, after);
+        assert_eq!(workers(&running).await, after);
+        soon(busy.expect("they are accepted").join_all()).await;
+        running.close().await;
     }
 }

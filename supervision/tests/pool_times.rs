@@ -3,10 +3,12 @@
 #[path = "support/pool.rs"]
 mod support;
 
+use std::future::IntoFuture;
+
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::RateLimit;
 use support::{
-    Step, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
+    Step, describe, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
 };
 use tokio::time::{Instant, sleep};
 
@@ -50,6 +52,38 @@ async fn a_job_expires_unless_it_starts_in_time() {
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().dropped, 1);
     assert!(running.pool.drain_dead_jobs().is_empty(), "nothing failed");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_expires_counted_from_the_first_poll_of_its_submission_also_while_it_waits_for_room() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(1), journal)).await;
+    let late = running.pool.submit(quick(9)).expires_in(secs(1)).into_future();
+    sleep(secs(2)).await;
+    assert_eq!(outcome_of(late.await.expect("there is room")).await, "done 9", "it was polled just now");
+    let before = Instant::now();
+    let first = running.submit(long(0, secs(5)));
+    quiet().await;
+    let queued = running.submit(quick(1));
+    let waits = |number, time| {
+        let submission = running.pool.submit(quick(number)).expires_in(secs(time));
+        tokio::spawn(async move { outcome_of(submission.await.expect("it is accepted")).await })
+    };
+    let (expires, runs) = (waits(2, 3), waits(3, 6));
+    let batch = running.pool.submit_many([quick(4), quick(5)]).expires_in(secs(3));
+    let batch = tokio::spawn(async move { batch.await.expect("it is accepted").join_all().await });
+    assert_eq!(outcome_of(first).await, "done 0");
+    assert_eq!(outcome_of(queued).await, "done 1");
+    assert_eq!(
+        (expires.await.expect("it returns"), runs.await.expect("it returns")),
+        ("expired".into(), "done 3".into())
+    );
+    for result in batch.await.expect("it returns") {
+        assert_eq!(describe(&result), "expired");
+    }
+    assert_eq!(before.elapsed(), secs(5));
+    assert_eq!(running.journal.jobs(), [9, 0, 1, 3]);
     running.close().await;
 }
 

@@ -269,7 +269,7 @@ async fn a_kill_or_a_deadline_uses_an_attempt() {
     let hangs = running.submit(job(1, [Step::Hang]));
     quiet().await;
     running.kill(0).await;
-    assert_eq!(outcome_of(hangs).await, "killed, killed");
+    assert_eq!(outcome_of(hangs).await, "killed, handler deadline");
     running.close().await;
 }
 

@@ -190,7 +190,7 @@ fn failure(failure: &AttemptError<&'static str>) -> &'static str {
         AttemptError::TimedOut => "timed out",
         AttemptError::WorkerEnded(ExitReason::Panicked(_)) => "panicked",
         AttemptError::WorkerEnded(ExitReason::Killed) => "killed",
-        AttemptError::WorkerEnded(ExitReason::Unresponsive) => "unresponsive",
+        AttemptError::WorkerUnresponsive(_) => "unresponsive",
         _ => "other",
     }
 }

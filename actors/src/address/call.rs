@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
 
     /// Removes the timeout, for a caller that measures the time itself. Returns it.
     pub(super) fn take_timeout(&mut self) -> Option<Duration> {
-        match std::mem::replace(&mut self.timer, Timer::Never) {
+        match mem::replace(&mut self.timer, Timer::Never) {
             Timer::NotBegun(timeout) => {
                 Some(timeout.unwrap_or_else(|| default_timeout(self.callee.process().system())))
             }
@@ -248,9 +249,13 @@ impl<M: Send + 'static, T, C: Callee<M>> Unpin for Call<M, T, C> {}
 
 impl<M: Send + 'static, T, C: Callee<M>> Drop for Call<M, T, C> {
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
+        if self.sequence.is_none() {
+            ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
+        }
         let process = self.callee.process();
-        if let (Timer::Wheel(id), Some(system)) = (&self.timer, process.system()) {
+        if let (Timer::Wheel(id), Some(system)) =
+            (mem::replace(&mut self.timer, Timer::Never), process.system())
+        {
             system.timeouts().cancel(id);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {

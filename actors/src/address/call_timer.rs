@@ -1,6 +1,7 @@
 //! The timer of a call.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -46,12 +47,12 @@ impl Timer {
                 TimeoutState::Pending => return Poll::Pending,
                 TimeoutState::Elapsed => return Poll::Ready(()),
                 TimeoutState::Detached => {
-                    let exact = sleep_until(id.deadline());
-                    wheel.cancel(id);
                     // There were timers when the call began. If there are none now, the call times
                     // out.
-                    let Ok(exact) = exact else { return Poll::Ready(()) };
-                    *self = Self::Exact(exact);
+                    let Ok(exact) = sleep_until(id.deadline()) else { return Poll::Ready(()) };
+                    if let Self::Wheel(id) = mem::replace(self, Self::Exact(exact)) {
+                        wheel.cancel(id);
+                    }
                 }
             }
         }

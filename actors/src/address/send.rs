@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task;
 use tokio::time::{Instant, Sleep};
 
 use super::errors::{SendError, Unsent};
@@ -74,7 +75,32 @@ fn sent<M>(outcome: TicketOutcome<M>, refused: fn(M) -> PushError<M>) -> Option<
 
 impl<M: Send + 'static> SendState<M> {
     /// Sends the message as soon as there is room. Returns its sequence number.
+    #[inline]
     pub(super) fn poll(
+        &mut self,
+        process: &Process<M>,
+        waits_for: WaitsFor,
+        waker: &Waker,
+    ) -> Poll<Result<u64, PushError<M>>> {
+        // Most messages find room at once.
+        match mem::replace(self, Self::Done) {
+            Self::New(message) => {
+                let pushed = match waits_for {
+                    WaitsFor::Room => process.queue.try_push(message),
+                    WaitsFor::Answer => process.queue.try_push_call(task::try_id(), message),
+                };
+                match pushed {
+                    Ok(sequence) => return Poll::Ready(Ok(sequence)),
+                    Err(message) => *self = Self::New(message),
+                }
+            }
+            other => *self = other,
+        }
+        self.poll_process(process, waits_for, waker)
+    }
+
+    #[inline(never)]
+    fn poll_process(
         &mut self,
         process: &Process<M>,
         waits_for: WaitsFor,
@@ -180,6 +206,7 @@ impl<M: Send + 'static> Unpin for SendFuture<'_, M> {}
 impl<M: Send + 'static> Future for SendFuture<'_, M> {
     type Output = Result<(), SendError<M>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let process = self.process;
         let sent = self.entry.poll(process, WaitsFor::Room, cx.waker());
@@ -188,8 +215,11 @@ impl<M: Send + 'static> Future for SendFuture<'_, M> {
 }
 
 impl<M: Send + 'static> Drop for SendFuture<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.entry.cancel(&self.process.queue)));
+        if !matches!(self.entry, SendState::Done) {
+            ignore_panic(|| drop(self.entry.cancel(&self.process.queue)));
+        }
     }
 }
 

@@ -51,7 +51,7 @@ assert!(matches!(counter.cast(Msg::Add(2)), Err(SendError::Closed(_))));")]
     #[inline]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.queue.try_push(message) {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(message) => self.cast_checked(message),
         }
     }
@@ -84,6 +84,7 @@ assert!(matches!(counter.cast(Msg::Add(2)), Err(SendError::Closed(_))));")]
     ///   mailbox of its own actor.
     #[doc = actor_example!(r"counter.send(Msg::Add(2)).await?;
 assert_eq!(counter.call(Msg::Get).await?, 2);")]
+    #[inline]
     pub fn send(&self, message: M) -> SendFuture<'_, M> {
         SendFuture::new(&self.0, message)
     }

@@ -13,10 +13,10 @@ use crate::seq_map::SeqMap;
 
 /// The state that most mailboxes never need. It is allocated on first use.
 pub(crate) struct ColdState<M> {
-    pub(crate) signals: VecDeque<ControlSignal>,
+    pub(crate) signals: SignalQueue,
     /// The stop that follows the last message of a draining mailbox.
     pub(crate) stop_when_empty: Option<ExitReason>,
-    pub(crate) room: Room<M>,
+    room: Option<Box<Room<M>>>,
     pub(crate) not_handled: NotHandled,
     pub(crate) outcomes: OutcomeWaiters,
     pub(crate) observers: Observers,
@@ -27,14 +27,77 @@ pub(crate) struct ColdState<M> {
 impl<M> Default for ColdState<M> {
     fn default() -> Self {
         Self {
-            signals: VecDeque::new(),
+            signals: SignalQueue::default(),
             stop_when_empty: None,
-            room: Room { waiters: WaitQueue::new(), reserved: 0 },
+            room: None,
             not_handled: NotHandled::default(),
             outcomes: OutcomeWaiters::default(),
             observers: Observers::default(),
             pending_restart: None,
         }
+    }
+}
+
+impl<M> ColdState<M> {
+    pub(crate) fn room(&self) -> Option<&Room<M>> {
+        self.room.as_deref()
+    }
+
+    pub(crate) fn room_mut(&mut self) -> Option<&mut Room<M>> {
+        self.room.as_deref_mut()
+    }
+
+    pub(crate) fn room_or_init(&mut self) -> &mut Room<M> {
+        self.room.get_or_insert_with(|| Box::new(Room { waiters: WaitQueue::new(), reserved: 0 }))
+    }
+
+    /// Refuses all waiting senders. Returns their wakers.
+    pub(crate) fn refuse_waiters(&mut self) -> Vec<Waker> {
+        self.room_mut().map(|room| room.waiters.refuse_all()).unwrap_or_default()
+    }
+}
+
+/// Queued signals, in the order in which they came.
+#[derive(Default)]
+pub(crate) struct SignalQueue {
+    signals: SeqMap<ControlSignal>,
+    next: u64,
+}
+
+impl SignalQueue {
+    pub(crate) const fn new() -> Self {
+        Self { signals: SeqMap::new(), next: 0 }
+    }
+
+    pub(crate) fn push(&mut self, signal: ControlSignal) {
+        self.signals.insert(self.next, signal);
+        self.next += 1;
+    }
+
+    /// Removes the first signal that is `wanted`.
+    pub(crate) fn remove_first(&mut self, wanted: impl Fn(&ControlSignal) -> bool) -> Option<ControlSignal> {
+        let (number, _) = self.signals.iter().find(|(_, signal)| wanted(signal))?;
+        self.signals.remove(number)
+    }
+
+    /// Removes all signals that are `unwanted`.
+    pub(crate) fn remove_all(&mut self, unwanted: impl Fn(&ControlSignal) -> bool) -> Vec<ControlSignal> {
+        let unwanted = self.signals.iter().filter(|(_, signal)| unwanted(signal));
+        let numbers: Vec<u64> = unwanted.map(|(number, _)| number).collect();
+        numbers.into_iter().filter_map(|number| self.signals.remove(number)).collect()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.signals.is_empty()
+    }
+
+    /// Takes all signals.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    pub(crate) fn into_signals(self) -> impl Iterator<Item = ControlSignal> {
+        self.signals.into_values().map(|(_, signal)| signal)
     }
 }
 
@@ -57,38 +120,50 @@ pub(crate) struct NotHandled {
     /// The number of messages that were evicted right behind the one in flight. They settle when it
     /// settles (invariant 3).
     pub(crate) evicted_unsettled: u64,
-    lost_ranges: VecDeque<LostRange>,
-    /// The evicted messages `first..=last`. They are apart from `lost_ranges`, so that a burst of
-    /// evictions pushes no lost range out.
-    evicted_ranges: VecDeque<(u64, u64)>,
+    ranges: Option<Box<Ranges>>,
 }
 
-/// The messages `first..=last`, by sequence number. If their replies were dropped, this is the
-/// reason.
+/// The messages that were lost and evicted last.
+#[derive(Default)]
+struct Ranges {
+    lost: VecDeque<LostRange>,
+    /// The evicted messages `first..=last`. They are apart from `lost`, so that a burst of
+    /// evictions pushes no lost range out.
+    evicted: VecDeque<(u64, u64)>,
+}
+
+/// The messages after the previous range, up to this sequence number. If their replies were
+/// dropped, this is the reason.
 pub(crate) struct LostRange {
-    first: u64,
     last: u64,
     reason: ExitReason,
 }
 
+impl LostRange {
+    /// Drops it, and with it the error in its reason if nothing else holds that.
+    pub(super) fn drop_here(self) {
+        self.reason.drop_here();
+    }
+}
+
 /// The number of lost ranges that are remembered. A caller learns its outcome when it is next
-/// polled. It misses it only if it is not polled during so many crashes.
+/// polled. If it is not polled while so many incarnations end, it learns the reason of a later end.
 const MAX_LOST_RANGES: usize = 8;
 
 /// The number of ranges of evicted messages that are remembered.
 const MAX_EVICTED_RANGES: usize = 32;
 
 impl NotHandled {
-    pub(super) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
-        let ranges = &mut self.lost_ranges;
+    pub(super) fn record_lost(&mut self, last: u64, reason: &ExitReason) -> Option<LostRange> {
+        let ranges = &mut self.ranges.get_or_insert_default().lost;
         let forgotten = if ranges.len() == MAX_LOST_RANGES { ranges.pop_front() } else { None };
-        ranges.push_back(LostRange { first, last, reason: reason.clone() });
+        ranges.push_back(LostRange { last, reason: reason.clone() });
         forgotten
     }
 
     /// Records an evicted message. Adjacent messages form one range.
     pub(super) fn record_evicted(&mut self, sequence: u64) {
-        let ranges = &mut self.evicted_ranges;
+        let ranges = &mut self.ranges.get_or_insert_default().evicted;
         match ranges.back_mut() {
             Some((_, last)) if *last + 1 == sequence => *last = sequence,
             _ => {
@@ -106,13 +181,18 @@ impl NotHandled {
     }
 
     pub(super) fn is_evicted(&self, sequence: u64) -> bool {
-        self.evicted_ranges.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
+        let ranges = self.ranges.as_ref();
+        ranges.is_some_and(|ranges| {
+            ranges.evicted.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
+        })
     }
 
-    /// Returns why a message was lost, or a reply that its incarnation kept.
+    /// Returns why a message was lost, or a reply that its incarnation kept. If that range was
+    /// pushed out, this is the reason of the next one: every message up to its last was addressed
+    /// to an incarnation that has ended.
     pub(super) fn reason(&self, sequence: u64) -> Option<&ExitReason> {
-        let range = self.lost_ranges.iter().find(|range| (range.first..=range.last).contains(&sequence));
-        range.map(|range| &range.reason)
+        let lost = &self.ranges.as_ref()?.lost;
+        lost.iter().find(|range| sequence <= range.last).map(|range| &range.reason)
     }
 }
 

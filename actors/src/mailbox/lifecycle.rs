@@ -1,9 +1,8 @@
 //! The owner's operations: open, close, attach and detach.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::cold::{ExitCallback, ExitHook, LostRange, PendingRestart};
+use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
 use super::config::MailboxOnRestart;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
@@ -43,8 +42,9 @@ pub(crate) struct DetachEffects<M> {
     pub(crate) wakers: Vec<Waker>,
     /// Discarded values. They are dropped outside the locks too, because a reason may hold any
     /// value.
-    signals: VecDeque<ControlSignal>,
-    lost_ranges: Vec<LostRange>,
+    signals: (Option<ControlSignal>, SignalQueue),
+    /// The ranges that were pushed out. An end loses at most two new ones.
+    lost_ranges: [Option<LostRange>; 2],
     pending_restart: Option<PendingRestart>,
 }
 
@@ -56,8 +56,9 @@ impl<M> DetachEffects<M> {
             return;
         }
         drop_each(std::mem::take(&mut self.dead));
-        drop_each(std::mem::take(&mut self.signals));
-        drop_each(std::mem::take(&mut self.lost_ranges));
+        drop_each(self.signals.0.take());
+        drop_each(self.signals.1.take().into_signals());
+        self.lost_ranges.iter_mut().filter_map(Option::take).for_each(LostRange::drop_here);
         drop_each(self.pending_restart.take());
         drop_each(self.stop.take());
     }
@@ -65,7 +66,9 @@ impl<M> DetachEffects<M> {
     /// Returns `true` if no remaining value can run foreign code when it is dropped.
     pub(crate) fn is_empty(&self) -> bool {
         let holds_reasons = self.pending_restart.is_some() || self.stop.is_some();
-        self.dead.is_empty() && self.signals.is_empty() && self.lost_ranges.is_empty() && !holds_reasons
+        let holds_no_signals = self.signals.0.is_none() && self.signals.1.is_empty();
+        let holds_ranges = self.lost_ranges.iter().any(Option::is_some);
+        self.dead.is_empty() && holds_no_signals && !holds_ranges && !holds_reasons
     }
 
     /// Returns the number of messages that no incarnation will have handled because of the end. It
@@ -75,7 +78,7 @@ impl<M> DetachEffects<M> {
         self.dead.len() as u64 + if was_killed { self.lost_in_flight } else { self.lost_behind }
     }
 
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             ended: None,
             lost_in_flight: 0,
@@ -86,8 +89,8 @@ impl<M> DetachEffects<M> {
             is_closing: false,
             watchers: SeqMap::new(),
             wakers: Vec::new(),
-            signals: VecDeque::new(),
-            lost_ranges: Vec::new(),
+            signals: (None, SignalQueue::new()),
+            lost_ranges: [None, None],
             pending_restart: None,
         }
     }
@@ -136,11 +139,11 @@ impl<M> Mailbox<M> {
         state.phase = Phase::Draining;
         state.admits = 0;
         state.cold_or_init().stop_when_empty = Some(reason);
-        let mut wakers = state.cold_or_init().room.waiters.refuse_all();
+        let mut wakers = state.cold_mut().map(ColdState::refuse_waiters).unwrap_or_default();
         self.flags.clear(SENDERS_WAITING);
         let is_empty = state.messages.is_empty() && self.taken_out(&self.batch.lock()) == 0;
         if let Some(stop) = is_empty.then(|| state.take_stop()).flatten() {
-            state.cold_or_init().signals.push_back(stop);
+            state.push_signal(stop);
             self.flags.set(SIGNAL);
             wakers.extend(state.take_waker_if(Interest::Signals));
         }
@@ -172,44 +175,49 @@ impl<M> Mailbox<M> {
     }
 
     /// Detaches the incarnation with this number. An incarnation does this as its last act, or its
-    /// owner takes the mailbox away from it. The later of the two calls returns `None`.
+    /// owner takes the mailbox away from it. The later of the two calls returns `false`.
     ///
     /// The message in flight is lost if the reason is abnormal or its handler was interrupted.
     /// Otherwise it counts as handled. The rest of the batch returns to the front of the queue, or
     /// becomes dead letters if the mailbox discards on restart.
-    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DetachEffects<M>> {
+    ///
+    /// The effects are passed in, and not returned, because they are too large to be moved.
+    pub(crate) fn detach_into(
+        &self,
+        incarnation: u32,
+        reason: &ExitReason,
+        effects: &mut DetachEffects<M>,
+    ) -> bool {
         let mut state = self.state.lock();
         let mut batch = self.batch.lock();
         if state.attached_incarnation() != Some(incarnation) {
-            return None;
+            return false;
         }
-        let mut effects = DetachEffects::new();
-        self.end(&mut state, &mut batch, reason, &mut effects);
+        self.end(&mut state, &mut batch, reason, effects);
         state.phase = if state.phase == Phase::Draining { Phase::Drained } else { Phase::Detached };
         if self.on_restart == MailboxOnRestart::Discard {
-            self.dead_letter_all(&mut state, &batch, reason, &mut effects);
+            self.dead_letter_all(&mut state, &batch, reason, effects);
         }
         effects.wakers.extend(self.admit(&mut state, Some(0)));
         effects.watchers =
             state.cold_mut().map(|cold| std::mem::take(&mut cold.observers.watchers)).unwrap_or_default();
-        Some(effects)
+        true
     }
 
     /// Closes the mailbox: from now on messages are refused, and queued messages become dead
-    /// letters. Returns `None` if it was closed before.
-    pub(crate) fn close(&self, reason: &ExitReason) -> Option<DetachEffects<M>> {
+    /// letters. Returns `false` if it was closed before.
+    pub(crate) fn close_into(&self, reason: &ExitReason, effects: &mut DetachEffects<M>) -> bool {
         let mut state = self.state.lock();
         let mut batch = self.batch.lock();
         if state.phase == Phase::Closed {
-            return None;
+            return false;
         }
-        let mut effects = DetachEffects::new();
-        self.end(&mut state, &mut batch, reason, &mut effects);
+        self.end(&mut state, &mut batch, reason, effects);
         state.phase = Phase::Closed;
         state.admits = 0;
-        self.dead_letter_all(&mut state, &batch, reason, &mut effects);
+        self.dead_letter_all(&mut state, &batch, reason, effects);
         if let Some(cold) = state.cold_mut() {
-            effects.wakers.extend(cold.room.waiters.refuse_all());
+            effects.wakers.extend(cold.refuse_waiters());
             let hooks = std::mem::take(&mut cold.observers.close_hooks);
             effects.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
             effects.is_closing = !effects.hooks.is_empty();
@@ -217,7 +225,7 @@ impl<M> Mailbox<M> {
             effects.pending_restart = cold.pending_restart.take();
             effects.watchers = std::mem::take(&mut cold.observers.watchers);
         }
-        Some(effects)
+        true
     }
 
     /// Completes a close whose hooks have run, so that its names are free. Returns the watchers
@@ -264,11 +272,8 @@ impl<M> Mailbox<M> {
                 .cold_mut()
                 .map(|cold| std::mem::take(&mut cold.observers.exit_hooks))
                 .unwrap_or_default();
-            effects.lost_ranges.extend(state.record_lost(
-                state.first_sequence + 1,
-                self.settled(state, batch),
-                reason,
-            ));
+            let (first, last) = (state.first_sequence + 1, self.settled(state, batch));
+            effects.lost_ranges[0] = state.record_lost(first, last, reason);
         }
         // The batch was accepted before everything in the queue, so it goes to the front (invariant
         // 3).
@@ -278,8 +283,8 @@ impl<M> Mailbox<M> {
         state.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.parked_incarnation.store(0, Ordering::Relaxed);
+        effects.signals = state.take_signals();
         if let Some(cold) = state.cold_mut() {
-            effects.signals = std::mem::take(&mut cold.signals);
             effects.stop = cold.stop_when_empty.take();
         }
         state.is_ending = false;
@@ -304,6 +309,6 @@ impl<M> Mailbox<M> {
         effects.dead = std::mem::take(&mut state.messages);
         let first = self.settled(state, batch) + 1;
         state.count_dead(effects.dead.len() as u64);
-        effects.lost_ranges.extend(state.record_lost(first, state.accepted, reason));
+        effects.lost_ranges[1] = state.record_lost(first, state.accepted, reason);
     }
 }

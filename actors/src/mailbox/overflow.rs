@@ -2,6 +2,7 @@
 
 use std::task::Waker;
 
+use super::cold::ColdState;
 use super::config::OverflowPolicy;
 use super::send::PushError;
 use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING};
@@ -80,7 +81,7 @@ impl<M> Mailbox<M> {
     /// Returns `true` if an eviction can make room. It cannot if all places are reserved, or will
     /// be once the waiting senders are admitted.
     fn can_make_room(&self, state: &MailboxState<M>) -> bool {
-        let wanted = state.cold().map_or(0, |cold| cold.room.waiters.permits_wanted());
+        let wanted = state.cold().and_then(ColdState::room).map_or(0, |room| room.waiters.permits_wanted());
         state.reserved() + wanted < state.limit
     }
 

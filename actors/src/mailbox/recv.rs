@@ -3,10 +3,13 @@
 use std::task::{Poll, Waker};
 
 use super::shared::{EVICTED, KILL, Mailbox, OUTCOME_WAITERS, SENDERS_WAITING, SIGNAL};
-use super::state::{Interest, MailboxState};
+use super::state::{Interest, MailboxState, Phase};
 use crate::control::ControlSignal;
 use crate::foreign::wake_each;
 use crate::sync::Ordering;
+
+/// The number of messages for which an idle mailbox keeps memory.
+const KEEP: usize = 64;
 
 /// What an incarnation must act on next.
 #[derive(Debug)]
@@ -27,6 +30,30 @@ impl<M> Mailbox<M> {
     /// [`Interest::Messages`], messages wait.
     pub(crate) fn poll(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Poll<Event<M>> {
         self.poll_with(incarnation, interest, waker, Self::next_message, |_, _| false)
+    }
+
+    /// Does the same as [`poll`](Self::poll) for the usual case: the next event is a message, or
+    /// there is none and nothing else has to be done. Returns `None` in all other cases.
+    #[inline]
+    pub(super) fn poll_quiet(&self, incarnation: u32, waker: &Waker) -> Option<Poll<M>> {
+        let mut state = self.state.lock();
+        if !self.flags.is_clear(incarnation) {
+            return None;
+        }
+        let next = if state.messages.is_empty() && self.batch_len.load(Ordering::Relaxed) == 0 {
+            if state.phase != Phase::Attached || state.swapped || state.messages.capacity() > KEEP {
+                return None;
+            }
+            state.handled += self.swap_taken(0);
+            register_waker(&mut state, waker, Interest::Messages);
+            self.parked_incarnation.store(incarnation, Ordering::Relaxed);
+            Poll::Pending
+        } else {
+            state.handled += self.swap_taken(0);
+            self.parked_incarnation.store(0, Ordering::Relaxed);
+            Poll::Ready(self.next_message(&mut state)?)
+        };
+        Some(next)
     }
 
     /// Returns the next event like [`poll`](Self::poll), but leaves a message in the mailbox, for
@@ -251,10 +278,8 @@ impl<M> Mailbox<M> {
         state: &mut MailboxState<M>,
         wanted: impl Fn(&ControlSignal) -> bool,
     ) -> Option<ControlSignal> {
-        let signals = &mut state.cold_mut()?.signals;
-        let first = signals.iter().position(wanted)?;
-        let signal = signals.remove(first);
-        if signals.is_empty() {
+        let signal = state.remove_signal(wanted);
+        if !state.has_signals() {
             self.flags.clear(SIGNAL);
         }
         signal
@@ -268,11 +293,8 @@ impl<M> Mailbox<M> {
         unwanted: impl Fn(&ControlSignal) -> bool,
     ) -> Vec<ControlSignal> {
         let Some(mut state) = self.lock_attached(incarnation) else { return Vec::new() };
-        let Some(cold) = state.cold_mut() else { return Vec::new() };
-        let (retracted, kept): (Vec<_>, _) =
-            std::mem::take(&mut cold.signals).into_iter().partition(unwanted);
-        cold.signals = kept.into();
-        if cold.signals.is_empty() {
+        let retracted = state.remove_signals(unwanted);
+        if !state.has_signals() {
             self.flags.clear(SIGNAL);
         }
         retracted
@@ -320,7 +342,6 @@ fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Inter
 }
 
 fn shrink<M>(queue: &mut Vec<M>) {
-    const KEEP: usize = 64;
     if queue.capacity() > KEEP {
         *queue = Vec::new();
     }

@@ -56,16 +56,28 @@ pub(crate) enum WaitsFor {
 }
 
 impl<M> Mailbox<M> {
-    /// Enqueues a message if it is known that there is room, and returns it otherwise.
+    /// Enqueues a message if it is known that there is room, and returns it otherwise. Returns its
+    /// sequence number.
     // Most messages come this way, so it is compiled into the code of the sender.
     #[inline]
-    pub(crate) fn try_push(&self, message: M) -> Result<(), M> {
+    pub(crate) fn try_push(&self, message: M) -> Result<u64, M> {
         let state = self.state.lock();
         if state.messages.len() >= state.admits {
             return Err(message);
         }
-        Self::accept_and_wake(state, message);
-        Ok(())
+        Ok(Self::accept_and_wake(state, message))
+    }
+
+    /// Enqueues the message of a call like [`try_push`](Self::try_push), if it is also known that
+    /// `caller` may wait for the reply. Checks what [`push_or_wait`](Self::push_or_wait) checks.
+    #[inline]
+    pub(crate) fn try_push_call(&self, caller: Option<task::Id>, message: M) -> Result<u64, M> {
+        let state = self.state.lock();
+        let is_served = state.phase == Phase::Attached && !state.is_run_by(caller);
+        if state.messages.len() >= state.admits || !is_served {
+            return Err(message);
+        }
+        Ok(Self::accept_and_wake(state, message))
     }
 
     /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
@@ -194,7 +206,7 @@ impl<M> Mailbox<M> {
         message: Option<M>,
         waker: &Waker,
     ) -> Admission<T> {
-        let ticket = state.cold_or_init().room.waiters.enqueue(message, waker.clone());
+        let ticket = state.cold_or_init().room_or_init().waiters.enqueue(message, waker.clone());
         state.admits = 0;
         self.flags.set(SENDERS_WAITING);
         let admitted = self.admit(&mut state, None);
@@ -206,7 +218,7 @@ impl<M> Mailbox<M> {
     /// change.
     pub(crate) fn poll_ticket(&self, ticket: u64, waker: &Waker) -> Option<TicketOutcome<M>> {
         let mut state = self.state.lock();
-        state.cold_or_init().room.waiters.poll_ticket(ticket, waker)
+        state.cold_or_init().room_or_init().waiters.poll_ticket(ticket, waker)
     }
 
     /// Removes a message from the wait queue and returns it, unless it was accepted before.
@@ -220,7 +232,7 @@ impl<M> Mailbox<M> {
     /// Removes a ticket from the wait queue. Returns its outcome, or `None` if there is no such
     /// ticket any more.
     pub(crate) fn cancel_ticket(&self, ticket: u64) -> Option<TicketOutcome<M>> {
-        self.state.lock().cold_or_init().room.waiters.cancel(ticket)
+        self.state.lock().cold_or_init().room_or_init().waiters.cancel(ticket)
     }
 
     /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
@@ -233,7 +245,7 @@ impl<M> Mailbox<M> {
     /// Releases a reserved place. The first waiter gets it.
     pub(crate) fn release_permit(&self) {
         let mut state = self.state.lock();
-        state.cold_or_init().room.reserved -= 1;
+        state.cold_or_init().room_or_init().reserved -= 1;
         let admitted = self.admit(&mut state, None);
         wake_all(state, admitted);
     }
@@ -242,7 +254,7 @@ impl<M> Mailbox<M> {
     /// reservation ends in both cases.
     pub(crate) fn send_reserved(&self, message: M) -> Result<u64, M> {
         let mut state = self.state.lock();
-        state.cold_or_init().room.reserved -= 1;
+        state.cold_or_init().room_or_init().reserved -= 1;
         if state.refuses() {
             return Err(message);
         }
@@ -301,7 +313,7 @@ impl<M> Mailbox<M> {
         // A handler is woken only by a signal that may end it.
         let interest =
             if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
-        state.cold_or_init().signals.push_back(signal);
+        state.push_signal(signal);
         self.flags.set(SIGNAL);
         Ok(state.take_waker_if(interest))
     }

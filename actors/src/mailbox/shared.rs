@@ -62,6 +62,13 @@ impl EventFlags {
         self.0.load(Ordering::Acquire) & !PATIENT == u64::from(incarnation) << FLAG_BITS
     }
 
+    /// Returns `true` if this incarnation is attached and no flag is set. The caller holds the
+    /// state lock.
+    #[inline]
+    pub(super) fn is_clear(&self, incarnation: u32) -> bool {
+        self.0.load(Ordering::Relaxed) == u64::from(incarnation) << FLAG_BITS
+    }
+
     /// Returns `true` if one of these flags is set.
     #[inline]
     pub(super) fn has(&self, bits: u64) -> bool {

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use tokio::task;
 
-use super::cold::{ColdState, LostRange};
+use super::cold::{ColdState, LostRange, SignalQueue};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 
@@ -86,6 +86,9 @@ pub(crate) struct MailboxState<M> {
     pub(crate) accepted: u64,
     /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
+    /// The first queued signal, if it came while none was queued. It is kept apart because most
+    /// incarnations get one signal, their stop.
+    first_signal: Option<ControlSignal>,
     cold: Option<Box<ColdState<M>>>,
 }
 
@@ -108,6 +111,7 @@ impl<M> MailboxState<M> {
             swapped: false,
             accepted: 0,
             handled: 0,
+            first_signal: None,
             cold: None,
         }
     }
@@ -150,6 +154,40 @@ impl<M> MailboxState<M> {
         self.cold_mut()?.stop_when_empty.take().map(ControlSignal::Stop)
     }
 
+    /// Enqueues a signal.
+    pub(crate) fn push_signal(&mut self, signal: ControlSignal) {
+        if self.has_signals() {
+            self.cold_or_init().signals.push(signal);
+        } else {
+            self.first_signal = Some(signal);
+        }
+    }
+
+    /// Removes the first signal that is `wanted`.
+    pub(crate) fn remove_signal(&mut self, wanted: impl Fn(&ControlSignal) -> bool) -> Option<ControlSignal> {
+        if self.first_signal.as_ref().is_some_and(&wanted) {
+            return self.first_signal.take();
+        }
+        self.cold_mut()?.signals.remove_first(wanted)
+    }
+
+    /// Removes all signals that are `unwanted`.
+    pub(crate) fn remove_signals(&mut self, unwanted: impl Fn(&ControlSignal) -> bool) -> Vec<ControlSignal> {
+        let first = self.first_signal.take_if(|signal| unwanted(signal));
+        let others = self.cold_mut().map(|cold| cold.signals.remove_all(unwanted));
+        first.into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    pub(crate) fn has_signals(&self) -> bool {
+        self.first_signal.is_some() || self.cold().is_some_and(|cold| !cold.signals.is_empty())
+    }
+
+    /// Takes all signals: the first one, and the others.
+    pub(crate) fn take_signals(&mut self) -> (Option<ControlSignal>, SignalQueue) {
+        let others = self.cold_mut().map(|cold| cold.signals.take());
+        (self.first_signal.take(), others.unwrap_or_default())
+    }
+
     /// Returns `true` if `caller` is the task of the attached incarnation. While such a caller
     /// waits, no message is taken out.
     pub(crate) fn is_run_by(&self, caller: Option<task::Id>) -> bool {
@@ -172,26 +210,25 @@ impl<M> MailboxState<M> {
 
     /// Returns `true` if senders wait for room.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.cold().is_some_and(|cold| !cold.room.waiters.is_empty())
+        self.cold().and_then(ColdState::room).is_some_and(|room| !room.waiters.is_empty())
     }
 
     /// Returns the number of reserved places.
     pub(crate) fn reserved(&self) -> usize {
-        self.cold().map_or(0, |cold| cold.room.reserved)
+        self.cold().and_then(ColdState::room).map_or(0, |room| room.reserved)
     }
 
     /// Reserves a place.
     pub(crate) fn reserve(&mut self) {
-        self.cold_or_init().room.reserved += 1;
+        self.cold_or_init().room_or_init().reserved += 1;
         self.admits = 0;
     }
 
     /// Admits the first waiter: enqueues its message, or reserves its place. Returns its waker.
     pub(crate) fn admit_next_waiter(&mut self) -> Option<Waker> {
         let (messages, accepted) = (&mut self.messages, &mut self.accepted);
-        let cold = self.cold.as_deref_mut()?;
+        let room = self.cold.as_deref_mut()?.room_mut()?;
         self.admits = 0;
-        let room = &mut cold.room;
         room.reserved += usize::from(room.waiters.front_wants_permit());
         room.waiters.admit_next(|message| {
             messages.push(message);
@@ -213,7 +250,7 @@ impl<M> MailboxState<M> {
     /// out. The caller drops it outside the locks.
     #[must_use]
     pub(crate) fn record_lost(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<LostRange> {
-        if first <= last { self.cold_or_init().not_handled.record_lost(first, last, reason) } else { None }
+        if first <= last { self.cold_or_init().not_handled.record_lost(last, reason) } else { None }
     }
 
     /// Settles the messages that were evicted behind the one in flight, which has settled now.

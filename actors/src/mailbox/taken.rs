@@ -136,6 +136,11 @@ impl<'a, M> Taken<'a, M> {
                 return Poll::Ready(Event::Message(message));
             }
         }
+        if self.deferred.is_none() {
+            if let Some(polled) = mailbox.poll_quiet(self.incarnation, waker) {
+                return polled.map(Event::Message);
+            }
+        }
         let previous = self.deferred.take();
         let deferred = &mut self.deferred;
         let defer = |free: usize, limit: usize| {

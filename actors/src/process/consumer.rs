@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::ending::DeferredDrop;
 use super::report::{ExitNotifier, IncarnationExit, Parent};
 use super::shared::Process;
 use crate::control::{ControlSignal, InspectState};
@@ -341,7 +342,10 @@ impl<M: Send + 'static> MailboxConsumer<M> {
             false => EndKind::StartFailed,
         };
         let is_last = !notifier.is_supervised();
-        let Some(deferred) = self.process.end(self.incarnation, &reason, kind, is_last) else { return };
+        let mut deferred = DeferredDrop::new();
+        if !self.process.end(self.incarnation, &reason, kind, is_last, &mut deferred) {
+            return;
+        }
         let end = IncarnationExit { pid: self.pid(), reason, started, dropped: deferred.dropped };
         ignore_panic(|| notifier.ended(end));
         self.process.queue.end_reported();

@@ -26,8 +26,8 @@ enum DropIn {
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Ends an incarnation, which another one may follow unless it is the last. Returns the values
-    /// to drop after its parent was notified, or `None` if the incarnation is not attached any
+    /// Ends an incarnation, which another one may follow unless it is the last. Adds the values to
+    /// drop after its parent was notified. Returns `false` if the incarnation is not attached any
     /// more.
     pub(crate) fn end(
         &self,
@@ -35,45 +35,60 @@ impl<M: Send + 'static> Process<M> {
         reason: &ExitReason,
         kind: EndKind,
         is_last: bool,
-    ) -> Option<DeferredDrop<M>> {
-        let effects = if is_last { self.queue.close(reason) } else { self.queue.detach(incarnation, reason) };
-        let mut effects = effects?;
-        let dropped = effects.dropped(reason);
-        self.publish_ended(incarnation, reason, kind, &effects);
+        deferred: &mut DeferredDrop<M>,
+    ) -> bool {
+        let effects = &mut deferred.effects;
+        let has_ended = if is_last {
+            self.queue.close_into(reason, effects)
+        } else {
+            self.queue.detach_into(incarnation, reason, effects)
+        };
+        if !has_ended {
+            return false;
+        }
+        deferred.dropped = effects.dropped(reason);
+        self.publish_ended(incarnation, reason, kind, effects);
         if is_last {
             self.publish_closed(reason);
         }
-        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
-        Some(DeferredDrop { effects, dropped })
+        self.notify_exit(effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        true
     }
 
     /// Takes the mailbox away from an incarnation that does not end. Returns `false` if it is not
     /// attached any more.
     pub(crate) fn abandon(&self, incarnation: u32) -> bool {
         let reason = ExitReason::Killed;
-        let Some(mut effects) = self.queue.detach(incarnation, &reason) else { return false };
+        let mut deferred = DeferredDrop::new();
+        if !self.queue.detach_into(incarnation, &reason, &mut deferred.effects) {
+            return false;
+        }
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Abandoned { pid, label });
-        self.notify_exit(&mut effects, pid, &reason, DropIn::NewTask);
+        self.notify_exit(&mut deferred.effects, pid, &reason, DropIn::NewTask);
         if let Some(registration) = self.registration() {
             log::actor_abandoned(registration.system.log(), pid, registration.label.clone());
         }
         self.queue.end_reported();
-        DeferredDrop { effects, dropped: 0 }.dispose();
+        deferred.dispose();
         true
     }
 
     /// Closes the mailbox: messages are refused, and no incarnation will follow. Returns how many
     /// messages were dropped, or `None` if it was closed before.
     pub(crate) fn close(&self, reason: &ExitReason) -> Option<u64> {
-        let mut effects = self.queue.close(reason)?;
+        let mut deferred = DeferredDrop::new();
+        let effects = &mut deferred.effects;
+        if !self.queue.close_into(reason, effects) {
+            return None;
+        }
         let dropped = effects.dropped(reason);
         self.publish_closed(reason);
-        self.notify_exit(&mut effects, self.pid_of(self.queue.latest_incarnation()), reason, DropIn::NewTask);
+        self.notify_exit(effects, self.pid_of(self.queue.latest_incarnation()), reason, DropIn::NewTask);
         if effects.ended.is_some() {
             self.queue.end_reported();
         }
-        DeferredDrop { effects, dropped }.dispose();
+        deferred.dispose();
         Some(dropped)
     }
 
@@ -141,6 +156,11 @@ pub(crate) struct DeferredDrop<M> {
 }
 
 impl<M: Send + 'static> DeferredDrop<M> {
+    /// Returns nothing to drop.
+    pub(super) const fn new() -> Self {
+        Self { effects: DetachEffects::new(), dropped: 0 }
+    }
+
     /// Drops the values in a task of its own, if there are any.
     fn dispose(self) {
         if !self.effects.is_empty() {

@@ -148,6 +148,7 @@ impl<T: Clone> Broadcast<T> {
     }
 
     /// Returns `true` if there is a subscriber.
+    #[inline]
     #[must_use]
     pub fn has_subscribers(&self) -> bool {
         self.0.get().is_some_and(|ring| ring.lock().subscribers > 0)
@@ -163,6 +164,7 @@ impl<T: Clone> Broadcast<T> {
     /// Adds a value as [`send`](Self::send) does but runs no foreign code except `value`, for a
     /// caller that holds a lock. Subscribers can read the value when this returns. The caller
     /// [publishes](Self::publish) it when it has released its locks.
+    #[inline]
     pub fn record(&self, value: impl FnOnce() -> T) {
         if let Some(ring) = self.0.get().filter(|_| self.has_subscribers()) {
             let value = value();
@@ -173,6 +175,7 @@ impl<T: Clone> Broadcast<T> {
     /// Wakes the subscribers that wait for a value that was recorded, and drops the evicted values.
     /// When this returns, this or another thread has taken over the wake-ups of all values that the
     /// caller has recorded.
+    #[inline]
     pub fn publish(&self) {
         if let Some(ring) = self.0.get() {
             let unpublished = ring.lock().take_unpublished();

@@ -23,17 +23,26 @@ impl Extensions {
     /// `make` runs before the list is changed, so it may use extensions itself and may be slow. If
     /// several callers make one at once, the first value to be inserted is kept; the others are
     /// dropped.
+    #[inline]
     pub(super) fn get_or_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         match self.find() {
             Some(value) => value,
-            None => self.insert(make()),
+            None => self.make_and_insert(make),
         }
     }
 
+    /// Not a part of its caller, which is short and is compiled into the code of a lookup.
+    #[cold]
+    #[inline(never)]
+    fn make_and_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.insert(make())
+    }
+
+    #[inline]
     fn find<T: Any>(&self) -> Option<&T> {
-        let links = iter::successors(self.0.get(), |link| link.rest.0.get());
+        let mut links = iter::successors(self.0.get(), |link| link.rest.0.get());
         // Compares the type id first, because access to the box costs a cache miss.
-        links.filter(|link| link.type_id == TypeId::of::<T>()).find_map(|link| link.value.downcast_ref())
+        links.find(|link| link.type_id == TypeId::of::<T>())?.value.downcast_ref()
     }
 
     /// Appends a value, unless another caller has added one of this type meanwhile.

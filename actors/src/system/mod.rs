@@ -26,6 +26,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod timeout_slot;
 mod timer_wheel;
 mod wheel;
 

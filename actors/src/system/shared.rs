@@ -117,6 +117,7 @@ assert_eq!(system.counters().accepted, 1);")]
     /// assert_eq!(system.extension(|| Motto("let it crash")).0, "let it crash");
     /// assert_eq!(system.extension(|| Motto("never made")).0, "let it crash");
     /// ```
+    #[inline]
     pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         self.0.extensions.get_or_insert(make)
     }

@@ -3,15 +3,16 @@
 //!
 //! A timer of tokio takes the driver's lock when it starts and when it ends, and may wake a
 //! sleeping thread: it costs more than a call. So a timeout spends the first half of its time in a
-//! wheel, where it costs a short lock and one reading of the clock. If it is still there when that
-//! half is over, the ticker, one task for all timeouts, makes a timer of tokio for the rest.
+//! wheel, where it costs one reading of the clock, and usually no lock that another task takes: see
+//! [`timeout_slot`](super::timeout_slot). If it is still there when that half is over, the ticker,
+//! one task for all timeouts, makes a timer of tokio for the rest.
 //!
 //! # Guarantees
 //!
 //! - A timeout never elapses early, and elapses when a timer of tokio would. A delay of the ticker
 //!   has no effect as long as it is shorter than half of the timeout.
 //! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and
-//!   ends when none is left.
+//!   ends when none is left. A timeout may have been cancelled meanwhile, and its slot kept.
 //! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its
 //!   own runtime. If the runtime of the ticker is shut down, every waiter is woken and finds its
 //!   timeout [`Detached`](TimeoutState::Detached).
@@ -19,18 +20,18 @@
 //!   wake-ups.
 
 use std::future::Future;
-use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
-use tokio::task::unconstrained;
+use tokio::task;
 use tokio::time::{Instant, Sleep};
 
-use super::wheel::{Key, Tick, Wheel};
+use super::timeout_slot::{self, Due, Slot, SlotOwner, Timeout, Waiting, WheelEntry, take_due};
+use super::wheel::{Tick, Wheel};
 use crate::clock::{FAR, sleep_until};
 use crate::error::NoTimers;
 use crate::foreign::{guarded, register_waker};
@@ -44,18 +45,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub(crate) struct TimerWheel(Mutex<State>);
 
 struct State {
-    wheel: Wheel<Timeout>,
+    wheel: Wheel<Arc<Slot>>,
     ticker: Option<RunningTicker>,
     next_ticker: u64,
-}
-
-/// The owner of a timeout.
-enum Timeout {
-    /// The wheel: the deadline, and the waker of the latest poll.
-    Waiting(Instant, Option<Waker>),
-    /// A timer of tokio that wakes the waiter; `None` if there is no such timer yet, or never will
-    /// be.
-    HandedOver(Option<Pin<Box<Sleep>>>),
 }
 
 /// The running ticker of the wheel.
@@ -82,10 +74,13 @@ struct TickerSleep(Mutex<Pin<Box<Sleep>>>);
 
 /// A timeout that was set. It must be [cancelled](TimerWheel::cancel) in the end, also when it has
 /// elapsed.
-#[derive(Debug)]
 pub(crate) struct TimeoutId {
-    key: Key,
+    slot: Arc<Slot>,
     deadline: Instant,
+    /// The task that may use the slot again.
+    task: Option<task::Id>,
+    /// The only thread on which it may; `None` if it may on all.
+    thread: Option<ThreadId>,
 }
 
 /// The state of a timeout.
@@ -153,14 +148,42 @@ impl TimerWheel {
         if after < SHORTEST {
             return None;
         }
+        let task = task::try_id();
+        let kept = task.and_then(timeout_slot::take);
+        let (waker, now, after) = (Some(waker.clone()), Instant::now(), after.min(FAR));
+        let deadline = now + after;
+        let timeout = Waiting { deadline, hand_over_at: now + after / 2, waker };
+        match kept {
+            Some(slot) if slot.is_of(&**self) => match slot.try_set(timeout) {
+                Ok(thread) => Some(TimeoutId { slot, deadline, task, thread }),
+                Err(timeout) => {
+                    self.remove(&slot);
+                    self.register(slot, timeout, now, task)
+                }
+            },
+            other => {
+                other.iter().for_each(|slot| slot.leave());
+                self.register(self.new_slot(), timeout, now, task)
+            }
+        }
+    }
+
+    /// Sets a timeout and moves its slot to the tick at which the timeout is handed over.
+    #[cold]
+    fn register(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        timeout: Waiting,
+        now: Instant,
+        task: Option<task::Id>,
+    ) -> Option<TimeoutId> {
         let here = Handle::try_current().ok()?;
-        let (waker, now, after) = (waker.clone(), Instant::now(), after.min(FAR));
-        let (deadline, half) = (now + after, after / 2);
+        let (deadline, from) = (timeout.deadline, timeout.hand_over_at);
         let mut state = self.0.lock();
         let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
-            fresh = Some(Arc::new(TickerSleep::new(now + half).ok()?));
+            fresh = Some(Arc::new(TickerSleep::new(from).ok()?));
             state = self.0.lock();
         }
         let begun = match fresh {
@@ -172,7 +195,13 @@ impl TimerWheel {
             drop(state);
             return None;
         };
-        let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, Some(waker)));
+        let (key, due) = wheel.insert(now, from.saturating_duration_since(now), slot.clone());
+        {
+            let mut own = slot.state.lock();
+            own.entry = Some(WheelEntry { key, from, thread: ticker.begins_on });
+            own.timeout = Timeout::Waiting(timeout);
+        }
+        let thread = ticker.begins_on;
         let brought_forward =
             ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
         drop(state);
@@ -182,7 +211,7 @@ impl TimerWheel {
         if let Some((id, sleep)) = begun {
             drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
         }
-        Some(TimeoutId { key, deadline })
+        Some(TimeoutId { slot, deadline, task, thread })
     }
 
     /// Returns the state of a timeout. If it is [`Pending`](TimeoutState::Pending), `waker` will be
@@ -191,17 +220,38 @@ impl TimerWheel {
         if Instant::now() >= id.deadline {
             return TimeoutState::Elapsed;
         }
-        let is_pending = register_waker(&self.0, waker, |state| match state.wheel.get_mut(id.key) {
-            Some(Timeout::Waiting(_, kept)) => Some(kept),
+        let is_pending = register_waker(&id.slot.state, waker, |state| match &mut state.timeout {
+            Timeout::Waiting(waiting) => Some(&mut waiting.waker),
             _ => None,
         });
         if is_pending { TimeoutState::Pending } else { TimeoutState::Detached }
     }
 
-    /// Cancels a timeout: its waker is dropped and not woken any more.
-    pub(crate) fn cancel(&self, id: &TimeoutId) {
-        let timeout = self.0.lock().wheel.remove(id.key);
+    /// Cancels a timeout: its waker is dropped and not woken any more. The task may use the slot
+    /// again.
+    pub(crate) fn cancel(&self, id: TimeoutId) {
+        let TimeoutId { slot, task, thread, .. } = id;
+        let timeout = slot.unset();
+        let is_served = || thread.is_none_or(|thread| thread == thread::current().id());
+        let left = match task {
+            Some(task) if is_served() => timeout_slot::keep(task, slot),
+            _ => Some(slot),
+        };
+        if let Some(slot) = left {
+            slot.leave();
+        }
         drop(timeout);
+    }
+
+    fn new_slot(self: &Arc<Self>) -> Arc<Slot> {
+        let this: Weak<Self> = Arc::downgrade(self);
+        Arc::new(Slot::new(this))
+    }
+
+    /// Returns the number of slots at which the ticker will look.
+    #[cfg(all(test, not(model)))]
+    pub(super) fn waiting(&self) -> usize {
+        self.0.lock().wheel.waiting()
     }
 
     /// Returns how often the ticker has checked the wheel.
@@ -209,13 +259,15 @@ impl TimerWheel {
     pub(super) fn ticker_polls(&self) -> usize {
         self.0.lock().wheel.advances()
     }
+}
 
-    /// Stores the timer that wakes a waiter. Returns the timer if the timeout was cancelled.
-    fn hand_over(&self, key: Key, timer: Pin<Box<Sleep>>) -> Option<Pin<Box<Sleep>>> {
-        match self.0.lock().wheel.get_mut(key) {
-            Some(Timeout::HandedOver(place)) => place.replace(timer),
-            _ => Some(timer),
-        }
+impl SlotOwner for TimerWheel {
+    fn remove(&self, slot: &Slot) {
+        let mut state = self.0.lock();
+        let entry = slot.state.lock().entry.take();
+        let removed = entry.and_then(|entry| state.wheel.remove(entry.key));
+        drop(state);
+        drop(removed);
     }
 }
 
@@ -241,34 +293,6 @@ impl State {
     }
 }
 
-/// A timeout whose first half is over.
-struct Due {
-    key: Key,
-    deadline: Instant,
-    waker: Waker,
-}
-
-impl Due {
-    fn take(key: Key, timeout: &mut Timeout) -> Option<Self> {
-        match mem::replace(timeout, Timeout::HandedOver(None)) {
-            Timeout::Waiting(deadline, waker) => waker.map(|waker| Self { key, deadline, waker }),
-            Timeout::HandedOver(_) => None,
-        }
-    }
-
-    /// Makes a timer of this runtime wake the waiter.
-    fn hand_over(self, wheel: &TimerWheel) {
-        let waker = guarded(self.waker);
-        let Ok(mut timer) = sleep_until(self.deadline) else { return waker.wake() };
-        let mut cx = Context::from_waker(&waker);
-        if pin!(unconstrained(timer.as_mut())).poll(&mut cx).is_ready() {
-            waker.wake();
-        } else {
-            drop(wheel.hand_over(self.key, timer));
-        }
-    }
-}
-
 /// The task that hands timeouts over to timers of tokio.
 struct Ticker {
     wheel: Weak<TimerWheel>,
@@ -280,20 +304,21 @@ impl Ticker {
     /// Takes the due timeouts and sets its sleep to the next one. Returns `false` if no timeout
     /// waits.
     fn advance(&self, wheel: &TimerWheel) -> (Vec<Due>, bool) {
-        let mut due = Vec::new();
         // The lock is held until the sleep is set: a timeout that is set meanwhile brings it
         // forward afterwards.
         let mut sleep = self.sleep.0.lock();
-        let next = {
+        let (due, next) = {
             let mut state = wheel.0.lock();
             let State { wheel, ticker, .. } = &mut *state;
-            wheel.advance(Instant::now(), |key, timeout| due.extend(Due::take(key, timeout)));
+            let (now, mut found) = (Instant::now(), Vec::new());
+            wheel.advance(now, |key, slot| found.push((key, slot.clone())));
+            let due = take_due(wheel, found, now);
             let next = wheel.next();
             match (next, ticker.as_mut()) {
                 (Some((tick, _)), Some(ticker)) => (ticker.wakes_at, ticker.begins_on) = (Some(tick), None),
                 _ => *ticker = None,
             }
-            next
+            (due, next)
         };
         if let Some((_, time)) = next {
             sleep.as_mut().reset(time);
@@ -309,7 +334,7 @@ impl Future for Ticker {
         loop {
             let Some(wheel) = self.wheel.upgrade() else { return Poll::Ready(()) };
             let (due, goes_on) = self.advance(&wheel);
-            due.into_iter().for_each(|due| due.hand_over(&wheel));
+            due.into_iter().for_each(Due::hand_over);
             if !goes_on {
                 return Poll::Ready(());
             }
@@ -325,14 +350,20 @@ impl Drop for Ticker {
     /// use a timer of its own.
     fn drop(&mut self) {
         let Some(wheel) = self.wheel.upgrade() else { return };
-        let mut left = Vec::new();
+        let (mut found, mut left) = (Vec::new(), Vec::new());
         {
             let mut state = wheel.0.lock();
             if state.ticker.as_ref().is_some_and(|ticker| ticker.id == self.id) {
                 state.ticker = None;
-                state.wheel.clear(|key, timeout| left.extend(Due::take(key, timeout)));
+                state.wheel.clear(|key, slot| found.push((key, slot.clone())));
+            }
+            for (key, slot) in &found {
+                state.wheel.remove(*key);
+                let mut own = slot.state.lock();
+                own.entry = None;
+                left.extend(own.begin_hand_over());
             }
         }
-        left.into_iter().for_each(|due| guarded(due.waker).wake());
+        left.into_iter().filter_map(|timeout| timeout.waker).for_each(|waker| guarded(waker).wake());
     }
 }

@@ -135,6 +135,7 @@ impl<T> Wheel<T> {
     }
 
     /// Returns a value, due or not, unless it was removed.
+    #[cfg(all(test, not(model)))]
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         self.buckets.get_mut(key.bucket as usize)?.get_mut(key).map(|entry| &mut entry.value)
     }

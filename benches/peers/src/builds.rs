@@ -15,7 +15,7 @@ const THIS: &str = "this build";
 /// Runs all rounds of all works with the perennial of both builds.
 pub fn run(works: &[&'static Work], this: &Path, other: &Path, rounds: u32) -> Result<Vec<Outcome>> {
     let entrant = |name, program| Entrant { name, contestant: PERENNIAL, program };
-    race::run(works, &[entrant(OTHER, other), entrant(THIS, this)], rounds)
+    race::run(works, &[entrant(OTHER, other), entrant(THIS, this)], |_| rounds)
 }
 
 /// Returns the medians of both builds. The ratio is the cost of this build divided by that of the
@@ -26,8 +26,8 @@ pub fn table(outcomes: &[Outcome]) -> String {
         let cell = |cost: Option<f64>, digits| cost.map_or("-".to_owned(), |cost| format!("{cost:.digits$}"));
         let (other, this) = (outcome.cost(OTHER), outcome.cost(THIS));
         let ratio = this.zip(other).map(|(this, other)| this / other);
-        let name = outcome.work.name.to_owned();
-        vec![name, outcome.work.unit.to_owned(), cell(other, 1), cell(this, 1), cell(ratio, 3)]
+        let name = outcome.row.row.to_owned();
+        vec![name, outcome.row.unit.to_owned(), cell(other, 1), cell(this, 1), cell(ratio, 3)]
     });
     aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
@@ -35,13 +35,15 @@ pub fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::race::Cost;
+    use crate::race::{Cost, Spread};
     use crate::work::named;
 
     #[test]
     fn the_ratio_is_above_one_if_this_build_is_slower() {
-        let costs = vec![(OTHER, Cost::Median(200.0)), (THIS, Cost::Median(206.0))];
-        let table = table(&[Outcome { work: named("restart_error").unwrap(), costs }]);
+        let cost = |median| Cost::Measured(Spread { median, slowest: median });
+        let work = named("restart_error").unwrap();
+        let costs = vec![(OTHER, cost(200.0)), (THIS, cost(206.0))];
+        let table = table(&[Outcome { work, row: work.results[0], costs }]);
         let cells: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(cells, ["restart_error", "ns", "200.0", "206.0", "1.030"]);
     }

@@ -2,8 +2,13 @@
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]...
-//! [--json FILE] [--against PROGRAM]
+//! [--json FILE] [--markdown DIR] [--from FILE] [--against PROGRAM]
 //! ```
+//!
+//! `--json` writes the results into a file. `--markdown` writes them into the documentation of the
+//! repository in this folder: the tables of `docs/PERFORMANCE.md` and `README.md`, and the plots in
+//! `docs/performance/`. With `--from`, the results are those of such a file, and nothing is
+//! measured.
 //!
 //! With `--against`, the perennial of this build races that of another, say of an older checkout,
 //! and nothing else. The two take turns, and the ratio of their medians is shown. The other is a
@@ -12,7 +17,8 @@
 //! The rules, the same for every contestant:
 //!
 //! - Every result is a cost, the median over the rounds. In each round every contestant does each
-//!   work once, in a process of its own. The order of the contestants rotates. A tenth of the work
+//!   work once, in a process of its own. The works whose slowest round has a target have nine
+//!   rounds, unless there is one of all. The order of the contestants rotates. A tenth of the work
 //!   is done before it is measured, in the same process.
 //! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled.
 //!   The senders are tasks on it, as the actors are. With the suffix `_one_thread` it is the
@@ -23,6 +29,10 @@
 //! - The state of an actor is two words. It counts messages down, and notifies the race at zero.
 //! - `cast_1_1` and `cast_4_1` end when the last message is handled. The suffix `_bounded` stands
 //!   for a mailbox of 1,024 messages whose sender waits for room; a `-` for a library without one.
+//! - `cast_N_1` and `call_N_1` have N senders or callers, each a task, that share the messages or
+//!   the calls. `fan_in` has 1,000 senders. `fan_out` is one task that sends to 1,000 actors in
+//!   turn. In `ring`, 1,000 actors hand a number on, one to the next: there is one message at any
+//!   time, and each wakes its actor.
 //! - `call` is one request after the other from one task. A call of perennial has its default
 //!   timeout of five seconds. No other contestant's call has a timeout.
 //! - `spawn_stop` starts 200,000 actors, then stops them all, then waits for all exits. Some
@@ -37,6 +47,7 @@
 //!   not cached. `named_cast` is `cast_1_1` to one of the 10,000, with a lookup before each
 //!   message: the difference is the lookup. `named_cast_all` sends to all in turn, so that each
 //!   message wakes its actor. Both end when the last message is handled.
+//!   `whereis_skewed` looks up the n-th name in proportion to 1/n.
 //! - `pool_empty_jobs` submits 500,000 empty jobs to a pool of four workers, from one task, and
 //!   ends when the last is done. A job is a number without a result. The workers count down a
 //!   number that they share.
@@ -44,6 +55,17 @@
 //!   arithmetic, in percent of the time of a pool of one. It is 50 if two workers do twice as much
 //!   and no other program wants the processors: compare with bare.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
+//! - `children_100` and `children_100k` start so many children of one dynamic supervisor, one after
+//!   the other, and stop the tree. The result is the time for each child.
+//! - `scale_10k`, `scale_100k` and `scale_1m` have so many workers below ten dynamic supervisors.
+//!   The results are the time of the start for each worker, that of one message to each, that of a
+//!   crash for each crash, if one in a hundred crashes at the same time, and that of the orderly
+//!   stop for each worker; the time of all four for each worker; the peak of the resident memory,
+//!   for each worker and of the process; and the resident memory after all have gone, in percent of
+//!   that after the first repetition. Each is repeated until 200,000 workers have been measured,
+//!   after a repetition that is not measured. A start is over when the worker runs, a crash when
+//!   the next incarnation runs, and the stop when every supervisor and every worker has ended.
+//!   Mailboxes are the default ones. There is no tree of actix.
 
 mod builds;
 mod contestants;
@@ -52,13 +74,14 @@ mod report;
 mod targets;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use race::Entrant;
+use report::Report;
 use work::{WORKS, Work};
 
 /// Races perennial against its peers and says which of its targets it meets.
@@ -73,8 +96,14 @@ struct Cli {
     /// Writes the results here too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the results into the documentation of the repository in this folder.
+    #[arg(long, value_name = "DIR")]
+    markdown: Option<PathBuf>,
+    /// Reads the results from a file that --json wrote, and measures nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rounds", "only", "json", "against"])]
+    from: Option<PathBuf>,
     /// Races only the perennial of this build, against that of another build of this program.
-    #[arg(long, value_name = "PROGRAM", conflicts_with = "json")]
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["json", "markdown"])]
     against: Option<PathBuf>,
     #[command(subcommand)]
     inner: Option<Inner>,
@@ -106,7 +135,9 @@ fn main() -> Result<()> {
         let work = work::named(&work).context("there is no such work")?;
         let contestant = contestants::ALL.into_iter().find(|other| other.name == contestant);
         let contestant = contestant.context("there is no such contestant")?;
-        println!("{}", (contestant.run)(work.task)?);
+        for result in (contestant.run)(work.task)? {
+            println!("{result}");
+        }
         return Ok(());
     }
     let works: Vec<&Work> =
@@ -117,15 +148,29 @@ fn main() -> Result<()> {
         print!("{}", builds::table(&results));
         return Ok(());
     }
-    let entrants =
-        contestants::ALL.map(|contestant| Entrant { name: contestant.name, contestant, program: &program });
-    let results = race::run(&works, &entrants, cli.rounds)?;
-    let report = report::Report::new(&results);
-    print!("{}", report::table(&report, &results));
+    let report = match &cli.from {
+        Some(file) => read(file)?,
+        None => race(&works, &program, cli.rounds)?,
+    };
+    print!("{}", report::table(&report));
     if let Some(file) = cli.json {
         let json = serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?;
         std::fs::write(&file, json + "\n")
             .with_context(|| format!("{} cannot be written", file.display()))?;
     }
+    if let Some(root) = cli.markdown {
+        report::write(&report, &root)?;
+    }
     Ok(())
+}
+
+fn race(works: &[&'static Work], program: &Path, rounds: u32) -> Result<Report> {
+    let entrants = contestants::ALL.map(|contestant| Entrant { name: contestant.name, contestant, program });
+    let outcomes = race::run(works, &entrants, |work| targets::rounds(work, rounds))?;
+    Report::new(&outcomes, rounds)
+}
+
+fn read(file: &Path) -> Result<Report> {
+    let json = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&json).with_context(|| format!("{} is no report", file.display()))
 }

@@ -1,11 +1,11 @@
-//! Rounds, each work of each contestant in a process of its own, and the median over the rounds.
+//! Rounds, each work of each contestant in a process of its own, and the median and the slowest.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::work::{Contestant, Work};
+use crate::work::{Contestant, Quantity, Work, printed};
 
 /// The hidden command that does one work in a fresh process.
 pub const CHILD: &str = "child";
@@ -18,48 +18,66 @@ pub struct Entrant<'a> {
     pub program: &'a Path,
 }
 
-/// The cost of one work for every entrant.
+/// The cost of one row for every entrant.
 #[derive(Debug)]
 pub struct Outcome {
     pub work: &'static Work,
+    pub row: Quantity,
     /// The names of the entrants, and their costs.
     pub costs: Vec<(&'static str, Cost)>,
 }
 
-/// The median over the rounds, or the reason why there is none.
+/// The cost over all rounds, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cost {
-    Median(f64),
+    Measured(Spread),
     /// The contestant cannot do the work.
     Missing,
     /// The contestant is not on this machine.
     Absent(&'static str),
 }
 
+/// The costs of all rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    pub median: f64,
+    pub slowest: f64,
+}
+
 impl Cost {
-    pub const fn median(self) -> Option<f64> {
+    pub const fn spread(self) -> Option<Spread> {
         match self {
-            Self::Median(cost) => Some(cost),
+            Self::Measured(spread) => Some(spread),
             Self::Missing | Self::Absent(_) => None,
         }
     }
 }
 
 impl Outcome {
-    /// Returns the cost of an entrant.
+    /// Returns the costs of an entrant.
+    pub fn spread(&self, entrant: &str) -> Option<Spread> {
+        self.costs.iter().find(|(name, _)| *name == entrant)?.1.spread()
+    }
+
+    /// Returns the median cost of an entrant.
     pub fn cost(&self, entrant: &str) -> Option<f64> {
-        self.costs.iter().find(|(name, _)| *name == entrant)?.1.median()
+        Some(self.spread(entrant)?.median)
     }
 }
 
-/// Runs all rounds of all works.
-pub fn run(works: &[&'static Work], entrants: &[Entrant<'_>], rounds: u32) -> Result<Vec<Outcome>> {
+/// Runs all rounds of all works. A work is done as often as `rounds` says.
+pub fn run(
+    works: &[&'static Work],
+    entrants: &[Entrant<'_>],
+    rounds: impl Fn(&Work) -> u32,
+) -> Result<Vec<Outcome>> {
     let absences: Vec<_> = entrants.iter().map(|entrant| (entrant.contestant.absence)()).collect();
     let mut samples = vec![vec![Vec::new(); entrants.len()]; works.len()];
-    for round in 0..rounds as usize {
-        eprintln!("round {} of {rounds}", round + 1);
-        for (work, samples) in works.iter().zip(&mut samples) {
-            for place in rotated(entrants.len(), round) {
+    let most = works.iter().map(|work| rounds(work)).max().unwrap_or(0);
+    for round in 0..most {
+        eprintln!("round {} of {most}", round + 1);
+        for (work, samples) in works.iter().zip(&mut samples).filter(|(work, _)| round < rounds(work)) {
+            for place in rotated(entrants.len(), round as usize) {
                 let entrant = entrants[place];
                 if absences[place].is_none() && (entrant.contestant.can)(work.task) {
                     samples[place].push(in_child(work, entrant)?);
@@ -67,18 +85,23 @@ pub fn run(works: &[&'static Work], entrants: &[Entrant<'_>], rounds: u32) -> Re
             }
         }
     }
-    let outcome = |(work, samples): (&&'static Work, _)| {
-        let places = entrants.iter().zip(&absences).zip(samples);
-        let costs = places
-            .map(|((entrant, absence), samples)| (entrant.name, cost(work, entrant, *absence, samples)));
-        Outcome { work, costs: costs.collect() }
+    let outcome = |(work, samples): (&&'static Work, Vec<Vec<Vec<f64>>>)| {
+        let rows = work.results.iter().enumerate();
+        rows.map(|(place, row)| {
+            let costs = entrants.iter().zip(&absences).zip(&samples).map(|((entrant, absence), samples)| {
+                let samples = samples.iter().map(|results| results[place]).collect();
+                (entrant.name, cost(work, entrant, *absence, samples))
+            });
+            Outcome { work, row: *row, costs: costs.collect() }
+        })
+        .collect::<Vec<_>>()
     };
-    Ok(works.iter().zip(samples).map(outcome).collect())
+    Ok(works.iter().zip(samples).flat_map(outcome).collect())
 }
 
 fn cost(work: &Work, entrant: &Entrant<'_>, absence: Option<&'static str>, samples: Vec<f64>) -> Cost {
-    match (median(samples), absence) {
-        (Some(median), _) => Cost::Median(median),
+    match (spread(samples), absence) {
+        (Some(spread), _) => Cost::Measured(spread),
         (None, Some(why)) if (entrant.contestant.can)(work.task) => Cost::Absent(why),
         (None, _) => Cost::Missing,
     }
@@ -89,15 +112,15 @@ fn rotated(places: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..places).map(move |place| (place + round) % places)
 }
 
-/// Returns the middle sample, or the mean of the two in the middle.
-fn median(mut samples: Vec<f64>) -> Option<f64> {
+/// Returns the middle sample, or the mean of the two in the middle, and the last one.
+fn spread(mut samples: Vec<f64>) -> Option<Spread> {
     samples.sort_by(f64::total_cmp);
     let upper = *samples.get(samples.len() / 2)?;
     let lower = samples[(samples.len() - 1) / 2];
-    Some(f64::midpoint(lower, upper))
+    Some(Spread { median: f64::midpoint(lower, upper), slowest: *samples.last()? })
 }
 
-fn in_child(work: &Work, entrant: Entrant<'_>) -> Result<f64> {
+fn in_child(work: &Work, entrant: Entrant<'_>) -> Result<Vec<f64>> {
     let what = format!("{} of {}", work.name, entrant.name);
     let output = Command::new(entrant.program)
         .args([CHILD, work.name, entrant.contestant.name])
@@ -105,8 +128,9 @@ fn in_child(work: &Work, entrant: Entrant<'_>) -> Result<f64> {
         .output()
         .with_context(|| format!("{what} does not start"))?;
     ensure!(output.status.success(), "{what} failed: {}", output.status);
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().with_context(|| format!("{what} printed {text:?} instead of a number"))
+    let results = printed(&output.stdout).with_context(|| format!("{what} did not print its results"))?;
+    ensure!(results.len() == work.results.len(), "{what} printed {} results", results.len());
+    Ok(results)
 }
 
 #[cfg(test)]
@@ -115,18 +139,18 @@ mod tests {
 
     #[test]
     fn the_median_of_an_odd_number_is_the_middle_one() {
-        assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(vec![7.0]), Some(7.0));
+        assert_eq!(spread(vec![9.0, 1.0, 2.0]), Some(Spread { median: 2.0, slowest: 9.0 }));
+        assert_eq!(spread(vec![7.0]), Some(Spread { median: 7.0, slowest: 7.0 }));
     }
 
     #[test]
     fn the_median_of_an_even_number_is_between_the_middle_ones() {
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 100.0]), Some(3.0));
+        assert_eq!(spread(vec![4.0, 1.0, 2.0, 100.0]), Some(Spread { median: 3.0, slowest: 100.0 }));
     }
 
     #[test]
     fn there_is_no_median_of_nothing() {
-        assert_eq!(median(Vec::new()), None);
+        assert_eq!(spread(Vec::new()), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::policy::RestartCondition;
 
 impl Driver {
     /// Starts a child. Returns the event of a start that failed at once.
-    pub(super) fn start(&self, key: ChildKey, run: StartId) -> Option<Event> {
+    pub(super) fn start(&mut self, key: ChildKey, run: StartId) -> Option<Event> {
         let (child, is_watched) = {
             let state = self.node.state();
             (state.node_of(key)?, state.is_watched(key))
@@ -27,6 +27,7 @@ impl Driver {
         match self.start_incarnation(key, run, &*child) {
             Ok(pid) => {
                 self.node.state().began(key, pid);
+                self.expects_report = true;
                 None
             }
             Err(SpawnError::Failed(reason)) => Some(Event::StartFailed { key, run, reason }),
@@ -35,25 +36,27 @@ impl Driver {
     }
 
     fn start_incarnation(
-        &self,
+        &mut self,
         key: ChildKey,
         run: StartId,
         child: &dyn ChildNode,
     ) -> Result<Pid, SpawnError> {
-        let start = || {
-            let (parent, link) = (self.inbox.clone(), Some(self.link.clone()));
-            child.start(StartParams { parent, run: pack(key, run), link })
-        };
-        match start() {
+        match self.begin(key, run, child) {
             // The child was closed, or is new.
             Err(SpawnError::NotOpen(AttachError::Closed)) => {
                 nesting::adopt(child, &self.node.handle(), &self.node.drop_counters());
-                let opened = nesting::open(child, &self.system, &self.path(key));
+                let path = self.shared_path(key);
+                let opened = nesting::open(child, &self.system, &path);
                 opened.map_err(|error| SpawnError::Failed(ExitReason::failed(error)))?;
-                start()
+                self.begin(key, run, child)
             }
             started => started,
         }
+    }
+
+    fn begin(&self, key: ChildKey, run: StartId, child: &dyn ChildNode) -> Result<Pid, SpawnError> {
+        let (parent, link) = (self.inbox.clone(), Some(self.link.clone()));
+        child.start(StartParams { parent, run: pack(key, run), link })
     }
 
     /// Records the child whose start all other stopped children wait for, before that start begins.
@@ -173,6 +176,20 @@ impl Driver {
     /// Returns the path of a child in the tree.
     pub(super) fn path(&self, key: ChildKey) -> Label {
         self.label.child(self.id_of(key))
+    }
+
+    /// Returns the path of a child that is opened. Children that are opened one after the other and
+    /// share their id share the path too.
+    fn shared_path(&mut self, key: ChildKey) -> Label {
+        let id = self.id_of(key);
+        match &self.last_path {
+            Some((last, path)) if Arc::ptr_eq(last, &id) => path.clone(),
+            _ => {
+                let path = self.label.child(id.clone());
+                self.last_path = Some((id, path.clone()));
+                path
+            }
+        }
     }
 
     pub(super) fn child(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {

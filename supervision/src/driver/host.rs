@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::sync::{Mutex, Ordering};
+use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
 use perennial_actors::host::{Guarded, Label, MailboxConsumer};
 use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -125,7 +125,8 @@ impl Group for SupervisorNode {
 /// Runs a supervisor until it has ended. Its attachment reports every kind of exit.
 async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: Option<Tie>) {
     let (slot, system) = (DriverSlot::default(), attachment.system().clone());
-    match Host::spawn(None, Host(slot.clone()), (node, attachment, tie)).await {
+    let host = Host { slot: slot.clone(), is_muted: Arc::default() };
+    match Host::spawn(None, host, (node, attachment, tie)).await {
         // The outcome is the same for every kind of exit here.
         Ok((_, ended)) => drop(Guarded::new(ended.await)),
         Err(error) => log::supervisor_did_not_start(&system, error.to_string()),
@@ -135,23 +136,51 @@ async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: 
     drop(slot.take());
 }
 
-/// The driver while it does not run. Empty once it has ended.
+/// The driver while it does not run, boxed because it is moved for each turn. Empty once it has
+/// ended.
 #[derive(Clone, Default)]
-struct DriverSlot(Arc<Mutex<Option<Driver>>>);
+struct DriverSlot(Arc<Mutex<Option<Box<Driver>>>>);
 
 impl DriverSlot {
-    fn take(&self) -> Option<Driver> {
+    fn take(&self) -> Option<Box<Driver>> {
         self.0.lock().take()
     }
 
-    fn put(&self, driver: Driver) {
+    fn put(&self, driver: Box<Driver>) {
         *self.0.lock() = Some(driver);
     }
 }
 
 /// The ractor actor of a supervisor. It has no name, because ractor frees a name before its actor
 /// has ended.
-struct Host(DriverSlot);
+struct Host {
+    slot: DriverSlot,
+    is_muted: Arc<AtomicBool>,
+}
+
+/// The number of turns that one doorbell message allows. Between two such messages, ractor looks at
+/// its own requests.
+const MAX_TURNS: u32 = 32;
+
+impl Host {
+    /// Lets the tasks run that are ready, without a doorbell for what they put into the inbox. The
+    /// next turn of the driver finds that.
+    async fn yield_muted(&self) {
+        self.is_muted.store(true, Ordering::Relaxed);
+        let mut has_yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut has_yielded, true) {
+                return Poll::Ready(());
+            }
+            // Behind the tasks that are ready. `yield_now` would also wait until the runtime has
+            // polled for I/O.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.is_muted.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Actor for Host {
     type Msg = ();
@@ -164,18 +193,26 @@ impl Actor for Host {
         (node, attachment, tie): Self::Arguments,
     ) -> Result<(), ActorProcessingErr> {
         let link = RactorLink::to(&myself);
-        let doorbell = Arc::new(Doorbell(myself));
+        let doorbell = Arc::new(Doorbell { actor: myself, is_muted: self.is_muted.clone() });
         doorbell.wake_by_ref();
-        self.0.put(Driver::new(node, attachment, Waker::from(doorbell), link, tie));
+        self.slot.put(Box::new(Driver::new(node, attachment, Waker::from(doorbell), link, tie)));
         Ok(())
     }
 
     async fn handle(&self, myself: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
-        let Some(mut driver) = self.0.take() else { return Ok(()) };
-        if driver.run_pending().is_continue() {
-            self.0.put(driver);
-            return Ok(());
-        }
+        let mut turns = 1..MAX_TURNS;
+        let driver = loop {
+            let Some(mut driver) = self.slot.take() else { return Ok(()) };
+            if driver.run_pending().is_break() {
+                break driver;
+            }
+            let expects_report = driver.take_expects_report();
+            self.slot.put(driver);
+            if !expects_report || turns.next().is_none() {
+                return Ok(());
+            }
+            self.yield_muted().await;
+        };
         let reason = driver.exited().await;
         clean(reason.clone())?;
         // Displaying a clean reason runs no user code.
@@ -197,7 +234,7 @@ impl Actor for Host {
     /// Shuts the tree down in order when the actor is stopped through ractor. The doorbell has no
     /// effect any more, so the driver is polled here.
     async fn post_stop(&self, _: ActorRef<()>, (): &mut ()) -> Result<(), ActorProcessingErr> {
-        let Some(mut driver) = self.0.take() else { return Ok(()) };
+        let Some(mut driver) = self.slot.take() else { return Ok(()) };
         driver.stop();
         poll_fn(|cx| {
             driver.wake_by(cx.waker());
@@ -215,7 +252,14 @@ fn clean(reason: ExitReason) -> Result<(), ActorProcessingErr> {
 
 /// A waker that sends the doorbell message when the inbox has something. The mailbox takes its
 /// waker when it wakes it, so at most one doorbell message is queued.
-struct Doorbell(ActorRef<()>);
+///
+/// While it is muted, it sends none: the actor is about to look at the inbox anyway. The flag needs
+/// no order of its own. It is reset before that look, which takes the lock of the inbox. What comes
+/// into the inbox after the look takes the lock later, so its sender sees that the flag is reset.
+struct Doorbell {
+    actor: ActorRef<()>,
+    is_muted: Arc<AtomicBool>,
+}
 
 impl Wake for Doorbell {
     fn wake(self: Arc<Self>) {
@@ -223,7 +267,9 @@ impl Wake for Doorbell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // If the actor has ended, so has the driver, and its cleanup has begun.
-        let _ = self.0.cast(());
+        if !self.is_muted.load(Ordering::Relaxed) {
+            // If the actor has ended, so has the driver, and its cleanup has begun.
+            let _ = self.actor.cast(());
+        }
     }
 }

@@ -74,7 +74,8 @@ impl Specs {
 
     /// Returns the request to replace the spec of a supervisor.
     pub(crate) fn of_supervisor(plan: SupervisorSpec) -> (Request, Self) {
-        let children = plan.children.iter().map(|child| (child.id.clone(), child.policy.clone())).collect();
+        let children =
+            plan.children.iter().map(|child| (child.id.clone(), (*child.policy).clone())).collect();
         (Request::Change { policy: policy(&plan, 0), children }, Self::Supervisor(plan))
     }
 }

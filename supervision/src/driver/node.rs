@@ -87,11 +87,14 @@ impl SupervisorNode {
     /// names for the kind of this supervisor.
     pub(crate) fn check_child(&self, mut child: ChildSpec) -> Result<ChildSpec, SpecError> {
         let state = self.state();
-        if matches!(state.plan.kind, SupervisorKind::Dynamic { .. }) {
-            child.policy.restart = child.restart_if_dynamic;
+        let is_dynamic = matches!(state.plan.kind, SupervisorKind::Dynamic { .. });
+        if is_dynamic && child.policy.restart != child.restart_if_dynamic {
+            Arc::make_mut(&mut child.policy).restart = child.restart_if_dynamic;
         }
         let checked = state.plan.check_child(&child, self.id());
+        let unneeded = state.share_with_last(&mut child);
         drop(state);
+        drop(unneeded);
         checked.map(|()| child)
     }
 

@@ -18,6 +18,12 @@ impl Driver {
                 }
                 Stats::of(&self.system).restarted();
             }
+            ReportKind::Unresponsive { sign } => {
+                let pid = self.node.state().pid_of(key);
+                if let (Some(child), Some(pid)) = (self.child(key), pid) {
+                    child.notify_unresponsive(pid, *sign);
+                }
+            }
             ReportKind::Killed | ReportKind::Abandoned => {
                 let path = self.path(key).to_shared();
                 self.node.state().record_unstopped(key, path, matches!(kind, ReportKind::Abandoned));

@@ -37,14 +37,23 @@ pub(super) struct Driver {
     attachment: Option<MailboxConsumer<DriverMsg>>,
     waker: Waker,
     clock: Clock,
+    /// The id and the path of the child that was opened last.
+    pub(super) last_path: Option<(Arc<str>, Label)>,
     /// When the engine is due for a tick.
     deadline: Option<Time>,
     /// Runs when all children have started.
     tie: Option<Tie>,
     began: bool,
+    /// A child was started, and is likely to report soon.
+    pub(super) expects_report: bool,
+    /// The memory of past actions.
+    spare: Vec<Action>,
     /// How it ended, once it has.
     exit: Option<DriverExit>,
 }
+
+/// The memory of so many actions is kept.
+const KEPT_ACTIONS: usize = 32;
 
 /// Binds the lifetime of a supervisor to something else. Returns `false` if that has ended.
 pub(super) type Tie = Box<dyn FnOnce(RactorLink) -> bool + Send>;
@@ -83,9 +92,12 @@ impl Driver {
             attachment: Some(attachment),
             waker,
             clock: Clock::start(),
+            last_path: None,
             deadline: None,
             tie,
             began: false,
+            expects_report: false,
+            spare: Vec::new(),
             exit: None,
         }
     }
@@ -102,7 +114,7 @@ impl Driver {
     }
 
     /// Waits until nothing below the supervisor is left. Returns its exit reason.
-    pub(super) async fn exited(mut self) -> ExitReason {
+    pub(super) async fn exited(mut self: Box<Self>) -> ExitReason {
         match self.exit.take() {
             Some(DriverExit::Ended(reason)) => reason,
             Some(DriverExit::Killed(cleanup_task)) => {
@@ -114,6 +126,11 @@ impl Driver {
             }
             None => ExitReason::Killed,
         }
+    }
+
+    /// Returns `true` if a child was started since the last call, and is likely to report soon.
+    pub(super) fn take_expects_report(&mut self) -> bool {
+        std::mem::take(&mut self.expects_report)
     }
 
     /// Handles all messages of the inbox. Breaks once the supervisor has ended.
@@ -182,19 +199,25 @@ impl Driver {
         while let Some(event) = next {
             let now = self.clock.now();
             let has_ended = matches!(event, Event::Ended { .. });
-            let step =
-                |engine: &mut Engine| (engine.step(event, now), engine.awaited(), engine.next_deadline());
-            let (actions, awaited, deadline) =
+            let spare = std::mem::take(&mut self.spare);
+            let step = |engine: &mut Engine| {
+                engine.reuse(spare);
+                (engine.step(event, now), engine.awaited(), engine.next_deadline())
+            };
+            let (mut actions, awaited, deadline) =
                 self.node.state().engine.as_mut().map(step).unwrap_or_default();
             self.deadline = deadline;
             self.await_start(awaited, has_ended);
-            for action in actions {
+            for action in actions.drain(..) {
                 let is_addition = matches!(action, Action::AddChild { .. });
                 later.extend(self.perform(action)?);
                 if is_addition {
                     // The node of the child is known only now, and its start follows.
                     self.await_start(awaited, false);
                 }
+            }
+            if actions.capacity() <= KEPT_ACTIONS {
+                self.spare = actions;
             }
             next = later.pop_front();
         }

@@ -97,8 +97,8 @@ impl SupervisorState {
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
                 nodes.push(std::mem::replace(&mut child.node, spec.node.share()));
-                let policy = std::mem::take(&mut child.policy);
-                child.policy = policy.of_existing(&spec.policy);
+                let policy = (*child.policy).clone();
+                child.policy = policy.of_existing(&spec.policy).into();
             }
         }
         (std::mem::replace(&mut self.plan, plan), nodes, std::mem::take(&mut self.transferred))
@@ -140,6 +140,18 @@ impl SupervisorState {
             self.transferred.retain(|_, child| !child.node.is(&spec.node));
             self.plan.children.push(spec.share());
         }
+    }
+
+    /// Has a child that is to be added share what is equal with the child that was added last:
+    /// children of one template have the same settings, and often the same id. Returns the values
+    /// that are not needed, to be dropped under no lock.
+    #[must_use = "a condition is a user's value, to be dropped under no lock"]
+    pub(super) fn share_with_last(&self, spec: &mut ChildSpec) -> impl Sized + use<> {
+        let last = self.children.last().map(|record| &record.spec);
+        let id = last.filter(|last| last.id == spec.id).map(|last| last.id.clone());
+        let policy = last.filter(|last| last.policy == spec.policy).map(|last| last.policy.clone());
+        let id = id.map(|id| std::mem::replace(&mut spec.id, id));
+        (id, policy.map(|policy| std::mem::replace(&mut spec.policy, policy)))
     }
 
     /// Adds a child. Returns the previous child of this key, to be dropped under no lock.

@@ -15,7 +15,8 @@ use crate::policy::ChildPolicy;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: Arc<str>,
-    pub(super) policy: ChildPolicy,
+    /// Shared with the child's spec, and with other children that have the same.
+    pub(super) policy: Arc<ChildPolicy>,
     pub(super) state: State,
     /// Increases with each change of state, which voids every retry that was scheduled before.
     pub(super) generation: u32,
@@ -58,16 +59,16 @@ impl Entry {
     }
 
     /// Returns `true` if a start is due that restarts the siblings too, or may be due.
-    pub(super) const fn restarts_its_group(&self) -> bool {
+    pub(super) fn restarts_its_group(&self) -> bool {
         match &self.state {
             State::Restarting { next, .. } => !matches!(next, NextStart::FirstStart),
-            State::CheckingCondition { has_exited, .. } => *has_exited || !self.retries_first_start(),
+            State::CheckingCondition { .. } => !self.retries_first_start(),
             _ => false,
         }
     }
 
     /// Returns `true` if a failed start is the failure of a first start that is tried again.
-    pub(super) const fn retries_first_start(&self) -> bool {
+    pub(super) fn retries_first_start(&self) -> bool {
         !self.has_started && self.policy.retry_start.is_some()
     }
 
@@ -104,7 +105,7 @@ impl Children {
     pub(super) fn add(
         &mut self,
         id: Arc<str>,
-        policy: ChildPolicy,
+        policy: Arc<ChildPolicy>,
         by_id: bool,
         added_at_runtime: bool,
     ) -> ChildKey {

@@ -36,7 +36,7 @@ impl Engine {
     /// Creates an engine for children with the keys 0, 1, 2 ... in start order.
     pub(crate) fn new(
         policy: Policy,
-        children: impl IntoIterator<Item = (Arc<str>, ChildPolicy)>,
+        children: impl IntoIterator<Item = (Arc<str>, impl Into<Arc<ChildPolicy>>)>,
         first_run: StartId,
     ) -> Self {
         let mut table = Children::default();
@@ -44,7 +44,7 @@ impl Engine {
             table.transitions.enable_numbering();
         }
         for (id, child) in children {
-            let key = table.add(id, child, true, false);
+            let key = table.add(id, child.into(), true, false);
             // All mailboxes of a tree are open before its first child starts.
             table.get_mut(key).into_iter().for_each(|entry| entry.mailbox_open = true);
         }
@@ -90,6 +90,13 @@ impl Engine {
         }
         self.decide_deferred();
         std::mem::take(&mut self.actions)
+    }
+
+    /// Uses the memory of past actions for those of the next step.
+    pub(crate) fn reuse(&mut self, spare: Vec<Action>) {
+        if self.actions.capacity() == 0 && spare.is_empty() {
+            self.actions = spare;
+        }
     }
 
     /// Returns when an [`Event::Tick`] is due, if no other event comes first.

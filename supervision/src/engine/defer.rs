@@ -31,7 +31,7 @@ impl Engine {
     /// Returns the child whose start or stop has to complete before the request is decided.
     fn transition_before(&self, request: &Request, is_new: bool) -> Option<ChildKey> {
         let key = match request {
-            Request::Start { .. } if self.is_dynamic() => None,
+            // No child of a dynamic supervisor is found by its id.
             Request::Start { id, .. } => self.children.find(id),
             Request::Restart(target)
             | Request::Delete(target)
@@ -98,7 +98,7 @@ impl Engine {
 
     /// Starts a child of a dynamic supervisor. If the limit is reached, the request waits for the
     /// starts and stops in progress, which may make room.
-    pub(super) fn start_or_queue(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
+    pub(super) fn start_or_queue(&mut self, id: Arc<str>, policy: Arc<ChildPolicy>, ticket: RequestId) {
         if self.children.transitions.starts.is_empty() && self.has_capacity() {
             return self.add_child(id, policy, ticket);
         }

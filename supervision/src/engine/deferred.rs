@@ -59,7 +59,7 @@ pub(super) struct ChildTransitions {
 pub(super) struct QueuedStart {
     pub(super) ticket: RequestId,
     pub(super) id: Arc<str>,
-    pub(super) policy: ChildPolicy,
+    pub(super) policy: Arc<ChildPolicy>,
     /// The number of the last start or stop that may make room for it.
     pub(super) last: u64,
 }

@@ -91,7 +91,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn add_child(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
+    pub(super) fn add_child(&mut self, id: Arc<str>, policy: Arc<ChildPolicy>, ticket: RequestId) {
         let (by_id, joins_spec) = (!self.is_dynamic(), policy.joins_spec);
         let key = self.children.add(id, policy, by_id, !joins_spec);
         self.actions.push(Action::AddChild { key, ticket });
@@ -129,9 +129,8 @@ impl Engine {
             return self.answer(ticket, Err(RequestError::NotFound));
         };
         if !entry.is_live() {
-            let affects_siblings = entry.is_active() && !self.children_are_independent();
             self.mark_stopped(key, &ExitReason::shutdown());
-            if affects_siblings {
+            if !self.children_are_independent() {
                 self.close_unscheduled();
             }
             return self.answer(ticket, Ok(RequestOk::Done));
@@ -156,7 +155,7 @@ impl Engine {
             match self.children.find(&id) {
                 Some(key) => self.change_child(key, policy),
                 None => {
-                    let key = self.children.add(id, policy, true, false);
+                    let key = self.children.add(id, policy.into(), true, false);
                     self.actions.push(Action::AddChild { key, ticket });
                 }
             }
@@ -196,7 +195,7 @@ impl Engine {
         let now = self.now;
         let Some(entry) = self.children.get_mut(key) else { return };
         // The kind of an existing child does not change.
-        entry.policy = policy.of_existing(&entry.policy);
+        entry.policy = policy.of_existing(&entry.policy).into();
         entry.added_at_runtime = false;
         if let State::Running { timers, .. } = &mut entry.state {
             let resumptions = timers.as_deref().map_or(0, |timers| timers.resumptions);

@@ -21,7 +21,8 @@ impl Engine {
 
     /// Restarts a child that exited, or ends it for good.
     pub(super) fn decide_exit(&mut self, key: ChildKey, reason: ExitReason, should_restart: bool) {
-        let Some(ChildPolicy { significant, renews, .. }) = self.children.get(key).map(|entry| &entry.policy)
+        let Some(ChildPolicy { significant, renews, .. }) =
+            self.children.get(key).map(|entry| &*entry.policy)
         else {
             return;
         };

@@ -8,7 +8,6 @@ use super::children::Entry;
 use super::core::Engine;
 use super::state::{Mode, State, TransitionKind};
 use super::types::{ChildKey, Time};
-use crate::policy::Restart;
 use crate::report::ReportKind;
 
 impl Entry {
@@ -38,13 +37,11 @@ impl Engine {
     /// on. A child that is not kept when it ends is removed.
     pub(super) fn fail(&mut self, key: ChildKey, reason: ExitReason) {
         let Some(entry) = self.children.get(key) else { return };
-        let (is_kept, significant) =
-            (!self.is_dynamic() && entry.policy.restart != Restart::Temporary, entry.policy.significant);
+        let significant = entry.policy.significant;
         self.mark_stopped(key, &reason);
         self.report(key, ReportKind::StartLimitHit { reason });
-        if is_kept {
-            self.children.set(key, State::Failed, None);
-        }
+        // Does nothing if the child was removed.
+        self.children.set(key, State::Failed, None);
         self.on_ended_for_good(significant);
         self.start_unscheduled();
     }

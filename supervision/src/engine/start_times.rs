@@ -10,7 +10,7 @@ use crate::policy::StartLimit;
 /// The window slides, and is inclusive as that of an intensity: a start counts for exactly one
 /// interval. systemd counts in fixed windows, which begin with a start.
 #[derive(Debug, Default)]
-pub(super) struct StartTimes(VecDeque<Time>);
+pub(super) struct StartTimes(pub(super) VecDeque<Time>);
 
 impl StartTimes {
     /// Records a start. Starts that do not count any more are removed.

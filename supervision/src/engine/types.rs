@@ -77,7 +77,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     /// Add a child and start it. OTP's `start_child`.
-    Start { id: Arc<str>, policy: ChildPolicy },
+    Start { id: Arc<str>, policy: Arc<ChildPolicy> },
     /// Stop a child, and keep it stopped. OTP's `terminate_child`.
     Terminate(Target),
     /// Start a stopped child. OTP's `restart_child`.

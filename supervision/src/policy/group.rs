@@ -71,9 +71,10 @@ impl RestartLimit {
         match self {
             Self::Fixed(intensity) => intensity,
             Self::PerChildren => {
+                let share = u32::try_from(children / Self::CHILDREN_PER_RESTART).unwrap_or(u32::MAX);
                 // `u32::MAX` would be no limit at all.
-                let share = (children / Self::CHILDREN_PER_RESTART).min(u32::MAX as usize - 1) as u32;
-                Intensity { restarts: share.max(Self::FEWEST), ..Intensity::default() }
+                let restarts = share.clamp(Self::FEWEST, u32::MAX - 1);
+                Intensity { restarts, ..Intensity::default() }
             }
         }
     }

@@ -14,6 +14,8 @@ mod group;
 mod liveness;
 mod start_limit;
 mod systemd;
+#[cfg(test)]
+mod tests;
 
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};

@@ -132,9 +132,10 @@ impl<W: Work + 'static> Pool<W> {
             let exits = ExitHistory::new(start_timeout);
             let name = name.clone();
             let args = Arc::new(WorkerArgs::<W, R> { pool, name, slot, revisions, thread, exits, recycling });
-            let exit_args = args.clone();
+            let (exit_args, check_args) = (args.clone(), args.clone());
             Child::new::<WorkerActor<W, R>>(slot.to_string(), args)
                 .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
+                .unresponsive_hook(move |pid, failure| check_args.exits.mark_unresponsive(pid, failure))
                 .internal()
                 .renews()
         };

@@ -48,6 +48,23 @@ assert_eq!((squares.cancel_all(&ids[1..]), squares.cancel_all(&ids)), (2, 1));")
     pub fn cancel_all(&self, ids: &[JobId]) -> usize {
         self.shared.cancel_all(ids)
     }
+
+    /// Cancels the queued jobs for which `predicate` returns `true`, delayed ones included, as
+    /// `cancel_all_jobs` of Oban does: see [`cancel_all`](Self::cancel_all). Returns how many were
+    /// cancelled.
+    ///
+    /// The predicate is called in this call, for the jobs that are queued at its begin, under no
+    /// lock. A job that starts meanwhile is cancelled as a running one. If the predicate panics,
+    /// nothing is cancelled.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let batch = squares.submit_many([1, 2, 3]).await?;
+assert_eq!(squares.cancel_where(|job| job % 2 == 1), 2);
+squares.resume();
+assert!(matches!(batch.join_all().await[..], [Err(_), Ok(4), Err(_)]));")]
+    pub fn cancel_where(&self, predicate: impl FnMut(&W::Job) -> bool) -> usize {
+        self.shared.cancel_where(predicate)
+    }
 }
 
 impl<W: Work + 'static> JobHandle<W> {

@@ -15,17 +15,19 @@ impl<W: Work + 'static> PoolHandle<W> {
         self.shared.lock_state().dead.drain(..).collect()
     }
 
-    /// Submits a dead job again, as a new job if there is room now: with a new number, all its
-    /// attempts, and the options of its submission. It starts without their delay, and expires
-    /// after the same time from now on. The dead job may be of another pool of the same type.
+    /// Submits a dead job again, as a new job: with a new number, all its attempts, and the options
+    /// of its submission. It starts without their delay, and expires after the same time from now
+    /// on. The dead job may be of another pool of the same type.
     ///
-    /// The value of the job is shared with the dead job, and not cloned. Sidekiq, Oban and BullMQ
-    /// retry dead jobs in the same way, singly or all.
+    /// A full queue does not refuse it, as it does not refuse the retry of an attempt: the pool had
+    /// accepted the job, and keeps a limited number of dead ones. Until the queue is below its
+    /// capacity again, new submissions wait. The value of the job is shared with the dead job, and
+    /// not cloned. Sidekiq and Oban retry dead jobs in the same way, singly or all, and no limit of
+    /// a queue refuses them.
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`] if there is no room, [`SubmitError::Closed`] if the pool accepts no
-    /// more jobs; both return the dead job.
+    /// [`SubmitError::Closed`] with the dead job if the pool accepts no more jobs.
     ///
     /// # Examples
     ///

@@ -15,6 +15,7 @@ use super::job_context::JobProgress;
 pub use super::job_id::JobId;
 use super::runtime::{HandleNumber, JobState, Shared};
 use super::worker::Work;
+use crate::report::LivenessFailure;
 
 /// The reason why one attempt at a job failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,8 +25,13 @@ pub enum AttemptError<E> {
     Error(E),
     /// The attempt exceeded its time limit.
     TimedOut,
-    /// The worker ended during the attempt: it crashed, was killed, or hung and was abandoned.
+    /// The worker ended during the attempt: it crashed, or was killed.
     WorkerEnded(ExitReason),
+    /// The worker failed a check of its liveness during the attempt: the
+    /// [watchdog](super::Pool::watchdog), the [handler deadline](super::Pool::handler_deadline) or
+    /// the [probe](super::Pool::probe). Its supervisor stopped or abandoned it. It counts as a lost
+    /// worker.
+    WorkerUnresponsive(LivenessFailure),
 }
 
 /// The failures of the attempts at a job, in order; none by default. Clones share the same values,
@@ -134,6 +140,7 @@ impl<E: fmt::Display> fmt::Display for AttemptError<E> {
                 f.write_str("the worker ended: ")?;
                 fmt::Display::fmt(reason, f)
             }
+            Self::WorkerUnresponsive(failure) => write!(f, "the worker was unresponsive: {failure}"),
         }
     }
 }

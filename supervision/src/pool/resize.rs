@@ -21,6 +21,7 @@ impl<W: Work + 'static> PoolHandle<W> {
     /// `kubectl scale`. An [elastic](super::PoolSize::Between) pool stays within its bounds. The
     /// new number survives a restart of the pool. While the pool waits for its first start or a
     /// restart, the number is set without waiting: the pool gets that many workers when it starts.
+    /// The same holds if the pool fails to start or is killed while the resize is under way.
     ///
     /// A [rollout](super::Rollout) that is under way or paused goes on with the new number: see
     /// there. The number then holds at once, and the last of several resizes counts.
@@ -84,13 +85,9 @@ impl<W: Work + 'static> PoolHandle<W> {
             }
             let is_missing = !self.shared.lock_state().scheduler.is_present(slot);
             let _held = is_missing.then(|| self.shared.hold(slot));
-            let started = tokio::select! {
-                biased;
-                // The worker is started after the pool.
-                () = self.waits_for_start() => Ok(()),
-                started = self.start_worker(slot) => started,
-            };
-            if let Err(error) = started {
+            // Without an answer, the worker is started with the pool.
+            let started = self.uninterrupted(self.start_worker(slot)).await;
+            if let Some(Err(error)) = started {
                 self.set_wanted(slot.max(before))?;
                 return Err(error);
             }
@@ -108,11 +105,8 @@ impl<W: Work + 'static> PoolHandle<W> {
         let mut stopped = Ok(());
         for slot in (workers..self.shared.slots()).rev() {
             // A failure to stop one does not keep the others running.
-            stopped = tokio::select! {
-                biased;
-                () = self.waits_for_start() => stopped,
-                result = self.stop_worker(slot) => result.and(stopped),
-            };
+            let result = self.uninterrupted(self.stop_worker(slot)).await;
+            stopped = result.unwrap_or(Ok(())).and(stopped);
         }
         stopped
     }
@@ -146,7 +140,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         // If the worker is absent, the jobs reserved for it go to all workers. It may be present,
         // because another caller may have started it.
         self.shared.reschedule(|scheduler| {
-            let is_due = started.is_ok() || scheduler.is_present(slot);
+            let is_due = scheduler.is_present(slot) || (started.is_ok() && slot < self.shared.wanted());
             scheduler.set_open(slot, is_due && slot < self.shared.may_run())
         });
         started
@@ -174,6 +168,37 @@ impl<W: Work + 'static> PoolHandle<W> {
         }
     }
 
+    /// Awaits a request to the supervisor. Returns `None` if no incarnation of the supervisor has
+    /// answered it, and another is to follow: all workers have ended then.
+    pub(super) async fn uninterrupted(
+        &self,
+        request: impl Future<Output = Result<(), PoolError>>,
+    ) -> Option<Result<(), PoolError>> {
+        let ended = self.supervisor().monitor();
+        let answer = tokio::select! {
+            biased;
+            () = self.waits_for_start() => return None,
+            answer = request => answer,
+        };
+        if !matches!(answer, Err(PoolError::Worker { error: ChildError::ShuttingDown, .. })) {
+            return Some(answer);
+        }
+        // Its start has failed, or it was shutting down: perhaps for the last time.
+        ended.await;
+        let is_over = self.is_stopped() || self.is_closed();
+        is_over.then_some(Err(PoolError::Stopped))
+    }
+
+    /// Returns `true` if no incarnation of the supervisor will follow.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.supervisor().handle().state(), ProcessState::Closed)
+    }
+
+    /// Returns `true` if no incarnation of the supervisor runs, and one is to follow.
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.supervisor().handle().state(), ProcessState::Pending)
+    }
+
     /// Resolves when no incarnation of the pool runs and another one is to follow: a request would
     /// wait for its start. The workers have ended then.
     pub(super) async fn waits_for_start(&self) {
@@ -183,7 +208,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         if matches!(supervisor.state(), ProcessState::Alive(_)) {
             ended.await;
         }
-        if matches!(supervisor.state(), ProcessState::Closed) {
+        if self.is_closed() {
             // Requests are refused at once.
             pending::<()>().await;
         }

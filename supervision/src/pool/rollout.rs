@@ -39,6 +39,13 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// [paused](PoolHandle::pause_rollout): `kubectl scale`. The added workers start from the arguments
 /// to which the rollout goes. Another rollout waits until this one is over.
 ///
+/// What counts is what is wanted, as for a controller of Kubernetes. If the supervisor of the pool
+/// is killed or restarted meanwhile, the rollout goes on when the pool has started again; the
+/// progress deadline does not wait. Workers that the rollout had not replaced start from the old
+/// arguments. If the pool waits for its first start or a restart, a rollout that begins or goes
+/// back sets the arguments and ends at once: all workers start from them, and are
+/// [unavailable](RolloutReport::unavailable) in the report. A paused one waits.
+///
 /// # Cancel safety
 ///
 /// If the future is dropped after its first poll, the rollout continues.
@@ -142,10 +149,12 @@ assert_eq!(report.replaced, [0, 1]);")]
     /// `minReadySeconds` of Kubernetes; zero by default. A worker is ready when it has started,
     /// unless it has [other conditions](super::WorkerContext::set_ready).
     ///
-    /// The time begins anew with each incarnation, as Kubernetes counts from the start of a
-    /// container, also after a renewal by [`max_jobs`](super::Pool::max_jobs) or
-    /// [`max_age`](super::Pool::max_age). With workers that are renewed sooner than this, a rollout
-    /// fails at its [deadline](Self::progress_deadline).
+    /// A crash, a kill and a stop begin the time anew, as a restart of a container does in
+    /// Kubernetes. A renewal of the pool does not: [`max_jobs`](super::Pool::max_jobs),
+    /// [`max_age`](super::Pool::max_age) and
+    /// [`restart_after_timeout`](super::Pool::restart_after_timeout). It lasts until the next
+    /// incarnation is ready, or fails, which breaks the time. Meanwhile the worker is not
+    /// available, so that no other is stopped. Kubernetes has no renewals of its own.
     pub const fn min_ready(mut self, time: Duration) -> Self {
         self.limits.min_ready = time;
         self
@@ -241,6 +250,10 @@ assert_eq!(report.replaced, [0, 1]);")]
     /// replacements that it has begun and begins no other until it is
     /// [resumed](Self::resume_rollout). A new worker that fails meanwhile still makes it go back.
     ///
+    /// The pause belongs to the pool, as `spec.paused` belongs to a Deployment: it lasts until it
+    /// is resumed, also if there is no rollout, or the rollout ends or is undone. It then holds for
+    /// the next one. [`PoolStats::rollout`](super::PoolStats::rollout) tells it.
+    ///
     #[doc = pool_example!(r"squares.pause_rollout();
 let rollout = tokio::spawn(squares.rollout().into_future());
 squares.resume_rollout();
@@ -260,6 +273,9 @@ assert_eq!(squares.rollout().await?.replaced, [0, 1]);")]
 
     /// Makes the rollout that is under way go back, like `kubectl rollout undo`, as if a new worker
     /// had failed. A rollout without new arguments halts. It has no effect if there is none.
+    ///
+    /// A paused rollout goes back too, and the pool stays paused for the next one. Kubernetes
+    /// refuses to undo while a Deployment is paused.
     ///
     #[doc = pool_example!("squares.undo_rollout();\nassert!(squares.rollout().await.is_ok());")]
     pub fn undo_rollout(&self) {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::scheduler::RolloutDirection;
+
 /// The statistics of a pool at one moment. Wait and work times are measured for the first 1,024
 /// jobs, and after that for one job in 16. A pool of elastic size measures every job. The
 /// percentiles are upper bounds, at most an eighth above the true ones.
@@ -36,6 +38,8 @@ pub struct PoolStats {
     pub dropped: u64,
     /// The workers by state.
     pub workers: WorkerCounts,
+    /// The state of the rollouts.
+    pub rollout: RolloutStatus,
     /// The median time that jobs waited before they started.
     pub wait_p50: Duration,
     /// The 99th percentile of that.
@@ -71,6 +75,35 @@ pub struct WorkerCounts {
     pub down: usize,
 }
 
+/// The state of the rollouts of a pool: `kubectl rollout status`.
+///
+#[doc = pool_example!(r"squares.pause_rollout();
+let rollout = squares.stats().rollout;
+assert_eq!((rollout.paused, rollout.direction), (true, None));")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RolloutStatus {
+    /// `true` while rollouts are [paused](super::PoolHandle::pause_rollout): `spec.paused` of a
+    /// Deployment of Kubernetes.
+    pub paused: bool,
+    /// Where the rollout goes that is under way, or `None` if there is none.
+    pub direction: Option<RolloutDirection>,
+}
+
+impl fmt::Display for RolloutStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.direction {
+            None if self.paused => "rollouts paused",
+            None => "no rollout",
+            // A pause does not keep it from this.
+            Some(RolloutDirection::Back) => "rolling back",
+            Some(RolloutDirection::Halted) => "rollout halted",
+            Some(RolloutDirection::Forward) if self.paused => "rollout paused",
+            Some(RolloutDirection::Forward) => "rolling out",
+        })
+    }
+}
+
 impl fmt::Display for WorkerCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, running, ready, starting, down } = self;
@@ -98,6 +131,9 @@ impl fmt::Display for PoolStats {
         }
         write!(f, ", {queued} queued, {failed} failed, ")?;
         write!(f, "{retried} retried, {dropped} dropped, {workers}, ")?;
+        if self.rollout != RolloutStatus::default() {
+            write!(f, "{}, ", self.rollout)?;
+        }
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
         write!(f, "working {:?} (p99 {:?})", self.work_p50, self.work_p99)
     }

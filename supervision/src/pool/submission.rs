@@ -96,7 +96,9 @@ assert_eq!(job.await?, 49);")]
     }
 
     /// Drops the job if it has not started within this time. Its result is then
-    /// [`Expired`](super::JobError::Expired).
+    /// [`Expired`](super::JobError::Expired). The time is counted from the first poll of the
+    /// submission, as Celery's `expires` is counted from the call that sends a task: the wait for
+    /// room is part of it. A job that expires in that wait is dropped when it gets room.
     ///
     #[doc = pool_example!(r"squares.pause();
 let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;

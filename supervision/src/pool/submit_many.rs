@@ -37,7 +37,10 @@ assert_eq!((ids.len(), squares.stats().completed), (3, 3));")]
         self,
         sink: impl Fn(usize) -> ResultSink<W>,
     ) -> Result<Vec<JobId>, SubmitError<W::Job>> {
-        let Self { pool, options, jobs: ManyJobs { mut left } } = self;
+        let Self { pool, mut options, jobs: ManyJobs { mut left } } = self;
+        if let Some(options) = &mut options {
+            options.begin_expiry(|| pool.now());
+        }
         let mut ids = Vec::with_capacity(left.len());
         while let Some(job) = left.pop() {
             let new_job = NewJob { options: options.clone(), job, sink: sink(ids.len()) };

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use perennial_actors::host::Guarded;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
@@ -119,16 +120,19 @@ assert_eq!(squares.stats().completed, 1);")]
                 drop(state);
                 return Err(SubmitError::Closed(job));
             }
-            let options = options.unwrap_or_else(|| Arc::new(OwnOptions::from(state.options)));
+            let mut options = options.unwrap_or_else(|| Arc::new(OwnOptions::from(state.options)));
+            options.begin_expiry(|| pool.now());
             (state.scheduler.due_slots(), options)
         };
+        // Only copies are submitted. A panic in the `Drop` of the job would leak what is returned.
+        let job = Guarded::new(job);
         let (sender, results) = mpsc::unbounded_channel();
         let mut ids = Vec::with_capacity(slots.len());
         for (index, slot) in slots.into_iter().enumerate() {
             let mut options = (*options).clone();
             options.values.slot = Some(slot);
             let sink = ResultSink::Batch(index, sender.clone());
-            let copy = NewJob { options: Some(Arc::new(options)), job: job.clone(), sink };
+            let copy = NewJob { options: Some(Arc::new(options)), job: (*job).clone(), sink };
             ids.push(pool.admit_or_wait(copy).await?);
         }
         Ok(Batch::new(results, ids, &pool))

@@ -9,6 +9,7 @@ use perennial_registry::{Name, Registry};
 
 use super::probe::{Answer, Probe};
 use crate::node::{ChildNode, Claims, OpenError, StartParams};
+use crate::report::LivenessFailure;
 
 /// Starts an incarnation.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;
@@ -17,6 +18,10 @@ pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, Sp
 /// it stops. It is the library's own code, and returns at once.
 pub(crate) type StopHook = dyn Fn(Pid, bool) + Send + Sync;
 
+/// Runs before an incarnation is stopped because it failed a check. It is the library's own code,
+/// and returns at once.
+pub(crate) type UnresponsiveHook = dyn Fn(Pid, LivenessFailure) + Send + Sync;
+
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) identity: Arc<Identity<M>>,
@@ -24,6 +29,7 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) probe: Option<Probe<M>>,
     pub(super) start: Arc<StartFn<M>>,
     pub(super) stop_hook: Option<Arc<StopHook>>,
+    pub(super) unresponsive_hook: Option<Arc<UnresponsiveHook>>,
     pub(super) claims: Claims,
     /// `true` if the messages are the library's own. They are not counted when they are dropped.
     pub(super) is_internal: bool,
@@ -66,6 +72,12 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
     fn notify_stop(&self, drains: bool) {
         if let (Some(hook), Some(pid)) = (&self.stop_hook, self.handle().pid()) {
             hook(pid, drains);
+        }
+    }
+
+    fn notify_unresponsive(&self, pid: Pid, failure: LivenessFailure) {
+        if let Some(hook) = &self.unresponsive_hook {
+            hook(pid, failure);
         }
     }
 

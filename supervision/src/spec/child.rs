@@ -10,11 +10,12 @@ use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, Capacity, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, StartFn, StopHook};
+use super::actor_node::{ActorNode, StartFn, StopHook, UnresponsiveHook};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OwnedNode, StartParams};
 use crate::policy::{Backoff, ChildPolicy, Restart, Shutdown};
+use crate::report::LivenessFailure;
 
 /// The spec of a child that is an actor with messages `M`.
 ///
@@ -39,6 +40,7 @@ pub struct Child<M: Send + 'static, K = ()> {
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
     stop_hook: Option<Arc<StopHook>>,
+    unresponsive_hook: Option<Arc<UnresponsiveHook>>,
     is_internal: bool,
 }
 
@@ -109,6 +111,7 @@ impl<M: Send + 'static, K> Child<M, K> {
             identity: OnceLock::new(),
             start,
             stop_hook: None,
+            unresponsive_hook: None,
             is_internal: false,
         }
     }
@@ -162,6 +165,15 @@ impl<M: Send + 'static, K> Child<M, K> {
     /// unresponsive one. Its flag is set if the incarnation drains before it stops.
     pub(crate) fn stop_hook(mut self, hook: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
         self.stop_hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Sets a hook that runs before an incarnation is stopped because it failed a check.
+    pub(crate) fn unresponsive_hook(
+        mut self,
+        hook: impl Fn(Pid, LivenessFailure) + Send + Sync + 'static,
+    ) -> Self {
+        self.unresponsive_hook = Some(Arc::new(hook));
         self
     }
 
@@ -230,12 +242,13 @@ impl<M: Send + 'static, K> From<Child<M, K>> for ChildSpec {
             probe: child.probe,
             start: child.start,
             stop_hook: child.stop_hook,
+            unresponsive_hook: child.unresponsive_hook,
             claims: Claims::default(),
             is_internal: child.is_internal,
         };
         Self {
             id: child.id,
-            policy: child.policy,
+            policy: Arc::new(child.policy),
             restart_if_dynamic: child.restart_if_dynamic,
             node: OwnedNode::new(node),
             error: error.map(Box::new),
@@ -258,7 +271,8 @@ impl<M: Send + 'static, K> fmt::Debug for Child<M, K> {
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
-    pub(crate) policy: ChildPolicy,
+    /// Shared by the children of a supervisor that have the same.
+    pub(crate) policy: Arc<ChildPolicy>,
     /// The restart type in a dynamic supervisor. It differs from the one in `policy` unless a
     /// restart type was set.
     pub(crate) restart_if_dynamic: Restart,
@@ -308,12 +322,13 @@ impl ChildSpec {
         error: Option<SpecError>,
     ) -> Self {
         let restart_if_dynamic = policy.restart;
-        Self { id, policy, restart_if_dynamic, node: OwnedNode::new(node), error: error.map(Box::new) }
+        let (policy, node) = (Arc::new(policy), OwnedNode::new(node));
+        Self { id, policy, restart_if_dynamic, node, error: error.map(Box::new) }
     }
 
     /// Returns the settings of the child.
     #[must_use]
-    pub const fn policy(&self) -> &ChildPolicy {
+    pub fn policy(&self) -> &ChildPolicy {
         &self.policy
     }
 }

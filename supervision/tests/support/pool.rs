@@ -13,7 +13,7 @@ use perennial_supervision::pool::{
     AttemptError, JobContext, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats,
     Submission, Work, Worker, WorkerContext,
 };
-use perennial_supervision::{App, SupervisorHandle};
+use perennial_supervision::{App, LivenessFailure, SupervisorHandle};
 use tokio::time::{Instant, sleep};
 
 /// The script of one attempt.
@@ -282,6 +282,9 @@ pub(crate) fn failed(failure: &AttemptError<&'static str>) -> String {
         AttemptError::TimedOut => "timed out".to_owned(),
         AttemptError::WorkerEnded(ExitReason::Panicked(_)) => "panicked".to_owned(),
         AttemptError::WorkerEnded(ExitReason::Killed) => "killed".to_owned(),
+        AttemptError::WorkerUnresponsive(LivenessFailure::Handler(_)) => "handler deadline".to_owned(),
+        AttemptError::WorkerUnresponsive(LivenessFailure::Watchdog(_)) => "watchdog".to_owned(),
+        AttemptError::WorkerUnresponsive(LivenessFailure::Probe(_)) => "probe".to_owned(),
         other => format!("{other:?}"),
     }
 }

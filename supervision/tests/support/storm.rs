@@ -146,7 +146,9 @@ const fn is_once(number: u64) -> bool {
 
 /// Returns `true` if a job with these failures has no attempts left.
 fn is_used_up(number: u64, failures: &[AttemptError<&'static str>]) -> bool {
-    let lost = failures.iter().filter(|failure| matches!(failure, AttemptError::WorkerEnded(_))).count();
+    use AttemptError::{WorkerEnded, WorkerUnresponsive};
+    let is_lost = |failure: &&_| matches!(failure, WorkerEnded(_) | WorkerUnresponsive(_));
+    let lost = failures.iter().filter(is_lost).count();
     let most = if is_once(number) { 1 } else { ATTEMPTS as usize };
     lost >= most || failures.len() - lost >= most
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, System};
+use perennial_actors::{ExitReason, ProcessState, System};
 use perennial_supervision::pool::{
     JobContext, JobHandle, Pool, PoolHandle, PoolSize, RolloutError, RolloutFuture, RolloutReport, Worker,
     WorkerContext,
 };
-use perennial_supervision::{App, SupervisorHandle};
+use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -99,6 +99,19 @@ pub(crate) async fn start(
     Running { app, pool: handle, running }
 }
 
+/// Starts a pool below a supervisor that is started again 10 seconds after the pool has ended.
+pub(crate) async fn started_below(size: impl Into<PoolSize>) -> Running {
+    let running = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let args = Version { number: 1, init: Init::Starts, running: running.clone() };
+    let pool = Pool::<Versioned>::new("pool", size, args).intensity(0, secs(60));
+    let handle = pool.handle();
+    let delays = Backoff::new(secs(10), secs(10)).factor(1.0).jitter(0.0);
+    let parent = Supervisor::new("parent").intensity(0, secs(1)).backoff(delays).child(pool);
+    let app = Supervisor::new("app").child(parent).start(&System::new()).await.expect("it starts");
+    quiet().await;
+    Running { app, pool: handle, running }
+}
+
 pub(crate) async fn started(size: impl Into<PoolSize>) -> Running {
     start(size, |pool| pool.intensity(0, secs(60))).await
 }
@@ -106,6 +119,14 @@ pub(crate) async fn started(size: impl Into<PoolSize>) -> Running {
 impl Running {
     pub(crate) fn version(&self, number: u64, init: Init) -> Version {
         Version { number, init, running: self.running.clone() }
+    }
+
+    /// Kills the supervisor of the pool, and waits until the pool waits for its restart.
+    pub(crate) async fn kill_pool(&self) {
+        let supervisor = self.pool.supervisor().handle();
+        supervisor.kill().expect("it lives");
+        quiet().await;
+        assert_eq!((supervisor.state(), self.workers()), (ProcessState::Pending, 0));
     }
 
     pub(crate) fn submit(&self, time: Duration) -> JobHandle<Versioned> {

@@ -220,30 +220,40 @@ fn parking_incarnation_is_woken_when_its_mailbox_is_taken_away() {
     });
 }
 
+/// Sends a signal from another thread. Returns how many messages come before it, and checks that
+/// none comes once it was sent.
+pub(super) fn messages_before_a_signal(
+    queue: &Arc<Mailbox<u32>>,
+    mut next: impl FnMut() -> Event<u32>,
+) -> usize {
+    let sent = Arc::new(AtomicBool::new(false));
+    let sender = thread::spawn({
+        let (queue, sent) = (queue.clone(), sent.clone());
+        move || {
+            assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)));
+            sent.store(true, Ordering::Release);
+        }
+    });
+    let mut messages = 0;
+    loop {
+        let was_sent = sent.load(Ordering::Acquire);
+        match next() {
+            Event::Signal(_) => break,
+            Event::Message(_) => messages += 1,
+            other => panic!("unexpected: {other:?}"),
+        }
+        assert!(!was_sent, "a message came first");
+    }
+    sender.join().expect("the sender is done");
+    messages
+}
+
 #[test]
 fn sent_signal_precedes_the_next_message_of_a_batch() {
     explore(|| {
         let queue = attached(3, [1, 2, 3]);
         assert_eq!(poll_message(&queue, 1), Some(1));
-        let sent = Arc::new(AtomicBool::new(false));
-        let sender = thread::spawn({
-            let (queue, sent) = (queue.clone(), sent.clone());
-            move || {
-                assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)));
-                sent.store(true, Ordering::Release);
-            }
-        });
-        let mut messages = 0;
-        loop {
-            let was_sent = sent.load(Ordering::Acquire);
-            match next(&queue, 1) {
-                Event::Signal(_) => break,
-                Event::Message(_) => messages += 1,
-                other => panic!("unexpected: {other:?}"),
-            }
-            assert!(!was_sent, "a message came first");
-        }
-        sender.join().expect("the sender is done");
+        let messages = messages_before_a_signal(&queue, || next(&queue, 1));
         assert_eq!(messages + std::iter::from_fn(|| poll_message(&queue, 1)).count(), 2);
     });
 }

@@ -4,12 +4,9 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use loom::future::block_on;
-use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::loom_protocol::{attached, check, explore, explore_up_to, send};
-use crate::control::ControlSignal;
+use super::loom_protocol::{attached, check, explore, explore_up_to, messages_before_a_signal, send};
 use crate::exit::ExitReason;
 use crate::mailbox::{AnyMailbox, Event, Interest, Mailbox, MessageOutcome, Taken};
 
@@ -84,26 +81,8 @@ fn sent_signal_precedes_the_next_message_of_a_series() {
     explore(|| {
         let queue = attached(5, 1..=5);
         let mut taken = series(&queue);
-        let sent = Arc::new(AtomicBool::new(false));
-        let sender = thread::spawn({
-            let (queue, sent) = (queue.clone(), sent.clone());
-            move || {
-                assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)));
-                sent.store(true, Ordering::Release);
-            }
-        });
-        let mut messages = 3;
-        loop {
-            let was_sent = sent.load(Ordering::Acquire);
-            match next(&mut taken) {
-                Event::Signal(_) => break,
-                Event::Message(_) => messages += 1,
-                other => panic!("unexpected: {other:?}"),
-            }
-            assert!(!was_sent, "a message came first");
-        }
-        sender.join().expect("the sender is done");
-        assert_eq!(messages + rest(&mut taken).len(), 5);
+        let messages = messages_before_a_signal(&queue, || next(&mut taken));
+        assert_eq!(3 + messages + rest(&mut taken).len(), 5);
     });
 }
 

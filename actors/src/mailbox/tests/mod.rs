@@ -36,3 +36,20 @@ mod taken;
 mod traces;
 #[cfg(not(model))]
 mod wait_queue;
+
+use super::{DetachEffects, Mailbox};
+use crate::exit::ExitReason;
+
+impl<M> Mailbox<M> {
+    /// Returns the effects of [`detach_into`](Self::detach_into).
+    fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DetachEffects<M>> {
+        let mut effects = DetachEffects::new();
+        self.detach_into(incarnation, reason, &mut effects).then_some(effects)
+    }
+
+    /// Returns the effects of [`close_into`](Self::close_into).
+    fn close(&self, reason: &ExitReason) -> Option<DetachEffects<M>> {
+        let mut effects = DetachEffects::new();
+        self.close_into(reason, &mut effects).then_some(effects)
+    }
+}

@@ -90,18 +90,25 @@ fn discarded_and_closed_messages_are_lost_for_that_reason() {
 }
 
 #[test]
-fn last_eight_ends_are_remembered() {
+fn last_eight_ends_are_remembered_and_an_earlier_one_is_taken_for_the_next() {
     let queue = Checked::new(MailboxConfig::default());
     queue.open();
-    for incarnation in 1..=9 {
+    let reason = |end: u32| ExitReason::failed(format!("end {end}"));
+    for incarnation in 1..=20 {
         assert_eq!(queue.attach(), Ok(incarnation));
         assert!(queue.push(incarnation).is_ok());
         assert_eq!(queue.next(incarnation), Got::Message(incarnation));
-        assert!(queue.detach(incarnation, &failed()).is_some());
+        assert!(queue.detach(incarnation, &reason(incarnation)).is_some());
     }
-    // A caller that is not polled during nine crashes learns only that the message was settled.
-    assert_eq!(queue.outcome(1), Outcome::Handled);
-    (2..=9).for_each(|sequence| assert_eq!(queue.outcome(sequence), lost(&failed()), "{sequence}"));
+    for sequence in 1..=20 {
+        // A caller that is not polled during nine ends learns that its message has not outlived
+        // them.
+        assert_eq!(queue.outcome(sequence.into()), lost(&reason(sequence.max(13))), "{sequence}");
+    }
+    assert_eq!(queue.attach(), Ok(21));
+    assert!(queue.push(21).is_ok());
+    assert_eq!(queue.drain(21), [21]);
+    assert_eq!(queue.outcome(21), Outcome::Handled, "its incarnation lives");
 }
 
 #[test]

@@ -262,8 +262,9 @@ impl Reference {
         if waits || (self.ending && self.settled.contains(&sequence)) {
             return Outcome::Pending;
         }
-        let remembered = self.lost_ranges.iter().rev().take(MAX_LOST_RANGES);
-        match remembered.into_iter().find(|(lost, _)| lost.contains(&sequence)) {
+        let remembered = &self.lost_ranges[self.lost_ranges.len().saturating_sub(MAX_LOST_RANGES)..];
+        // If its end is forgotten, the next one is taken for it.
+        match remembered.iter().find(|(lost, _)| lost.iter().any(|last| sequence <= *last)) {
             Some((_, reason)) => Outcome::Lost(reason.clone()),
             None => Outcome::Handled,
         }

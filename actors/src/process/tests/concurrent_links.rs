@@ -18,6 +18,7 @@ use crate::exit::ExitReason;
 use crate::log::EndKind;
 use crate::pid::Pid;
 use crate::process::Process;
+use crate::process::ending::DeferredDrop;
 use crate::system::AnyProcess;
 use crate::system::System;
 
@@ -106,7 +107,9 @@ impl Fixture {
                 own.unlink(FIRST, &other);
                 true
             }
-            (Step::End, 0) => own.end(FIRST, &ExitReason::failed("bad"), EndKind::Started, false).is_some(),
+            (Step::End, 0) => {
+                own.end(FIRST, &ExitReason::failed("bad"), EndKind::Started, false, &mut DeferredDrop::new())
+            }
             (Step::End, _) => own.abandon(FIRST),
         };
         let done = StepRecord { by, step, began, ended: self.now(), succeeded, exits: self.exits(by % 2) };

@@ -7,6 +7,8 @@ mod loom_broadcast;
 #[cfg(not(model))]
 mod throttle;
 #[cfg(not(model))]
+mod timeout_slot;
+#[cfg(not(model))]
 mod timer_wheel;
 #[cfg(not(model))]
 mod wheel;

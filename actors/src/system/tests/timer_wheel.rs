@@ -13,8 +13,8 @@ use tokio::time::{Instant, advance, sleep};
 use crate::system::timer_wheel::{TimeoutId, TimeoutState, TimerWheel};
 use crate::system::wheel::TICK;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl Wake for ReentrantWaker {
 
 impl Drop for ReentrantWaker {
     fn drop(&mut self) {
-        let _ = self.0.set(SECOND, Waker::noop()).map(|id| self.0.cancel(&id));
+        let _ = self.0.set(SECOND, Waker::noop()).map(|id| self.0.cancel(id));
     }
 }
 
@@ -67,20 +67,20 @@ fn counting_waker() -> (Arc<CountingWaker>, Waker) {
     (count.clone(), Waker::from(count))
 }
 
-fn wheel() -> Arc<TimerWheel> {
+pub(super) fn wheel() -> Arc<TimerWheel> {
     Arc::new(TimerWheel::new())
 }
 
-fn set(wheel: &Arc<TimerWheel>, after: Duration) -> TimeoutId {
+pub(super) fn set(wheel: &Arc<TimerWheel>, after: Duration) -> TimeoutId {
     wheel.set(after, Waker::noop()).expect("the ticker runs here")
 }
 
-fn paused() -> Runtime {
+pub(super) fn paused() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
 /// Waits for a timeout. Returns how late it was, and how often it was polled.
-async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize) {
+pub(super) async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize) {
     let (begun, mut set, mut polls) = (Instant::now(), None, 0);
     poll_fn(|cx| {
         polls += 1;
@@ -92,7 +92,7 @@ async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Duration, usize)
         }
     })
     .await;
-    set.iter().for_each(|id| wheel.cancel(id));
+    set.into_iter().for_each(|id| wheel.cancel(id));
     (begun.elapsed().checked_sub(after).expect("it is never early"), polls)
 }
 
@@ -148,7 +148,7 @@ async fn the_ticker_sleeps_as_long_as_no_first_half_is_over_however_many_are_set
     let wheel = wheel();
     let (_first, mut polls) = (set(&wheel, HOUR), 0);
     for _ in 0..10_000 {
-        wheel.cancel(&set(&wheel, HOUR * 2));
+        wheel.cancel(set(&wheel, HOUR * 2));
         sleep(Duration::from_millis(100)).await;
         if polls == 0 {
             polls = wheel.ticker_polls();
@@ -204,13 +204,12 @@ async fn a_cancelled_timeout_wakes_nothing_and_keeps_no_waker() {
     let (wheel, (count, waker)) = (wheel(), counting_waker());
     let early = wheel.set(SECOND, &waker).expect("the ticker runs here");
     let late = wheel.set(SECOND * 10, &waker).expect("the ticker runs here");
-    wheel.cancel(&early);
+    wheel.cancel(early);
     sleep(SECOND * 6).await;
     assert_eq!(Arc::strong_count(&count), 3, "the waker, and a timer that was made for the second half");
-    wheel.cancel(&late);
+    wheel.cancel(late);
     assert_eq!(Arc::strong_count(&count), 2);
     let next = set(&wheel, SECOND);
-    wheel.cancel(&early);
     assert_eq!(wheel.poll(&next, Waker::noop()), TimeoutState::Pending);
     sleep(SECOND * 60).await;
     assert_eq!(count.wakes(), 0);
@@ -239,7 +238,7 @@ async fn a_waiter_that_is_polled_in_the_second_half_needs_a_timer_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn the_ticker_ends_when_nothing_waits_and_starts_again() {
     let wheel = wheel();
-    wheel.cancel(&set(&wheel, SECOND));
+    wheel.cancel(set(&wheel, SECOND));
     sleep(SECOND).await;
     assert_eq!(tasks(), 0);
     assert_eq!(wait_for(&wheel, SECOND).await, (Duration::ZERO, 2));
@@ -289,7 +288,7 @@ async fn a_waker_that_panics_does_not_keep_the_others_from_being_woken() {
     advance(SECOND * 2).await;
     yield_now().await;
     assert_eq!(count.wakes(), 3);
-    late.iter().for_each(|id| wheel.cancel(id));
+    late.into_iter().for_each(|id| wheel.cancel(id));
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,12 +298,12 @@ async fn a_waker_is_woken_and_dropped_under_no_lock() {
     let replaced = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
     assert_eq!(wheel.poll(&replaced, &reentrant()), TimeoutState::Pending);
     let cancelled = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
-    wheel.cancel(&cancelled);
+    wheel.cancel(cancelled);
     let handed_over = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
     sleep(SECOND).await;
     assert_eq!(count.wakes(), 2);
     for id in [replaced, handed_over] {
-        wheel.cancel(&id);
+        wheel.cancel(id);
     }
 }
 
@@ -354,7 +353,7 @@ fn until_the_ticker_is_polled_only_the_thread_that_spawned_it_relies_on_it() {
         std::thread::scope(|scope| {
             let there = scope.spawn(|| {
                 let _inside = runtime.enter();
-                wheel.set(HOUR, Waker::noop()).map(|id| wheel.cancel(&id))
+                wheel.set(HOUR, Waker::noop()).map(|id| wheel.cancel(id))
             });
             there.join().expect("the thread ends well")
         })
@@ -366,7 +365,7 @@ fn until_the_ticker_is_polled_only_the_thread_that_spawned_it_relies_on_it() {
     drop(inside);
     runtime.block_on(yield_now());
     assert!(set_elsewhere().is_some());
-    wheel.cancel(&id);
+    wheel.cancel(id);
 }
 
 #[test]

@@ -6,6 +6,9 @@
 //! A supervised process is a named `gen_server` under a `supervisor`, both of OTP. It is called by
 //! its name until an incarnation answers. Nothing is logged.
 //!
+//! A tree has `simple_one_for_one` supervisors of `gen_server`s below another supervisor. The
+//! periods are seconds: a supervisor remembers all crashes of a second, and scans them at each one.
+//!
 //! A pool is a process with the queue, and workers that request each job from it.
 
 use std::path::Path;
@@ -14,8 +17,8 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 
 use crate::work::{
-    CALLS, CASTS, CPU_JOBS, CRASHES, Contestant, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES, Task,
-    Threads, WORKERS,
+    CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, Contestant, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES,
+    ONE_CRASH_IN, Popularity, REPEATED, SUPERVISORS, Task, Threads, WORKERS, printed,
 };
 
 /// Erlang in the race. Its mailboxes have no bounds, and its schedulers are not ours to choose.
@@ -37,35 +40,37 @@ fn is_on_path() -> bool {
 
 /// Compiles the race in a temporary directory, and runs one task of it in a separate Erlang virtual
 /// machine.
-fn run(task: Task) -> Result<f64> {
+fn run(task: Task) -> Result<Vec<f64>> {
     let dir = tempfile::tempdir().context("there is no room for the Erlang sources")?;
     std::fs::write(dir.path().join("peers.erl"), SOURCE).context("the Erlang source cannot be written")?;
     succeed(Command::new("erlc").arg("peers.erl").current_dir(dir.path()), "erlc")?;
     let output = succeed(&mut erl(dir.path(), task), "erl")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().with_context(|| format!("erl printed {text:?} instead of a number"))
+    printed(&output.stdout)
 }
 
 fn erl(dir: &Path, task: Task) -> Command {
-    let args = match task {
-        Task::Cast { senders, .. } => vec!["cast".to_owned(), senders.to_string(), CASTS.to_string()],
-        Task::Call { .. } => vec!["call".to_owned(), CALLS.to_string()],
-        Task::SpawnStop => vec!["spawn_stop".to_owned(), LIVES.to_string()],
-        Task::Restart(crash) => {
-            let how = if crash == Crash::Error { "error" } else { "panic" };
-            vec!["restart".to_owned(), how.to_owned(), CRASHES.to_string()]
+    let (work, numbers) = match task {
+        Task::Cast { senders, .. } => ("cast", vec![senders, CASTS]),
+        Task::Call { callers, .. } => ("call", vec![callers, CALLS]),
+        Task::Ring => ("ring", vec![CROWD, CASTS]),
+        Task::FanOut => ("fan_out", vec![CROWD, CASTS / CROWD]),
+        Task::SpawnStop => ("spawn_stop", vec![LIVES]),
+        Task::Restart(Crash::Error) => ("restart_error", vec![CRASHES]),
+        Task::Restart(Crash::Panic) => ("restart_panic", vec![CRASHES]),
+        Task::Whereis(Popularity::Even) => ("whereis", vec![NAMES, LOOKUPS]),
+        Task::Whereis(Popularity::Skewed) => ("whereis_skewed", vec![NAMES, LOOKUPS]),
+        Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
+        Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
+        Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
+        Task::IdleBytes => ("idle_bytes", vec![IDLE]),
+        Task::Children { children } => ("children", vec![children, (REPEATED / children).max(1)]),
+        Task::Scale { workers } => {
+            ("scale", vec![SUPERVISORS, workers, ONE_CRASH_IN, (REPEATED / workers).max(1)])
         }
-        Task::Whereis => vec!["whereis".to_owned(), NAMES.to_string(), LOOKUPS.to_string()],
-        Task::NamedCast { actors } => {
-            vec!["named_cast".to_owned(), NAMES.to_string(), actors.to_string(), CASTS.to_string()]
-        }
-        Task::EmptyJobs { .. } => vec!["empty_jobs".to_owned(), WORKERS.to_string(), JOBS.to_string()],
-        Task::SpeedUp => vec!["speed_up".to_owned(), JOB_ROUNDS.to_string(), CPU_JOBS.to_string()],
-        Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
     };
     let mut erl = Command::new("erl");
-    erl.args(["+S", "2:2", "+P", "1000000", "-noshell", "-noinput", "-run", "peers", "main"]);
-    erl.args(args).current_dir(dir);
+    erl.args(["+S", "2:2", "+P", "2000000", "-noshell", "-noinput", "-run", "peers", "main", work]);
+    erl.args(numbers.iter().map(u64::to_string)).current_dir(dir);
     erl
 }
 

@@ -2,63 +2,85 @@
 -module(peers).
 -export([main/1, serve/2, init/1, handle_call/3, handle_cast/2]).
 
-main(Args) ->
-    Cost = race(Args),
-    io:format("~f~n", [float(Cost)]),
+main([Work | Numbers]) ->
+    Results = race(list_to_atom(Work), [list_to_integer(Number) || Number <- Numbers]),
+    [io:format("~f~n", [float(Result)]) || Result <- Results],
     halt(0).
 
-race(["cast", Senders, Count]) ->
-    cast(list_to_integer(Senders), list_to_integer(Count) div 10),
-    cast(list_to_integer(Senders), list_to_integer(Count));
-race(["call", Text]) ->
-    Count = list_to_integer(Text),
+race(cast, [Senders, Count]) ->
+    cast(Senders, Count div 10),
+    [cast(Senders, Count)];
+race(call, [1, Count]) ->
     Actor = start(none, infinity),
     call(Actor, Count div 10),
-    each(Count, fun() -> call(Actor, Count) end);
-race(["spawn_stop", Text]) ->
-    Count = list_to_integer(Text),
+    [each(Count, fun() -> call(Actor, Count) end)];
+race(call, [Callers, Count]) ->
+    Actor = start(none, infinity),
+    call_from(Callers, Actor, Count div 10),
+    [each(Count, fun() -> call_from(Callers, Actor, Count) end)];
+race(ring, [Actors, Count]) ->
+    First = start_ring(Actors, self()),
+    Around = fun(Number) -> First ! Number, receive reached -> ok end end,
+    Around(Count div 10),
+    [each(Count, fun() -> Around(Count - 1) end)];
+race(fan_out, [Actors, Rounds]) ->
+    fan_out(Actors, Rounds div 10),
+    [fan_out(Actors, Rounds)];
+race(spawn_stop, [Count]) ->
     spawn_stop(Count div 10),
-    each(Count, fun() -> spawn_stop(Count) end);
-race(["restart", How, Text]) ->
-    Crash = list_to_atom(How),
-    Count = list_to_integer(Text),
-    ok = logger:set_primary_config(level, none),
-    restart(Crash, Count div 10),
-    each(Count, fun() -> restart(Crash, Count) end);
-race(["whereis", Names, Text]) ->
-    Count = list_to_integer(Text),
-    Visits = name_all(list_to_integer(Names), infinity),
-    look_up(Visits, Visits, Count div 10),
-    each(Count, fun() -> look_up(Visits, Visits, Count) end);
-race(["named_cast", Names, Actors, Text]) ->
-    Count = list_to_integer(Text),
-    Share = (Count div 10 + Count) div list_to_integer(Actors),
-    Visits = lists:sublist(name_all(list_to_integer(Names), Share), list_to_integer(Actors)),
+    [each(Count, fun() -> spawn_stop(Count) end)];
+race(restart_error, [Count]) -> [restart_all(error, Count)];
+race(restart_panic, [Count]) -> [restart_all(panic, Count)];
+race(whereis, [Names, Count]) ->
+    name_all(Names, infinity),
+    [look_up_all([name(Place) || Place <- visits(Names)], Count)];
+race(whereis_skewed, [Names, Count]) ->
+    name_all(Names, infinity),
+    [look_up_all([name(trunc(math:pow(Names, Place / Names)) - 1) || Place <- visits(Names)], Count)];
+race(named_cast, [Names, Actors, Count]) ->
+    name_all(Names, (Count div 10 + Count) div Actors),
+    Visits = [name(Place) || Place <- lists:sublist(visits(Names), Actors)],
     cast_named(Visits, Visits, Count div 10),
     [call(Name, 1) || Name <- Visits],
-    each(Count, fun() ->
+    [each(Count, fun() ->
         cast_named(Visits, Visits, Count),
         [receive reached -> ok end || _ <- Visits]
-    end);
-race(["empty_jobs", Workers, Text]) ->
-    Count = list_to_integer(Text),
-    work_off(list_to_integer(Workers), 0, Count div 10),
-    work_off(list_to_integer(Workers), 0, Count) / Count;
-race(["speed_up", Rounds, Text]) ->
-    Count = list_to_integer(Text),
-    Turn = fun(Workers, Share) -> work_off(Workers, list_to_integer(Rounds), Count div Share) end,
+    end)];
+race(empty_jobs, [Workers, Count]) ->
+    work_off(Workers, 0, Count div 10),
+    [work_off(Workers, 0, Count) / Count];
+race(speed_up, [Rounds, Count]) ->
+    Turn = fun(Workers, Share) -> work_off(Workers, Rounds, Count div Share) end,
     [Turn(Workers, 10) || Workers <- [1, 2]],
     Turns = [{Turn(1, 5), Turn(2, 5)} || _ <- lists:seq(1, 5)],
     {One, Two} = lists:unzip(Turns),
-    lists:sum(Two) / lists:sum(One) * 100;
-race(["idle_bytes", Text]) ->
-    Count = list_to_integer(Text),
+    [lists:sum(Two) / lists:sum(One) * 100];
+race(idle_bytes, [Count]) ->
     call(start(none, infinity), 1),
-    Before = resident(),
+    Before = memory("VmRSS"),
     Actors = [begin A = start(none, infinity), call(A, 1), A end || _ <- lists:seq(1, Count)],
-    After = resident(),
+    After = memory("VmRSS"),
     Count = length(Actors),
-    (After - Before) / Count.
+    [(After - Before) / Count];
+race(children, [Children, Times]) ->
+    Live = fun(_) ->
+        {Tree, _, Start} = start_tree(1, Children, tally()),
+        [Start, stop_tree(Tree)]
+    end,
+    [Live(Turn) || Turn <- lists:seq(1, Times div 10 + 1)],
+    [Sum / (Times * Children) || Sum <- sums([Live(Turn) || Turn <- lists:seq(1, Times)])];
+race(scale, [Supervisors, Workers, OneIn, Times]) ->
+    ok = logger:set_primary_config(level, none),
+    Before = memory("VmRSS"),
+    Crashes = (Workers + OneIn - 1) div OneIn,
+    live_tree(Supervisors, Workers, OneIn),
+    First = memory("VmRSS"),
+    Sums = sums([live_tree(Supervisors, Workers, OneIn) || _ <- lists:seq(1, Times)]),
+    Peak = memory("VmHWM"),
+    [Start, Message, Crash, Stop] = Sums,
+    Of = fun(Sum, Count) -> Sum / (Times * Count) end,
+    [Of(lists:sum(Sums), Workers), Of(Start, Workers), Of(Message, Workers), Of(Crash, Crashes),
+     Of(Stop, Workers), (Peak - Before) / Workers, Peak / 1.0e6, memory("VmRSS") / First * 100].
 
 %% The state: the process to notify, and the number of remaining steps.
 serve(Tell, 0) ->
@@ -92,20 +114,51 @@ call(Actor, Left) ->
     Actor ! {left, self(), Ref},
     receive {Ref, _} -> call(Actor, Left - 1) end.
 
+call_from(Callers, Actor, Count) ->
+    Caller = fun() -> call(Actor, Count div Callers) end,
+    Refs = [element(2, spawn_monitor(Caller)) || _ <- lists:seq(1, Callers)],
+    [receive {'DOWN', Ref, process, _, normal} -> ok end || Ref <- Refs].
+
+start_ring(Actors, Tell) ->
+    spawn(fun() ->
+        First = self(),
+        Start = fun(_, Next) -> spawn(fun() -> hand_on(Next, Tell) end) end,
+        hand_on(lists:foldl(Start, First, lists:seq(2, Actors)), Tell)
+    end).
+
+hand_on(Next, Tell) ->
+    receive
+        0 -> Tell ! reached;
+        Number -> Next ! Number - 1
+    end,
+    hand_on(Next, Tell).
+
+fan_out(Actors, Rounds) ->
+    All = [start(self(), Rounds) || _ <- lists:seq(1, Actors)],
+    each(Actors * Rounds, fun() ->
+        [[Actor ! {step, 1} || Actor <- All] || _ <- lists:seq(1, Rounds)],
+        [receive reached -> ok end || _ <- All]
+    end).
+
 spawn_stop(Count) ->
     Actors = [spawn_monitor(?MODULE, serve, [none, infinity]) || _ <- lists:seq(1, Count)],
     [Actor ! stop || {Actor, _} <- Actors],
     [receive {'DOWN', Ref, process, Actor, _} -> ok end || {Actor, Ref} <- Actors].
 
-%% Starts named processes. Returns their names in the order of the lookups.
 name_all(Names, Left) ->
-    [register(name(Place), start(self(), Left)) || Place <- lists:seq(0, Names - 1)],
-    visits(Names, Names, 0).
+    [register(name(Place), start(self(), Left)) || Place <- lists:seq(0, Names - 1)].
+
+%% Returns all places in the order of the lookups.
+visits(Names) -> visits(Names, Names, 0).
 
 visits(_, 0, _) -> [];
-visits(Names, Left, Place) -> [name(Place) | visits(Names, Left - 1, (Place * 4821 + 7919) rem Names)].
+visits(Names, Left, Place) -> [Place | visits(Names, Left - 1, (Place * 4821 + 7919) rem Names)].
 
 name(Place) -> list_to_atom("actor/" ++ integer_to_list(Place)).
+
+look_up_all(Visits, Count) ->
+    look_up(Visits, Visits, Count div 10),
+    each(Count, fun() -> look_up(Visits, Visits, Count) end).
 
 look_up(_, _, 0) -> ok;
 look_up([], Visits, Left) -> look_up(Visits, Visits, Left);
@@ -119,16 +172,36 @@ cast_named([Name | Names], Visits, Left) ->
     Name ! {step, 1},
     cast_named(Names, Visits, Left - 1).
 
-%% This module is both the supervisor and the supervised process.
+%% This module is every supervisor and every supervised process.
 init(supervisor) ->
     Start = {gen_server, start_link, [{local, worker}, ?MODULE, worker, []]},
-    {ok, {#{intensity => 1000000000, period => 1}, [#{id => worker, start => Start}]}};
+    {ok, {unlimited(one_for_one), [#{id => worker, start => Start}]}};
+init({tree, Supervisors, Tally}) ->
+    Start = {supervisor, start_link, [?MODULE, {workers, Tally}]},
+    Child = fun(Id) -> #{id => Id, start => Start, type => supervisor} end,
+    {ok, {#{}, [Child(Id) || Id <- lists:seq(1, Supervisors)]}};
+init({workers, Tally}) ->
+    Start = {gen_server, start_link, [?MODULE, {counted, Tally}, []]},
+    {ok, {unlimited(simple_one_for_one), [#{id => worker, start => Start, shutdown => infinity}]}};
+init({counted, Tally}) ->
+    step(Tally),
+    {ok, Tally};
 init(worker) -> {ok, infinity}.
+
+unlimited(Strategy) -> #{strategy => Strategy, intensity => 1000000000, period => 1}.
 
 handle_call(left, _, Left) -> {reply, Left, Left}.
 
-handle_cast(error, Left) -> {stop, on_purpose, Left};
+handle_cast(step, Tally) ->
+    step(Tally),
+    {noreply, Tally};
+handle_cast(error, State) -> {stop, on_purpose, State};
 handle_cast(panic, _) -> error(on_purpose).
+
+restart_all(Crash, Count) ->
+    ok = logger:set_primary_config(level, none),
+    restart(Crash, Count div 10),
+    each(Count, fun() -> restart(Crash, Count) end).
 
 %% At each restart, a supervisor scans its restarts of the last second. Each supervisor gets few
 %% restarts, so that this scan is not measured.
@@ -150,6 +223,65 @@ answer() ->
     try gen_server:call(worker, left)
     catch exit:_ -> erlang:yield(), answer()
     end.
+
+%% A countdown that all processes share. It sends a message to the process that made it at zero.
+tally() -> {atomics:new(1, []), self()}.
+
+expect({Left, _}, Steps) -> atomics:put(Left, 1, Steps).
+
+step({Left, Tell}) ->
+    case atomics:sub_get(Left, 1, 1) of
+        0 -> Tell ! counted;
+        _ -> ok
+    end.
+
+%% Starts a tree, and the workers of all supervisors at the same time. Returns the tree, the workers
+%% and the time of their start.
+start_tree(Supervisors, Workers, Tally) ->
+    {ok, Tree} = supervisor:start_link(?MODULE, {tree, Supervisors, Tally}),
+    All = [Supervisor || {_, Supervisor, _, _} <- supervisor:which_children(Tree)],
+    expect(Tally, Workers),
+    Begin = erlang:monotonic_time(nanosecond),
+    Self = self(),
+    [spawn_link(fun() -> Self ! {started, start_children(Supervisor, Workers div Supervisors)} end)
+     || Supervisor <- All],
+    Started = [receive {started, Pids} -> Pids end || _ <- All],
+    receive counted -> ok end,
+    Time = erlang:monotonic_time(nanosecond) - Begin,
+    {Tree, lists:append(Started), Time}.
+
+start_children(Supervisor, Count) ->
+    [begin {ok, Pid} = supervisor:start_child(Supervisor, []), Pid end || _ <- lists:seq(1, Count)].
+
+%% Returns the time until all workers and supervisors have ended.
+stop_tree(Tree) -> each(1, fun() -> gen_server:stop(Tree) end).
+
+%% Returns the times of the start, the messages, the crashes and the stop.
+live_tree(Supervisors, Workers, OneIn) ->
+    Tally = tally(),
+    {Tree, Started, Start} = start_tree(Supervisors, Workers, Tally),
+    expect(Tally, Workers),
+    Message = each(1, fun() ->
+        [gen_server:cast(Worker, step) || Worker <- Started],
+        receive counted -> ok end
+    end),
+    Crashing = every(OneIn, Started),
+    expect(Tally, length(Crashing)),
+    Crash = each(1, fun() ->
+        [gen_server:cast(Worker, error) || Worker <- Crashing],
+        receive counted -> ok end
+    end),
+    [Start, Message, Crash, stop_tree(Tree)].
+
+every(_, []) -> [];
+every(OneIn, [First | Rest]) -> [First | every(OneIn, drop(OneIn - 1, Rest))].
+
+drop(0, Rest) -> Rest;
+drop(_, []) -> [];
+drop(Left, [_ | Rest]) -> drop(Left - 1, Rest).
+
+%% Adds the times of all repetitions, step by step.
+sums([First | Rest]) -> lists:foldl(fun(Times, Sums) -> lists:zipwith(fun erlang:'+'/2, Times, Sums) end, First, Rest).
 
 %% Runs a process with the queue, and workers that request each next job. Returns the time in
 %% nanoseconds.
@@ -198,7 +330,7 @@ each(Count, Work) ->
     Work(),
     (erlang:monotonic_time(nanosecond) - Begin) / Count.
 
-resident() ->
+memory(What) ->
     {ok, Status} = file:read_file("/proc/" ++ os:getpid() ++ "/status"),
-    {match, [KiB]} = re:run(Status, "VmRSS:\\s+(\\d+)", [{capture, all_but_first, list}]),
+    {match, [KiB]} = re:run(Status, What ++ ":\\s+(\\d+)", [{capture, all_but_first, list}]),
     list_to_integer(KiB) * 1024.

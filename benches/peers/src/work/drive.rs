@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::sync::Notify;
 
 use super::contestant::Peer;
 use super::goal::Goal;
 use super::measure::{each, resident};
 use super::named::Named;
-use super::pools;
-use super::task::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads, WARM_UP};
+use super::task::{
+    CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Popularity, Task, Threads, WARM_UP,
+};
+use super::{crowd, pools, trees};
 
 /// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
 /// tasks of that runtime.
-pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
+pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<Vec<f64>> {
     let mut builder = match task.threads() {
         Threads::Two => tokio::runtime::Builder::new_multi_thread(),
         Threads::One => tokio::runtime::Builder::new_current_thread(),
@@ -26,20 +28,29 @@ pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
     })
 }
 
-/// Runs the task on the current runtime.
-pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
+/// Runs the task on the current runtime. Returns the results of its work.
+pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<Vec<f64>> {
+    match task {
+        Task::Children { children } => trees::children::<P::Tree>(children).await,
+        Task::Scale { workers } => trees::scale::<P::Tree>(workers).await,
+        _ => Ok(vec![cost(peer, task).await?]),
+    }
+}
+
+/// Returns the one result of any other task.
+async fn cost<P: Peer>(peer: &P, task: Task) -> Result<f64> {
     match task {
         Task::Cast { senders, mailbox, .. } => {
             cast(peer, senders, mailbox, CASTS / WARM_UP).await?;
             Ok(each(cast(peer, senders, mailbox, CASTS).await?, CASTS))
         }
-        Task::Call { mailbox, .. } => {
+        Task::Call { callers, mailbox, .. } => {
             let actor = peer.start(mailbox, Goal::none()).await?;
-            P::call(&actor, CALLS / WARM_UP).await?;
-            let begin = Instant::now();
-            P::call(&actor, CALLS).await?;
-            Ok(each(begin.elapsed(), CALLS))
+            call::<P>(&actor, callers, CALLS / WARM_UP).await?;
+            Ok(each(call::<P>(&actor, callers, CALLS).await?, CALLS))
         }
+        Task::Ring => crowd::ring(peer).await,
+        Task::FanOut => crowd::fan_out(peer).await,
         Task::SpawnStop => {
             peer.spawn_stop(LIVES / WARM_UP).await?;
             let begin = Instant::now();
@@ -54,19 +65,21 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             P::restart(&actor, crash, CRASHES).await?;
             Ok(each(begin.elapsed(), CRASHES))
         }
-        Task::Whereis => {
-            let named = Named::start(peer, NAMES, u64::MAX).await?;
+        Task::Whereis(popularity) => {
+            let named = Named::start(peer, popularity, NAMES, u64::MAX).await?;
             named.look_up(peer, LOOKUPS / WARM_UP)?;
             Ok(each(named.look_up(peer, LOOKUPS)?, LOOKUPS))
         }
         Task::NamedCast { actors } => {
-            let named = Named::start(peer, actors, (CASTS / WARM_UP + CASTS) / actors).await?;
+            let messages = (CASTS / WARM_UP + CASTS) / actors;
+            let named = Named::start(peer, Popularity::Even, actors, messages).await?;
             named.warm_up(peer, CASTS / WARM_UP).await?;
             Ok(each(named.cast(peer, CASTS).await?, CASTS))
         }
         Task::EmptyJobs { .. } => pools::empty::<P::Pool>().await,
         Task::SpeedUp => pools::speed_up::<P::Pool>().await,
         Task::IdleBytes => idle(peer, IDLE).await,
+        Task::Children { .. } | Task::Scale { .. } => bail!("a tree has several results"),
     }
 }
 
@@ -82,6 +95,24 @@ async fn cast<P: Peer>(peer: &P, senders: u64, mailbox: Mailbox, count: u64) -> 
         task.await.context("a sender panicked")??;
     }
     reached.notified().await;
+    Ok(begin.elapsed())
+}
+
+/// Returns the time of `count` calls. If there is one caller, it is this task.
+async fn call<P: Peer>(actor: &P::Address, callers: u64, count: u64) -> Result<Duration> {
+    let begin = Instant::now();
+    if callers == 1 {
+        P::call(actor, count).await?;
+        return Ok(begin.elapsed());
+    }
+    let caller = || {
+        let actor = actor.clone();
+        tokio::spawn(async move { P::call(&actor, count / callers).await })
+    };
+    let tasks: Vec<_> = (0..callers).map(|_| caller()).collect();
+    for task in tasks {
+        task.await.context("a caller panicked")??;
+    }
     Ok(begin.elapsed())
 }
 

@@ -4,6 +4,7 @@
 
 mod contestant;
 mod crash;
+mod crowd;
 mod drive;
 mod goal;
 mod measure;
@@ -11,15 +12,17 @@ mod named;
 mod pools;
 mod tally;
 mod task;
+mod trees;
 mod works;
 
-pub use contestant::{Contestant, Peer, Pool};
+pub use contestant::{Begin, Contestant, Life, NoTree, Peer, Pool, Tree};
 pub use crash::{Crash, TOLERATED, WITHIN};
 pub use drive::{drive, on_tokio};
 pub use goal::Goal;
+pub use measure::printed;
 pub use tally::Tally;
 pub use task::{
-    CALLS, CASTS, CPU_JOBS, CRASHES, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, Mailbox, NAMES, ROOM, Task,
-    Threads, WORKERS,
+    CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, Mailbox, NAMES,
+    ONE_CRASH_IN, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WORKERS,
 };
-pub use works::{WORKS, Work, named};
+pub use works::{Quantity, WORKS, Work, named};

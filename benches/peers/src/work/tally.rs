@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// A countdown of jobs that notifies a task at zero.
+/// A countdown of jobs or other steps that notifies a task at zero.
 #[derive(Debug)]
 pub struct Tally {
     left: AtomicU64,
@@ -18,15 +18,25 @@ impl Tally {
         Self { left: AtomicU64::new(jobs), done: Notify::new() }
     }
 
+    /// Begins a countdown of `steps`. The previous one is over.
+    pub fn expect(&self, steps: u64) {
+        self.left.store(steps, Ordering::Relaxed);
+    }
+
     /// Runs a job of `rounds` rounds.
     pub fn work(&self, rounds: u64) {
         black_box(compute(rounds));
+        self.step();
+    }
+
+    /// Counts down by one.
+    pub fn step(&self) {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.done.notify_one();
         }
     }
 
-    /// Waits until all jobs are done.
+    /// Waits until all jobs or steps are done.
     pub async fn done(&self) {
         self.done.notified().await;
     }

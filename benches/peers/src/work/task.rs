@@ -4,7 +4,7 @@ use super::crash::Crash;
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
-/// Requests and replies, one after the other.
+/// Requests and replies.
 pub const CALLS: u64 = 200_000;
 /// Actors that are started and stopped.
 pub const LIVES: u64 = 200_000;
@@ -29,6 +29,14 @@ pub const WARM_UP: u64 = 10;
 pub const IDLE: u64 = 100_000;
 /// The capacity of a bounded mailbox.
 pub const ROOM: usize = 1_024;
+/// Actors of a ring, receivers of a fan-out, and senders of a fan-in.
+pub const CROWD: u64 = 1_000;
+/// Dynamic supervisors that share the workers of a [`Task::Scale`].
+pub const SUPERVISORS: u64 = 10;
+/// One worker in so many crashes in a [`Task::Scale`].
+pub const ONE_CRASH_IN: u64 = 100;
+/// Workers of all measured repetitions of a [`Task::Scale`] or [`Task::Children`], at least.
+pub const REPEATED: u64 = 200_000;
 
 /// The bound of a mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,20 +53,36 @@ pub enum Threads {
     Two,
 }
 
+/// How often each name is looked up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Popularity {
+    /// All alike.
+    Even,
+    /// The n-th in proportion to 1/n, as words of a text: a tenth of the names has three quarters
+    /// of the lookups.
+    Skewed,
+}
+
 /// The task of a work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Task {
     /// `senders` senders share [`CASTS`] messages to one actor, until it has handled the last.
     Cast { senders: u64, mailbox: Mailbox, threads: Threads },
-    /// [`CALLS`] requests from one task, each after the reply to the one before.
-    Call { mailbox: Mailbox, threads: Threads },
+    /// `callers` tasks share [`CALLS`] requests to one actor. Each sends its next one after the
+    /// reply to its previous one.
+    Call { callers: u64, mailbox: Mailbox, threads: Threads },
+    /// A number goes around a ring of [`CROWD`] actors, for [`CASTS`] messages.
+    Ring,
+    /// [`CASTS`] messages from one task to [`CROWD`] actors in turn, until each has handled its
+    /// last.
+    FanOut,
     /// [`LIVES`] actors: start all, stop all, wait for all exits.
     SpawnStop,
     /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation after the
     /// previous crash.
     Restart(Crash),
     /// [`LOOKUPS`] of [`NAMES`] names, from one task.
-    Whereis,
+    Whereis(Popularity),
     /// [`CASTS`] from one task to `actors` of the [`NAMES`] actors in turn, with a lookup by name
     /// before each. It ends when the last is handled.
     NamedCast { actors: u64 },
@@ -68,6 +92,11 @@ pub enum Task {
     SpeedUp,
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
+    /// `children` of one dynamic supervisor: start one after the other, then stop the tree.
+    Children { children: u64 },
+    /// `workers` below [`SUPERVISORS`]: start, one message each, a crash of one in
+    /// [`ONE_CRASH_IN`], stop.
+    Scale { workers: u64 },
 }
 
 impl Task {
@@ -75,12 +104,7 @@ impl Task {
     pub const fn threads(self) -> Threads {
         match self {
             Self::Cast { threads, .. } | Self::Call { threads, .. } | Self::EmptyJobs { threads } => threads,
-            Self::SpawnStop
-            | Self::Restart(_)
-            | Self::Whereis
-            | Self::NamedCast { .. }
-            | Self::SpeedUp
-            | Self::IdleBytes => Threads::Two,
+            _ => Threads::Two,
         }
     }
 

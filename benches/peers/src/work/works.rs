@@ -2,51 +2,115 @@
 
 use super::crash::Crash;
 use super::task::Mailbox::{self, Bounded, Unbounded};
+use super::task::Popularity::{Even, Skewed};
 use super::task::Threads::{self, One, Two};
-use super::task::{NAMES, Task};
+use super::task::{CROWD, NAMES, Task};
 
 /// One work of the race. Every result is a cost: less is better.
 #[derive(Debug)]
 pub struct Work {
     pub name: &'static str,
-    /// The unit of a result, for each message, call, actor, restart or job.
-    pub unit: &'static str,
+    /// What a contestant measures when it does the task, in this order.
+    pub results: &'static [Quantity],
     pub task: Task,
 }
 
-const fn ns(name: &'static str, task: Task) -> Work {
-    Work { name, unit: "ns", task }
+/// One result of a work: a row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Quantity {
+    pub row: &'static str,
+    /// The unit, for each message, call, actor, restart or job.
+    pub unit: &'static str,
+}
+
+const fn quantity(row: &'static str, unit: &'static str) -> Quantity {
+    Quantity { row, unit }
+}
+
+/// A work with one result, in nanoseconds if no unit is given.
+macro_rules! work {
+    ($name:literal, $task:expr) => {
+        work!($name, "ns", $task)
+    };
+    ($name:literal, $unit:literal, $task:expr) => {
+        Work { name: $name, results: &[quantity($name, $unit)], task: $task }
+    };
+}
+
+macro_rules! children {
+    ($name:literal, $children:literal) => {
+        Work {
+            name: $name,
+            results: &[quantity(concat!($name, "_start"), "ns"), quantity(concat!($name, "_stop"), "ns")],
+            task: Task::Children { children: $children },
+        }
+    };
+}
+
+macro_rules! scale {
+    ($name:literal, $workers:literal) => {
+        Work {
+            name: $name,
+            results: &[
+                quantity($name, "ns"),
+                quantity(concat!($name, "_start"), "ns"),
+                quantity(concat!($name, "_message"), "ns"),
+                quantity(concat!($name, "_crash"), "ns"),
+                quantity(concat!($name, "_stop"), "ns"),
+                quantity(concat!($name, "_memory"), "bytes"),
+                quantity(concat!($name, "_peak"), "MB"),
+                quantity(concat!($name, "_after"), "%"),
+            ],
+            task: Task::Scale { workers: $workers },
+        }
+    };
 }
 
 const fn cast(senders: u64, mailbox: Mailbox, threads: Threads) -> Task {
     Task::Cast { senders, mailbox, threads }
 }
 
-const fn call(mailbox: Mailbox, threads: Threads) -> Task {
-    Task::Call { mailbox, threads }
+const fn call(callers: u64, mailbox: Mailbox, threads: Threads) -> Task {
+    Task::Call { callers, mailbox, threads }
 }
 
 /// All works, in the order in which they are run and shown.
 pub const WORKS: &[Work] = &[
-    ns("cast_1_1", cast(1, Unbounded, Two)),
-    ns("cast_1_1_bounded", cast(1, Bounded, Two)),
-    ns("cast_4_1", cast(4, Unbounded, Two)),
-    ns("cast_4_1_bounded", cast(4, Bounded, Two)),
-    ns("call", call(Unbounded, Two)),
-    ns("call_bounded", call(Bounded, Two)),
-    ns("cast_1_1_one_thread", cast(1, Unbounded, One)),
-    ns("cast_4_1_one_thread", cast(4, Unbounded, One)),
-    ns("call_one_thread", call(Unbounded, One)),
-    ns("spawn_stop", Task::SpawnStop),
-    ns("restart_error", Task::Restart(Crash::Error)),
-    ns("restart_panic", Task::Restart(Crash::Panic)),
-    ns("whereis", Task::Whereis),
-    ns("named_cast", Task::NamedCast { actors: 1 }),
-    ns("named_cast_all", Task::NamedCast { actors: NAMES }),
-    ns("pool_empty_jobs", Task::EmptyJobs { threads: Two }),
-    ns("pool_empty_jobs_one_thread", Task::EmptyJobs { threads: One }),
-    Work { name: "pool_cpu_jobs", unit: "%", task: Task::SpeedUp },
-    Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes },
+    work!("cast_1_1", cast(1, Unbounded, Two)),
+    work!("cast_1_1_bounded", cast(1, Bounded, Two)),
+    work!("cast_2_1", cast(2, Unbounded, Two)),
+    work!("cast_4_1", cast(4, Unbounded, Two)),
+    work!("cast_4_1_bounded", cast(4, Bounded, Two)),
+    work!("cast_8_1", cast(8, Unbounded, Two)),
+    work!("cast_16_1", cast(16, Unbounded, Two)),
+    work!("call", call(1, Unbounded, Two)),
+    work!("call_bounded", call(1, Bounded, Two)),
+    work!("call_2_1", call(2, Unbounded, Two)),
+    work!("call_4_1", call(4, Unbounded, Two)),
+    work!("call_8_1", call(8, Unbounded, Two)),
+    work!("call_16_1", call(16, Unbounded, Two)),
+    work!("cast_1_1_one_thread", cast(1, Unbounded, One)),
+    work!("cast_4_1_one_thread", cast(4, Unbounded, One)),
+    work!("call_one_thread", call(1, Unbounded, One)),
+    work!("ring", Task::Ring),
+    work!("fan_out", Task::FanOut),
+    work!("fan_in", cast(CROWD, Unbounded, Two)),
+    work!("spawn_stop", Task::SpawnStop),
+    work!("restart_error", Task::Restart(Crash::Error)),
+    work!("restart_panic", Task::Restart(Crash::Panic)),
+    work!("whereis", Task::Whereis(Even)),
+    work!("whereis_skewed", Task::Whereis(Skewed)),
+    work!("named_cast", Task::NamedCast { actors: 1 }),
+    work!("named_cast_all", Task::NamedCast { actors: NAMES }),
+    work!("pool_empty_jobs", Task::EmptyJobs { threads: Two }),
+    work!("pool_empty_jobs_one_thread", Task::EmptyJobs { threads: One }),
+    work!("pool_cpu_jobs", "%", Task::SpeedUp),
+    work!("idle_bytes", "bytes", Task::IdleBytes),
+    children!("children_100", 100),
+    children!("children_100k", 100_000),
+    scale!("scale_10k", 10_000),
+    scale!("scale_100k", 100_000),
+    scale!("scale_1m", 1_000_000),
 ];
 
 /// Returns the work with this name.
@@ -56,6 +120,8 @@ pub fn named(name: &str) -> Option<&'static Work> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -64,5 +130,11 @@ mod tests {
             assert_eq!(named(work.name).map(|found| found.task), Some(work.task));
         }
         assert!(named("no such work").is_none());
+    }
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let rows: Vec<_> = WORKS.iter().flat_map(|work| work.results).map(|result| result.row).collect();
+        assert_eq!(rows.iter().collect::<HashSet<_>>().len(), rows.len());
     }
 }

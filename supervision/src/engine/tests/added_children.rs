@@ -22,7 +22,7 @@ fn running(children: &[ChildPolicy], added: ChildPolicy) -> Engine {
     for run in 0..id {
         engine.step(Event::Started { key: ChildKey(run as u64), run: StartId(run as u16) }, SECOND);
     }
-    let request = Request::Start { id: id.to_string().into(), policy: added };
+    let request = Request::Start { id: id.to_string().into(), policy: added.into() };
     engine.step(Event::Request { ticket: RequestId(1), request }, SECOND);
     engine.step(Event::Started { key: ChildKey(id as u64), run: StartId(id as u16) }, SECOND);
     engine

@@ -32,11 +32,14 @@ impl World {
         let intensity = Intensity { restarts: u32::MAX, period: Duration::from_secs(5) };
         let kind = SupervisorKind::Dynamic { max_children: usize::MAX };
         let whole = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
-        let mut world =
-            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), start_ids: Vec::new() };
+        let mut world = Self {
+            engine: Engine::new(whole, <[(_, ChildPolicy); 0]>::default(), StartId(0)),
+            keys: Vec::new(),
+            start_ids: Vec::new(),
+        };
         world.happen(Event::Begin);
         for ticket in (0..CHILDREN).map(RequestId) {
-            let request = Request::Start { id: "child".into(), policy: policy.clone() };
+            let request = Request::Start { id: "child".into(), policy: policy.clone().into() };
             for action in world.engine.step(Event::Request { ticket, request }, Duration::ZERO) {
                 if let Action::Start { key, run } = action {
                     world.keys.push(key);

@@ -196,7 +196,7 @@ fn sibling_waiting_for_its_group_is_closed_when_it_is_deleted_or_the_strategy_ch
 fn start_that_completes_after_its_timeout_has_failed() {
     let with_timeout = ChildPolicy { start_timeout: Some(SECOND), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), Vec::new());
-    world.ask(Request::Start { id: "timed_out".into(), policy: with_timeout });
+    world.ask(Request::Start { id: "timed_out".into(), policy: with_timeout.into() });
     assert!(matches!(world.tick(), [Action::Kill { key: ChildKey(0) }]));
     // The start completes while the child is being killed.
     let run = world.run(ChildKey(0));
@@ -364,7 +364,7 @@ fn durations_of_any_length_are_accepted() {
     assert!(world.engine.next_deadline().is_none());
     // The longest possible delay.
     let backoff = Some(Arc::new(Backoff::new(ever, ever).jitter(1.0)));
-    world.ask(Request::Start { id: "1".into(), policy: ChildPolicy { backoff, ..longest } });
+    world.ask(Request::Start { id: "1".into(), policy: ChildPolicy { backoff, ..longest }.into() });
     world.start(ChildKey(1));
     world.end(ChildKey(1));
     assert_eq!(world.engine.next_deadline(), Some(ever));

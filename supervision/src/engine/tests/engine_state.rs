@@ -6,92 +6,15 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
+use super::world::{ALL, FIRST, SECOND, SECOND_CHILD, STATIC, World, policy};
 use crate::engine::{
-    Action, ChildKey, Engine, Event, Policy, Request, RequestError, RequestId, StartId, State,
-    SupervisorExit, Target,
+    Action, ChildKey, Engine, Event, Policy, Request, RequestError, RequestId, State, SupervisorExit, Target,
 };
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
-    Strategy, SupervisorKind,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
+    SupervisorKind,
 };
 use crate::tree::ChildState;
-
-const SECOND: Duration = Duration::from_secs(1);
-const FIRST: ChildKey = ChildKey(0);
-const SECOND_CHILD: ChildKey = ChildKey(1);
-
-const STATIC: SupervisorKind =
-    SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
-const ALL: SupervisorKind =
-    SupervisorKind::Static { strategy: Strategy::OneForAll, auto_shutdown: AutoShutdown::Never };
-
-fn policy(kind: SupervisorKind) -> Policy {
-    let intensity = Intensity { restarts: 100, period: Duration::MAX };
-    Policy { kind, intensity: intensity.into(), kill_grace: SECOND, seed: 7 }
-}
-
-/// An engine and the time.
-struct World {
-    engine: Engine,
-    now: Duration,
-}
-
-impl World {
-    /// Begins the start of children with the ids "0", "1" ...
-    fn begin(kind: SupervisorKind, children: &[ChildPolicy]) -> Self {
-        let named = children.iter().enumerate().map(|(id, child)| (id.to_string().into(), child.clone()));
-        let mut world = Self { engine: Engine::new(policy(kind), named, StartId(0)), now: SECOND };
-        world.happen(Event::Begin);
-        world
-    }
-
-    /// Starts all children.
-    fn up(kind: SupervisorKind, children: &[ChildPolicy]) -> Self {
-        let mut world = Self::begin(kind, children);
-        (0..children.len() as u64).for_each(|key| drop(world.start(ChildKey(key))));
-        world
-    }
-
-    fn happen(&mut self, event: Event) -> Vec<Action> {
-        self.engine.step(event, self.now)
-    }
-
-    fn run(&self, key: ChildKey) -> StartId {
-        match self.engine.view(key).map(|view| view.state) {
-            Some(State::Starting { run, .. } | State::Running { run, .. }) => *run,
-            Some(State::Stopping(stopping)) => stopping.run,
-            state => panic!("{key:?} has no incarnation: {state:?}"),
-        }
-    }
-
-    fn start(&mut self, key: ChildKey) -> Vec<Action> {
-        let run = self.run(key);
-        self.happen(Event::Started { key, run })
-    }
-
-    fn fail(&mut self, key: ChildKey, reason: ExitReason) -> Vec<Action> {
-        let run = self.run(key);
-        self.happen(Event::StartFailed { key, run, reason })
-    }
-
-    fn end(&mut self, key: ChildKey, reason: ExitReason) -> Vec<Action> {
-        let run = self.run(key);
-        self.happen(Event::Ended { key, run, reason })
-    }
-
-    fn ask(&mut self, ticket: u64, request: Request) -> Vec<Action> {
-        self.happen(Event::Request { ticket: RequestId(ticket), request })
-    }
-
-    fn shutdown(&mut self) -> Vec<Action> {
-        self.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false })
-    }
-
-    fn tick(&mut self) -> Vec<Action> {
-        self.now = self.engine.next_deadline().expect("something is due");
-        self.happen(Event::Tick)
-    }
-}
 
 fn terminate(id: &str) -> Request {
     Request::Terminate(Target::Id(id.into()))
@@ -199,7 +122,7 @@ fn change_does_not_wait_for_a_child_that_restarts() {
 #[test]
 fn change_waits_for_the_stop_of_a_child_whose_first_start_is_interrupted() {
     let mut world = World::up(STATIC, &[]);
-    world.ask(1, Request::Start { id: "new".into(), policy: ChildPolicy::default() });
+    world.ask(1, Request::Start { id: "new".into(), policy: ChildPolicy::default().into() });
     assert_eq!(answered(&world.ask(2, terminate("new"))), []);
     let children = vec![("new".into(), ChildPolicy::default())];
     assert_eq!(answered(&world.ask(3, Request::Change { policy: policy(STATIC), children })), []);
@@ -225,7 +148,8 @@ fn request_behind_one_that_begins_a_transition_is_decided_after_it() {
 fn start_beyond_the_limit_waits_for_every_start_that_began_before_it() {
     let mut world = World::up(SupervisorKind::Dynamic { max_children: 2 }, &[]);
     for ticket in 1..=3 {
-        let actions = world.ask(ticket, Request::Start { id: "same".into(), policy: of(Restart::Temporary) });
+        let actions =
+            world.ask(ticket, Request::Start { id: "same".into(), policy: of(Restart::Temporary).into() });
         assert_eq!(answered(&actions), []);
     }
     assert_eq!(answered(&world.start(FIRST)), [1]);

@@ -107,7 +107,7 @@ impl ImmediateSim {
         let target = self.key_of(id).filter(|_| dynamic).map_or(by_id, Target::Key);
         self.added_id = id;
         self.request(match ask {
-            Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone() },
+            Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone().into() },
             Ask::Terminate => Request::Terminate(target),
             Ask::Restart => Request::Restart(target),
             Ask::Delete => Request::Delete(target),

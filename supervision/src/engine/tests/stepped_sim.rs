@@ -64,7 +64,9 @@ impl SteppedSim {
         self.request(
             id,
             match ask {
-                Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone() },
+                Ask::Start(policy) => {
+                    Request::Start { id: id.to_string().into(), policy: policy.clone().into() }
+                }
                 Ask::Terminate => Request::Terminate(target),
                 Ask::Restart => Request::Restart(target),
                 Ask::Delete => Request::Delete(target),

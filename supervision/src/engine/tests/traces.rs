@@ -165,7 +165,7 @@ fn apply(sim: &mut RandomSim, op: Op) {
         Op::Wait(time) => sim.wait(time),
         Op::WaitUntilDue => sim.wait_until_due(),
         Op::OldNews(which) => sim.replay_old_event(which),
-        Op::Start(id, policy) => sim.ask(Request::Start { id: id.to_string().into(), policy }),
+        Op::Start(id, policy) => sim.ask(Request::Start { id: id.to_string().into(), policy: policy.into() }),
         Op::Terminate(which) => sim.ask(Request::Terminate(target(which))),
         Op::Restart(which) => sim.ask(Request::Restart(target(which))),
         Op::Delete(which) => sim.ask(Request::Delete(target(which))),

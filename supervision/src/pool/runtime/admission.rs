@@ -61,18 +61,18 @@ impl<W: Work + 'static> Shared<W> {
         })
     }
 
-    /// Admits a dead job as a new job. There is no room while other submitters wait for room.
+    /// Admits a dead job as a new job, also into a full queue, as a retry of an attempt is.
     pub(crate) fn admit_again(&self, dead: DeadJob<W>) -> Result<Arc<JobState<W>>, SubmitError<DeadJob<W>>> {
         let (job, options) = (Payload::of(&dead.job.0), dead.job.0.options_of_next());
         let admitted = self.with_queue(|queue| {
-            // What is refused is dropped after the queue is unlocked.
-            match (queue.state.is_open(), queue.state.has_room()) {
-                (false, _) => Err((SubmitError::Closed as fn(_) -> _, job, options)),
-                (true, false) => Err((SubmitError::Full as fn(_) -> _, job, options)),
-                (true, true) => Ok(queue.insert_job(job, options, ResultSink::single())),
+            if queue.state.is_open() {
+                Ok(queue.insert_job(job, options, ResultSink::single()))
+            } else {
+                // What is refused is dropped after the queue is unlocked.
+                Err((job, options))
             }
         });
-        admitted.map_err(|(refused, ..)| refused(dead))
+        admitted.map_err(|_| SubmitError::Closed(dead))
     }
 }
 
@@ -93,7 +93,8 @@ impl<W: Work + 'static> Queue<'_, W> {
         let defaults = self.state.options;
         let resolved = options.as_deref().map_or(&defaults, |own| &own.values);
         let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
-        let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let from_now = || resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let expires = resolved.expires.or_else(from_now);
         let (priority, rate_key) = (resolved.priority, resolved.rate_key);
         let placement = Placement { priority, target, expires, rate_key };
         let number = self.pool.submit_buffer.lock().next_number();

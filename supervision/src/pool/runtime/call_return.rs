@@ -24,7 +24,7 @@ impl<W: Work + 'static> Shared<W> {
         finished: AttemptResult<W>,
         thread: &Thread,
     ) {
-        self.with_scheduler(|queue| {
+        self.with_scheduler(self.lock_state(), |queue| {
             queue.while_called((self, worker_id.slot, thread), |queue| {
                 queue.finish_attempt(worker_id, finished);
             });

@@ -21,6 +21,9 @@ use crate::spec::Child;
 impl<W: Work + 'static> State<W> {
     /// Removes the callers whose wait is over.
     pub(crate) fn take_drained(&mut self, wanted: usize) -> Vec<DrainWaiter> {
+        if !self.drain_waiters.iter().any(|waiter| self.is_over(waiter.awaited, wanted)) {
+            return Vec::new();
+        }
         let waiters = mem::take(&mut self.drain_waiters);
         let is_over = |waiter: &DrainWaiter| self.is_over(waiter.awaited, wanted);
         let (over, waiting) = waiters.into_iter().partition(is_over);

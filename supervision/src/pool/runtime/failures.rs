@@ -24,7 +24,7 @@ impl<E> Default for FailureLog<E> {
 impl<E> FailureLog<E> {
     /// Adds a failure. Returns `true` if that was the last attempt, given these options.
     pub(crate) fn push(&mut self, failure: AttemptError<E>, options: &JobOptions) -> bool {
-        let is_lost = matches!(failure, AttemptError::WorkerEnded(_));
+        let is_lost = matches!(failure, AttemptError::WorkerEnded(_) | AttemptError::WorkerUnresponsive(_));
         self.lost_workers += u32::from(is_lost);
         self.all.push(failure);
         let is_used_up = if is_lost {
@@ -58,7 +58,7 @@ impl<E> FailedAttempt<E> {
         match self.error {
             AttemptError::Error(_) => RetryCause::Error,
             AttemptError::TimedOut => RetryCause::TimedOut,
-            AttemptError::WorkerEnded(_) => RetryCause::LostWorker,
+            AttemptError::WorkerEnded(_) | AttemptError::WorkerUnresponsive(_) => RetryCause::LostWorker,
         }
     }
 }

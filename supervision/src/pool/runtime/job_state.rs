@@ -118,13 +118,9 @@ impl<W: Work + 'static> JobState<W> {
         self.options.as_deref().map_or(defaults, |own| &own.values)
     }
 
-    /// Returns the options of its next life as another job, which has no delay.
+    /// Returns the options of its next life as another job.
     pub(crate) fn options_of_next(&self) -> Option<Arc<OwnOptions<W::Error>>> {
-        let mut own = self.options.clone()?;
-        if own.values.delay.is_some() {
-            Arc::make_mut(&mut own).values.delay = None;
-        }
-        Some(own)
+        self.options.clone().map(OwnOptions::of_next)
     }
 
     /// Returns the errors that are retried, if the job has a rule of its own.

@@ -9,11 +9,13 @@ use super::failures::FailedAttempt;
 use super::job_state::JobState;
 use super::on_drop::OnDrop;
 use super::queue::Queue;
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::threads::Thread;
+use super::worker_exit::WorkerEnd;
 use crate::pool::event::JobEvent;
 use crate::pool::job::AttemptError;
-use crate::pool::scheduler::{Next, Time};
+use crate::pool::job_status::JobStatus;
+use crate::pool::scheduler::{Next, PlainLease, Time};
 use crate::pool::worker::Work;
 
 /// The slot and the incarnation of a worker.
@@ -76,7 +78,20 @@ impl<W: Work + 'static> Shared<W> {
         worker_id: WorkerId,
         finished: Option<AttemptResult<W>>,
     ) -> Option<Leased<W>> {
-        self.with_scheduler(|queue| {
+        let mut state = self.lock_state();
+        let finished = match finished {
+            Some(AttemptResult { attempt: AttemptOutcome::Done(output), since }) => {
+                if let Some((job, leased)) = self.exchange_plain(&mut state, worker_id, since) {
+                    drop(state);
+                    // Dropped by the worker itself, under the panic guard around each job.
+                    drop(job.deliver(Ok(output)));
+                    return Some(leased);
+                }
+                Some(AttemptResult { attempt: AttemptOutcome::Done(output), since })
+            }
+            finished => finished,
+        };
+        self.with_scheduler(state, |queue| {
             if let Some(finished) = finished {
                 queue.finish_attempt(worker_id, finished);
             }
@@ -84,40 +99,69 @@ impl<W: Work + 'static> Shared<W> {
         })
     }
 
-    /// Completes an attempt without leasing another job.
-    pub(crate) fn complete(&self, worker_id: WorkerId, finished: AttemptResult<W>) {
-        self.with_scheduler(|queue| queue.finish_attempt(worker_id, finished));
+    /// Completes a job and leases the next one, if there is nothing else to do: no other job and no
+    /// caller waits for this, and no event is sent. Returns the completed job, whose output is to
+    /// be delivered once the queue is unlocked, and the next one. Changes nothing otherwise.
+    #[inline]
+    fn exchange_plain(
+        &self,
+        state: &mut State<W>,
+        worker_id: WorkerId,
+        since: Option<Time>,
+    ) -> Option<(Arc<JobState<W>>, Leased<W>)> {
+        let WorkerId { slot, pid } = worker_id;
+        if !state.is_plain() || self.events.has_subscribers() {
+            return None;
+        }
+        let completes = |job: &Arc<JobState<W>>| job.try_complete(JobStatus::Succeeded);
+        let (job, next) = state.scheduler.exchange_plain(slot, pid.incarnation(), completes)?;
+        state.stats.completed += 1;
+        let now = since.or(next.1).map(|_| self.now());
+        if let Some((since, now)) = since.zip(now) {
+            state.works.count(now.saturating_sub(since));
+        }
+        Some((job, state.start(next, now)))
     }
 
-    /// Handles the exit of a worker incarnation, or its abandonment. It was dismissed if its
-    /// supervisor stopped it, and not because it hung: its job has used no attempt. A call may
-    /// still run on its thread.
+    /// Completes an attempt without leasing another job.
+    pub(crate) fn complete(&self, worker_id: WorkerId, finished: AttemptResult<W>) {
+        self.with_scheduler(self.lock_state(), |queue| queue.finish_attempt(worker_id, finished));
+    }
+
+    /// Handles the exit of a worker incarnation, or its abandonment. A call may still run on its
+    /// thread.
     pub(crate) fn worker_exited(
         self: &Arc<Self>,
         worker_id: WorkerId,
         reason: &ExitReason,
-        is_dismissed: bool,
+        end: WorkerEnd,
         thread: &Thread,
     ) {
         let WorkerId { slot, pid } = worker_id;
         // Before the job is queued again: an abandoned worker may be about to call its function.
         thread.end_incarnation(pid.incarnation());
         self.with_queue_disposing(|queue| {
+            if end == WorkerEnd::Renewed {
+                queue.state.scheduler.begin_renewal(slot, pid.incarnation());
+            }
             let (job, to_wake) = queue.state.scheduler.worker_exited(slot, pid.incarnation());
             queue.wake_workers(to_wake);
-            if queue.state.is_draining && !is_dismissed {
+            if queue.state.is_draining && end != WorkerEnd::Dismissed {
                 // Its supervisor is shutting down and starts no other incarnation: the jobs of this
                 // worker go to the others, and a drain without any worker is over.
                 queue.reschedule(|scheduler| scheduler.close_slot(slot));
+            } else if slot >= self.wanted() && !queue.state.scheduler.is_present(slot) {
+                // It may have no successor, and no job waits for one. A successor opens the slot.
+                queue.reschedule(|scheduler| scheduler.set_open(slot, false));
             }
             if let Some(job) = job {
                 queue.while_called((self, slot, thread), |queue| {
-                    if is_dismissed {
-                        queue.retry_interrupted(job, slot, reason);
-                    } else {
-                        let error = AttemptError::WorkerEnded(reason.clone());
-                        queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
-                    }
+                    let error = match end {
+                        WorkerEnd::Dismissed => return queue.retry_interrupted(job, slot, reason),
+                        WorkerEnd::Unresponsive(failure) => AttemptError::WorkerUnresponsive(failure),
+                        WorkerEnd::Renewed | WorkerEnd::Lost => AttemptError::WorkerEnded(reason.clone()),
+                    };
+                    queue.retry_or_mark_dead(job, slot, FailedAttempt::new(error));
                 });
             }
             // The manager starts another incarnation if the supervisor does not.
@@ -151,6 +195,7 @@ impl<W: Work + 'static> AttemptResult<W> {
 }
 
 impl<W: Work + 'static> Queue<'_, W> {
+    #[inline]
     pub(super) fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<W>) {
         let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         // The job was leased again if this incarnation was abandoned.
@@ -166,7 +211,18 @@ impl<W: Work + 'static> Queue<'_, W> {
         }
     }
 
+    /// Leases the next job to a worker.
+    #[inline]
     fn lease(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
+        let WorkerId { slot, pid } = worker_id;
+        match self.state.scheduler.lease_plain(slot, pid.incarnation()) {
+            Some(lease) => Some(self.start(worker_id, lease)),
+            None => self.lease_any(worker_id),
+        }
+    }
+
+    #[inline(never)]
+    fn lease_any(&mut self, worker_id: WorkerId) -> Option<Leased<W>> {
         if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
@@ -195,14 +251,28 @@ impl<W: Work + 'static> Queue<'_, W> {
             self.schedule_tick();
         }
         let Next::Job(task, waiting_since) = next else { return None };
-        let since = waiting_since.map(|waiting_since| {
-            let now = self.now();
-            self.state.waits.count(now.saturating_sub(waiting_since));
-            now
-        });
-        self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
-        let limits = task.options(&self.state.options).limits;
+        Some(self.start(worker_id, (task, waiting_since)))
+    }
+
+    /// Starts a leased job.
+    #[inline]
+    fn start(&mut self, worker_id: WorkerId, lease: PlainLease<Arc<JobState<W>>>) -> Leased<W> {
+        self.record(JobEvent::Started { id: lease.0.id, worker: worker_id.pid });
+        let now = lease.1.map(|_| self.now());
+        self.state.start(lease, now)
+    }
+}
+
+impl<W: Work + 'static> State<W> {
+    /// Counts the start of a leased job, and its wait if that is measured.
+    #[inline]
+    fn start(&mut self, (task, waiting_since): PlainLease<Arc<JobState<W>>>, now: Option<Time>) -> Leased<W> {
+        let since = waiting_since.and(now);
+        if let Some((waiting_since, now)) = waiting_since.zip(now) {
+            self.waits.count(now.saturating_sub(waiting_since));
+        }
+        let limits = task.options(&self.options).limits;
         let number = task.count_start();
-        Some(Leased { task, number, limits, since })
+        Leased { task, number, limits, since }
     }
 }

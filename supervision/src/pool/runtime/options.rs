@@ -1,12 +1,13 @@
 //! The options of a job.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::any_attempt::TimeLimits;
 use crate::policy::Backoff;
 use crate::pool::retry::RetryRule;
-use crate::pool::scheduler::RateKey;
+use crate::pool::scheduler::{RateKey, Time};
 
 /// The options of a job.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct JobOptions {
     /// The time limits of an attempt.
     pub(crate) limits: TimeLimits,
     pub(crate) expires_in: Option<Duration>,
+    /// When the job expires, once its submission has begun to wait for room.
+    pub(crate) expires: Option<Time>,
     pub(crate) delay: Option<Duration>,
     /// The hash of its key.
     pub(crate) key: Option<u64>,
@@ -37,6 +40,23 @@ pub(crate) struct OwnOptions<E: 'static> {
     pub(crate) values: JobOptions,
     /// The errors that are retried, if they differ from those of the pool.
     pub(in crate::pool) retry: Option<RetryRule<E>>,
+}
+
+impl<E> OwnOptions<E> {
+    /// Counts the time until the job expires from `now`, unless it is counted already.
+    pub(crate) fn begin_expiry(self: &mut Arc<Self>, now: impl FnOnce() -> Time) {
+        let JobOptions { expires_in: Some(time), expires: None, .. } = self.values else { return };
+        Arc::make_mut(self).values.expires = Some(now().saturating_add(time));
+    }
+
+    /// Returns the options of the next life of a job, which has no delay and expires later.
+    pub(crate) fn of_next(mut self: Arc<Self>) -> Arc<Self> {
+        if self.values.delay.is_some() || self.values.expires.is_some() {
+            let values = &mut Arc::make_mut(&mut self).values;
+            (values.delay, values.expires) = (None, None);
+        }
+        self
+    }
 }
 
 impl<E> From<JobOptions> for OwnOptions<E> {

@@ -22,6 +22,7 @@ type EndOf<W> = fn(Failures<<W as Work>::Error>) -> JobError<<W as Work>::Error>
 
 impl<W: Work + 'static> Queue<'_, W> {
     /// Completes a leased job with its output.
+    #[inline]
     pub(crate) fn job_completed(&mut self, job: Arc<JobState<W>>, output: W::Output) {
         if job.try_complete(JobStatus::Succeeded) {
             self.retain(&job);

@@ -71,10 +71,14 @@ impl<W: Work + 'static> Shared<W> {
         result
     }
 
-    /// Like `with_queue`, for a worker whose next job is in the scheduler: the submit buffer is not
-    /// drained.
-    pub(crate) fn with_scheduler<R>(&self, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> R {
-        let (result, values) = self.run(false, change);
+    /// Like `with_queue`, for a worker that has locked the queue. Its next job is in the scheduler:
+    /// the submit buffer is not drained.
+    pub(crate) fn with_scheduler<R>(
+        &self,
+        state: MutexGuard<'_, State<W>>,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> R {
+        let (result, values) = self.run_locked(state, false, change);
         if !values.is_empty() {
             drop_each(values);
         }
@@ -87,10 +91,23 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     /// Returns the result of `change`, and the values to drop.
-    fn run<R>(&self, sync: bool, change: impl FnOnce(&mut Queue<'_, W>) -> R) -> (R, Vec<Deferred>) {
+    pub(super) fn run<R>(
+        &self,
+        sync: bool,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> (R, Vec<Deferred>) {
+        self.run_locked(self.lock_state(), sync, change)
+    }
+
+    fn run_locked<R>(
+        &self,
+        state: MutexGuard<'_, State<W>>,
+        sync: bool,
+        change: impl FnOnce(&mut Queue<'_, W>) -> R,
+    ) -> (R, Vec<Deferred>) {
         let mut queue = Queue {
             pool: self,
-            state: self.lock_state(),
+            state,
             now: None,
             is_synced: false,
             to_wake: None,
@@ -149,6 +166,7 @@ impl<W: Work + 'static> Shared<W> {
                 running: scheduler.leased() + terminating.len(),
                 terminating: terminating.len(),
                 workers: scheduler.count_workers(self.wanted()),
+                rollout: self.rollout.status(),
                 wait_p50: waits.percentile(0.5),
                 wait_p99: waits.percentile(0.99),
                 work_p50: works.percentile(0.5),
@@ -164,7 +182,9 @@ impl<W: Work + 'static> Queue<'_, W> {
     pub(crate) fn drain_buffer(&mut self) {
         let mut submit_buffer = self.pool.submit_buffer.lock();
         submit_buffer.credit = 0;
-        self.state.scheduler.append(&mut submit_buffer.jobs);
+        if !submit_buffer.jobs.is_empty() {
+            self.state.scheduler.append(&mut submit_buffer.jobs);
+        }
         self.is_synced = true;
     }
 
@@ -255,7 +275,7 @@ impl<W: Work + 'static> Queue<'_, W> {
     /// Returns `true` if a caller waits until the pool is empty or a worker has finished its job.
     /// Removes the callers that are gone.
     fn is_awaited(&mut self) -> bool {
-        if !self.state.drain_waiters.is_empty() {
+        if self.state.drain_waiters.iter().any(DrainWaiter::is_gone) {
             let (gone, waiting): (Vec<_>, Vec<_>) =
                 mem::take(&mut self.state.drain_waiters).into_iter().partition(DrainWaiter::is_gone);
             self.state.drain_waiters = waiting;

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::pool::handle::{PoolError, PoolHandle};
 use crate::pool::rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 use crate::pool::scheduler::{
-    ReadinessSource, RolloutLimits, RolloutState, RolloutStep, SlotOutcome, Time, Version,
+    ReadinessSource, RolloutLimits, RolloutState, RolloutStep, SlotOutcome, StepEnd, Time, Version,
 };
 use crate::pool::worker::Work;
 
@@ -33,10 +33,19 @@ pub(crate) struct RolloutPlan {
 /// Brings new arguments into the revisions of a pool.
 pub(crate) type Stage = Box<dyn FnOnce(Arc<dyn RevisionControl>) + Send>;
 
-/// The end of a step in a slot.
+/// The end of a step in a slot: without a result if the supervisor of the pool has ended meanwhile,
+/// and is to start again.
 enum Finished {
-    Stopped(usize, Result<(), PoolError>),
-    Started(usize, Result<(), PoolError>),
+    Stopped(usize, Option<Result<(), PoolError>>),
+    Started(usize, Option<Result<(), PoolError>>),
+}
+
+const fn end_of(result: &Option<Result<(), PoolError>>) -> StepEnd {
+    match result {
+        None => StepEnd::Interrupted,
+        Some(Ok(())) => StepEnd::Succeeded,
+        Some(Err(_)) => StepEnd::Failed,
+    }
 }
 
 /// A rollout under way.
@@ -67,7 +76,7 @@ impl<W: Work + 'static> PoolHandle<W> {
         let wanted = shared.wanted();
         let state = {
             let queue = shared.lock_state();
-            RolloutState::new(plan.limits, wanted, reverts, |slot| queue.scheduler.ready_incarnation(slot))
+            RolloutState::new(plan.limits, wanted, reverts, |slot| queue.scheduler.observed(slot))
         };
         let surge = state.slots() - wanted;
         let _end = shared.begin_rollout(surge);
@@ -122,11 +131,12 @@ impl<W: Work + 'static> PoolHandle<W> {
         stopped
     }
 
-    /// Starts a worker from the arguments of a revision.
+    /// Starts a worker from the arguments of a revision. If one runs that has others, it is stopped
+    /// after its job.
     async fn start_revision(
         &self,
         slot: usize,
-        revision: u64,
+        (revision, grace): (u64, Option<Duration>),
         revisions: &dyn RevisionControl,
     ) -> Result<(), PoolError> {
         if !self.shared.add_slots(slot + 1) {
@@ -137,8 +147,8 @@ impl<W: Work + 'static> PoolHandle<W> {
             if revisions.started(slot) == Some(revision) {
                 return Ok(());
             }
-            // Another caller has started it just before, from other arguments.
-            self.stop_worker(slot).await?;
+            // Another caller has started it just before, or a restart of the pool.
+            self.stop_after_job(slot, grace).await?;
         }
     }
 }
@@ -183,13 +193,20 @@ impl<W: Work + 'static> Rolling<W> {
             ready.as_mut().enable();
             control.as_mut().enable();
             let now = shared.now();
-            if pool.is_stopped() || shared.lock_state().tree_ended {
+            if pool.is_stopped() || pool.is_closed() || shared.lock_state().tree_ended {
                 return false;
             }
             self.begin_resizes();
             self.observe(now);
-            self.begin_steps(now);
-            if self.state.is_resized() {
+            shared.rollout.set_direction(self.state.direction());
+            let is_pending = pool.is_pending();
+            if is_pending && self.may_end_at_rest() {
+                self.state.end_at_rest();
+            } else if !is_pending && shared.is_managed() {
+                self.begin_steps(now);
+            }
+            // The number holds for the next start of the pool.
+            if is_pending || self.state.is_resized() {
                 self.answer_resizes(&Ok(()));
             }
             if self.state.is_over(now) {
@@ -206,6 +223,13 @@ impl<W: Work + 'static> Rolling<W> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
         }
+    }
+
+    /// Returns `true` if the rollout need not wait for the start of its pool. A version that some
+    /// workers have already is first to be proven.
+    fn may_end_at_rest(&self) -> bool {
+        let is_paused = self.pool.shared.rollout.is_paused.load(Ordering::Acquire);
+        !self.state.is_forward() || !(is_paused || self.state.has_begun())
     }
 
     /// Changes the number of workers as the handles say. The last one counts.
@@ -246,7 +270,7 @@ impl<W: Work + 'static> Rolling<W> {
         }
         let queue = self.pool.shared.lock_state();
         for slot in 0..self.state.slots() {
-            self.state.observe(slot, queue.scheduler.ready_incarnation(slot), now);
+            self.state.observe(slot, queue.scheduler.observed(slot), now);
         }
         drop(queue);
         let is_forward = self.state.is_forward();
@@ -272,7 +296,8 @@ impl<W: Work + 'static> Rolling<W> {
                 RolloutStep::Stop(slot) => {
                     self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
                     self.steps.spawn(async move {
-                        Finished::Stopped(slot, pool.stop_after_job(slot, grace).await)
+                        let stop = pool.stop_after_job(slot, grace);
+                        Finished::Stopped(slot, pool.uninterrupted(stop).await)
                     });
                 }
                 RolloutStep::Start(slot, version) => {
@@ -280,7 +305,8 @@ impl<W: Work + 'static> Rolling<W> {
                     let (revision, revisions) =
                         (self.revisions.assign(slot, version), self.revisions.clone());
                     self.steps.spawn(async move {
-                        Finished::Started(slot, pool.start_revision(slot, revision, &*revisions).await)
+                        let start = pool.start_revision(slot, (revision, grace), &*revisions);
+                        Finished::Started(slot, pool.uninterrupted(start).await)
                     });
                 }
                 RolloutStep::Kill(slot) => {
@@ -297,19 +323,25 @@ impl<W: Work + 'static> Rolling<W> {
         let mut is_of_resize = !self.state.is_resized();
         let failed = match finished {
             Some(Finished::Stopped(slot, stopped)) => {
-                self.state.stopped(slot, stopped.is_ok());
-                if stopped.is_err() || slot >= wanted {
+                let end = end_of(&stopped);
+                self.state.stopped(slot, end);
+                if end == StepEnd::Failed || slot >= wanted {
                     // No start follows.
                     self.held.remove(&slot);
                 }
-                stopped.err()
+                stopped.and_then(Result::err)
             }
             Some(Finished::Started(slot, started)) => {
-                self.state.started(slot, started.is_ok());
+                let end = end_of(&started);
+                if end == StepEnd::Interrupted {
+                    // A version that does not start must not keep the pool from its start.
+                    self.revisions.assign(slot, Version::Old);
+                }
+                self.state.started(slot, end);
                 self.held.remove(&slot);
                 // A surplus worker is killed in its start.
                 is_of_resize &= slot < wanted;
-                started.err()
+                started.and_then(Result::err)
             }
             // The runtime is shutting down.
             None => None,

@@ -4,6 +4,8 @@ use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
 use tokio::sync::{Notify, oneshot};
 
 use crate::pool::handle::PoolError;
+use crate::pool::scheduler::RolloutDirection;
+use crate::pool::stats::RolloutStatus;
 
 /// What the handles of a pool and its manager know of a rollout.
 #[derive(Default)]
@@ -12,10 +14,18 @@ pub(crate) struct RolloutControl {
     pub(super) surge: AtomicUsize,
     pub(super) is_paused: AtomicBool,
     pub(super) is_undone: AtomicBool,
-    /// The resizes that the rollout has not begun yet, or `None` while there is no rollout.
-    resizes: Mutex<Option<Vec<Resize>>>,
-    /// Notified of a pause, its end, an undo and a resize, and when a rollout begins.
+    /// The rollout that is under way.
+    under_way: Mutex<Option<UnderWay>>,
+    /// Notified of a pause, its end, an undo and a resize, when a rollout begins, and when the pool
+    /// has started.
     pub(crate) changed: Notify,
+}
+
+/// A rollout that is under way.
+struct UnderWay {
+    /// The resizes that it has not begun yet.
+    resizes: Vec<Resize>,
+    direction: RolloutDirection,
 }
 
 /// A change of the number of workers during a rollout.
@@ -27,6 +37,12 @@ pub(super) struct Resize {
 impl RolloutControl {
     pub(crate) fn surge(&self) -> usize {
         self.surge.load(Ordering::Acquire)
+    }
+
+    /// Returns the state of the rollouts.
+    pub(crate) fn status(&self) -> RolloutStatus {
+        let direction = self.under_way.lock().as_ref().map(|rollout| rollout.direction);
+        RolloutStatus { paused: self.is_paused.load(Ordering::Acquire), direction }
     }
 
     pub(crate) fn pause(&self, is_paused: bool) {
@@ -43,26 +59,35 @@ impl RolloutControl {
     /// answer fails if the rollout ends before.
     pub(crate) fn resize(&self, workers: usize) -> Option<oneshot::Receiver<Result<(), PoolError>>> {
         let (answer, resized) = oneshot::channel();
-        self.resizes.lock().as_mut()?.push(Resize { workers, answer });
+        self.under_way.lock().as_mut()?.resizes.push(Resize { workers, answer });
         self.changed.notify_waiters();
         Some(resized)
     }
 
     /// Accepts resizes from now on.
     pub(super) fn begin(&self) {
-        *self.resizes.lock() = Some(Vec::new());
+        let begun = UnderWay { resizes: Vec::new(), direction: RolloutDirection::Forward };
+        *self.under_way.lock() = Some(begun);
         // A resize that waits for its turn does not wait for the rollout.
         self.changed.notify_waiters();
     }
 
+    /// Sets where the rollout goes now.
+    pub(super) fn set_direction(&self, direction: RolloutDirection) {
+        if let Some(rollout) = self.under_way.lock().as_mut() {
+            rollout.direction = direction;
+        }
+    }
+
     /// Returns the resizes since the last call.
     pub(super) fn take_resizes(&self) -> Vec<Resize> {
-        self.resizes.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        let mut rollout = self.under_way.lock();
+        rollout.as_mut().map(|rollout| std::mem::take(&mut rollout.resizes)).unwrap_or_default()
     }
 
     /// Accepts no more resizes. Those that were not begun come after the rollout.
     pub(super) fn end(&self) {
-        let remaining = self.resizes.lock().take();
+        let remaining = self.under_way.lock().take();
         drop(remaining);
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use perennial_actors::Address;
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
+use perennial_actors::{Address, ProcessState};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -97,10 +97,10 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) scheduler: Jobs<W>,
     /// The counters. The other statistics are computed on demand.
     pub(crate) stats: PoolStats,
-    /// How long jobs waited before they started.
-    pub(crate) waits: Histogram,
+    /// How long jobs waited before they started. Boxed, because the state is moved as it is made.
+    pub(crate) waits: Box<Histogram>,
     /// The durations of attempts.
-    pub(crate) works: Histogram,
+    pub(crate) works: Box<Histogram>,
     pub(crate) dead: VecDeque<DeadJob<W>>,
     pub(crate) max_dead: usize,
     /// The jobs that have ended and can still be found by their ids, if the pool retains them.
@@ -144,8 +144,8 @@ impl<W: Work + 'static> Shared<W> {
         let state = State {
             scheduler,
             stats: PoolStats::default(),
-            waits: Histogram::default(),
-            works: Histogram::default(),
+            waits: Box::default(),
+            works: Box::default(),
             dead: VecDeque::new(),
             max_dead: MAX_DEAD_JOBS,
             retained: None,
@@ -280,6 +280,11 @@ impl<W: Work + 'static> Shared<W> {
         }
     }
 
+    /// Returns `true` if the manager runs, which starts after the workers.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.manager.get().is_some_and(|manager| matches!(manager.state(), ProcessState::Alive(_)))
+    }
+
     pub(crate) fn notify_manager(&self) {
         if let Some(manager) = self.manager.get() {
             let _ = manager.cast(Tick);
@@ -296,6 +301,12 @@ impl<W: Work + 'static> State<W> {
     /// Returns `true` if the queue has room for any job.
     pub(crate) fn has_room(&self) -> bool {
         self.waiters.is_empty() && self.scheduler.room() > 0
+    }
+
+    /// Returns `true` if nothing depends on a worker that completes a job and leases the next one:
+    /// no submitter waits for room, the manager watches the load, and no result is retained.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.waiters.is_empty() && !self.scaling_idle && self.retained.is_none()
     }
 
     /// Returns how many more jobs may be submitted without the lock of the queue.

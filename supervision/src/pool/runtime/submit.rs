@@ -77,7 +77,10 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the answer
     /// is available at once.
-    fn wait_for_room(&self, new_job: NewJob<W>) -> PendingAdmission<W> {
+    fn wait_for_room(&self, mut new_job: NewJob<W>) -> PendingAdmission<W> {
+        if let Some(options) = &mut new_job.options {
+            options.begin_expiry(|| self.now());
+        }
         self.with_queue(|queue| queue.state.waiters.push(new_job))
     }
 

@@ -41,10 +41,8 @@ impl<W: Work + 'static, R: WorkerOf<W>> WorkerArgs<W, R> {
     /// Handles the end of an incarnation, or its abandonment.
     fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
         self.exits.record_exit(worker_id.pid, reason);
-        // An incarnation that panics or fails while it stops has used an attempt.
-        let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
-        let is_dismissed = is_interrupted && self.exits.is_dismissed(worker_id.pid);
-        self.pool.worker_exited(worker_id, reason, is_dismissed, &self.thread);
+        let end = self.exits.end_of(worker_id.pid, reason);
+        self.pool.worker_exited(worker_id, reason, end, &self.thread);
     }
 
     /// Ends an incarnation in order, after its current job, so that the next one follows at once. A

@@ -135,6 +135,21 @@ impl<I> JobQueues<I> {
         self.shared.append(jobs);
     }
 
+    /// Returns `true` if jobs are queued, all are for any worker, and none has a priority, a delay,
+    /// an expiry or a kind.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.len > 0 && self.shared.plain_len() == self.len && self.expiring.is_empty()
+    }
+
+    /// Removes and returns the first job of queues that [are plain](Self::is_plain).
+    #[inline]
+    pub(crate) fn pop_plain(&mut self) -> Option<QueuedJob<I>> {
+        let job = self.shared.pop_plain()?;
+        self.len -= 1;
+        Some(job)
+    }
+
     /// Returns `true` if a queued job is delayed, expires, or has a kind.
     pub(crate) fn is_timed(&self) -> bool {
         !self.delayed.is_empty() || !self.expiring.is_empty() || !self.kinds.is_empty()
@@ -237,6 +252,12 @@ impl<I> JobQueues<I> {
         let due = self.delayed.keys().next().map(|(due, _)| *due);
         let expires = self.expiring.first().map(|(at, _)| *at);
         [due, expires].into_iter().flatten().min()
+    }
+
+    /// Returns all queued jobs, delayed ones included.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &I> {
+        let queues = self.slots.iter().flatten().chain([&self.shared]).flat_map(PriorityQueue::iter);
+        queues.chain(self.kinds.iter()).chain(self.delayed.values()).map(|job| &job.item)
     }
 
     /// Returns the job with this number, and where it is.

@@ -212,6 +212,12 @@ impl<I> KindQueues<I> {
         kinds.flat_map(|kind| kind.queues.into_values().flat_map(BTreeMap::into_values))
     }
 
+    /// Returns all jobs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuedJob<I>> {
+        let queues = self.kinds.values().flat_map(|kind| kind.queues.values());
+        queues.flat_map(BTreeMap::values)
+    }
+
     /// Returns since when the oldest of the first jobs of each priority has waited for a worker.
     pub(crate) fn oldest(&self) -> Option<Duration> {
         let firsts = self.heads.iter().flat_map(|(queue, heads)| {

@@ -7,6 +7,12 @@ use super::slots::{Incarnation, Slot};
 use super::state::{Phase, Scheduler};
 use crate::pool::stats::WorkerCounts;
 
+/// The pool is paused.
+const PAUSED: u32 = 1;
+
+/// A long change of the queue takes place, in several portions.
+const HELD: u32 = 2;
+
 /// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
     /// Returns the job with this number, and where it is.
@@ -41,11 +47,6 @@ impl<I> Scheduler<I> {
     /// Returns the slots of the workers that are due.
     pub(crate) fn due_slots(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
-    }
-
-    /// Returns the incarnation of the worker of a slot if it takes jobs.
-    pub(crate) fn ready_incarnation(&self, slot: usize) -> Option<Incarnation> {
-        self.slots.get(slot).filter(|slot| slot.takes_jobs()).map(|slot| slot.last)
     }
 
     /// Returns the incarnation of the worker that runs in a slot.
@@ -117,9 +118,24 @@ impl<I> Scheduler<I> {
     }
 
     pub(crate) fn pause(&mut self, paused: bool) -> Vec<usize> {
-        self.paused = paused;
+        self.stops = (self.stops & !PAUSED) | if paused { PAUSED } else { 0 };
         self.rate_limited &= paused;
-        let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
+        self.wake_all_idle()
+    }
+
+    /// Keeps all jobs from being leased until [`release`](Self::release).
+    pub(crate) fn hold(&mut self) {
+        self.stops += HELD;
+    }
+
+    /// Ends a hold. Returns the workers to wake.
+    pub(crate) fn release(&mut self) -> Vec<usize> {
+        self.stops = self.stops.saturating_sub(HELD);
+        self.wake_all_idle()
+    }
+
+    fn wake_all_idle(&mut self) -> Vec<usize> {
+        let idle = if self.stops > 0 { Vec::new() } else { std::mem::take(&mut self.idle) };
         for slot in &idle {
             self.slots.set_idle(*slot, false);
         }

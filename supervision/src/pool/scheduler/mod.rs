@@ -26,12 +26,16 @@
 //! 11. A worker that is not *ready* leases no job. Its leased job is finished. The jobs that were
 //!     routed to it go to all workers; jobs with a key and pinned jobs wait, as they do while it is
 //!     restarted. In rules 6 and 8, only ready workers count as running. While a call that outlives
-//!     its attempt runs on the thread of a slot, no worker there is ready.
+//!     its attempt runs on the thread of a slot, no worker there is ready. A renewal is no break of
+//!     the readiness, from the end of a ready incarnation until the next one is ready or fails.
+//! 12. While the pool is paused, or a hold lasts, no job is leased. When the last of them ends, all
+//!     idle workers look for a job.
 
 mod job_queues;
 mod key_rates;
 mod kind_queues;
 mod manage;
+mod plain;
 mod priority_queue;
 mod rate;
 mod rate_limit;
@@ -39,6 +43,7 @@ mod rates;
 mod readiness;
 mod retention;
 mod rollout;
+mod rollout_events;
 mod rollout_limit;
 mod rollout_place;
 mod rollout_resize;
@@ -50,10 +55,12 @@ mod tests;
 
 pub(crate) use job_queues::Place;
 pub(crate) use key_rates::RateKey;
+pub(crate) use plain::PlainLease;
 pub(crate) use priority_queue::{Placement, QueuedJob, Target};
 pub use rate_limit::RateLimit;
 pub(crate) use retention::Retention;
-pub(crate) use rollout::{RolloutState, RolloutStep, SlotOutcome, Version};
+pub use rollout::RolloutDirection;
+pub(crate) use rollout::{RolloutState, RolloutStep, SlotOutcome, StepEnd, Version};
 pub use rollout_limit::RolloutLimit;
 pub(crate) use rollout_limit::RolloutLimits;
 pub use scale::PoolSize;

@@ -119,6 +119,18 @@ impl<I> PriorityQueue<I> {
         }
     }
 
+    /// Returns the number of jobs without priority that arrived in number order.
+    #[inline]
+    pub(crate) fn plain_len(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// Removes and returns the first job without priority that arrived in number order.
+    #[inline]
+    pub(crate) fn pop_plain(&mut self) -> Option<QueuedJob<I>> {
+        self.plain.pop_front()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<QueuedJob<I>> {
         let Some(sorted) = self.sorted.first_entry() else { return self.plain.pop_front() };
         match self.plain.front() {
@@ -145,6 +157,11 @@ impl<I> PriorityQueue<I> {
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = QueuedJob<I>> + use<I> {
         let Self { plain, sorted } = std::mem::take(self);
         sorted.into_values().chain(plain)
+    }
+
+    /// Returns all jobs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuedJob<I>> {
+        self.sorted.values().chain(&self.plain)
     }
 
     /// Returns the job with this number.

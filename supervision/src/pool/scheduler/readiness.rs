@@ -5,11 +5,40 @@
 //! running. A pool does the same with a worker.
 
 use super::priority_queue::QueueId;
-use super::slots::{Incarnation, Readiness, ReadinessSource, Slot};
+use super::slots::{Incarnation, Readiness, ReadinessSource, Slot, Streak};
 use super::state::Scheduler;
+
+/// The readiness of the worker of a slot, as a rollout sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Observed {
+    /// It is ready, without a break as long as this number stays the same.
+    Ready(Streak),
+    /// Its incarnation has ended in order, and the next one is not ready yet.
+    Renewing(Streak),
+    /// It is not ready, or there is none.
+    Unready,
+}
 
 /// Readiness.
 impl<I> Scheduler<I> {
+    /// Returns the readiness of the worker of a slot.
+    pub(crate) fn observed(&self, slot: usize) -> Observed {
+        match self.slots.get(slot) {
+            Some(place) if place.takes_jobs() => Observed::Ready(place.streak),
+            Some(place) if place.renewed.is_some() => Observed::Renewing(place.streak),
+            _ => Observed::Unready,
+        }
+    }
+
+    /// Records that an incarnation ends to be renewed (rule 11), just before its end.
+    pub(crate) fn begin_renewal(&mut self, slot: usize, incarnation: Incarnation) {
+        self.slots.change(slot, |place| {
+            if place.is_occupied && place.last == incarnation && place.takes_jobs() {
+                place.renewed = Some(incarnation);
+            }
+        });
+    }
+
     /// Makes every later incarnation unready until a probe has succeeded.
     pub(crate) fn require_probe(&mut self) {
         self.is_probed = true;

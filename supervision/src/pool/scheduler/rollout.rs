@@ -5,7 +5,8 @@
 //!
 //! 1. The workers of the pool are replaced in their slots. Additional workers in the slots after
 //!    them make up for workers that are being replaced, and end last.
-//! 2. A worker is *available* once it has been ready without a break for the minimum time.
+//! 2. A worker is *available* once it has been ready without a break for the minimum time. A
+//!    renewal is no break, but the worker is not available between its two incarnations.
 //! 3. An available worker is stopped only if enough others are available. A worker that is not
 //!    available is replaced first, but never more at once than may be unavailable.
 //! 4. If a new worker does not start, or is not available in time, the rollout fails. It then
@@ -17,11 +18,13 @@
 //! 7. A resize holds at once, also during a pause. The added workers have the version to which the
 //!    rollout goes, and additional workers become workers of the pool. The surplus ones are
 //!    stopped, and killed if they have not started yet.
+//! 8. A restart of the pool's supervisor is no failure. A step that it interrupts is taken again:
+//!    the rollout goes on from the workers that the supervisor has started again.
 
+use super::readiness::Observed;
 use super::rollout_limit::{Margins, RolloutLimits};
 pub(crate) use super::rollout_place::Version;
-use super::rollout_place::{Change, Place, Status};
-use super::slots::Incarnation;
+use super::rollout_place::{Place, ReadyTime, Status};
 use super::state::Time;
 
 /// What to do next.
@@ -37,11 +40,25 @@ pub(crate) enum RolloutStep {
 
 /// Where a rollout goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Direction {
+#[non_exhaustive]
+pub enum RolloutDirection {
+    /// It replaces the workers by new ones.
     Forward,
+    /// It has failed or was undone, and replaces the new workers by old ones.
     Back,
-    /// It begins nothing more.
+    /// It has failed or was undone, and has nothing to go back to. It only ends what it has begun.
     Halted,
+}
+
+use RolloutDirection as Direction;
+
+/// The end of a stop or a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StepEnd {
+    Succeeded,
+    Failed,
+    /// The supervisor of the pool has ended meanwhile, and with it all workers (rule 8).
+    Interrupted,
 }
 
 /// The outcome for the worker of one slot.
@@ -65,32 +82,38 @@ pub(crate) struct RolloutState {
     pub(super) margins: Margins,
     /// The workers of the pool, and then the additional ones.
     pub(super) places: Vec<Place>,
-    direction: Direction,
+    pub(super) direction: Direction,
     /// `true` if it goes back when it fails.
-    reverts: bool,
+    pub(super) reverts: bool,
+    /// `true` if it has ended while no worker ran.
+    is_at_rest: bool,
 }
 
 impl RolloutState {
-    /// Begins a rollout of the workers in the first `wanted` slots. `ready` returns the ready
-    /// incarnation in a slot, or `None` if there is none. A rollout that does not revert halts when
-    /// it fails.
+    /// Begins a rollout of the workers in the first `wanted` slots. `observed` returns the
+    /// readiness of the worker of a slot. A rollout that does not revert halts when it fails.
     pub(crate) fn new(
         limits: RolloutLimits,
         wanted: usize,
         reverts: bool,
-        ready: impl Fn(usize) -> Option<Incarnation>,
+        observed: impl Fn(usize) -> Observed,
     ) -> Self {
+        let ready = |slot: usize| {
+            let (streak, is_renewing) = match observed(slot) {
+                Observed::Ready(streak) => (streak, false),
+                Observed::Renewing(streak) => (streak, true),
+                Observed::Unready => return None,
+            };
+            Some(ReadyTime { streak, until: Time::ZERO, is_renewing })
+        };
         let base = (0..wanted).map(|slot| Place {
             version: Version::Old,
-            status: Status::Running {
-                ready: ready(slot).map(|incarnation| (incarnation, Time::ZERO)),
-                deadline: Time::MAX,
-            },
+            status: Status::Running { ready: ready(slot), deadline: Time::MAX },
             ..Place::UNUSED
         });
         let margins = limits.resolve(wanted);
         let places = base.chain(std::iter::repeat_n(Place::UNUSED, margins.surge)).collect();
-        Self { limits, wanted, margins, places, direction: Direction::Forward, reverts }
+        Self { limits, wanted, margins, places, direction: Direction::Forward, reverts, is_at_rest: false }
     }
 
     /// Returns the number of slots: those of the pool and the additional ones.
@@ -126,7 +149,8 @@ impl RolloutState {
             Status::Abandoned { .. } => true,
             // It has reasons of its own.
             Status::Running { .. } => {
-                self.direction == Direction::Back && !place.was_touched && !place.is_available(now)
+                let is_untouched = self.direction == Direction::Back && !place.was_touched;
+                is_untouched && !place.is_available(now) && !place.is_renewing()
             }
             Status::Down | Status::Starting { .. } | Status::Stopping => false,
         }
@@ -137,9 +161,29 @@ impl RolloutState {
         self.direction == Direction::Forward
     }
 
+    /// Returns where it goes.
+    pub(crate) const fn direction(&self) -> RolloutDirection {
+        self.direction
+    }
+
+    /// Returns `true` if it has stopped or started a worker.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.places.iter().any(|place| place.was_touched)
+    }
+
+    /// Ends it without a step, because no worker runs: each starts from the last version.
+    pub(crate) fn end_at_rest(&mut self) {
+        let target = self.target();
+        for place in &mut self.places {
+            *place = Place { version: target, was_touched: place.was_touched, ..Place::UNUSED };
+        }
+        self.is_at_rest = true;
+    }
+
     /// Returns `true` if nothing is left to do or to wait for.
     pub(crate) fn is_over(&self, now: Time) -> bool {
-        self.base().all(|place| self.is_settled(place, now)) && !self.surge().any(Place::is_there)
+        self.is_at_rest
+            || (self.base().all(|place| self.is_settled(place, now)) && !self.surge().any(Place::is_there))
     }
 
     /// Returns `true` if a worker of the pool has its last version.
@@ -149,7 +193,7 @@ impl RolloutState {
             Status::Running { .. } if self.direction == Direction::Halted => true,
             // A worker that was not replaced may have reasons of its own to be unavailable.
             Status::Running { .. } => {
-                place.version == self.target() && (place.is_available(now) || !place.was_touched)
+                place.version == self.target() && (place.is_proven(now) || !place.was_touched)
             }
             Status::Down | Status::Starting { .. } | Status::Stopping => false,
         }
@@ -157,120 +201,12 @@ impl RolloutState {
 
     /// Returns the outcome for each of the wanted workers.
     pub(crate) fn outcomes(&self, now: Time) -> impl Iterator<Item = SlotOutcome> {
-        self.base().map(move |place| match (place.is_available(now), place.version) {
+        self.base().map(move |place| match (place.is_proven(now), place.version) {
             (false, _) => SlotOutcome::Unavailable,
             (true, Version::New) => SlotOutcome::Replaced,
             (true, Version::Old) if place.was_touched => SlotOutcome::RolledBack,
             (true, Version::Old) => SlotOutcome::Kept,
         })
-    }
-}
-
-/// Events.
-impl RolloutState {
-    /// Reports which incarnation of a worker is ready now, or that none is.
-    pub(crate) fn observe(&mut self, slot: usize, seen: Option<Incarnation>, now: Time) {
-        let RolloutLimits { min_ready, progress_deadline, .. } = self.limits;
-        let Some(place) = self.places.get_mut(slot) else { return };
-        let was_available = place.is_available(now);
-        let Status::Running { ready, deadline } = &mut place.status else { return };
-        if ready.map(|(incarnation, _)| incarnation) == seen {
-            return;
-        }
-        *ready = seen.map(|incarnation| (incarnation, now.saturating_add(min_ready)));
-        if was_available && *deadline != Time::MAX {
-            *deadline = now.saturating_add(progress_deadline);
-        }
-    }
-
-    /// Reports the end of a stop. If it has failed, the worker may still run.
-    pub(crate) fn stopped(&mut self, slot: usize, succeeded: bool) {
-        let Some(place) = self.places.get_mut(slot) else { return };
-        place.status = if succeeded { Status::Down } else { Status::Abandoned { runs: false } };
-        let is_surplus = place.is_surplus();
-        if is_surplus || !succeeded {
-            place.change = Change::None;
-        }
-        if !succeeded && !is_surplus {
-            self.fail();
-        }
-    }
-
-    /// Reports the end of a start.
-    pub(crate) fn started(&mut self, slot: usize, succeeded: bool) {
-        let target = self.target();
-        let direction = self.direction;
-        let Some(place) = self.places.get_mut(slot) else { return };
-        let is_outdated = place.version != target;
-        let Status::Starting { deadline, is_killed } = place.status else { return };
-        if !succeeded && !is_outdated && (is_killed || place.is_surplus()) {
-            // It is not wanted, or was not for a while.
-            place.status = Status::Down;
-            place.end_change(Change::Surplus);
-            return;
-        }
-        place.status = match (succeeded, direction) {
-            (true, _) => Status::Running { ready: None, deadline },
-            (false, Direction::Forward) if self.reverts => Status::Down,
-            (false, Direction::Back) if is_outdated => Status::Down,
-            (false, _) => Status::Abandoned { runs: false },
-        };
-        let is_down = matches!(place.status, Status::Down);
-        place.end_change(if is_down { Change::Surplus } else { Change::Added });
-        if !succeeded && !is_outdated {
-            self.fail();
-        }
-    }
-
-    /// Returns a worker that is not available in time. It is reported once.
-    pub(crate) fn overdue(&mut self, now: Time) -> Option<usize> {
-        if self.direction == Direction::Halted {
-            return None;
-        }
-        let target = self.target();
-        let is_overdue = |place: &Place| {
-            let has_expired = match place.status {
-                // On the way back, the start has a timeout of its own.
-                Status::Starting { deadline, .. } => self.is_forward() && deadline <= now,
-                Status::Running { deadline, .. } => deadline <= now && !place.is_available(now),
-                Status::Down | Status::Stopping | Status::Abandoned { .. } => false,
-            };
-            has_expired && place.version == target && !place.is_surplus()
-        };
-        let slot = self.places.iter().position(is_overdue)?;
-        if self.direction == Direction::Back {
-            self.places[slot].status = Status::Abandoned { runs: true };
-        } else {
-            self.fail();
-        }
-        Some(slot)
-    }
-
-    /// Makes a rollout that goes forward go back, or halts it.
-    pub(crate) fn fail(&mut self) {
-        if self.direction == Direction::Forward {
-            self.direction = if self.reverts { Direction::Back } else { Direction::Halted };
-        }
-    }
-
-    /// Returns when a worker becomes available or is overdue, if nothing happens before.
-    pub(crate) fn next_deadline(&self, now: Time) -> Option<Time> {
-        if self.direction == Direction::Halted {
-            return None;
-        }
-        let target = self.target();
-        let due = |place: &Place| match place.status {
-            // It is being stopped or killed.
-            _ if place.is_surplus() => None,
-            Status::Running { ready: Some((_, at)), .. } if at <= now => None,
-            Status::Running { ready, deadline } => {
-                let available = ready.map_or(Time::MAX, |(_, at)| at);
-                Some(if place.version == target { available.min(deadline) } else { available })
-            }
-            Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
-            Status::Starting { .. } | Status::Down | Status::Stopping | Status::Abandoned { .. } => None,
-        };
-        self.places.iter().filter_map(due).filter(|due| *due != Time::MAX).min()
     }
 }
 
@@ -303,7 +239,10 @@ impl RolloutState {
         // While it is paused, only workers are started that it has stopped.
         let is_due =
             |place: &Place| matches!(place.status, Status::Down) && !(is_paused && place.version != target);
-        let outdated = self.base().filter(|place| place.version != target).count();
+        // A worker that was given up is not replaced, and no additional one makes up for it.
+        let is_outdated =
+            |place: &&Place| place.version != target && !matches!(place.status, Status::Abandoned { .. });
+        let outdated = self.base().filter(is_outdated).count();
         let surges = self.surge().filter(|place| place.is_there()).count();
         let base = self.base().position(is_due);
         let surge = || self.surge().position(is_due).map(|index| self.wanted + index);
@@ -340,7 +279,8 @@ impl RolloutState {
         let active = self.places.iter().filter(waits_for).count();
         let in_transit = self.places.iter().filter(waits_for).filter(is_in_transit).count();
         if in_transit < active.saturating_sub(floor) {
-            let is_unavailable = |place: &Place| is_outdated(place) && !place.is_available(now);
+            let is_lasting = |place: &Place| !place.is_available(now) && !place.is_renewing();
+            let is_unavailable = |place: &Place| is_outdated(place) && is_lasting(place);
             if let Some(slot) = self.places.iter().position(is_unavailable) {
                 return Some(slot);
             }

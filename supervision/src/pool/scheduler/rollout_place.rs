@@ -1,6 +1,6 @@
 //! The worker of one slot in a rollout.
 
-use super::slots::Incarnation;
+use super::slots::Streak;
 use super::state::Time;
 
 /// Old or new arguments.
@@ -10,6 +10,17 @@ pub(crate) enum Version {
     New,
 }
 
+/// The time in which a worker is ready without a break.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadyTime {
+    pub(super) streak: Streak,
+    /// When it is long enough.
+    pub(super) until: Time,
+    /// `true` while its incarnation has ended in order and the next one is not ready yet. The time
+    /// goes on meanwhile.
+    pub(super) is_renewing: bool,
+}
+
 /// The state of the worker in one slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Status {
@@ -17,9 +28,8 @@ pub(super) enum Status {
     Down,
     /// Its start was requested. It has to be available before `deadline`.
     Starting { is_killed: bool, deadline: Time },
-    /// It has started. `ready` is the ready incarnation, and when it is available. Until then it
-    /// has time until `deadline`.
-    Running { ready: Option<(Incarnation, Time)>, deadline: Time },
+    /// It has started. Until it is available, it has time until `deadline`.
+    Running { ready: Option<ReadyTime>, deadline: Time },
     /// Its stop was requested.
     Stopping,
     /// It could not be replaced, and there is no other version to try.
@@ -64,7 +74,17 @@ impl Place {
     }
 
     pub(super) fn is_available(&self, now: Time) -> bool {
-        matches!(self.status, Status::Running { ready: Some((_, at)), .. } if at <= now)
+        self.is_proven(now) && !self.is_renewing()
+    }
+
+    /// Returns `true` if it is available, or will be when its renewal is over.
+    pub(super) fn is_proven(&self, now: Time) -> bool {
+        matches!(self.status, Status::Running { ready: Some(ready), .. } if ready.until <= now)
+    }
+
+    /// Returns `true` while it is between two incarnations because of a renewal.
+    pub(super) const fn is_renewing(&self) -> bool {
+        matches!(self.status, Status::Running { ready: Some(ReadyTime { is_renewing: true, .. }), .. })
     }
 
     pub(super) const fn is_in_flight(&self) -> bool {

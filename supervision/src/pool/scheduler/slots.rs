@@ -7,6 +7,9 @@ use super::priority_queue::QueuedJob;
 /// The number of an incarnation of the worker in a slot.
 pub(crate) type Incarnation = u32;
 
+/// The number of the time in which a slot has a ready worker without a break. A renewal is none.
+pub(crate) type Streak = u32;
+
 /// The state of one slot.
 #[derive(Debug)]
 pub(crate) struct Slot<I> {
@@ -26,6 +29,10 @@ pub(crate) struct Slot<I> {
     pub(crate) readiness: Readiness,
     /// `true` while a call that outlives its attempt runs on the thread of this slot.
     pub(crate) has_call: bool,
+    /// How often it has stopped to take jobs, renewals left out.
+    pub(crate) streak: Streak,
+    /// The incarnation that ended to be renewed, until the next one is ready or fails.
+    pub(crate) renewed: Option<Incarnation>,
 }
 
 impl<I> Slot<I> {
@@ -41,6 +48,8 @@ impl<I> Slot<I> {
             declined: false,
             readiness,
             has_call: false,
+            streak: 0,
+            renewed: None,
         }
     }
 
@@ -52,6 +61,41 @@ impl<I> Slot<I> {
     /// Returns `true` if its worker runs and is ready, and its thread is free.
     pub(crate) const fn takes_jobs(&self) -> bool {
         self.runs() && self.readiness.is_ready() && !self.has_call
+    }
+
+    /// Records that the init of an incarnation is over. Unless it has started, it has failed.
+    pub(super) fn end_init(&mut self, incarnation: Incarnation) {
+        if self.starting == Some(incarnation) {
+            self.starting = None;
+        }
+        if self.last < incarnation {
+            self.end_renewal();
+        }
+    }
+
+    /// Records that the current incarnation has ended.
+    pub(super) fn end_incarnation(&mut self) {
+        self.is_occupied = false;
+        if self.renewed.is_some_and(|renewed| renewed != self.last) {
+            self.end_renewal();
+        }
+    }
+
+    /// Records that no ready incarnation follows the one that was to be renewed.
+    pub(super) fn end_renewal(&mut self) {
+        if self.renewed.take().is_some() {
+            self.streak = self.streak.wrapping_add(1);
+        }
+    }
+
+    /// Records that the worker begins to take jobs, or takes none any more.
+    #[cold]
+    fn readiness_changed(&mut self, takes_jobs: bool) {
+        if !takes_jobs && self.renewed.is_none() {
+            self.streak = self.streak.wrapping_add(1);
+        } else if takes_jobs && self.renewed != Some(self.last) {
+            self.renewed = None;
+        }
     }
 }
 
@@ -134,9 +178,20 @@ impl<I> Slots<I> {
         let slot = self.all.get_mut(slot)?;
         let took_jobs = slot.takes_jobs();
         let result = change(slot);
-        self.taking_jobs += usize::from(slot.takes_jobs());
+        let takes_jobs = slot.takes_jobs();
+        self.taking_jobs += usize::from(takes_jobs);
         self.taking_jobs -= usize::from(took_jobs);
+        if takes_jobs != took_jobs {
+            slot.readiness_changed(takes_jobs);
+        }
         Some(result)
+    }
+
+    /// Returns the slot of this incarnation, if it takes jobs and is not idle.
+    #[inline]
+    pub(crate) fn busy(&mut self, slot: usize, incarnation: Incarnation) -> Option<&mut Slot<I>> {
+        let slot = self.all.get_mut(slot)?;
+        (slot.takes_jobs() && slot.last == incarnation && !slot.idle).then_some(slot)
     }
 
     /// Leases a job to the worker of a slot.

@@ -7,7 +7,7 @@ use super::job_queues::JobQueues;
 use super::key_rates::KeyRates;
 use super::priority_queue::{QueueId, QueuedJob, Target};
 use super::rate::Rate;
-use super::slots::{Incarnation, Readiness, Slots};
+use super::slots::{Incarnation, Readiness, Slot, Slots};
 
 /// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(crate) const EXPIRED_AT_ONCE: usize = 256;
@@ -40,12 +40,13 @@ pub(crate) enum Next<I> {
 pub(crate) struct Scheduler<I> {
     pub(crate) queues: JobQueues<I>,
     pub(crate) slots: Slots<I>,
-    leased: usize,
+    pub(super) leased: usize,
     /// Jobs that were pinned to a worker that is no longer due. They are to be dropped.
     orphaned: Vec<I>,
     pub(crate) idle: Vec<usize>,
     pub(crate) capacity: usize,
-    pub(crate) paused: bool,
+    /// What keeps all jobs from being leased: a pause, and each hold (rule 12).
+    pub(crate) stops: u32,
     pub(crate) phase: Phase,
     pub(crate) rate: Option<Rate>,
     /// `true` if a worker found a job that the rate did not allow to start.
@@ -65,7 +66,7 @@ impl<I> Scheduler<I> {
             orphaned: Vec::new(),
             idle: Vec::new(),
             capacity,
-            paused: false,
+            stops: 0,
             phase: Phase::Open,
             rate: None,
             rate_limited: false,
@@ -203,9 +204,9 @@ impl<I> Scheduler<I> {
 
     /// Returns when to [`tick`](Self::tick), if nothing happens before.
     pub(crate) fn next_deadline(&mut self, now: Time) -> Option<Time> {
-        let rate = self.rate.as_mut().filter(|_| self.rate_limited && !self.paused);
+        let rate = self.rate.as_mut().filter(|_| self.rate_limited && self.stops == 0);
         let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
-        let released = self.queues.kinds.next_release().filter(|_| !self.paused);
+        let released = self.queues.kinds.next_release().filter(|_| self.stops == 0);
         [self.queues.next_deadline(), allowed, released].into_iter().flatten().min()
     }
 
@@ -229,11 +230,7 @@ impl<I> Scheduler<I> {
 
     /// Records that the init of an incarnation is over, whatever its outcome.
     pub(crate) fn init_ended(&mut self, slot: usize, incarnation: Incarnation) {
-        self.slots.change(slot, |place| {
-            if place.starting == Some(incarnation) {
-                place.starting = None;
-            }
-        });
+        self.slots.change(slot, |place| place.end_init(incarnation));
     }
 
     /// Registers an incarnation, unless a later one was registered before.
@@ -257,6 +254,7 @@ impl<I> Scheduler<I> {
             is_news = place.last < incarnation;
             if is_news {
                 (place.last, place.declined) = (incarnation, true);
+                place.end_renewal();
             }
         });
         if is_news { self.set_open(slot, false) } else { Vec::new() }
@@ -318,10 +316,11 @@ impl<I> Scheduler<I> {
 
     fn may_have_one(&self, slot: usize) -> bool {
         let is_free = self.slots.get(slot).is_some_and(|place| place.takes_jobs() && place.lease.is_none());
-        is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
+        is_free && self.stops == 0 && self.phase != Phase::Closed && self.has_job_for(slot)
     }
 
     /// Ends the lease of this incarnation and returns its job, if it still has one (rule 2).
+    #[inline]
     pub(crate) fn release_lease(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
         if !self.is_current(slot, incarnation) {
             return None;
@@ -344,7 +343,7 @@ impl<I> Scheduler<I> {
         if !self.is_current(slot, incarnation) {
             return (None, Vec::new());
         }
-        self.slots.change(slot, |place| place.is_occupied = false);
+        self.slots.change(slot, Slot::end_incarnation);
         self.mark_busy(slot);
         let to_requeue = self.queues.take(QueueId::Routed(slot));
         (job, self.requeue(to_requeue))
@@ -369,7 +368,7 @@ impl<I> Scheduler<I> {
 
     /// Returns `true` if waking a worker has no effect.
     const fn is_blocked(&self) -> bool {
-        self.paused || self.rate_limited
+        self.stops > 0 || self.rate_limited
     }
 
     /// Removes a worker from the idle list. Returns its slot if it was idle.

@@ -1,3 +1,4 @@
 //! Unit tests of the supervisor module.
 
 mod repeats;
+mod shared_settings;

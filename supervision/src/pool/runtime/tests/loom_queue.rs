@@ -22,6 +22,7 @@ use crate::pool::runtime::lease::{AttemptOutcome, AttemptResult, WorkerId};
 use crate::pool::runtime::result_sink::ResultSink;
 use crate::pool::runtime::shared::Shared;
 use crate::pool::runtime::threads::Thread;
+use crate::pool::runtime::worker_exit::WorkerEnd;
 use crate::pool::scheduler::{Phase, Scheduler};
 use crate::supervisor::Supervisor;
 
@@ -190,7 +191,7 @@ fn a_job_submitted_while_its_worker_ends_runs_on_the_next_incarnation() {
         let worker = thread::spawn(move || {
             // The worker ends during the job, or before it looks for one.
             let leased = pool.complete_and_lease(worker_id, None).is_some();
-            pool.worker_exited(worker_id, &ExitReason::Killed, false, &Thread::default());
+            pool.worker_exited(worker_id, &ExitReason::Killed, WorkerEnd::Lost, &Thread::default());
             leased
         });
         assert!(submit(&model.pool, 2));

@@ -4,6 +4,7 @@ mod key_rates;
 mod kinds;
 mod model;
 mod ops;
+mod plain;
 mod priority_queue;
 mod rate;
 mod readiness;

@@ -18,6 +18,8 @@ pub(super) enum Op {
     /// A woken worker leases a job; if none was woken, this worker does.
     Lease(usize),
     Done(usize),
+    /// An attempt succeeds, and its worker leases the next job in the same step.
+    Exchange(usize),
     /// An attempt fails and is retried, at once or later.
     Fail(usize, Option<u64>),
     /// A worker crashes; its job is retried.
@@ -61,6 +63,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         }),
         6 => slot().prop_map(Op::Lease),
         4 => slot().prop_map(Op::Done),
+        4 => slot().prop_map(Op::Exchange),
         2 => (slot(), prop::option::of(0..20_u64)).prop_map(|(slot, delay)| Op::Fail(slot, delay)),
         2 => slot().prop_map(Op::Crash),
         3 => slot().prop_map(Op::Start),

@@ -3,6 +3,7 @@
 use super::model::{job, ms};
 use super::started::{lease, meant, started};
 use crate::pool::scheduler::priority_queue::Target;
+use crate::pool::scheduler::readiness::Observed;
 use crate::pool::scheduler::{Next, ReadinessSource, Scheduler};
 
 use ReadinessSource::{Probe, Worker};
@@ -113,16 +114,83 @@ fn worker_whose_thread_is_occupied_by_a_call_is_not_ready_in_any_incarnation_unt
     assert_eq!(lease(&mut scheduler, 1), None);
     assert_eq!(scheduler.enqueue(meant(1, Target::Except(1))), None);
     assert_eq!(scheduler.set_call(0, true), [1], "the job may run nowhere else now");
-    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (1, None));
+    assert_eq!((scheduler.ready_workers(), scheduler.observed(0)), (1, Observed::Unready));
     assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, Some(1)));
     scheduler.worker_exited(0, 1);
     scheduler.worker_started(0, 2);
     scheduler.set_ready(0, 2, Worker, true);
-    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (1, None));
+    assert_eq!((scheduler.ready_workers(), scheduler.observed(0)), (1, Observed::Unready));
     let second = |scheduler: &mut Scheduler<u64>| scheduler.lease(0, 2, ms(0), &mut Vec::new()).0;
     assert!(matches!(second(&mut scheduler), Next::Nothing));
     assert_eq!(scheduler.enqueue(job(2)), None);
     assert_eq!(scheduler.set_call(0, false), [0]);
-    assert_eq!((scheduler.ready_workers(), scheduler.ready_incarnation(0)), (2, Some(2)));
+    assert_eq!((scheduler.ready_workers(), scheduler.observed(0)), (2, Observed::Ready(1)));
     assert!(matches!(second(&mut scheduler), Next::Job(2, _)));
+}
+
+#[test]
+fn a_renewal_is_no_break_of_the_readiness_of_a_slot() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
+    scheduler.require_probe();
+    assert_eq!(scheduler.observed(0), Observed::Unready);
+    scheduler.worker_started(0, 1);
+    assert_eq!(scheduler.observed(0), Observed::Unready);
+    scheduler.set_ready(0, 1, Probe, true);
+    assert_eq!(scheduler.observed(0), Observed::Ready(0));
+    for incarnation in 1..4 {
+        scheduler.begin_renewal(0, incarnation);
+        scheduler.worker_exited(0, incarnation);
+        assert_eq!(scheduler.observed(0), Observed::Renewing(0));
+        scheduler.init_began(0, incarnation + 1);
+        scheduler.worker_started(0, incarnation + 1);
+        scheduler.init_ended(0, incarnation + 1);
+        assert_eq!(scheduler.observed(0), Observed::Renewing(0), "its probe has not succeeded yet");
+        scheduler.set_ready(0, incarnation + 1, Probe, true);
+        assert_eq!(scheduler.observed(0), Observed::Ready(0));
+    }
+    scheduler.set_ready(0, 4, Probe, false);
+    assert_eq!(scheduler.observed(0), Observed::Unready);
+    scheduler.set_ready(0, 4, Probe, true);
+    assert_eq!(scheduler.observed(0), Observed::Ready(1), "no break is missed");
+}
+
+#[test]
+fn any_other_end_breaks_the_readiness_and_so_does_a_renewal_that_fails() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
+    scheduler.worker_started(0, 1);
+    scheduler.worker_exited(0, 1);
+    scheduler.worker_started(0, 2);
+    assert_eq!(scheduler.observed(0), Observed::Ready(1), "it has crashed");
+
+    scheduler.begin_renewal(0, 2);
+    scheduler.worker_exited(0, 2);
+    scheduler.init_began(0, 3);
+    scheduler.init_ended(0, 3);
+    assert_eq!(scheduler.observed(0), Observed::Unready, "the init of the next one has failed");
+    scheduler.worker_started(0, 4);
+    assert_eq!(scheduler.observed(0), Observed::Ready(2));
+
+    scheduler.begin_renewal(0, 4);
+    scheduler.worker_exited(0, 4);
+    scheduler.set_open(0, false);
+    assert_eq!(scheduler.observed(0), Observed::Renewing(2), "its successor opens the slot again");
+    scheduler.decline(0, 5);
+    scheduler.set_open(0, true);
+    assert_eq!(scheduler.observed(0), Observed::Unready, "the next one has declined to start");
+    scheduler.worker_started(0, 6);
+    assert_eq!(scheduler.observed(0), Observed::Ready(3));
+
+    scheduler.begin_renewal(0, 6);
+    scheduler.worker_exited(0, 6);
+    scheduler.set_ready(0, 7, Worker, false);
+    scheduler.worker_started(0, 7);
+    assert_eq!(scheduler.observed(0), Observed::Renewing(3), "it is not ready yet");
+    scheduler.worker_exited(0, 7);
+    assert_eq!(scheduler.observed(0), Observed::Unready, "it has crashed before it was ready");
+
+    scheduler.worker_started(0, 8);
+    scheduler.set_ready(0, 8, Worker, false);
+    scheduler.begin_renewal(0, 8);
+    scheduler.worker_exited(0, 8);
+    assert_eq!(scheduler.observed(0), Observed::Unready, "it was not ready before");
 }

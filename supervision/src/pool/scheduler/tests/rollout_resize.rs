@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::rollout_world::{Nature, World, natures, seconds, secs, sizes};
-use crate::pool::scheduler::rollout::{RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::readiness::Observed;
+use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, StepEnd, Version};
+use crate::pool::scheduler::rollout_limit::{RolloutLimit, RolloutLimits};
 
 /// Performs all steps of a world until there is none, at one moment after the other.
 fn settle(world: &mut World) {
@@ -53,7 +55,7 @@ fn a_paused_rollout_stops_surplus_workers_at_once() {
     assert_eq!(steps, [RolloutStep::Stop(2), RolloutStep::Stop(3), RolloutStep::Stop(4)]);
     for slot in 2..5 {
         assert!(!world.state.is_resized());
-        world.state.stopped(slot, true);
+        world.state.stopped(slot, StepEnd::Succeeded);
         world.workers[slot] = None;
     }
     assert!(world.state.is_resized() && !world.state.is_over(now));
@@ -83,7 +85,7 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     assert_eq!(world.state.next_deadline(world.now), Some(world.now + secs(60)), "that of worker 0");
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && world.state.is_resized());
     // It is wanted again before its start has failed.
     let mut world = World::new(2, 2, 0, true);
@@ -93,10 +95,10 @@ fn a_surplus_worker_that_starts_is_killed_and_that_is_no_failure() {
     world.resize(1);
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Kill(1)));
     world.resize(2);
-    world.state.started(1, false);
+    world.state.started(1, StepEnd::Failed);
     assert!(world.state.is_forward() && !world.state.is_resized());
     assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
-    world.state.started(1, true);
+    world.state.started(1, StepEnd::Succeeded);
     assert!(world.state.is_resized());
 }
 
@@ -133,6 +135,56 @@ fn an_additional_worker_that_was_given_up_counts_for_the_limit_until_it_ends() {
     world.resizes = vec![(18, 6), (17, 1), (13, 7), (12, 3)];
     world.run_taking(&[6, 2, 7, 7, 14, 0, 18, 14]);
     assert!(!world.state.is_forward() && world.state.is_resized());
+}
+
+#[test]
+fn a_surplus_worker_has_no_limit_and_is_no_failure_when_it_does_not_stop() {
+    let mut world = World::new(2, 0, 1, true);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(2, Version::New)));
+    world.state.started(2, StepEnd::Succeeded);
+    world.state.resize(3);
+    world.state.resize(2);
+    assert_eq!(world.state.next_deadline(world.now), None, "it is to be stopped");
+    assert_eq!(world.state.overdue(world.now + secs(10_000)), None);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(2)));
+    world.state.stopped(2, StepEnd::Failed);
+    assert!(world.state.is_forward() && world.state.is_resized());
+}
+
+#[test]
+fn a_surplus_worker_that_stops_makes_the_resize_complete() {
+    let mut world = World::new(2, 1, 0, true);
+    world.resize(1);
+    assert!(!world.state.is_resized());
+    assert_eq!(world.state.next_step(true, world.now), Some(RolloutStep::Stop(1)));
+    world.state.stopped(1, StepEnd::Succeeded);
+    assert!(world.state.is_resized() && world.state.is_forward());
+}
+
+#[test]
+fn an_additional_worker_that_stops_as_the_pool_grows_counts_as_added_when_it_has_started_again() {
+    for stops in [true, false] {
+        let mut world = World::new(1, 0, 1, true);
+        world.begin(|_| secs(0));
+        world.end();
+        world.state.observe(1, Observed::Ready(2), world.now);
+        world.now += secs(2);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
+        world.state.stopped(0, StepEnd::Succeeded);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::New)));
+        world.state.started(0, StepEnd::Succeeded);
+        world.state.observe(0, Observed::Ready(3), world.now);
+        world.now += secs(2);
+        assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(1)), "it ends last");
+        world.state.resize(2);
+        world.state.stopped(1, if stops { StepEnd::Succeeded } else { StepEnd::Failed });
+        assert_eq!((world.state.is_resized(), world.state.is_forward()), (!stops, stops));
+        if stops {
+            assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(1, Version::New)));
+            world.state.started(1, StepEnd::Succeeded);
+            assert!(world.state.is_resized());
+        }
+    }
 }
 
 /// Sizes, each after a number of steps.
@@ -186,5 +238,31 @@ proptest! {
         let additional = world.workers.iter().skip(world.wanted).flatten().count();
         prop_assert_eq!(additional, 0);
         prop_assert!(world.state.is_resized());
+    }
+}
+
+/// The numbers of Kubernetes, which scales without regard to what is available.
+#[test]
+fn percentages_of_a_smaller_pool_hold_once_the_replacements_under_way_are_over() {
+    let percent = RolloutLimit::percent(25);
+    let zero = RolloutLimit::from(0);
+    let (min_ready, progress_deadline) = (secs(0), secs(60));
+    let limits = RolloutLimits { max_unavailable: percent, max_surge: zero, min_ready, progress_deadline };
+    let mut state = RolloutState::new(limits, 10, true, |_| Observed::Ready(1));
+    let now = secs(1);
+    let steps = |state: &mut RolloutState| -> Vec<RolloutStep> {
+        std::iter::from_fn(|| state.next_step(false, now)).collect()
+    };
+    assert_eq!(steps(&mut state), [0, 1].map(RolloutStep::Stop), "two of ten");
+    state.resize(5);
+    assert_eq!(steps(&mut state), [5, 6, 7, 8, 9].map(RolloutStep::Stop), "no other one is replaced");
+    assert_eq!((state.available(now), state.floor(now)), (3, 4), "two of five, because of the resize");
+    for slot in [0, 1] {
+        state.stopped(slot, StepEnd::Succeeded);
+        assert_eq!(steps(&mut state), [RolloutStep::Start(slot, Version::New)]);
+        state.started(slot, StepEnd::Succeeded);
+        state.observe(slot, Observed::Ready(2), now);
+        let next = if slot == 0 { vec![] } else { vec![RolloutStep::Stop(2)] };
+        assert_eq!(steps(&mut state), next, "one of five");
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, Version};
+use crate::pool::scheduler::readiness::Observed;
+use crate::pool::scheduler::rollout::{RolloutState, RolloutStep, SlotOutcome, StepEnd, Version};
 use crate::pool::scheduler::rollout_limit::{Margins, RolloutLimits};
 
 pub(super) const fn secs(secs: u64) -> Duration {
@@ -22,13 +23,21 @@ pub(super) enum Nature {
     NeverReady,
     /// It is ready for a second at a time.
     CrashesEachSecond,
+    /// It is renewed once in eight seconds. In four of them, none is renewed.
+    Renews,
+}
+
+impl Nature {
+    pub(super) fn is_good(self) -> bool {
+        matches!(self, Self::Good | Self::Renews)
+    }
 }
 
 /// A worker in the world.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Living {
     version: Version,
-    incarnation: u32,
+    streak: u32,
     since: Duration,
 }
 
@@ -42,7 +51,7 @@ pub(super) struct World {
     pub(super) workers: Vec<Option<Living>>,
     /// The steps under way, with the end of each.
     pub(super) in_flight: Vec<(Duration, RolloutStep)>,
-    pub(super) next_incarnation: u32,
+    pub(super) next_streak: u32,
     /// What each version does, by slot.
     pub(super) new: Box<dyn Fn(usize) -> Nature>,
     pub(super) old: Box<dyn Fn(usize) -> Nature>,
@@ -51,9 +60,13 @@ pub(super) struct World {
     pub(super) begun: usize,
     /// The number of steps after which it is undone.
     pub(super) undone_after: Option<usize>,
+    /// The number of steps after which the supervisor of the pool is killed and started again.
+    pub(super) restarted_after: Option<usize>,
+    /// The slots whose workers it has started again, while the rollout was about to replace them.
+    restarted: BTreeSet<usize>,
     /// Other numbers of wanted workers, each after a number of steps, the last one first.
     pub(super) resizes: Vec<(usize, usize)>,
-    /// How many workers were added since as many as are wanted were available.
+    /// How many workers were added or restarted since as many as are wanted were available.
     added: usize,
     /// The workers that a resize made surplus and that have not ended yet.
     surplus: BTreeSet<usize>,
@@ -67,8 +80,8 @@ impl World {
             min_ready: secs(2),
             progress_deadline: secs(60),
         };
-        let old = Living { version: Version::Old, incarnation: 1, since: Duration::ZERO };
-        let state = RolloutState::new(limits, wanted, reverts, |_| Some(1));
+        let old = Living { version: Version::Old, streak: 1, since: Duration::ZERO };
+        let state = RolloutState::new(limits, wanted, reverts, |_| Observed::Ready(1));
         Self {
             workers: (0..state.slots()).map(|slot| (slot < wanted).then_some(old)).collect(),
             state,
@@ -77,12 +90,14 @@ impl World {
             reverts,
             now: secs(1_000),
             in_flight: Vec::new(),
-            next_incarnation: 1,
+            next_streak: 1,
             new: Box::new(|_| Nature::Good),
             old: Box::new(|_| Nature::Good),
             is_paused: false,
             begun: 0,
             undone_after: None,
+            restarted_after: None,
+            restarted: BTreeSet::new(),
             resizes: Vec::new(),
             added: 0,
             surplus: BTreeSet::new(),
@@ -106,17 +121,17 @@ impl World {
         if version == Version::New { (self.new)(slot) } else { (self.old)(slot) }
     }
 
-    pub(super) fn ready(&self, slot: usize) -> Option<u32> {
-        let living = self.workers[slot]?;
+    pub(super) fn ready(&self, slot: usize) -> Observed {
+        let Some(living) = self.workers[slot] else { return Observed::Unready };
+        let (age, second) = ((self.now - living.since).as_secs() as u32, self.now.as_secs() % 8);
         let is_leaving =
             self.in_flight.iter().any(|(_, step)| matches!(step, RolloutStep::Stop(other) if *other == slot));
         match self.nature(slot, living.version) {
-            _ if is_leaving => None,
-            Nature::Good => Some(living.incarnation),
-            Nature::FailsToStart | Nature::NeverReady => None,
-            Nature::CrashesEachSecond => {
-                Some(living.incarnation + (self.now - living.since).as_secs() as u32)
-            }
+            _ if is_leaving => Observed::Unready,
+            Nature::Renews if age > 0 && second == slot as u64 % 4 => Observed::Renewing(living.streak),
+            Nature::Good | Nature::Renews => Observed::Ready(living.streak),
+            Nature::FailsToStart | Nature::NeverReady => Observed::Unready,
+            Nature::CrashesEachSecond => Observed::Ready(living.streak + age),
         }
     }
 
@@ -151,21 +166,44 @@ impl World {
                 RolloutStep::Stop(slot) => {
                     self.workers[slot] = None;
                     self.surplus.remove(&slot);
-                    self.state.stopped(slot, true);
+                    self.state.stopped(slot, StepEnd::Succeeded);
                 }
                 RolloutStep::Start(slot, version) => {
                     let starts = self.nature(slot, version) != Nature::FailsToStart;
-                    self.next_incarnation += 1_000;
-                    let incarnation = self.next_incarnation;
-                    assert!(self.workers[slot].is_none(), "two workers in slot {slot}");
-                    self.workers[slot] = starts.then_some(Living { version, incarnation, since: now });
+                    // A worker that crashes uses up one for each second.
+                    self.next_streak += 10_000;
+                    let streak = self.next_streak;
+                    let is_replaced = self.restarted.remove(&slot);
+                    assert!(is_replaced || self.workers[slot].is_none(), "two workers in slot {slot}");
+                    self.workers[slot] = starts.then_some(Living { version, streak, since: now });
                     if !starts {
                         self.surplus.remove(&slot);
                     }
-                    self.state.started(slot, starts);
+                    self.state.started(slot, if starts { StepEnd::Succeeded } else { StepEnd::Failed });
                 }
                 RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
             }
+        }
+    }
+
+    /// Restarts the supervisor of the pool, which ends all workers and starts those again that have
+    /// started before.
+    fn restart(&mut self) {
+        for (_, step) in std::mem::take(&mut self.in_flight) {
+            match step {
+                RolloutStep::Stop(slot) => {
+                    self.restarted.insert(slot);
+                    self.state.stopped(slot, StepEnd::Interrupted);
+                }
+                RolloutStep::Start(slot, _) => self.state.started(slot, StepEnd::Interrupted),
+                RolloutStep::Kill(_) => unreachable!("a kill takes no time"),
+            }
+        }
+        // None of them is available before its minimum time is over.
+        self.added += self.wanted;
+        for living in self.workers.iter_mut().flatten() {
+            self.next_streak += 10_000;
+            (living.streak, living.since) = (self.next_streak, self.now);
         }
     }
 
@@ -175,14 +213,12 @@ impl World {
         let there = self.workers.iter().flatten().count();
         assert!(there <= self.wanted + surge.max(self.surplus.len()), "{there} workers: {:?}", self.state);
         let is_good = |slot: &usize| {
-            self.ready(*slot).is_some()
-                && self.workers[*slot]
-                    .is_some_and(|living| self.nature(*slot, living.version) == Nature::Good)
+            self.ready(*slot) != Observed::Unready
+                && self.workers[*slot].is_some_and(|living| self.nature(*slot, living.version).is_good())
         };
         let good = (0..self.workers.len()).filter(is_good).count();
-        let is_dead = |slot: &usize| {
-            (self.old)(*slot) != Nature::Good || (!self.reverts && (self.new)(*slot) != Nature::Good)
-        };
+        let is_dead =
+            |slot: &usize| !(self.old)(*slot).is_good() || (!self.reverts && !(self.new)(*slot).is_good());
         let dead = (0..self.workers.len()).filter(is_dead).count();
         // A worker that is ready and not yet available may still be replaced first.
         if self.state.available(self.now) + unavailable + dead >= self.wanted {
@@ -207,6 +243,11 @@ impl World {
                 self.resizes.pop().into_iter().for_each(|(_, wanted)| self.resize(wanted));
                 continue;
             }
+            if self.restarted_after.is_some_and(|steps| steps <= self.begun) {
+                self.restarted_after = None;
+                self.restart();
+                continue;
+            }
             while self.state.overdue(self.now).is_some() {}
             self.begin(takes);
             self.check();
@@ -215,7 +256,11 @@ impl World {
             }
             let due =
                 self.in_flight.iter().map(|(until, _)| *until).chain(self.state.next_deadline(self.now));
-            let next = due.min().expect("something is under way");
+            let is_renewing = |slot: usize| matches!(self.ready(slot), Observed::Renewing(_));
+            let renews = (0..self.workers.len()).any(is_renewing);
+            let due = due.min();
+            assert!(due.is_some() || renews, "nothing is under way");
+            let next = due.unwrap_or(Duration::MAX);
             // A worker may crash at any second.
             self.now = next.min(self.now + secs(1)).max(self.now);
             self.end();
@@ -248,6 +293,10 @@ pub(super) fn slowly(step: usize) -> Duration {
     secs([0, 3, 1, 7, 2][step % 5])
 }
 
+pub(super) fn good() -> impl Strategy<Value = Nature> {
+    prop_oneof![2 => Just(Nature::Good), 1 => Just(Nature::Renews)]
+}
+
 pub(super) fn bad() -> impl Strategy<Value = Nature> {
     prop_oneof![Just(Nature::FailsToStart), Just(Nature::NeverReady), Just(Nature::CrashesEachSecond),]
 }
@@ -259,7 +308,7 @@ pub(super) fn seconds() -> impl Strategy<Value = Vec<u64>> {
 
 /// How the workers of one version behave, by slot: most are good.
 pub(super) fn natures(slots: usize) -> impl Strategy<Value = Vec<Nature>> {
-    prop::collection::vec(prop_oneof![3 => Just(Nature::Good), 1 => bad()], slots)
+    prop::collection::vec(prop_oneof![2 => good(), 1 => bad()], slots)
 }
 
 /// The wanted workers and the limits, not both zero.

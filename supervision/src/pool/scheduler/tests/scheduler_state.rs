@@ -206,3 +206,19 @@ fn slots_fit_a_key_as_the_numbers_of_a_generator_whose_seed_it_is() {
         [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]
     );
 }
+
+#[test]
+fn no_job_is_leased_during_a_hold_and_all_idle_workers_look_for_one_after_the_last() {
+    let mut scheduler = started(2, 100);
+    assert_eq!(lease(&mut scheduler, 0), None);
+    scheduler.hold();
+    scheduler.hold();
+    assert_eq!(scheduler.enqueue(job(1)), None);
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, None));
+    assert_eq!(scheduler.pause(true), []);
+    assert_eq!(scheduler.release(), []);
+    assert_eq!(scheduler.pause(false), [], "the other hold lasts");
+    assert_eq!((lease(&mut scheduler, 1), scheduler.runnable()), (None, 0));
+    assert_eq!(scheduler.release(), [0, 1]);
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (Some(1), None));
+}

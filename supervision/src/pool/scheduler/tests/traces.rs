@@ -44,6 +44,7 @@ impl Comparison {
                 self.lease(woken.unwrap_or(slot));
             }
             Op::Done(slot) => drop(self.release_lease(slot)),
+            Op::Exchange(slot) => self.exchange(slot),
             Op::Fail(slot, delay) => {
                 if let Some(job) = self.release_lease(slot) {
                     self.retry(slot, job, delay);
@@ -139,8 +140,10 @@ impl Comparison {
         }
         self.model.slots[slot].woken = false;
         let mut expired = Vec::new();
-        let (next, woken) =
-            self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired);
+        let (next, woken) = match self.scheduler.lease_plain(slot, slot_state.incarnation) {
+            Some((number, since)) => (Next::Job(number, since), None),
+            None => self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired),
+        };
         self.expire(&expired);
         let expected = self.model.best_for(slot).filter(|_| self.model.is_within_rate());
         match next {
@@ -157,6 +160,17 @@ impl Comparison {
             Next::Nothing => assert_eq!(None, expected, "the worker in {slot} has nothing"),
         }
         self.wake(woken);
+    }
+
+    fn exchange(&mut self, slot: usize) {
+        let (leased, incarnation) = (self.model.lease_of(slot), self.model.slots[slot].incarnation);
+        let exchanged = self.scheduler.exchange_plain(slot, incarnation, |job| Some(*job) == leased);
+        let Some((done, (next, _))) = exchanged else { return };
+        self.model.job(done).place = Place::Out;
+        assert_eq!(Some(next), self.model.best_for(slot).filter(|_| self.model.is_within_rate()));
+        let now = self.model.now;
+        self.model.job(next).place = Place::Leased(slot);
+        self.model.begun.push(now);
     }
 
     fn expire(&mut self, expired: &[u64]) {

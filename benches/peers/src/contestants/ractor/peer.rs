@@ -1,14 +1,4 @@
-//! ractor: `cast!` and `call!`, the latter without a timeout. Its mailboxes are all unbounded.
-//!
-//! An actor is started with `Actor::spawn(..).await`, which waits for its `pre_start`, and stopped
-//! with `stop`. Its join handle reports the end.
-//!
-//! ractor has no supervisors. The static supervisor of ractor-supervisor is used, which restarts
-//! without delay. Each incarnation is a new actor under the same name. The name is looked up and
-//! called until an incarnation answers.
-//!
-//! A job is dispatched to a `Factory` with queuer routing and its default queue, which is
-//! unbounded. Round robin is no cheaper.
+//! The actors and the pool of ractor.
 
 use std::sync::Arc;
 
@@ -20,9 +10,10 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, Spawn
 use ractor_supervisor::{
     ChildSpec, Restart, SpawnFn, Supervisor, SupervisorArguments, SupervisorOptions, SupervisorStrategy,
 };
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio};
+use crate::work::{Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio};
 
 /// ractor in the race. Its mailboxes have no bounds.
 pub const CONTESTANT: Contestant = Contestant {
@@ -84,6 +75,7 @@ struct Ractor;
 impl Peer for Ractor {
     type Address = ActorRef<Msg>;
     type Name = String;
+    type Tree = super::tree::RactorTree;
     type Pool = FactoryPool;
 
     async fn start(&self, _: Mailbox, goal: Goal) -> Result<ActorRef<Msg>> {
@@ -96,6 +88,19 @@ impl Peer for Ractor {
             ractor::cast!(actor, Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
+    }
+
+    fn cast_each(actors: &[ActorRef<Msg>], rounds: u64) -> Result<()> {
+        for _ in 0..rounds {
+            for actor in actors {
+                ractor::cast!(actor, Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, actors: u64, reached: Arc<Notify>) -> Result<Begin> {
+        super::ring::start(actors, reached).await
     }
 
     async fn call(actor: &ActorRef<Msg>, count: u64) -> Result<()> {

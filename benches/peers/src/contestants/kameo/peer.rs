@@ -1,18 +1,4 @@
-//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send()` on a bounded one, and
-//! `ask(..).send()`.
-//!
-//! Awaiting a request without `send` does the same with one more allocation.
-//!
-//! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and
-//! stopped with `stop_gracefully` and `wait_for_shutdown`.
-//!
-//! A supervised actor is started with `supervise`. A request between two incarnations waits for the
-//! next one, or fails and is repeated. The supervisor is an actor without messages. It holds the
-//! only reference to itself, which keeps it running.
-//!
-//! A job is `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each
-//! job to the worker with the fewest. All its mailboxes are unbounded: the default mailboxes of 64
-//! messages take half as long again on two threads.
+//! The actors and the pool of kameo.
 
 use std::sync::Arc;
 
@@ -23,9 +9,12 @@ use kameo::error::{Infallible, SendError};
 use kameo::mailbox::{bounded, unbounded};
 use kameo::message::{Context, Message};
 use kameo_actors::pool::{ActorPool, Dispatch};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio};
+use crate::work::{
+    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio,
+};
 
 /// kameo in the race.
 pub const CONTESTANT: Contestant =
@@ -79,6 +68,7 @@ struct Kameo;
 impl Peer for Kameo {
     type Address = ActorRef<Runner>;
     type Name = String;
+    type Tree = super::tree::KameoTree;
     type Pool = Workers;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<ActorRef<Runner>> {
@@ -103,6 +93,19 @@ impl Peer for Kameo {
             }
         }
         Ok(())
+    }
+
+    fn cast_each(actors: &[ActorRef<Runner>], rounds: u64) -> Result<()> {
+        for _ in 0..rounds {
+            for actor in actors {
+                actor.tell(Step(1)).try_send().ok().context("the actor is gone")?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, actors: u64, reached: Arc<Notify>) -> Result<Begin> {
+        super::ring::start(actors, reached).await
     }
 
     async fn call(actor: &ActorRef<Runner>, count: u64) -> Result<()> {

@@ -1,18 +1,4 @@
-//! actix: `do_send`, which knows no bounds, and `send`, which waits for room and for the reply.
-//!
-//! It has no multi-threaded runtime: a `System` and every `Arbiter` is a thread with its own
-//! runtime. With two threads, the senders run on the system's thread and the actors on an
-//! arbiter's. With one, both run on the system's thread, as with `#[actix::main]`.
-//!
-//! An actor is started with `create`, which does not wait for its `started`, and stopped with
-//! `Context::stop`. The library has no future for the exit of an actor. Therefore the actor holds
-//! one end of a channel, which closes when the actor is dropped.
-//!
-//! A supervisor restarts the same actor value after it has stopped, and calls its `restarting`,
-//! which resets the state here.
-//!
-//! A job is `do_send` to a `SyncArbiter`, whose workers are its own threads. Only the senders run
-//! on the threads of the race.
+//! The actors and the pool of actix.
 
 use std::sync::Arc;
 
@@ -21,10 +7,12 @@ use actix::{
     SyncArbiter, SyncContext, System,
 };
 use anyhow::{Context as _, Result, ensure};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 
-use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, Threads, drive};
+use crate::work::{
+    Begin, Contestant, Crash, Goal, Mailbox, NoTree, Peer, Pool, ROOM, Tally, Task, Threads, drive,
+};
 
 /// actix in the race.
 pub const CONTESTANT: Contestant = Contestant { name: "actix", can, absence: || None, run: on_system };
@@ -36,7 +24,9 @@ const fn can(task: Task) -> bool {
         // The supervisor restarts an actor after a stop, but not after a panic.
         Task::Restart(Crash::Panic) => false,
         // The registry has one actor per type, and no names.
-        Task::Whereis | Task::NamedCast { .. } => false,
+        Task::Whereis(_) | Task::NamedCast { .. } => false,
+        // A supervisor has one actor, and no supervisor stops others.
+        Task::Children { .. } | Task::Scale { .. } => false,
         // The workers of a pool are threads.
         Task::EmptyJobs { threads: Threads::One } => false,
         _ => true,
@@ -100,7 +90,7 @@ struct Actix(Option<ArbiterHandle>);
 
 /// Runs the race as a task of a system. It is woken faster there than as the future on which the
 /// system blocks.
-fn on_system(task: Task) -> Result<f64> {
+fn on_system(task: Task) -> Result<Vec<f64>> {
     System::new().block_on(async move {
         let arbiter = (task.threads() == Threads::Two).then(Arbiter::new);
         let peer = Actix(arbiter.as_ref().map(Arbiter::handle));
@@ -130,6 +120,7 @@ impl Actix {
 impl Peer for Actix {
     type Address = Addr<Runner>;
     type Name = String;
+    type Tree = NoTree;
     type Pool = SyncPool;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
@@ -141,6 +132,19 @@ impl Peer for Actix {
             actor.do_send(Step(1));
         }
         Ok(())
+    }
+
+    fn cast_each(actors: &[Addr<Runner>], rounds: u64) -> Result<()> {
+        for _ in 0..rounds {
+            for actor in actors {
+                actor.do_send(Step(1));
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, actors: u64, reached: Arc<Notify>) -> Result<Begin> {
+        super::ring::start(self.0.as_ref(), actors, reached)
     }
 
     async fn call(actor: &Addr<Runner>, count: u64) -> Result<()> {

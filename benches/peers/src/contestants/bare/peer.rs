@@ -1,20 +1,13 @@
-//! A baseline without a library: a tokio task that reads a channel, and a oneshot for each reply.
-//!
-//! Names are in a `HashMap` under an `RwLock` of the standard library.
-//!
-//! A task ends when the last sender is dropped. Its join handle reports the end.
-//!
-//! A pool is tokio tasks that read one channel of async-channel, because a channel of tokio has
-//! only one reader. It is bounded, and a submission waits for room.
+//! The actors and the pool of bare.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use anyhow::{Context, Result};
-use tokio::sync::{mpsc, oneshot};
+use anyhow::{Context, Result, bail};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::work::{Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
+use crate::work::{Begin, Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
 
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
@@ -84,6 +77,7 @@ impl Bare {
 impl Peer for Bare {
     type Address = Sender;
     type Name = String;
+    type Tree = super::tree::BareTree;
     type Pool = Tasks;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Sender> {
@@ -104,6 +98,20 @@ impl Peer for Bare {
             }
         }
         Ok(())
+    }
+
+    fn cast_each(actors: &[Sender], rounds: u64) -> Result<()> {
+        for _ in 0..rounds {
+            for actor in actors {
+                let Sender::Unbounded(sender) = actor else { bail!("the channel has a bound") };
+                sender.send(Msg::Step(1)).ok().context("the task is gone")?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, actors: u64, reached: Arc<Notify>) -> Result<Begin> {
+        Ok(super::ring::start(actors, reached))
     }
 
     async fn call(actor: &Sender, count: u64) -> Result<()> {

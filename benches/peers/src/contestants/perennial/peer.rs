@@ -1,16 +1,4 @@
-//! perennial: `cast` on an unbounded mailbox, `send` on a bounded one, `call` with its timeout of
-//! five seconds.
-//!
-//! An actor is started with `spawn(..).await`, which waits for its init, and stopped with `stop`
-//! and a monitor.
-//!
-//! Actors are looked up with `System::whereis` and `cast_to`, by prepared [`Name`]s.
-//!
-//! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
-//! repeated.
-//!
-//! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs,
-//! the default capacity.
+//! The actors and the pool of perennial.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,7 +10,11 @@ use perennial::{
     SupervisorHandle, System, Whereis as _,
 };
 
-use crate::work::{Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio};
+use tokio::sync::Notify;
+
+use crate::work::{
+    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio,
+};
 
 /// perennial in the race.
 pub const CONTESTANT: Contestant = Contestant {
@@ -63,6 +55,7 @@ struct Perennial(System);
 impl Peer for Perennial {
     type Address = Address<Msg>;
     type Name = Name<Msg>;
+    type Tree = super::tree::PerennialTree;
     type Pool = WorkerPool;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
@@ -87,6 +80,19 @@ impl Peer for Perennial {
             }
         }
         Ok(())
+    }
+
+    fn cast_each(actors: &[Address<Msg>], rounds: u64) -> Result<()> {
+        for _ in 0..rounds {
+            for actor in actors {
+                actor.cast(Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, actors: u64, reached: Arc<Notify>) -> Result<Begin> {
+        super::ring::start(&self.0, actors, reached).await
     }
 
     async fn call(actor: &Address<Msg>, count: u64) -> Result<()> {

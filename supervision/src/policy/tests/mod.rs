@@ -1,0 +1,6 @@
+//! The settings alone: what each value means, and which are impossible.
+
+mod backoff;
+mod child;
+mod conditions;
+mod limits;

@@ -1,0 +1,52 @@
+//! The jobs that are reserved for an additional worker of a rollout, when that worker ends.
+
+#[path = "support/pool.rs"]
+mod support;
+#[path = "support/versioned.rs"]
+mod versioned;
+
+use perennial_supervision::Backoff;
+use support::{ms, quiet, secs, soon};
+use tokio::time::{Instant, sleep};
+use versioned::{Init, Running, Take, spawn, start, started};
+
+/// Asserts that jobs with any key run at once, and that a broadcast runs on this many workers.
+async fn assert_jobs_run(running: &Running, workers: usize) {
+    let begun = Instant::now();
+    for key in 0..32_u32 {
+        soon(support::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
+    }
+    assert_eq!(running.versions().await.len(), workers);
+    assert!(begun.elapsed() < secs(1), "a job waited for {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_job_waits_for_an_additional_worker_that_was_stopped() {
+    let running = started(2).await;
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts)).min_ready(secs(60));
+    let rollout = spawn(rollout.max_unavailable(0).max_surge(1));
+    quiet().await;
+    assert_jobs_run(&running, 3).await;
+    running.pool.supervisor().terminate_child("2").await.expect("it runs");
+    assert_jobs_run(&running, 2).await;
+    running.pool.undo_rollout();
+    rollout.await.expect("no panic").expect_err("it is undone");
+    assert_jobs_run(&running, 2).await;
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_job_waits_for_an_additional_worker_that_is_restarted_later() {
+    let running = start(2, |pool| pool.backoff(Backoff::new(secs(10), secs(10)))).await;
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts)).min_ready(secs(60));
+    let rollout = spawn(rollout.max_unavailable(0).max_surge(1));
+    quiet().await;
+    running.app.tree().at(["2"]).expect("it is there").handle.kill().expect("it runs");
+    quiet().await;
+    assert_jobs_run(&running, 2).await;
+    sleep(secs(10)).await;
+    assert_jobs_run(&running, 3).await;
+    rollout.await.expect("no panic").expect("it is good");
+    assert_jobs_run(&running, 2).await;
+    running.close().await;
+}
