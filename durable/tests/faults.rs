@@ -16,7 +16,7 @@ use support::payload;
 fn opener() -> Opener {
     let last: Mutex<Option<Arc<FaultStore>>> = Mutex::default();
     Opener::new(move || {
-        let mut last = last.lock().unwrap();
+        let mut last = last.lock().expect("no panic under the lock");
         let next = last.as_ref().map_or_else(|| FaultStore::new(1, Faults::default()), |last| last.restart());
         let store = Arc::new(next);
         *last = Some(store.clone());
@@ -52,7 +52,7 @@ impl Known {
     /// Returns what is wrong with what the store has.
     async fn check(&self, store: &FaultStore) -> Result<(), String> {
         let jobs = store.jobs(JobFilter::default()).await.map_err(|error| error.to_string())?;
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
         let found: BTreeMap<_, _> =
             jobs.iter().map(|job| (job.id, (text(&job.job.payload.bytes), job.state))).collect();
         for (id, text) in &self.stored {

@@ -37,17 +37,17 @@ impl Acknowledged {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["stored", id, text] => {
-                self.stored.insert(id.parse().unwrap(), text.to_owned());
+                self.stored.insert(id.parse().expect("a number"), text.to_owned());
             }
             ["done", id] => {
-                self.done.insert(id.parse().unwrap());
+                self.done.insert(id.parse().expect("a number"));
             }
             _ => {}
         }
     }
 
     fn check(&self, store: &SqliteStore) {
-        let all = block_on(store.jobs(JobFilter::default())).unwrap();
+        let all = block_on(store.jobs(JobFilter::default())).expect("jobs");
         let all: BTreeMap<u64, JobRecord> = all.into_iter().map(|record| (record.id.0, record)).collect();
         for (id, text) in &self.stored {
             let record = all.get(id).unwrap_or_else(|| panic!("job {id} was acknowledged and is lost"));
@@ -61,7 +61,7 @@ impl Acknowledged {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 /// Numbers that differ in each run; the first is printed.
@@ -77,13 +77,19 @@ impl Random {
 /// This program, as the process that is killed.
 fn start(path: &Path) -> Child {
     let test = ["--exact", "the_process_that_is_killed", "--nocapture"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(test).env(FILE, path).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+    let mut command = Command::new(env::current_exe().expect("a path"));
+    command
+        .args(test)
+        .env(FILE, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("a process")
 }
 
 fn lines(child: &mut Child) -> Receiver<String> {
     let (sender, lines) = channel();
-    let output = child.stdout.take().unwrap();
+    let output = child.stdout.take().expect("a pipe");
     // A line that was cut off by the kill has no end, and may lack a part of its number.
     thread::spawn(move || {
         let mut output = BufReader::new(output);
@@ -150,19 +156,19 @@ fn the_process_that_is_killed() {
 
 async fn finish(store: &dyn Store, record: &JobRecord, end: AttemptEnd) {
     let op = Op::Finish { job: record.id, attempt: record.attempt, end };
-    store.commit(Batch::of(Timestamp(1), op)).await.unwrap();
+    store.commit(Batch::of(Timestamp(1), op)).await.expect("a commit");
 }
 
 fn print(line: &str) {
     let mut output = std::io::stdout().lock();
-    writeln!(output, "{line}").and_then(|()| output.flush()).unwrap();
+    writeln!(output, "{line}").and_then(|()| output.flush()).expect("an open pipe");
 }
 
 async fn submit(store: Arc<dyn Store>, submitter: u32) {
     for number in 0.. {
         let text = format!("{}-{submitter}-{number}", store.epoch().0);
         let new = NewJob { retention: Duration::MAX, ..NewJob::new(QUEUE, payload(&text)) };
-        match store.commit(Batch::of(Timestamp(1), Op::Enqueue(Box::new(new)))).await.unwrap()[..] {
+        match store.commit(Batch::of(Timestamp(1), Op::Enqueue(Box::new(new)))).await.expect("a commit")[..] {
             [Applied::Enqueued(JobId(id))] => print(&format!("stored {id} {text}")),
             ref other => panic!("{other:?}"),
         }
@@ -172,7 +178,7 @@ async fn submit(store: Arc<dyn Store>, submitter: u32) {
 async fn work(store: &dyn Store) {
     loop {
         let lease = Batch::of(Timestamp(1), Op::Lease { queue: QUEUE.to_owned(), max: 3 });
-        let applied = store.commit(lease).await.unwrap();
+        let applied = store.commit(lease).await.expect("a commit");
         let [Applied::Leased(leased)] = &applied[..] else { panic!("{applied:?}") };
         for record in &leased.jobs {
             finish(store, record, AttemptEnd::Completed(Some(payload("out")))).await;

@@ -17,7 +17,7 @@ use support::{Numbers, hold, squares};
 
 async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHandle<Numbers>) {
     let handle = pool.handle();
-    (pool.start(&System::new()).await.unwrap(), handle)
+    (pool.start(&System::new()).await.expect("a pool"), handle)
 }
 
 /// A pool whose job fails as often as it says, by the number of its attempts in this test.

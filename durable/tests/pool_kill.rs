@@ -26,12 +26,12 @@ const JOBS: u64 = 2_000;
 
 fn start(path: &Path) -> Child {
     let test = ["--exact", "the_process_that_is_killed", "--nocapture"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(test).env(FILE, path).stdout(Stdio::piped()).spawn().unwrap()
+    let mut command = Command::new(env::current_exe().expect("a path"));
+    command.args(test).env(FILE, path).stdout(Stdio::piped()).spawn().expect("a process")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }
 
 #[test]

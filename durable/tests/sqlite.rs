@@ -14,7 +14,7 @@ use support::{payload, sqlite};
 use tempfile::TempDir;
 
 fn file() -> (TempDir, PathBuf) {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("jobs.db");
     (folder, path)
 }

@@ -42,7 +42,7 @@ pub(crate) fn payload(text: &str) -> Payload {
 pub(crate) fn memory() -> Opener {
     let last: Mutex<Option<MemoryStore>> = Mutex::default();
     Opener::new(move || {
-        let mut last = last.lock().unwrap();
+        let mut last = last.lock().expect("no panic under the lock");
         let next = last.as_ref().map_or_else(MemoryStore::new, MemoryStore::restart);
         let store: Arc<dyn Store> = Arc::new(next.join());
         *last = Some(next);
@@ -52,7 +52,7 @@ pub(crate) fn memory() -> Opener {
 
 /// Opens a file in a folder of its own.
 pub(crate) fn sqlite() -> Opener {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a folder");
     Opener::new(move || {
         let path = folder.path().join("jobs.db");
         Box::pin(async move { open(&path) })
