@@ -73,6 +73,8 @@ pub struct Call<M: Send + 'static, T, C: Callee<M> = Address<M>> {
     answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
     timer: Timer,
+    /// The number of its wait, while the waits of the system are watched.
+    wait: Option<u64>,
 }
 
 impl<M: Send + 'static> Address<M> {
@@ -130,6 +132,7 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
             answer: Guarded::new(answer),
             answer_lost: false,
             timer: Timer::NotBegun(None),
+            wait: None,
         }
     }
 
@@ -222,6 +225,16 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
         self.callee.cancel(&mut self.entry).map(|message| self.unsent(message))
     }
 
+    /// Records that the caller waits, if the calls of the system are watched.
+    fn record_wait(&mut self) {
+        let process = self.callee.process();
+        if let Some(system) = process.system().filter(|system| system.call_waits().are_watched()) {
+            if self.wait.is_none() {
+                self.wait = system.call_waits().begin(process.identity());
+            }
+        }
+    }
+
     #[cold]
     fn target(&self) -> Target {
         self.callee.process().target_of(type_name::<M>())
@@ -237,10 +250,14 @@ impl<M: Send + 'static, T, C: Callee<M>> Future for Call<M, T, C> {
             Ok(has_just_begun) => has_just_begun,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        match this.poll_answer(cx) {
+        let polled = match this.poll_answer(cx) {
             Poll::Pending if !has_just_begun => this.poll_timeout(cx).map(Err),
             polled => polled,
+        };
+        if polled.is_pending() {
+            this.record_wait();
         }
+        polled
     }
 }
 
@@ -257,6 +274,9 @@ impl<M: Send + 'static, T, C: Callee<M>> Drop for Call<M, T, C> {
             (mem::replace(&mut self.timer, Timer::Never), process.system())
         {
             system.timeouts().cancel(id);
+        }
+        if let (Some(wait), Some(system)) = (self.wait, process.system()) {
+            system.call_waits().end(wait);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
             process.mailbox().forget_outcome(sequence);

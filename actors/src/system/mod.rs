@@ -16,6 +16,7 @@
 
 mod any_process;
 mod broadcast;
+mod call_waits;
 mod dead_letter_log;
 mod dead_letters;
 mod events;
@@ -35,8 +36,9 @@ pub(crate) use any_process::{
 };
 pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Subscription};
+pub(crate) use call_waits::WaitingCall;
 pub use dead_letters::{DeadLetter, DeadLetterReason};
-pub use events::LifecycleEvent;
+pub use events::{LifecycleEvent, LifecycleState};
 pub(crate) use process_table::SlotIndex;
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder, SystemEvent};
