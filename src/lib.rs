@@ -36,6 +36,11 @@ pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;
 
+/// What operators see of a system: snapshots, events, crash reports and deadlocks as plain data.
+#[cfg(feature = "operations")]
+#[cfg_attr(docsrs, doc(cfg(feature = "operations")))]
+pub use perennial_operations as operations;
+
 /// The interface for crates that own identities and host incarnations.
 pub use perennial_actors::host;
 

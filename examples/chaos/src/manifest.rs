@@ -61,7 +61,7 @@ fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
 
 fn write_json(file: &File, report: &Report) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    report.json().write_pretty(&mut out, 2)?;
+    serde_json::to_writer_pretty(&mut out, &report.json())?;
     out.write_all(b"\n")?;
     out.flush()
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jzon::{JsonValue, array, object};
 use perennial::pool::PoolStats;
 use perennial::{MessageStats, SupervisionStats};
+use serde::Serialize;
 
 use super::check::Check;
 use super::files::Digest;
@@ -36,6 +36,41 @@ pub struct Report {
     /// The tree after the attack.
     pub tree: String,
     pub elapsed: Duration,
+}
+
+/// The report as JSON.
+#[derive(Serialize)]
+struct Json {
+    version: u32,
+    seed: u64,
+    interrupted: bool,
+    verified: bool,
+    files: usize,
+    bytes: u64,
+    special: u64,
+    failed: Vec<Failed>,
+    faults: Faults,
+    #[serde(flatten)]
+    supervision: SupervisionStats,
+    messages: MessageStats,
+    jobs: PoolStats,
+    recovery_us: Recovery,
+    violations: Vec<String>,
+    elapsed_ms: u64,
+}
+
+/// A file that was not read.
+#[derive(Serialize)]
+struct Failed {
+    path: String,
+    error: String,
+}
+
+#[derive(Serialize)]
+struct Faults {
+    planned: usize,
+    #[serde(flatten)]
+    counts: FaultCounts,
 }
 
 /// How many lines the tree takes, and how many it takes at least when other lines need the room.
@@ -100,18 +135,9 @@ impl Report {
         }
     }
 
-    pub fn json(&self) -> JsonValue {
-        let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
-        let PoolStats { submitted, completed: done, failed, dropped, retried, .. } = self.jobs;
-        let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
-        let Recovery { p50, p90, p99, max } = self.recovery;
-        let mut failed_files = array![];
-        for (path, error) in &self.failed {
-            // An array takes every value.
-            let path = path.to_string_lossy().into_owned();
-            let _ = failed_files.push(object! { path: path, error: error.as_str() });
-        }
-        object! {
+    pub fn json(&self) -> impl Serialize {
+        let failed = self.failed.iter();
+        Json {
             version: 1,
             seed: self.seed,
             interrupted: self.is_interrupted,
@@ -119,32 +145,17 @@ impl Report {
             files: self.matching.len(),
             bytes: self.bytes(),
             special: self.special,
-            failed: failed_files,
-            faults: {
-                planned: self.planned,
-                panic: panic,
-                error: error,
-                kill: kill,
-                exhaust_restarts: exhaust_restarts,
-                total: total,
-            },
-            restarts: self.totals.restarts,
-            escalations: self.totals.escalations,
-            messages: {
-                accepted: accepted,
-                handled: handled,
-                lost_in_flight: lost_in_flight,
-                dead_lettered: dead_lettered,
-                queued: queued,
-            },
-            jobs: {
-                submitted: submitted,
-                completed: done,
-                failed: failed,
-                dropped: dropped,
-                retried: retried,
-            },
-            recovery_us: { p50: p50, p90: p90, p99: p99, max: max },
+            failed: failed
+                .map(|(path, error)| Failed {
+                    path: path.to_string_lossy().into_owned(),
+                    error: error.clone(),
+                })
+                .collect(),
+            faults: Faults { planned: self.planned, counts: self.faults },
+            supervision: self.totals,
+            messages: self.messages,
+            jobs: self.jobs,
+            recovery_us: self.recovery,
             violations: self.violations(),
             elapsed_ms: self.elapsed.as_millis() as u64,
         }

@@ -89,7 +89,7 @@ impl Tree {
     }
 
     /// Returns the same nodes as [`walk`](Self::walk), with the level of each below this one.
-    pub(super) fn levels(&self) -> impl Iterator<Item = (usize, &Self)> {
+    pub fn levels(&self) -> impl Iterator<Item = (usize, &Self)> {
         self.steps().map(|step| (step.level, step.node))
     }
 
