@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::{AttemptFailure, AttemptRecord};
 use crate::payload::Payload;
+use crate::run_options::RunOptions;
 
 /// The number of a job in its store. Numbers ascend in the order of submission, over all queues,
 /// and are never used again.
@@ -150,6 +152,8 @@ pub struct NewJob {
     pub attempts: u32,
     /// The number of attempts that may lose their worker or their process.
     pub lost_attempts: u32,
+    /// What the pool that runs the job needs.
+    pub options: RunOptions,
 }
 
 impl NewJob {
@@ -168,6 +172,7 @@ impl NewJob {
             retention: Duration::ZERO,
             attempts: 1,
             lost_attempts: 1,
+            options: RunOptions::default(),
         }
     }
 }
@@ -211,9 +216,10 @@ pub struct JobRecord {
     pub progress: Option<RecordedProgress>,
     /// The output of a job that has completed.
     pub output: Option<Payload>,
-    /// The attempts that have ended, in order.
+    /// The attempts that have ended, in order, and at most [`MAX_HISTORY`](crate::MAX_HISTORY): in
+    /// place of earlier ones, the first is their [summary](AttemptFailure::Earlier).
     pub history: Vec<AttemptRecord>,
-    /// How many attempts of the history do not count any more, because the job was retried by hand
+    /// How many entries of the history do not count any more, because the job was retried by hand
     /// since.
     pub forgiven: u32,
 }
@@ -225,54 +231,6 @@ pub struct RecordedProgress {
     pub done: u64,
     /// All steps.
     pub total: u64,
-}
-
-/// An attempt that has ended.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct AttemptRecord {
-    /// The number of the attempt; the first is 1.
-    pub number: u32,
-    /// The process that ran it.
-    pub epoch: Epoch,
-    /// When it started.
-    pub started: Timestamp,
-    /// When its end was stored.
-    pub ended: Timestamp,
-    /// Why it failed; `None` if it completed.
-    pub failure: Option<AttemptFailure>,
-}
-
-/// The reason why an attempt failed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub enum AttemptFailure {
-    /// The worker returned an error.
-    Error(String),
-    /// The attempt exceeded its time limit.
-    TimedOut,
-    /// The worker ended: it crashed, was killed, or hung and was abandoned.
-    WorkerEnded(String),
-    /// The process ended.
-    ProcessEnded,
-    /// The job could not be decoded. No worker has seen it.
-    Undecodable(String),
-    /// The job was cancelled.
-    Cancelled,
-    /// The attempt was given back by a pool that stopped. It has used up nothing.
-    Released,
-}
-
-impl fmt::Display for AttemptFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => f.write_str(error),
-            Self::TimedOut => f.write_str("the attempt timed out"),
-            Self::WorkerEnded(reason) => write!(f, "the worker ended: {reason}"),
-            Self::ProcessEnded => f.write_str("the process ended"),
-            Self::Undecodable(reason) => write!(f, "the job cannot be decoded: {reason}"),
-            Self::Cancelled => f.write_str("the job was cancelled"),
-            Self::Released => f.write_str("the pool stopped"),
-        }
-    }
 }
 
 impl JobRecord {
@@ -303,5 +261,12 @@ impl JobRecord {
     pub fn failures(&self) -> impl Iterator<Item = &AttemptFailure> {
         let counted = self.history.iter().skip(self.forgiven as usize);
         counted.filter_map(|attempt| attempt.failure.as_ref())
+    }
+
+    /// Returns the progress of the latest attempt that has reported one, also if it has ended.
+    #[must_use]
+    pub fn last_progress(&self) -> Option<RecordedProgress> {
+        let ended = self.history.iter().rev().find_map(|attempt| attempt.progress);
+        self.progress.or(ended)
     }
 }
