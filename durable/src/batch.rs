@@ -90,8 +90,8 @@ pub enum Op {
     /// Queues a job that is over and has not completed, with all its attempts.
     /// Returns [`Applied::Changed`].
     Retry(JobId),
-    /// Completes a job by hand that is over and has not completed, with an output: a person has found
-    /// out what has become of it. Returns [`Applied::Changed`].
+    /// Completes a job by hand that is over and has not completed, with an output: a person has
+    /// found out what has become of it. Returns [`Applied::Changed`].
     Resolve {
         /// The job.
         job: JobId,

@@ -45,6 +45,7 @@ mod error;
 pub mod faults;
 mod history;
 mod memory;
+mod numbers;
 mod payload;
 pub mod pool;
 mod record;

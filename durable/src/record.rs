@@ -5,51 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::history::RecordedProgress;
 use crate::history::{AttemptFailure, AttemptRecord};
+pub use crate::numbers::{Epoch, JobId, Timestamp};
 use crate::payload::Payload;
 use crate::run_options::RunOptions;
-
-/// The number of a job in its store. Numbers ascend in the order of submission, over all queues,
-/// and are never used again.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct JobId(pub u64);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A time, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// Returns the time that is later by this much, or the latest there is.
-    #[must_use]
-    pub fn saturating_add(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(time.as_millis().try_into().unwrap_or(u64::MAX)))
-    }
-
-    /// Returns the time that is earlier by this much, or the first there is.
-    #[must_use]
-    pub fn saturating_sub(self, time: Duration) -> Self {
-        Self(self.0.saturating_sub(time.as_millis().try_into().unwrap_or(u64::MAX)))
-    }
-
-    /// Returns the time from `earlier` until this; zero if that is later.
-    #[must_use]
-    pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-}
-
-/// The number of a process among those that have opened a store. Each open gets the next number.
-///
-/// The jobs that run belong to an epoch. The jobs of an epoch that has ended are
-/// [orphans](crate::Store::orphans).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct Epoch(pub u64);
 
 /// The state of a job in its store.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -222,15 +182,6 @@ pub struct JobRecord {
     /// How many entries of the history do not count any more, because the job was retried by hand
     /// since.
     pub forgiven: u32,
-}
-
-/// How far a job is.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-pub struct RecordedProgress {
-    /// The steps that are done.
-    pub done: u64,
-    /// All steps.
-    pub total: u64,
 }
 
 impl JobRecord {

@@ -81,8 +81,8 @@ impl<W: Work + 'static> DurableJob<W> {
     }
 
     /// Returns the attempts at the job that have ended, in order, and at most
-    /// [`MAX_HISTORY`](crate::MAX_HISTORY): see [`JobRecord::history`]. It is empty if the store does
-    /// not keep the job.
+    /// [`MAX_HISTORY`](crate::MAX_HISTORY): see [`JobRecord::history`]. It is empty if the store
+    /// does not keep the job.
     ///
     /// # Errors
     ///

@@ -239,8 +239,8 @@ impl<'a> JobContext<'a> {
         self.job().set_progress(self.info().number, JobProgress { done, total });
     }
 
-    /// Returns how far the job was when it [reported](Self::set_progress) last, in this attempt or in
-    /// an earlier one. So a job that is retried can go on where it was.
+    /// Returns how far the job was when it [reported](Self::set_progress) last, in this attempt or
+    /// in an earlier one. So a job that is retried can go on where it was.
     ///
     #[doc = setting_example!(
         r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'_>| {
