@@ -84,7 +84,8 @@ impl Causes {
             let group = self.supervisors.get_mut(path)?;
             group.gave_up = Some(sequence);
             let (_, child) = group.restart.unwrap_or_default();
-            return self.last_failure_below(path, child);
+            let actor = self.actors.get(&child)?;
+            return actor.failure.or(actor.end);
         }
         let identity = pid?.identity();
         let actor = self.actors.entry(identity).or_default();
@@ -126,12 +127,6 @@ impl Causes {
         cause
     }
 
-    /// Returns the last failure of a child, which exceeded the intensity of its supervisor.
-    fn last_failure_below(&self, _: &str, child: u64) -> Option<u64> {
-        let actor = self.actors.get(&child)?;
-        actor.failure.or(actor.end)
-    }
-
     fn ended(&mut self, sequence: u64, pid: Pid, label: &Arc<str>, reason: &Reason) -> Option<u64> {
         let gave_up = self.supervisors.get_mut(label).and_then(|group| group.gave_up.take());
         let above = self.above(label);
@@ -148,7 +143,8 @@ impl Causes {
 
     fn started(&mut self, pid: Pid, label: &Arc<str>) -> Option<u64> {
         let own = self.actors.entry(pid.identity()).or_default().restart.take();
-        let cause = own.or_else(|| self.restart_above(label));
+        // The later one: a supervisor that gave up is followed by its restart.
+        let cause = own.max(self.restart_above(label));
         if let Some(own) = self.supervisors.get_mut(label) {
             own.own_restart = None;
         }

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use perennial_operations::{Event, Operations, Snapshot, Update};
+use perennial_operations::{Event, EventKind, Operations, Snapshot, Update};
 use support::{Chaos, Client};
 
 #[tokio::test(start_paused = true)]
@@ -26,10 +26,30 @@ async fn client_that_follows_events_has_the_model_of_a_fresh_snapshot_at_each_st
         assert!(compared > 500, "only {compared} snapshots were compared");
         let restarts = operations.snapshot().figures.supervision.restarts;
         assert!(restarts > 100, "only {restarts} restarts");
+        assert_happened(&operations.history());
         chaos.stop().await;
         client.catch_up();
         assert_eq!(client.model, operations.snapshot().model, "seed {seed}, at the end");
         assert!(client.model.supervisors.is_empty() && client.model.pools.is_empty());
+    }
+}
+
+/// Checks that each kind of event that changes a model is among these.
+fn assert_happened(history: &[Event]) {
+    type IsOne = fn(&EventKind) -> bool;
+    let kinds: [(&str, IsOne); 9] = [
+        ("start", |kind| matches!(kind, EventKind::Started { .. })),
+        ("crash", EventKind::is_crash),
+        ("close", |kind| matches!(kind, EventKind::Closed { .. })),
+        ("escalation", |kind| matches!(kind, EventKind::Supervisor(status) if status.gave_up)),
+        ("restart", |kind| matches!(kind, EventKind::Supervisor(status) if status.restarts_left.is_some())),
+        ("resize", |kind| matches!(kind, EventKind::Pool(status) if status.wanted != 3)),
+        ("binding", |kind| matches!(kind, EventKind::NameBound { .. })),
+        ("end of a binding", |kind| matches!(kind, EventKind::NameUnbound { .. })),
+        ("hand-over", |kind| matches!(kind, EventKind::NameHandedOver { .. })),
+    ];
+    for (name, is_one) in kinds {
+        assert!(history.iter().any(|event| is_one(&event.kind)), "no {name} happened");
     }
 }
 
