@@ -3,11 +3,11 @@
 //! | event | its cause |
 //! |---|---|
 //! | a report that a child terminated or did not start | the end of that incarnation |
-//! | a report of a restart, a start limit or a supervisor that gave up | the report before it about that child |
+//! | a restart, a start limit, a supervisor that gave up | the last report about the child |
 //! | an end after a kill or a failed check | the report of the kill or of the check |
-//! | an end by an orderly stop or a kill | the restart of the group, or the supervisor that gave up, of the nearest ancestor |
+//! | another end by a stop or a kill | what the nearest ancestor does: a group restart, giving up |
 //! | the end of a supervisor that gave up | its report |
-//! | a start after a restart | the report of the restart, of the actor itself or of its nearest ancestor |
+//! | a start | the last restart, of the actor itself or of an ancestor |
 //! | a dead letter | the end of its incarnation |
 //! | the close of an actor | the last end of the actor, or what ended its siblings |
 

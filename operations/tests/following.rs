@@ -17,7 +17,7 @@ async fn client_that_follows_events_has_the_model_of_a_fresh_snapshot_at_each_st
         while client.applied < 4_000 {
             chaos.step().await;
             tokio::time::sleep(Duration::from_millis(chaos.random.u64(0..30))).await;
-            client.catch_up();
+            client.apply_all();
             let fresh = operations.snapshot();
             assert_eq!(fresh.sequence, client.events.last(), "seed {seed}");
             assert_eq!(client.model, fresh.model, "seed {seed}, after event {}", fresh.sequence);
@@ -28,7 +28,7 @@ async fn client_that_follows_events_has_the_model_of_a_fresh_snapshot_at_each_st
         assert!(restarts > 100, "only {restarts} restarts");
         assert_happened(&operations.history());
         chaos.stop().await;
-        client.catch_up();
+        client.apply_all();
         assert_eq!(client.model, operations.snapshot().model, "seed {seed}, at the end");
         assert!(client.model.supervisors.is_empty() && client.model.pools.is_empty());
     }
@@ -67,7 +67,7 @@ async fn client_on_other_threads_arrives_at_the_model_whenever_the_system_is_at_
             tokio::task::yield_now().await;
             // Concurrent snapshots hold up nothing.
             drop(operations.snapshot());
-            client.catch_up();
+            client.apply_all();
         }
         let fresh = at_rest(&operations, &mut client).await;
         assert_eq!(client.model, fresh.model, "after event {}", fresh.sequence);
@@ -81,7 +81,7 @@ async fn client_on_other_threads_arrives_at_the_model_whenever_the_system_is_at_
 /// Waits until no event comes for some time.
 async fn at_rest(operations: &Operations, client: &mut Client) -> Snapshot {
     loop {
-        client.catch_up();
+        client.apply_all();
         let quiet = tokio::time::timeout(Duration::from_millis(300), client.events.next()).await;
         match quiet {
             Err(_) => return operations.snapshot(),
@@ -103,7 +103,7 @@ async fn client_that_lags_is_told_how_much_it_missed_and_goes_on() {
     while client.applied < 250 {
         chaos.step().await;
         tokio::time::sleep(Duration::from_millis(5)).await;
-        client.catch_up();
+        client.apply_all();
     }
     let (first, last) = (slow.last(), client.events.last());
     let missed = last - first - 100;
@@ -133,7 +133,7 @@ async fn events_that_nothing_took_in_time_are_missed_by_all_and_the_model_can_be
     let mut client = Client::start(&operations);
     chaos.step().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    client.catch_up();
+    client.apply_all();
     assert_eq!(client.model, operations.snapshot().model);
     chaos.stop().await;
 }

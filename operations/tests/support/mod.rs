@@ -201,7 +201,7 @@ impl Client {
     }
 
     /// Applies all events that there are.
-    pub(crate) fn catch_up(&mut self) {
+    pub(crate) fn apply_all(&mut self) {
         while let Some(update) = self.events.try_next() {
             match update {
                 Update::Event(event) => {
