@@ -90,7 +90,7 @@ pub async fn run(options: &Options, target: &str, outputs: &Outputs) -> Result<R
         kills: client.kills,
         acknowledged: stored.len() as u64,
         jobs: jobs.len() as u64,
-        attempts: jobs.iter().map(|job| job.record.history.len() as u64).sum(),
+        attempts: jobs.iter().map(|job| u64::from(job.record.attempt)).sum(),
         cut_off: jobs.iter().map(StoredJob::cut_off).sum(),
         rescues: rescues.len() as u64,
         rescue: Recovery::of(rescues.iter().map(|(_, time)| *time).collect()),

@@ -83,11 +83,12 @@ fn stored(id: u64, path: &str, processes: &[u64]) -> StoredJob {
     let payload = encode::<_, Bincode>(&FileJob::new(path.as_ref())).expect("bytes");
     let mut record = JobRecord::new(JobId(id), NewJob::new("q", payload), Timestamp(1));
     record.state = RecordState::Completed;
+    record.attempt = processes.len() as u32;
     record.output = Some(encode::<_, Bincode>(&result).expect("bytes"));
     for (number, epoch) in (1..).zip(processes) {
         let failure = (number < processes.len() as u32).then_some(AttemptFailure::ProcessEnded);
         let (started, ended, epoch) = (Timestamp(1), Timestamp(2), Epoch(*epoch));
-        record.history.push(AttemptRecord { number, epoch, started, ended, failure });
+        record.history.push(AttemptRecord { number, epoch, started, ended, failure, progress: None });
     }
     StoredJob::of(record).expect("a job")
 }

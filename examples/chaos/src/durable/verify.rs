@@ -1,7 +1,7 @@
 //! The checks: what the store has, against what was acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use perennial::durable::{AttemptFailure, JobRecord, RecordState, decode};
 
@@ -34,8 +34,8 @@ impl StoredJob {
 
     /// Returns how many attempts a kill has cut off.
     pub fn cut_off(&self) -> u64 {
-        let attempts = self.record.history.iter();
-        attempts.filter(|attempt| attempt.failure == Some(AttemptFailure::ProcessEnded)).count() as u64
+        let failures = self.record.history.iter().filter_map(|attempt| attempt.failure.as_ref());
+        failures.map(|failure| u64::from(failure.counts().lost)).sum()
     }
 }
 
@@ -76,10 +76,12 @@ fn lost_outcomes(account: &Account, by_id: &BTreeMap<u64, &StoredJob>) -> Vec<St
 }
 
 fn not_ended_once(job: &StoredJob) -> Option<String> {
-    let JobRecord { id, state, history, .. } = &job.record;
+    let JobRecord { id, state, history, attempt, .. } = &job.record;
     let completed = history.iter().filter(|attempt| attempt.failure.is_none()).count();
     let is_last = history.last().is_some_and(|attempt| attempt.failure.is_none());
-    let is_numbered = history.iter().map(|attempt| attempt.number).eq(1..=history.len() as u32);
+    // A long history begins with a summary.
+    let first = history.first().map_or(1, |attempt| attempt.number);
+    let is_numbered = history.iter().map(|attempt| attempt.number).eq(first..=*attempt);
     let holds = *state == RecordState::Completed && completed == 1 && is_last && is_numbered;
     (!holds).then(|| format!("job {id} is {state}, and {completed} of {} attempts completed", history.len()))
 }
@@ -93,27 +95,29 @@ fn late(job: &StoredJob) -> Option<String> {
 
 fn untold(account: &Account, jobs: &[StoredJob]) -> Vec<String> {
     let mut untold = Vec::new();
-    let mut attempts: HashMap<(&PathBuf, u64), u32> = HashMap::new();
+    let mut attempts: HashMap<(&Path, u64), u32> = HashMap::new();
+    // What a summary tells of: every attempt up to that of a process.
+    let mut earlier: HashMap<&Path, u64> = HashMap::new();
     let last = account.epochs.last().copied().unwrap_or_default();
     for job in jobs {
+        let (id, path) = (job.record.id, job.path.as_path());
         for attempt in &job.record.history {
-            *attempts.entry((&job.path, attempt.epoch.0)).or_default() += 1;
-            let is_cut_off = match &attempt.failure {
-                None => false,
-                Some(AttemptFailure::ProcessEnded) => true,
-                Some(other) => {
-                    untold.push(format!("attempt {} of job {}: {other}", attempt.number, job.record.id));
-                    continue;
+            let epoch = attempt.epoch.0;
+            match &attempt.failure {
+                Some(AttemptFailure::Earlier(_)) => drop(earlier.insert(path, epoch)),
+                Some(AttemptFailure::ProcessEnded) if epoch >= last => {
+                    untold.push(format!("job {id}: process {epoch} was not killed"));
                 }
-            };
-            if is_cut_off && attempt.epoch.0 >= last {
-                untold.push(format!("job {}: process {last} was not killed", job.record.id));
+                None | Some(AttemptFailure::ProcessEnded) => {}
+                Some(other) => untold.push(format!("attempt {} of job {id}: {other}", attempt.number)),
             }
+            *attempts.entry((path, epoch)).or_default() += 1;
         }
     }
     for (path, epoch) in &account.started {
-        let told = attempts.get(&(path, *epoch)).copied().unwrap_or_default();
-        if told != 1 {
+        let told = attempts.get(&(path.as_path(), *epoch)).copied().unwrap_or_default();
+        let is_earlier = earlier.get(path.as_path()).is_some_and(|last| epoch <= last);
+        if told != 1 && !is_earlier {
             untold.push(format!("process {epoch} ran {}, and {told} attempts tell it", path.display()));
         }
     }
