@@ -10,8 +10,8 @@ const EARLY_EVERY: usize = 8;
 /// The longest time until a kill of a process that starts, in microseconds.
 const START: u64 = 30_000;
 
-/// The longest time from an answer to the kill, in microseconds. The sync of a commit takes about as
-/// long.
+/// The longest time from an answer to the kill, in microseconds. The sync of a commit takes about
+/// as long.
 const REST: u64 = 3_000;
 
 /// The moment at which a process is killed.

@@ -9,9 +9,9 @@
 //!
 //! - [`run`]: the run. [`kills`]: when the worker process is killed, from the seed. [`process`]: a
 //!   worker process and its pipes. [`protocol`]: the lines in them.
-//! - [`worker`]: what the worker process does. [`jobs`]: its jobs and their results. [`rescue`]: how
-//!   long it takes until the jobs of the killed process run again. [`sabotage`]: stores that break
-//!   their promises.
+//! - [`worker`]: what the worker process does. [`jobs`]: its jobs and their results. [`rescue`]:
+//!   how long it takes until the jobs of the killed process run again. [`sabotage`]: stores that
+//!   break their promises.
 //! - [`account`]: what was acknowledged. [`verify`]: the checks of the store against it. [`report`]:
 //!   the result.
 
