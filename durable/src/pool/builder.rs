@@ -198,7 +198,8 @@ where
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let store = Arc::new(MemoryStore::new());
-    /// # let pool = Pool::from_fn("reports", 2, |_: &u64| std::future::ready(Ok::<(), String>(())));
+    /// # let report = |_: &u64| std::future::ready(Ok::<(), String>(()));
+    /// # let pool = Pool::from_fn("reports", 2, report);
     /// let nightly = Schedule::cron("0 3 * * *")?.time_zone("Europe/Berlin")?.missed(Missed::All);
     /// let pool = pool.durable(store).schedule("nightly", nightly, |slot| slot.0);
     /// # let app = pool.start(&System::new()).await?;

@@ -29,13 +29,13 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const RACE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes the job of a slot.
-type Make<W> = Foreign<Box<dyn Fn(Timestamp, &DurableHandle<W>) -> DurableSubmission<W> + Send + Sync>>;
+type MakeJob<W> = Foreign<Box<dyn Fn(Timestamp, &DurableHandle<W>) -> DurableSubmission<W> + Send + Sync>>;
 
 /// A schedule of a pool.
 pub(super) struct Scheduled<W: Work + 'static> {
     pub(super) name: Arc<str>,
     pub(super) schedule: Schedule,
-    pub(super) make: Make<W>,
+    pub(super) make: MakeJob<W>,
 }
 
 /// What has come of a commit.
