@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::plan::{Fault, FaultKind};
 
 /// How many faults took effect, by kind.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct FaultCounts {
     pub panic: u64,
     pub error: u64,
@@ -56,7 +54,7 @@ impl AttackResult {
 }
 
 /// The percentiles of the time from a crash to the start of the next incarnation, in microseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Recovery {
     pub p50: u64,
     pub p90: u64,
