@@ -2,12 +2,12 @@
 
 #[cfg(not(model))]
 mod broadcast;
+#[cfg(not(model))]
+mod kept_slots;
 #[cfg(model)]
 mod loom_broadcast;
 #[cfg(not(model))]
 mod throttle;
-#[cfg(not(model))]
-mod timeout_slot;
 #[cfg(not(model))]
 mod timer_wheel;
 #[cfg(not(model))]

@@ -1,4 +1,4 @@
-//! The slots of the timer wheel that a thread keeps, and that the same task uses again.
+//! The slots of calls that a thread keeps, and that the same task uses again.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
-use super::timer_wheel::{HOUR, SECOND, paused, set, wait_for, wheel};
-use crate::system::timer_wheel::{TimeoutState, TimerWheel};
+use super::timer_wheel::{HOUR, SECOND, TimeoutState, Timeouts, paused, set, wait_for, wheel};
+use crate::system::timer_wheel::TimerWheel;
 
 struct Quiet;
 
@@ -21,12 +21,12 @@ async fn in_task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'st
     tokio::spawn(future).await.expect("it does not panic")
 }
 
-/// Sets a timeout once the ticker has begun, and cancels it. Its slot is kept.
+/// Makes a call once the ticker has begun, and answers it. Its slot is kept.
 async fn use_slot(wheel: &Arc<TimerWheel>, after: Duration) {
     let first = set(wheel, HOUR);
     yield_now().await;
-    wheel.cancel(first);
-    wheel.cancel(set(wheel, after));
+    wheel.answer(first);
+    wheel.answer(set(wheel, after));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn a_task_that_calls_again_and_again_uses_one_slot() {
         let begun = Instant::now();
         while begun.elapsed() < SECOND * 60 {
             for _ in 0..100 {
-                wheel.cancel(set(&wheel, SECOND * 4));
+                wheel.answer(set(&wheel, SECOND * 4));
                 assert!(wheel.waiting() <= 1);
             }
             sleep(Duration::from_millis(10)).await;
@@ -85,7 +85,7 @@ async fn a_kept_slot_keeps_no_waker() {
         let waker = Waker::from(quiet.clone());
         let id = wheel.set(SECOND, &waker).expect("the ticker runs here");
         assert_eq!(Arc::strong_count(&quiet), 3);
-        wheel.cancel(id);
+        wheel.answer(id);
         assert_eq!((Arc::strong_count(&quiet), wheel.waiting()), (2, 1));
     })
     .await;
@@ -98,7 +98,7 @@ async fn a_thread_keeps_few_slots_however_many_tasks_call() {
     yield_now().await;
     for _ in 0..1_000 {
         let wheel = wheel.clone();
-        in_task(async move { wheel.cancel(set(&wheel, HOUR)) }).await;
+        in_task(async move { wheel.answer(set(&wheel, HOUR)) }).await;
     }
     assert!((2..=65).contains(&wheel.waiting()), "{}", wheel.waiting());
 }
@@ -111,9 +111,9 @@ async fn timeouts_that_a_task_sets_together_have_a_slot_each() {
         let (long, short) = (set(&wheel, SECOND * 10), set(&wheel, SECOND));
         advance(SECOND).await;
         assert_eq!(wheel.poll(&short, Waker::noop()), TimeoutState::Elapsed);
-        wheel.cancel(short);
+        wheel.answer(short);
         assert_eq!(wheel.poll(&long, Waker::noop()), TimeoutState::Pending);
-        wheel.cancel(long);
+        wheel.answer(long);
         assert_eq!(wait_for(&wheel, SECOND * 3).await, (Duration::ZERO, 2));
     })
     .await;
