@@ -15,19 +15,17 @@
 //! - A waker and an answer are woken and dropped under no lock.
 
 use std::any::Any;
-use std::future::Future;
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Waker};
+use std::task::Waker;
 
-use tokio::task::{self, unconstrained};
+use tokio::task;
 use tokio::time::{Instant, Sleep};
 
 use super::kept_slots;
-use super::wheel::{Key, Wheel};
-use crate::clock::sleep_until;
-use crate::foreign::{Guarded, guarded, ignore_panic};
+use super::wheel::Key;
+use crate::foreign::{Guarded, ignore_panic};
 use crate::sync::{Mutex, MutexGuard};
 
 /// A wheel that has slots.
@@ -131,7 +129,7 @@ pub(crate) enum Polled<T> {
 /// What is left in a slot at the end of its call. The caller drops it under no lock.
 pub(super) struct Leftover {
     _waker: Option<Guarded<Waker>>,
-    _timeout: Timeout,
+    _timer: Option<Pin<Box<Sleep>>>,
     /// The slot may be used again.
     pub(super) is_reusable: bool,
 }
@@ -172,8 +170,7 @@ impl CallState {
 
     /// Sets a timeout if the ticker of this wheel looks at the slot in time for it.
     pub(super) fn set_in_time<W: SlotOwner>(&mut self, wheel: &W, timeout: Waiting) -> bool {
-        let is_in_time =
-            |entry: &WheelEntry| entry.from <= timeout.hand_over_at && entry.is_of(wheel);
+        let is_in_time = |entry: &WheelEntry| entry.from <= timeout.hand_over_at && entry.is_of(wheel);
         let is_set = self.entry.as_ref().is_some_and(is_in_time);
         if is_set {
             self.timeout = Timeout::Waiting(timeout);
@@ -181,11 +178,23 @@ impl CallState {
         is_set
     }
 
+    /// Removes the timeout. Returns its timer, if it was handed over.
+    #[inline]
+    fn unset_timeout(&mut self) -> Option<Pin<Box<Sleep>>> {
+        let timer = match &mut self.timeout {
+            Timeout::HandedOver(_, timer) => timer.take(),
+            _ => None,
+        };
+        self.timeout = Timeout::Unset;
+        timer
+    }
+
     fn is_watched(&self) -> bool {
         matches!(self.timeout, Timeout::Waiting(_))
     }
 
     /// Ends the call. The slot may be used again, unless the reply still exists.
+    #[inline]
     fn end(&mut self) -> Leftover {
         let reply = match self.reply {
             ReplyState::Open => ReplyState::Abandoned,
@@ -194,7 +203,7 @@ impl CallState {
         self.reply = reply;
         Leftover {
             _waker: self.waker.take().map(Guarded::new),
-            _timeout: mem::replace(&mut self.timeout, Timeout::Unset),
+            _timer: self.unset_timeout(),
             is_reusable: reply == ReplyState::Open,
         }
     }
@@ -202,8 +211,7 @@ impl CallState {
 
 impl<T> Slot<T> {
     pub(super) fn new() -> Self {
-        let call =
-            CallState { entry: None, timeout: Timeout::Unset, waker: None, reply: ReplyState::Open };
+        let call = CallState { entry: None, timeout: Timeout::Unset, waker: None, reply: ReplyState::Open };
         Self(Mutex::new(SlotState { call, answer: None }))
     }
 
@@ -244,6 +252,7 @@ impl<T> Slot<T> {
         polled
     }
 
+    #[inline]
     fn look(mut state: MutexGuard<'_, SlotState<T>>) -> (Polled<T>, Option<Leftover>) {
         let is_watched = state.call.is_watched();
         match (state.call.reply, state.answer.take()) {
@@ -259,8 +268,8 @@ impl<T> Slot<T> {
 
     /// Removes the timeout: the call has a timer of its own.
     pub(super) fn unset_timeout(&self) {
-        let timeout = mem::replace(&mut self.0.lock().call.timeout, Timeout::Unset);
-        drop(timeout);
+        let timer = self.0.lock().call.unset_timeout();
+        drop(timer);
     }
 
     /// Ends the call without an answer. Drops an answer that has come.
@@ -319,57 +328,6 @@ impl<T: Send + 'static> AnySlot for Slot<T> {
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
-    }
-}
-
-/// Takes the timeouts of these slots whose first half is over. The slots of later timeouts move on,
-/// and the others leave the wheel.
-pub(super) fn take_due(
-    wheel: &mut Wheel<Arc<dyn AnySlot>>,
-    found: Vec<(Key, Arc<dyn AnySlot>)>,
-    now: Instant,
-) -> Vec<Due> {
-    let mut due = Vec::new();
-    for (key, slot) in found {
-        wheel.remove(key);
-        let handed_over = with_call(&*slot, |call| {
-            match (&call.timeout, call.entry.take()) {
-                (Timeout::Waiting(Waiting { hand_over_at: from, .. }), Some(entry)) if *from > now => {
-                    let from = *from;
-                    let (key, _) = wheel.insert(now, from - now, slot.clone());
-                    call.entry = Some(WheelEntry { key, from, serves_all: true, ..entry });
-                    None
-                }
-                _ => call.begin_hand_over(),
-            }
-        });
-        due.extend(handed_over.flatten().map(|(deadline, waker)| Due { slot, deadline, waker }));
-    }
-    due
-}
-
-/// A timeout whose first half is over.
-pub(super) struct Due {
-    slot: Arc<dyn AnySlot>,
-    deadline: Instant,
-    waker: Waker,
-}
-
-impl Due {
-    /// Makes a timer of this runtime wake the caller.
-    pub(super) fn hand_over(self) {
-        let Self { slot, deadline, waker } = self;
-        let waker = guarded(waker);
-        let Ok(mut timer) = sleep_until(deadline) else { return waker.wake() };
-        let mut cx = Context::from_waker(&waker);
-        if pin!(unconstrained(timer.as_mut())).poll(&mut cx).is_ready() {
-            return waker.wake();
-        }
-        let left = with_call(&*slot, |call| call.hand_over(deadline, timer, waker));
-        if let Some((timer, waker)) = left.flatten() {
-            drop(timer);
-            waker.wake();
-        }
     }
 }
 

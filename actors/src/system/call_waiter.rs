@@ -53,7 +53,7 @@ impl<T> CallWaiter<T> {
         let (deadline, hand_over_at) = (now + after, now + after / 2);
         let timeout = Waiting { deadline, hand_over_at };
         let is_set = slot.begin(waker, &**wheel, timeout, is_known_here)
-            || wheel.register((self.erase)(slot.clone()), timeout, now);
+            || wheel.register(&(self.erase)(slot.clone()), timeout, now);
         is_set.then_some(deadline)
     }
 
@@ -63,7 +63,7 @@ impl<T> CallWaiter<T> {
         let Some(slot) = &self.slot else { return Polled::Pending { is_watched: false } };
         let (polled, leftover) = slot.poll(waker);
         if let Some(leftover) = leftover {
-            self.release(leftover);
+            self.release(&leftover);
         }
         polled
     }
@@ -76,7 +76,7 @@ impl<T> CallWaiter<T> {
     }
 
     /// Keeps the slot for the next call of this task, if possible.
-    fn release(&mut self, leftover: Leftover) {
+    fn release(&mut self, leftover: &Leftover) {
         let Some(slot) = self.slot.take() else { return };
         match self.task {
             Some(task) if leftover.is_reusable => (self.erase)(slot).keep(task),
@@ -89,7 +89,7 @@ impl<T> Drop for CallWaiter<T> {
     fn drop(&mut self) {
         if let Some(slot) = &self.slot {
             let leftover = slot.abandon();
-            self.release(leftover);
+            self.release(&leftover);
         }
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! A timer of tokio takes the driver's lock when it starts and when it ends, and may wake a
 //! sleeping thread: it costs more than a call. So a timeout spends the first half of its time in a
-//! wheel, where it costs one reading of the clock, and usually no lock that another task takes: see
-//! [`call_slot`](super::call_slot). If it is still there when that half is over, the ticker,
-//! one task for all timeouts, makes a timer of tokio for the rest.
+//! wheel, where it costs one reading of the clock, and usually no lock but that of its call: see
+//! [`call_slot`](super::call_slot). If it is still there when that half is over, the ticker, one
+//! task for all timeouts, makes a timer of tokio for the rest; see [`hand_over`](super::hand_over).
 //!
 //! # Guarantees
 //!
@@ -13,9 +13,9 @@
 //!   has no effect as long as it is shorter than half of the timeout.
 //! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and
 //!   ends when none is left. A timeout may have been cancelled meanwhile, and its slot kept.
-//! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its
-//!   own runtime. If the runtime of the ticker is shut down, every waiter is woken and finds its
-//!   timeout [`Detached`](TimeoutState::Detached).
+//! - One runtime runs the ticker. A caller on another runtime is refused, and takes a timer of its
+//!   own runtime. If the runtime of the ticker is shut down, every caller is woken and finds that
+//!   its timeout is not watched.
 //! - A waker is cloned, woken and dropped under no lock. A waker that panics does not prevent other
 //!   wake-ups.
 
@@ -29,7 +29,8 @@ use std::time::Duration;
 use tokio::runtime::{self, Handle};
 use tokio::time::{Instant, Sleep};
 
-use super::call_slot::{AnySlot, Due, SlotOwner, Timeout, Waiting, WheelEntry, leave, take_due, with_call};
+use super::call_slot::{AnySlot, SlotOwner, Timeout, Waiting, WheelEntry, leave, with_call};
+use super::hand_over::{Due, take_due};
 use super::wheel::{Tick, Wheel};
 use crate::clock::{FAR, sleep_until};
 use crate::error::NoTimers;
@@ -113,12 +114,17 @@ impl TimerWheel {
     /// Sets a timeout and moves its slot to the tick at which the timeout is handed over. Returns
     /// `false` if the ticker does not serve this caller.
     #[cold]
-    pub(super) fn register(self: &Arc<Self>, slot: Arc<dyn AnySlot>, timeout: Waiting, now: Instant) -> bool {
+    pub(super) fn register(
+        self: &Arc<Self>,
+        slot: &Arc<dyn AnySlot>,
+        timeout: Waiting,
+        now: Instant,
+    ) -> bool {
         let Ok(here) = Handle::try_current() else { return false };
-        if self.set_in_place(&*slot, timeout, &here) {
+        if self.set_in_place(&**slot, timeout, &here) {
             return true;
         }
-        leave(&*slot);
+        leave(&**slot);
         let from = timeout.hand_over_at;
         let mut state = self.0.lock();
         let mut fresh = None;
@@ -139,7 +145,7 @@ impl TimerWheel {
         };
         let (key, due) = wheel.insert(now, from.saturating_duration_since(now), slot.clone());
         let owner: Weak<Self> = Arc::downgrade(self);
-        with_call(&*slot, |call| {
+        with_call(&**slot, |call| {
             call.entry = Some(WheelEntry { wheel: owner, key, from, serves_all: ticker.begins_on.is_none() });
             call.timeout = Timeout::Waiting(timeout);
         });

@@ -9,6 +9,7 @@ use tokio::time::{Instant, advance, sleep};
 
 use super::timer_wheel::{HOUR, SECOND, TimeoutState, Timeouts, paused, set, wait_for, wheel};
 use crate::system::timer_wheel::TimerWheel;
+use crate::system::{CallWaiter, Polled, Slot};
 
 struct Quiet;
 
@@ -160,4 +161,57 @@ fn a_thread_that_ends_leaves_its_slots_to_the_ticker() {
         yield_now().await;
     });
     assert_eq!(wheel.waiting(), 0);
+}
+
+/// Returns `true` if two calls of the same task, one after the other, have the same slot.
+fn is_used_again<T: Send + 'static>(end: impl FnOnce(&mut CallWaiter<T>, &Slot<T>)) -> bool {
+    let (mut waiter, slot) = CallWaiter::<T>::new();
+    waiter.begin(None, Waker::noop());
+    end(&mut waiter, &slot);
+    drop(waiter);
+    let (_next, next_slot) = CallWaiter::<T>::new();
+    Arc::ptr_eq(&slot, &next_slot)
+}
+
+#[tokio::test]
+async fn a_slot_whose_reply_outlives_its_call_is_not_used_again() {
+    in_task(async {
+        assert!(!is_used_again::<u64>(|_, _| ()), "the caller stops waiting");
+        let late = in_task(async {
+            let (waiter, slot) = CallWaiter::<u64>::new();
+            drop(waiter);
+            (slot.is_abandoned(), slot.answer(1))
+        });
+        assert_eq!(late.await, (true, Some(1)), "a late answer is returned");
+        assert!(is_used_again::<u64>(|_, slot| slot.drop_reply()));
+        assert!(
+            is_used_again::<u64>(|_, slot| assert!(slot.answer(1).is_none())),
+            "an answer that is not taken"
+        );
+        assert!(is_used_again::<u64>(|waiter, slot| {
+            assert!(slot.answer(1).is_none());
+            assert!(matches!(waiter.poll(Waker::noop()), Polled::Answered(1)));
+        }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slot_of_another_type_of_answers_is_not_used() {
+    in_task(async {
+        for _ in 0..2 {
+            assert!(is_used_again::<u64>(|_, slot| slot.drop_reply()));
+            assert!(is_used_again::<u32>(|_, slot| slot.drop_reply()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slot_that_is_too_large_is_not_kept() {
+    in_task(async {
+        assert!(is_used_again::<[u8; 512]>(|_, slot| slot.drop_reply()));
+        assert!(!is_used_again::<[u8; 1_024]>(|_, slot| slot.drop_reply()));
+    })
+    .await;
 }

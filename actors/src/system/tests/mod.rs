@@ -6,6 +6,8 @@ mod broadcast;
 mod kept_slots;
 #[cfg(model)]
 mod loom_broadcast;
+#[cfg(model)]
+mod loom_call_slot;
 #[cfg(not(model))]
 mod throttle;
 #[cfg(not(model))]

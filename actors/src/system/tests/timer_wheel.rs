@@ -12,8 +12,8 @@ use tokio::time::{Instant, advance, sleep};
 
 use crate::sync::Mutex;
 use crate::system::timer_wheel::TimerWheel;
-use crate::system::{CallWaiter, Polled, Slot};
 use crate::system::wheel::TICK;
+use crate::system::{CallWaiter, Polled, Slot};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
