@@ -27,7 +27,7 @@ impl<T> Reply<T> {
     /// Returns `true` if the caller has stopped waiting, so that computing an answer is useless.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.as_ref().is_none_or(|slot| slot.is_abandoned())
+        self.0.as_ref().is_none_or(|slot| slot.is_closed())
     }
 }
 

@@ -14,16 +14,14 @@
 //! - A slot that is not in use holds no waker and no answer.
 //! - A waker and an answer are woken and dropped under no lock.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use tokio::task;
 use tokio::time::{Instant, Sleep};
 
-use super::kept_slots;
 use super::wheel::Key;
 use crate::foreign::{Guarded, ignore_panic};
 use crate::sync::{Mutex, MutexGuard};
@@ -39,8 +37,8 @@ pub(super) trait AnySlot: Send + Sync {
     /// Runs `change` under the lock.
     fn change(&self, change: &mut dyn FnMut(&mut CallState));
 
-    /// Keeps the slot, which is not in use, for the next call of this task.
-    fn keep(self: Arc<Self>, task: task::Id);
+    /// Returns the type of the answers.
+    fn answers(&self) -> TypeId;
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -127,7 +125,7 @@ pub(crate) enum Polled<T> {
 }
 
 /// What is left in a slot at the end of its call. The caller drops it under no lock.
-pub(super) struct Leftover {
+pub(super) struct EndedCall {
     _waker: Option<Guarded<Waker>>,
     _timer: Option<Pin<Box<Sleep>>>,
     /// The slot may be used again.
@@ -195,13 +193,13 @@ impl CallState {
 
     /// Ends the call. The slot may be used again, unless the reply still exists.
     #[inline]
-    fn end(&mut self) -> Leftover {
+    fn end(&mut self) -> EndedCall {
         let reply = match self.reply {
             ReplyState::Open => ReplyState::Abandoned,
             _ => ReplyState::Open,
         };
         self.reply = reply;
-        Leftover {
+        EndedCall {
             _waker: self.waker.take().map(Guarded::new),
             _timer: self.unset_timeout(),
             is_reusable: reply == ReplyState::Open,
@@ -237,7 +235,7 @@ impl<T> Slot<T> {
     }
 
     /// Looks for the answer. The latest waker is woken when there is one.
-    pub(super) fn poll(&self, waker: &Waker) -> (Polled<T>, Option<Leftover>) {
+    pub(super) fn poll(&self, waker: &Waker) -> (Polled<T>, Option<EndedCall>) {
         let state = self.0.lock();
         let is_known = state.call.waker.as_ref().is_some_and(|known| known.will_wake(waker));
         if is_known || state.call.reply == ReplyState::Answered {
@@ -253,13 +251,13 @@ impl<T> Slot<T> {
     }
 
     #[inline]
-    fn look(mut state: MutexGuard<'_, SlotState<T>>) -> (Polled<T>, Option<Leftover>) {
+    fn look(mut state: MutexGuard<'_, SlotState<T>>) -> (Polled<T>, Option<EndedCall>) {
         let is_watched = state.call.is_watched();
         match (state.call.reply, state.answer.take()) {
             (_, Some(answer)) => {
-                let leftover = state.call.end();
+                let ended = state.call.end();
                 drop(state);
-                (Polled::Answered(answer), Some(leftover))
+                (Polled::Answered(answer), Some(ended))
             }
             (ReplyState::Dropped, None) => (Polled::Dropped { is_watched }, None),
             (_, None) => (Polled::Pending { is_watched }, None),
@@ -273,15 +271,16 @@ impl<T> Slot<T> {
     }
 
     /// Ends the call without an answer. Drops an answer that has come.
-    pub(super) fn abandon(&self) -> Leftover {
+    pub(super) fn abandon(&self) -> EndedCall {
         let mut state = self.0.lock();
-        let (leftover, answer) = (state.call.end(), state.answer.take());
+        let (ended, answer) = (state.call.end(), state.answer.take());
         drop(state);
         ignore_panic(|| drop(answer));
-        leftover
+        ended
     }
 
-    /// Sends the answer, and wakes the caller. Returns the answer if the caller has stopped waiting.
+    /// Sends the answer, and wakes the caller. Returns the answer if the caller has stopped
+    /// waiting.
     pub(crate) fn answer(&self, answer: T) -> Option<T> {
         let mut state = self.0.lock();
         if state.call.reply != ReplyState::Open {
@@ -303,7 +302,7 @@ impl<T> Slot<T> {
     }
 
     /// Returns `true` if the caller has stopped waiting.
-    pub(crate) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0.lock().call.reply == ReplyState::Abandoned
     }
 }
@@ -322,8 +321,8 @@ impl<T: Send + 'static> AnySlot for Slot<T> {
         change(&mut self.0.lock().call);
     }
 
-    fn keep(self: Arc<Self>, task: task::Id) {
-        kept_slots::keep(task, self);
+    fn answers(&self) -> TypeId {
+        TypeId::of::<T>()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

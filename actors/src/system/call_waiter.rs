@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task;
 use tokio::time::Instant;
 
-use super::call_slot::{AnySlot, Leftover, Polled, Slot, Waiting, leave};
+use super::call_slot::{AnySlot, EndedCall, Polled, Slot, Waiting, leave};
 use super::kept_slots;
 use super::timer_wheel::{SHORTEST, TimerWheel};
 use crate::clock::FAR;
@@ -61,9 +61,9 @@ impl<T> CallWaiter<T> {
     #[inline]
     pub(crate) fn poll(&mut self, waker: &Waker) -> Polled<T> {
         let Some(slot) = &self.slot else { return Polled::Pending { is_watched: false } };
-        let (polled, leftover) = slot.poll(waker);
-        if let Some(leftover) = leftover {
-            self.release(&leftover);
+        let (polled, ended) = slot.poll(waker);
+        if let Some(ended) = ended {
+            self.release(&ended);
         }
         polled
     }
@@ -76,10 +76,10 @@ impl<T> CallWaiter<T> {
     }
 
     /// Keeps the slot for the next call of this task, if possible.
-    fn release(&mut self, leftover: &Leftover) {
+    fn release(&mut self, ended: &EndedCall) {
         let Some(slot) = self.slot.take() else { return };
         match self.task {
-            Some(task) if leftover.is_reusable => (self.erase)(slot).keep(task),
+            Some(task) if ended.is_reusable => kept_slots::keep(task, (self.erase)(slot)),
             _ => leave(&*(self.erase)(slot)),
         }
     }
@@ -88,8 +88,8 @@ impl<T> CallWaiter<T> {
 impl<T> Drop for CallWaiter<T> {
     fn drop(&mut self) {
         if let Some(slot) = &self.slot {
-            let leftover = slot.abandon();
-            self.release(&leftover);
+            let ended = slot.abandon();
+            self.release(&ended);
         }
     }
 }

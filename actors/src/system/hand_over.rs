@@ -1,5 +1,5 @@
-//! Timeouts whose first half is over: the ticker takes them from the wheel and makes timers of tokio
-//! for the rest.
+//! Timeouts whose first half is over: the ticker takes them from the wheel, and makes timers of
+//! tokio for the rest.
 
 use std::future::Future;
 use std::pin::pin;

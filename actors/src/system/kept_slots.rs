@@ -34,7 +34,7 @@ thread_local! {
 
 /// Takes the slot for these answers that this task has used on this thread.
 pub(super) fn take<T: Send + 'static>(task: task::Id) -> Option<Arc<Slot<T>>> {
-    let kept = with_place::<T, _>(task, |place| match place {
+    let kept = with_place(task, TypeId::of::<T>(), |place| match place {
         Some((owner, _)) if *owner == task => place.take(),
         _ => None,
     });
@@ -43,10 +43,11 @@ pub(super) fn take<T: Send + 'static>(task: task::Id) -> Option<Arc<Slot<T>>> {
 }
 
 /// Keeps a slot that is not in use for the next call of this task.
-pub(super) fn keep<T: Send + 'static>(task: task::Id, slot: Arc<Slot<T>>) {
-    let mut kept: KeptSlot = Some((task, slot));
-    if size_of::<Slot<T>>() <= LARGEST {
-        with_place::<T, _>(task, |place| mem::swap(place, &mut kept));
+pub(super) fn keep(task: task::Id, slot: Arc<dyn AnySlot>) {
+    let (is_small, answers) = (size_of_val(&*slot) <= LARGEST, slot.answers());
+    let mut kept = Some((task, slot));
+    if is_small {
+        with_place(task, answers, |place| mem::swap(place, &mut kept));
     }
     if let Some((_, replaced)) = kept {
         leave(&*replaced);
@@ -54,10 +55,10 @@ pub(super) fn keep<T: Send + 'static>(task: task::Id, slot: Arc<Slot<T>>) {
 }
 
 /// Calls `change` with the place of a task, unless this thread is ending.
-fn with_place<T: 'static, R>(task: task::Id, change: impl FnOnce(&mut KeptSlot) -> R) -> Option<R> {
+fn with_place<R>(task: task::Id, answers: TypeId, change: impl FnOnce(&mut KeptSlot) -> R) -> Option<R> {
     let mut number = Number(0);
     task.hash(&mut number);
-    TypeId::of::<T>().hash(&mut number);
+    answers.hash(&mut number);
     let place = number.0 as usize % KEPT;
     let changed = SLOTS.try_with(|slots| Some(change(slots.try_borrow_mut().ok()?.get_mut(place)?)));
     changed.ok().flatten()

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
-use super::timer_wheel::{HOUR, SECOND, TimeoutState, Timeouts, paused, set, wait_for, wheel};
+use super::timeouts::{TimeoutState, Timeouts};
+use super::timer_wheel::{HOUR, SECOND, paused, set, wait_for, wheel};
 use crate::system::timer_wheel::TimerWheel;
 use crate::system::{CallWaiter, Polled, Slot};
 
@@ -180,7 +181,7 @@ async fn a_slot_whose_reply_outlives_its_call_is_not_used_again() {
         let late = in_task(async {
             let (waiter, slot) = CallWaiter::<u64>::new();
             drop(waiter);
-            (slot.is_abandoned(), slot.answer(1))
+            (slot.is_closed(), slot.answer(1))
         });
         assert_eq!(late.await, (true, Some(1)), "a late answer is returned");
         assert!(is_used_again::<u64>(|_, slot| slot.drop_reply()));

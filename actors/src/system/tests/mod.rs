@@ -11,6 +11,8 @@ mod loom_call_slot;
 #[cfg(not(model))]
 mod throttle;
 #[cfg(not(model))]
+mod timeouts;
+#[cfg(not(model))]
 mod timer_wheel;
 #[cfg(not(model))]
 mod wheel;
