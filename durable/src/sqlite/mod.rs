@@ -22,9 +22,12 @@ mod rows;
 mod schema;
 mod store;
 mod tables;
+mod transaction;
 mod writer;
 
+pub use rusqlite;
 pub use store::SqliteStore;
+pub use transaction::{SqliteTransaction, TransactionError};
 
 #[cfg(test)]
 mod tests;
