@@ -14,7 +14,7 @@ use support::{payload, squares};
 use tempfile::TempDir;
 
 fn file() -> (TempDir, PathBuf) {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("jobs.db");
     (folder, path)
 }
@@ -29,11 +29,14 @@ async fn counts(store: &SqliteStore) -> (i64, usize) {
         orders.execute_batch("CREATE TABLE IF NOT EXISTS orders (item TEXT)")?;
         orders.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))
     });
-    (rows.await.unwrap(), store.jobs(JobFilter::default()).await.unwrap().len())
+    (
+        rows.await.expect("the store can be read"),
+        store.jobs(JobFilter::default()).await.expect("the store can be read").len(),
+    )
 }
 
 fn order(orders: &rusqlite::Connection) {
-    orders.execute("INSERT INTO orders VALUES ('a book')", []).unwrap();
+    orders.execute("INSERT INTO orders VALUES ('a book')", []).expect("a row");
 }
 
 #[tokio::test]
