@@ -16,6 +16,7 @@
 //! - A file of a newer schema, a file of another program and a damaged file are errors of
 //!   [`SqliteStore::open`].
 
+mod apart;
 mod open;
 mod queries;
 mod rows;

@@ -1,16 +1,15 @@
 //! Transactions of the caller, on the thread that writes.
 
-use std::mem;
+use std::error::Error;
+use std::fmt;
 use std::ops::Deref;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use perennial_actors::host::{catch_panic, ignore_panic};
+use perennial_actors::host::{Carried, CarriesValue, catch_panic};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::rows::store_error;
 use super::tables::SqliteTables;
-use super::writer::{Ended, Request, Writer};
 use crate::batch::{Applied, Batch, Op};
 use crate::engine::{ApplyError, apply};
 use crate::error::{CommitErrorKind, StoreError};
@@ -58,22 +57,49 @@ impl Deref for SqliteTransaction<'_> {
 }
 
 /// The reason why a transaction of the caller was not committed.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TransactionError<E> {
     /// The closure returned an error. Nothing was applied.
-    #[error("the transaction was aborted: {0}")]
     Aborted(E),
     /// The closure panicked. Nothing was applied.
-    #[error("the transaction panicked: {0}")]
     Panicked(String),
     /// The store failed before the commit. Nothing was applied.
-    #[error("nothing was stored: {0}")]
     NotApplied(StoreError),
     /// The store failed during the commit, or the closure has ended the transaction by itself.
     /// Either all of it is applied or nothing.
-    #[error("it is unknown if it was stored: {0}")]
     Unknown(StoreError),
+}
+
+impl<E: fmt::Display> fmt::Display for TransactionError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted(error) => write!(f, "the transaction was aborted: {error}"),
+            Self::Panicked(panicked) => write!(f, "the transaction panicked: {panicked}"),
+            Self::NotApplied(error) => write!(f, "nothing was stored: {error}"),
+            Self::Unknown(error) => write!(f, "it is unknown if it was stored: {error}"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display + 'static> Error for TransactionError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display + 'static> CarriesValue for TransactionError<E> {
+    /// The error of the closure as text.
+    type Bare = TransactionError<String>;
+
+    fn into_bare(self) -> TransactionError<String> {
+        match self {
+            Self::Aborted(error) => TransactionError::Aborted(error.to_string()),
+            Self::Panicked(panicked) => TransactionError::Panicked(panicked),
+            Self::NotApplied(error) => TransactionError::NotApplied(error),
+            Self::Unknown(error) => TransactionError::Unknown(error),
+        }
+    }
 }
 
 /// A transaction of the caller that waits for the thread that writes.
@@ -131,56 +157,5 @@ where
         };
         // A caller that does not wait any more wants no answer.
         drop(answer.send(answered));
-    }
-}
-
-impl Writer {
-    /// Commits a group with transactions of callers, each of them apart from all others.
-    pub(super) fn commit_apart(&mut self, group: Vec<Request>) {
-        let mut batches = Vec::new();
-        for mut request in group {
-            let Some(mut caller) = request.take_caller() else {
-                batches.push(request);
-                continue;
-            };
-            if !batches.is_empty() {
-                self.commit_all(mem::take(&mut batches));
-            }
-            let outcome = self.commit_caller(&mut *caller);
-            // The values are of the caller.
-            ignore_panic(|| caller.answer(outcome));
-        }
-        if !batches.is_empty() {
-            self.commit_all(batches);
-        }
-    }
-
-    fn commit_caller(&mut self, caller: &mut dyn CallerTransaction) -> Result<(), CommitErrorKind> {
-        self.reopen().map_err(CommitErrorKind::NotApplied)?;
-        let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
-        let connection = self.connection.as_ref().ok_or_else(closed)?;
-        let begun = connection.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(|error| CommitErrorKind::NotApplied(store_error(&error)))?;
-        let is_wanted = caller.run(connection, self.epoch);
-        if connection.is_autocommit() {
-            let text = "the closure, or an error of SQLite, has ended the transaction";
-            return Err(CommitErrorKind::Unknown(StoreError::Failed(text.to_owned())));
-        }
-        if !is_wanted {
-            if connection.execute_batch("ROLLBACK").is_err() {
-                // Opened again by the next request.
-                self.give_up();
-            }
-            return Ok(());
-        }
-        match self.end_transaction() {
-            Ended::Committed => {
-                // It may have stored jobs.
-                self.changes.send_modify(|number| *number += 1);
-                Ok(())
-            }
-            Ended::RolledBack(error) => Err(CommitErrorKind::NotApplied(error)),
-            Ended::Unknown(error) => Err(CommitErrorKind::Unknown(error)),
-        }
     }
 }

@@ -181,12 +181,12 @@ impl Writer {
         if is_unwritten && rolled_back {
             return Ended::RolledBack(error);
         }
-        self.give_up();
+        self.close_file();
         Ended::Unknown(error)
     }
 
     /// Closes the file, until the next request opens it again.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn close_file(&mut self) {
         self.is_broken.store(true, Ordering::SeqCst);
         self.connection = None;
     }
