@@ -16,17 +16,21 @@
 
 mod any_process;
 mod broadcast;
+mod call_slot;
+mod call_waiter;
+mod call_waits;
 mod dead_letter_log;
 mod dead_letters;
 mod events;
 mod extensions;
+mod hand_over;
+mod kept_slots;
 mod process_table;
 mod settling;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod timeout_slot;
 mod timer_wheel;
 mod wheel;
 
@@ -35,9 +39,11 @@ pub(crate) use any_process::{
 };
 pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Subscription};
+pub(crate) use call_slot::{Polled, Slot};
+pub(crate) use call_waiter::CallWaiter;
+pub(crate) use call_waits::WaitingCall;
 pub use dead_letters::{DeadLetter, DeadLetterReason};
-pub use events::LifecycleEvent;
+pub use events::{LifecycleEvent, LifecycleState};
 pub(crate) use process_table::SlotIndex;
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder, SystemEvent};
-pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};
