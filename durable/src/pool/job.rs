@@ -9,7 +9,8 @@ use perennial_supervision::pool::Work;
 use super::shared::Shared;
 use crate::codec::DecodeError;
 use crate::error::StoreError;
-use crate::record::{AttemptFailure, JobId, JobRecord, RecordState};
+use crate::history::{AttemptFailure, AttemptRecord};
+use crate::record::{JobId, JobRecord, RecordState, RecordedProgress};
 use crate::wire::{Wire, decode};
 
 /// A durable job. Dropping the handle does not cancel the job. Any number of handles of one job
@@ -79,6 +80,27 @@ impl<W: Work + 'static> DurableJob<W> {
         self.shared.store.job(self.id).await
     }
 
+    /// Returns the attempts at the job that have ended, in order, and at most
+    /// [`MAX_HISTORY`](crate::MAX_HISTORY): see [`JobRecord::history`]. It is empty if the store
+    /// does not keep the job.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn history(&self) -> Result<Vec<AttemptRecord>, StoreError> {
+        Ok(self.record().await?.map(|record| record.history).unwrap_or_default())
+    }
+
+    /// Returns the progress that the job has reported last, in whichever attempt and process. It is
+    /// stored at most once a second, and when the attempt ends.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn progress(&self) -> Result<Option<RecordedProgress>, StoreError> {
+        Ok(self.record().await?.and_then(|record| record.last_progress()))
+    }
+
     /// Cancels the job: see [`DurableHandle::cancel`](super::DurableHandle::cancel).
     ///
     /// # Errors
@@ -111,11 +133,7 @@ impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
             // From here on, no notification is missed.
             notified.as_mut().enable();
             changes.mark_unchanged();
-            let record = self.record().await;
-            let outcome = match record {
-                Ok(record) => outcome_of(record),
-                Err(error) => Some(Err(OutcomeError::Store(error))),
-            };
+            let outcome = self.outcome_now().await;
             if let Some(outcome) = outcome {
                 self.shared.unwatch(self.id, watched.clone());
                 return outcome;
@@ -124,6 +142,16 @@ impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
                 () = notified => {}
                 Ok(()) = changes.changed() => {}
             }
+        }
+    }
+}
+
+impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
+    /// Returns the outcome if the job is over.
+    pub(super) async fn outcome_now(&self) -> Option<Result<W::Output, OutcomeError>> {
+        match self.record().await {
+            Ok(record) => outcome_of(record),
+            Err(error) => Some(Err(OutcomeError::Store(error))),
         }
     }
 }

@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Foreign;
 use perennial_actors::host::sync::{AtomicU64, Mutex, Ordering};
-use perennial_actors::host::{GAMMA, jitter_sample};
+use perennial_actors::host::{Broadcast, Foreign, GAMMA, jitter_sample};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{self, PoolHandle, Retry, Work};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::event::DurableEvent;
 use super::in_flight::InFlight;
+use super::progress::Reports;
 use crate::batch::{Applied, Batch, Op};
 use crate::codec::EncodeError;
 use crate::error::{CommitError, CommitErrorKind, StoreError};
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
-use crate::record::{AttemptFailure, JobId, JobRecord, Timestamp};
+use crate::record::{JobId, JobRecord, Timestamp};
 use crate::store::{Store, StoreFuture};
 
 /// A closure that decides on an error.
@@ -47,6 +49,7 @@ pub(super) struct Settings<W: Work + 'static> {
     pub(super) retry: RetryRule<W::Error>,
     pub(super) backoff: Option<Backoff>,
     pub(super) retention: Duration,
+    pub(super) retain_dead: Option<Duration>,
     /// The most jobs that are leased at once; twice the workers by default.
     pub(super) prefetch: Option<usize>,
     pub(super) encode_job: fn(&W::Job) -> Result<Payload, EncodeError>,
@@ -55,9 +58,20 @@ pub(super) struct Settings<W: Work + 'static> {
 
 impl<W: Work + 'static> Clone for Settings<W> {
     fn clone(&self) -> Self {
-        let Self { attempts, lost_workers, retention, prefetch, encode_job, encode_output, .. } = *self;
-        let (retry, backoff) = (self.retry.clone(), self.backoff);
-        Self { attempts, lost_workers, retry, backoff, retention, prefetch, encode_job, encode_output }
+        let Self { attempts, lost_workers, retention, retain_dead, prefetch, .. } = *self;
+        let Self { encode_job, encode_output, backoff, .. } = *self;
+        let retry = self.retry.clone();
+        Self {
+            attempts,
+            lost_workers,
+            retry,
+            backoff,
+            retention,
+            retain_dead,
+            prefetch,
+            encode_job,
+            encode_output,
+        }
     }
 }
 
@@ -72,6 +86,8 @@ pub(super) struct Shared<W: Work + 'static> {
     pub(super) in_flight: tokio::sync::Mutex<InFlight>,
     /// The numbers in the pool in memory of the jobs that this process runs.
     pub(super) running: Mutex<HashMap<JobId, pool::JobId>>,
+    pub(super) reports: Arc<Reports>,
+    pub(super) events: Broadcast<DurableEvent>,
     waiting: Mutex<HashMap<JobId, Arc<Notify>>>,
     draws: AtomicU64,
 }
@@ -93,6 +109,8 @@ impl<W: Work + 'static> Shared<W> {
             clock,
             in_flight: tokio::sync::Mutex::new(InFlight::default()),
             running: Mutex::default(),
+            reports: Arc::default(),
+            events: Broadcast::new(),
             waiting: Mutex::default(),
         }
     }
@@ -109,9 +127,18 @@ impl<W: Work + 'static> Shared<W> {
         self.store.commit(Batch::of(self.now(), op))
     }
 
+    pub(super) fn commit_all(&self, ops: Vec<Op>) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+        self.store.commit(Batch { now: self.now(), ops })
+    }
+
     /// Commits an operation that has no conflicts.
     pub(super) async fn commit_alone(&self, op: Op) -> Result<Vec<Applied>, StoreError> {
-        self.commit(op).await.map_err(|error| match error.kind {
+        self.commit_many(vec![op]).await
+    }
+
+    /// Commits operations that have no conflicts.
+    pub(super) async fn commit_many(&self, ops: Vec<Op>) -> Result<Vec<Applied>, StoreError> {
+        self.commit_all(ops).await.map_err(|error| match error.kind {
             CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
             CommitErrorKind::Conflict { conflict, .. } => StoreError::Failed(conflict.to_string()),
         })
@@ -123,14 +150,29 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     pub(super) async fn cancel(&self, id: JobId) -> Result<bool, StoreError> {
-        let is_cancelled = self.change(Op::Cancel(id)).await?;
-        // Its outcome is refused from now on, whether or not its future is dropped in time.
-        let running = self.running.lock().get(&id).copied();
-        if let Some(running) = running.filter(|_| is_cancelled) {
-            self.pool.cancel(running);
+        Ok(self.cancel_all(&[id]).await? > 0)
+    }
+
+    /// Cancels jobs in one commit. Returns how many were not over.
+    pub(super) async fn cancel_all(&self, ids: &[JobId]) -> Result<usize, StoreError> {
+        let applied = self.commit_many(ids.iter().copied().map(Op::Cancel).collect()).await?;
+        let effects = ids.iter().zip(applied);
+        let changed = effects.filter(|(_, effect)| *effect == Applied::Changed(true)).map(|(id, _)| *id);
+        let cancelled: Vec<JobId> = changed.collect();
+        for id in &cancelled {
+            // Its outcome is refused from now on, whether or not its future is dropped in time.
+            let running = self.running.lock().get(id).copied();
+            if let Some(running) = running {
+                self.pool.cancel(running);
+            }
+            self.publish(DurableEvent::Cancelled(*id));
         }
-        self.notify(id);
-        Ok(is_cancelled)
+        ids.iter().for_each(|id| self.notify(*id));
+        Ok(cancelled.len())
+    }
+
+    pub(super) fn publish(&self, event: DurableEvent) {
+        self.events.send(|| event);
     }
 
     /// Returns a random number from 0 to 1.
