@@ -33,7 +33,7 @@ impl<I> Scheduler<I> {
     /// Records that an incarnation ends to be renewed (rule 11), just before its end.
     pub(crate) fn begin_renewal(&mut self, slot: usize, incarnation: Incarnation) {
         self.slots.change(slot, |place| {
-            if place.is_occupied && place.last == incarnation && place.takes_jobs() {
+            if place.last == incarnation && place.takes_jobs() {
                 place.renewed = Some(incarnation);
             }
         });

@@ -13,3 +13,5 @@ mod readiness;
 mod repair;
 #[cfg(not(model))]
 mod threads;
+#[cfg(not(model))]
+mod worker_exit;

@@ -110,6 +110,27 @@ fn jobs_that_are_held_make_no_pool_larger() {
 }
 
 #[test]
+fn held_jobs_count_until_they_are_cancelled_or_their_kind_is_released() {
+    let mut scheduler = scheduler(1, RateLimit::per(1, ms(10)));
+    scheduler.set_rate_for(key(8), Some(RateLimit::per(1, ms(20))));
+    for (number, kind) in [(1, 7), (2, 7), (3, 7), (4, 7), (5, 8), (6, 8), (7, 8), (8, 8)] {
+        scheduler.enqueue(of_kind(number, kind));
+    }
+    assert_eq!([(); 3].map(|()| next(&mut scheduler, 0)), [Some(1), Some(5), None]);
+    let startable = |scheduler: &Scheduler<u64>| (scheduler.queues.startable(), scheduler.waiting());
+    assert_eq!(startable(&scheduler), (0, 6));
+    scheduler.enqueue(of_kind(9, 7));
+    scheduler.cancel(3);
+    scheduler.cancel(4);
+    scheduler.cancel(6);
+    assert_eq!(startable(&scheduler), (0, 4));
+    scheduler.tick(ms(10), &mut Vec::new());
+    assert_eq!(startable(&scheduler), (2, 4), "the other kind is held");
+    scheduler.tick(ms(20), &mut Vec::new());
+    assert_eq!(startable(&scheduler), (4, 4));
+}
+
+#[test]
 fn a_kind_is_held_for_all_workers_and_released_for_all() {
     let mut scheduler = scheduler(2, RateLimit::per(1, ms(10)));
     scheduler.enqueue(of_kind(1, 7));

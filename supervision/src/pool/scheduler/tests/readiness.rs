@@ -155,6 +155,23 @@ fn a_renewal_is_no_break_of_the_readiness_of_a_slot() {
 }
 
 #[test]
+fn only_the_incarnation_that_runs_is_renewed_and_it_may_turn_unready_before_its_end() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
+    scheduler.worker_started(0, 2);
+    scheduler.begin_renewal(0, 1);
+    scheduler.worker_exited(0, 2);
+    assert_eq!(scheduler.observed(0), Observed::Unready, "it has crashed");
+
+    scheduler.worker_started(0, 3);
+    scheduler.begin_renewal(0, 3);
+    scheduler.set_ready(0, 3, Worker, false);
+    scheduler.set_ready(0, 3, Worker, true);
+    assert_eq!(scheduler.observed(0), Observed::Ready(1));
+    scheduler.worker_exited(0, 3);
+    assert_eq!(scheduler.observed(0), Observed::Renewing(1));
+}
+
+#[test]
 fn any_other_end_breaks_the_readiness_and_so_does_a_renewal_that_fails() {
     let mut scheduler: Scheduler<u64> = Scheduler::new(1, 100);
     scheduler.worker_started(0, 1);

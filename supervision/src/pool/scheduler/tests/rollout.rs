@@ -298,6 +298,17 @@ fn a_pool_without_workers_has_nothing_to_replace() {
     assert!(world.state.is_over(world.now));
 }
 
+/// Found by the property below, whose world took no account of it: after a restart of the pool no
+/// worker is available before its minimum time is over, also one that the rollout does not replace.
+#[test]
+fn a_rollout_with_a_bad_worker_goes_back_though_the_pool_was_restarted_at_its_tenth_step() {
+    let mut world = World::new(5, 1, 1, true);
+    world.new = Box::new(|slot| if slot == 1 { Nature::NeverReady } else { Nature::Good });
+    world.restarted_after = Some(10);
+    world.run_taking(&[8, 15, 0, 8, 5, 0, 11, 19]);
+    world.assert_all(Version::Old);
+}
+
 proptest! {
     #[test]
     fn good_workers_replace_all_within_the_limits(

@@ -46,6 +46,7 @@ fn unavailable_workers_are_rounded_down_and_additional_ones_up_as_in_kubernetes(
         (10, workers(99), workers(99), (10, 10)),
         (10, workers(1), percent(200), (1, 10)),
         (0, percent(25), percent(25), (1, 0)),
+        (usize::MAX, percent(300), percent(300), (usize::MAX, usize::MAX)),
     ];
     for (wanted, down, up, (unavailable, surge)) in table {
         let resolved = limits(down, up).resolve(wanted);
@@ -65,6 +66,11 @@ fn limits_that_are_both_zero_are_known_before_they_are_resolved() {
     ] {
         assert_eq!(limits(down, up).are_zero(), expected, "{down}, {up}");
     }
+}
+
+#[test]
+fn a_limit_is_written_as_a_number_of_workers_or_a_percentage() {
+    assert_eq!([workers(3), percent(25)].map(|limit| limit.to_string()), ["3", "25 %"]);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate_limit::RateLimit;
 use crate::pool::scheduler::scale::{Load, PoolSize, Scale};
 use crate::pool::scheduler::slots::fit;
-use crate::pool::scheduler::{Next, Phase, Place, RateKey, Scheduler};
+use crate::pool::scheduler::{Next, Phase, Place, RateKey, ReadinessSource, Scheduler};
+use crate::pool::stats::WorkerCounts;
 
 #[test]
 fn appended_jobs_count_and_start_after_the_queued_ones() {
@@ -121,6 +122,35 @@ fn due_workers_are_those_of_open_slots_and_present_ones_those_that_run() {
     assert_eq!([0, 1, 2, 3, 4].map(|slot| scheduler.is_present(slot)), [false, false, true, false, false]);
     scheduler.worker_exited(2, 1);
     assert!(!scheduler.is_present(2));
+}
+
+#[test]
+fn workers_are_counted_by_state_and_only_wanted_ones_are_down() {
+    let mut scheduler: Scheduler<u64> = Scheduler::new(6, 10);
+    [0, 1, 2].into_iter().for_each(|slot| scheduler.worker_started(slot, 1));
+    scheduler.set_ready(1, 1, ReadinessSource::Worker, false);
+    scheduler.worker_exited(2, 1);
+    [3, 4].into_iter().for_each(|slot| scheduler.init_began(slot, 1));
+    for (wanted, down) in [(6, 2), (5, 1), (2, 0)] {
+        let expected = WorkerCounts { wanted, running: 2, ready: 1, starting: 2, down };
+        assert_eq!(scheduler.count_workers(wanted), expected);
+    }
+    scheduler.init_ended(3, 2);
+    assert_eq!(scheduler.count_workers(6).starting, 2, "it was the init of another incarnation");
+    scheduler.init_ended(3, 1);
+    assert_eq!((scheduler.count_workers(6).starting, scheduler.count_workers(6).down), (1, 3));
+}
+
+#[test]
+fn a_worker_is_due_in_an_added_slot_once_that_is_opened_and_it_takes_jobs_of_its_own() {
+    let mut scheduler = started(1, 10);
+    scheduler.add_slot();
+    assert_eq!(scheduler.due_slots(), [0]);
+    scheduler.set_open(1, true);
+    scheduler.worker_started(1, 1);
+    assert_eq!((scheduler.due_slots(), scheduler.ready_workers()), (vec![0, 1], 2));
+    scheduler.enqueue(meant(1, Target::Slot(1)));
+    assert_eq!((lease(&mut scheduler, 0), lease(&mut scheduler, 1)), (None, Some(1)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::model::{Job, KindState, Model, Place, ms, setting};
+use super::model::{Job, KindState, Model, Place, WorkerSlot, ms, setting};
 use super::ops::{Op, SLOTS, op};
 use crate::pool::scheduler::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::scheduler::rate_limit::RateLimit;
@@ -339,6 +339,14 @@ impl Comparison {
         assert!(next.is_some_and(|next| next <= ms(first)), "{next:?} is after {first}");
     }
 
+    fn compare_slot(&self, slot: usize) {
+        let WorkerSlot { present, incarnation, .. } = self.model.slots[slot];
+        assert_eq!(self.scheduler.running_incarnation(slot), present.then_some(incarnation));
+        assert_eq!(self.scheduler.has_lease(slot), self.model.lease_of(slot).is_some());
+        let reserved = |job: &&Job| job.place == Place::Waiting && job.only == Some(slot);
+        assert_eq!(self.scheduler.queues.reserved_for(slot), self.model.jobs.iter().filter(reserved).count());
+    }
+
     fn compare(&mut self) {
         let is_queued = |place| matches!(place, Place::Waiting | Place::Delayed(_));
         assert_eq!(self.scheduler.waiting(), self.model.count(is_queued));
@@ -346,6 +354,11 @@ impl Comparison {
         let leased = |place| matches!(place, Place::Leased(_));
         assert_eq!(self.scheduler.leased(), self.model.count(leased));
         assert_eq!(self.scheduler.is_empty(), self.model.count(|place| place != Place::Out) == 0);
+        (0..SLOTS).for_each(|slot| self.compare_slot(slot));
+        let queued = self.model.jobs.iter().filter(|job| is_queued(job.place));
+        let mut listed: Vec<u64> = self.scheduler.queues.iter().copied().collect();
+        listed.sort_unstable();
+        assert_eq!(listed, queued.map(|job| job.number).collect::<Vec<_>>());
         if let Some((jobs, period)) = self.model.rate {
             let (now, begun) = (self.model.now, &self.model.begun);
             let recent = begun.iter().filter(|at| **at + period > now).count();
