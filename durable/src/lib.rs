@@ -22,7 +22,7 @@
 //! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
-//! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
+//! [`inspect`] is for programs that show a store to people. [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
 //! a store, for those that others write.
 //!
 //! # Values
@@ -44,6 +44,7 @@ mod engine;
 mod error;
 pub mod faults;
 mod history;
+pub mod inspect;
 mod memory;
 mod numbers;
 mod payload;
