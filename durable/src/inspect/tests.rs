@@ -1,7 +1,11 @@
 //! Selections, and payloads as text.
 
-use super::*;
-use crate::record::NewJob;
+use std::time::Duration;
+
+use super::{Selection, escape, payload_text};
+use crate::codec::Bincode;
+use crate::payload::Payload;
+use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp};
 use crate::wire::encode;
 
 fn raw(codec: &str, bytes: &[u8]) -> Payload {
