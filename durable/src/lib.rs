@@ -22,8 +22,8 @@
 //! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
-//! [`inspect`] is for programs that show a store to people. [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
-//! a store, for those that others write.
+//! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
+//! a store, for those that others write. [`inspect`] is for programs that show a store to people.
 //!
 //! # Values
 //!

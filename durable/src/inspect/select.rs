@@ -77,8 +77,8 @@ impl Selection {
     }
 }
 
-/// Returns the queues that have jobs, with what [`Store::queue`] returns of each. It reads all jobs,
-/// a page at a time.
+/// Returns the queues that have jobs, with what [`Store::queue`] returns of each. It reads all
+/// jobs, a page at a time.
 ///
 /// # Errors
 ///

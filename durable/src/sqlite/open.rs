@@ -52,8 +52,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Epoch), OpenError> {
     Ok((connection, Epoch(uint(epoch))))
 }
 
-/// Opens a connection to a file that another process may have open, and changes nothing. Returns the
-/// latest epoch.
+/// Opens a connection to a file that another process may have open, and changes nothing. Returns
+/// the latest epoch.
 pub(super) fn attach(path: &Path) -> Result<(Connection, Epoch), OpenError> {
     if !path.is_file() {
         return Err(not_a_store(path, &"there is no such file"));

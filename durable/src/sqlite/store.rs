@@ -80,8 +80,8 @@ impl SqliteStore {
     /// change what waits or is over: to retry, remove, cancel and submit jobs, and to pause queues.
     /// `perennial-jobs` does.
     ///
-    /// It begins no epoch, so the jobs of the other process go on. It leases no jobs:
-    /// a [`Lease`](crate::Op::Lease) is refused. The other process notices a change within a second.
+    /// It begins no epoch, so the jobs of the other process go on. It leases no jobs: a
+    /// [`Lease`](crate::Op::Lease) is refused. The other process notices a change within a second.
     ///
     /// # Errors
     ///
