@@ -23,7 +23,7 @@
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
 //! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
-//! a store, for those that others write.
+//! a store, for those that others write. [`inspect`] is for programs that show a store to people.
 //!
 //! # Values
 //!
@@ -44,6 +44,7 @@ mod engine;
 mod error;
 pub mod faults;
 mod history;
+pub mod inspect;
 mod memory;
 mod numbers;
 mod payload;

@@ -8,7 +8,8 @@
 //!   share one sync (*group commit*). Another thread reads meanwhile.
 //! - **One process.** A second one that opens the file is [refused](crate::OpenError::InUse), by a
 //!   lock on the file `…-lock` beside it. `sqlite3` may read the file at any time; the tables are
-//!   meant to be read.
+//!   meant to be read. A second process may [attach](SqliteStore::attach) to it, to change what
+//!   waits or is over. The first looks for that once a second, by `PRAGMA data_version`.
 //! - A failed sync is never tried again: the commits of its group are reported as
 //!   [unknown](crate::CommitErrorKind::Unknown), and nothing is read or written until the file has
 //!   been opened again and its log has been written into it and synced. Until then the log on the
@@ -19,6 +20,7 @@
 mod apart;
 mod open;
 mod queries;
+mod reader;
 mod rows;
 mod schema;
 mod store;

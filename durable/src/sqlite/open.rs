@@ -52,6 +52,23 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Epoch), OpenError> {
     Ok((connection, Epoch(uint(epoch))))
 }
 
+/// Opens a connection to a file that another process may have open, and changes nothing. Returns
+/// the latest epoch.
+pub(super) fn attach(path: &Path) -> Result<(Connection, Epoch), OpenError> {
+    if !path.is_file() {
+        return Err(not_a_store(path, &"there is no such file"));
+    }
+    let connection = connect(path)?;
+    let (found, known) = check_schema(&connection, path)?;
+    if found < known {
+        let reason = format!("its schema is version {found}, and becomes {known} when a program opens it");
+        return Err(not_a_store(path, &reason));
+    }
+    let sql = "SELECT value FROM meta WHERE name = 'epoch'";
+    let epoch: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(|error| failed(&error))?;
+    Ok((connection, Epoch(uint(epoch))))
+}
+
 /// Opens a connection with the settings of every connection.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let opened = Connection::open(path).map_err(|error| failed(&error))?;
@@ -78,7 +95,8 @@ pub(super) fn make_durable(connection: &Connection) -> Result<(), StoreError> {
     if busy { Err(StoreError::Busy("another program reads an old state".to_owned())) } else { Ok(()) }
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+/// Returns the version of the schema, which is 0 in an empty file, and the latest that is known.
+fn check_schema(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
     let number = |connection: &Connection, sql: &str| {
         connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(&error))
     };
@@ -92,6 +110,11 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
     }
+    Ok((found, known))
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let (found, known) = check_schema(connection, path)?;
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|error| failed(&error))?;

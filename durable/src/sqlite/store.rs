@@ -12,18 +12,16 @@ use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use super::open::{connect, lock, open};
+use super::open::{attach, connect, lock, open};
 use super::queries;
+use super::reader::{self, Read};
 use super::rows::store_error;
 use super::transaction::{Caller, SqliteTransaction, TransactionError};
 use super::writer::{self, Request, Writer};
-use crate::batch::{Applied, Batch};
+use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::{Epoch, JobId, JobRecord};
 use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
-
-/// Something to be read, on the thread that reads.
-type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// A store in one SQLite file: see the [module](crate::sqlite).
 ///
@@ -57,8 +55,8 @@ pub struct SqliteStore {
     is_broken: Arc<AtomicBool>,
     changes: watch::Sender<u64>,
     ended_epochs: watch::Sender<u64>,
-    /// Unlocked when the threads have ended.
-    _lock: File,
+    /// Unlocked when the threads have ended. `None` if the file is another process's.
+    lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -77,6 +75,33 @@ impl SqliteStore {
     pub(super) fn open_with(path: &Path, commit: writer::CommitFn) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         let (connection, epoch) = open(path)?;
+        Self::start(path, (connection, epoch), Some(lock), commit)
+    }
+
+    /// Opens a file that is there, beside the process that has it open, to look at its jobs and to
+    /// change what waits or is over: to retry, remove, cancel and submit jobs, and to pause queues.
+    /// `perennial-jobs` does.
+    ///
+    /// It begins no epoch, so the jobs of the other process go on. It leases no jobs: a
+    /// [`Lease`](crate::Op::Lease) is refused. The other process notices a change within a second.
+    ///
+    /// # Errors
+    ///
+    /// - [`OpenError::NewerSchema`] if a newer version of this library has written it;
+    /// - [`OpenError::NotAStore`] if there is no such file, if it is damaged or belongs to another
+    ///   program, or if it is of an older schema, which [`open`](Self::open) brings up to date;
+    /// - [`OpenError::Store`] if the file cannot be read.
+    pub fn attach(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        Self::start(path, attach(path)?, None, writer::commit)
+    }
+
+    fn start(
+        path: &Path,
+        (connection, epoch): (Connection, Epoch),
+        lock: Option<File>,
+        commit: writer::CommitFn,
+    ) -> Result<Self, OpenError> {
         let reader = connect(path)?;
         let is_broken = Arc::new(AtomicBool::new(false));
         let changes = watch::Sender::new(0);
@@ -90,9 +115,10 @@ impl SqliteStore {
         };
         let (requests, received) = channel();
         let (reads, to_read) = channel::<Read>();
+        let told = changes.clone();
         let threads = vec![
             spawn("sqlite writer", move || writer.run(&received))?,
-            spawn("sqlite reader", move || to_read.iter().for_each(|read| read(&reader)))?,
+            spawn("sqlite reader", move || reader::run(&reader, &to_read, &told))?,
         ];
         let (requests, reads) = (Some(requests), Arc::new(Mutex::new(Some(reads))));
         Ok(Self {
@@ -104,7 +130,7 @@ impl SqliteStore {
             is_broken,
             changes,
             ended_epochs: watch::Sender::new(0),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -239,8 +265,12 @@ impl Store for SqliteStore {
 
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         let (answer, answered) = oneshot::channel();
+        let leases = batch.ops.iter().any(|op| matches!(op, Op::Lease { .. }));
         let request = Request::new(batch, answer);
         match &self.requests {
+            Some(_) if leases && self.lock.is_none() => {
+                request.refuse(StoreError::Failed("a file that is attached leases no jobs".to_owned()));
+            }
             Some(requests) => {
                 if let Err(unsent) = requests.send(request) {
                     unsent.0.refuse(StoreError::Closed);
