@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::attempt;
 use super::in_flight::{EndedAttempt, InFlight};
 use super::shared::Shared;
-use crate::batch::{Applied, AttemptEnd, Leased, Op};
+use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::record::{AttemptFailure, Epoch, JobRecord, RecordState, Timestamp};
 use crate::store::JobFilter;
@@ -114,42 +114,82 @@ where
     }
 
     async fn try_step(&mut self) -> Result<(), StoreError> {
-        self.commit_ended().await?;
         if self.must_recover {
+            self.exchange(0).await?;
             self.recover().await?;
             self.must_recover = false;
             self.has_recovered = true;
             self.may_lease = true;
         }
-        let room = self.room();
-        if room > 0 && self.may_lease {
-            self.lease(room).await?;
-        }
+        let room = if self.may_lease { self.room() } else { 0 };
+        self.exchange(room).await?;
         self.purge().await
     }
 
-    /// Returns how many more jobs may be leased.
+    /// Returns how many more jobs may be leased when the ends of attempts are committed.
     fn room(&self) -> usize {
         if self.in_flight.is_closed {
             return 0;
         }
         let most = self.shared.settings.lock().prefetch;
         let most = most.unwrap_or_else(|| self.shared.pool.stats().workers.wanted.saturating_mul(2));
-        most.max(1).saturating_sub(self.in_flight.held.len())
+        let held = self.in_flight.held.len().saturating_sub(self.in_flight.ended.len());
+        most.max(1).saturating_sub(held)
     }
 
-    /// Commits how attempts have ended. What is not committed is kept.
-    async fn commit_ended(&mut self) -> Result<(), StoreError> {
+    /// Commits how attempts have ended and leases up to `room` jobs, as one batch. What is not
+    /// committed is kept.
+    async fn exchange(&mut self, room: usize) -> Result<(), StoreError> {
         let ended = std::mem::take(&mut self.in_flight.ended);
-        let commits: Vec<_> = ended.into_iter().map(|ended| (self.commit_end(&ended), ended)).collect();
+        let mut ops: Vec<_> = ended.iter().map(finish).collect();
+        if room > 0 {
+            self.may_lease = false;
+            ops.push(Op::Lease { queue: self.shared.queue.to_string(), max: room });
+        }
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let is_alone = ops.len() == 1;
+        let committed = self.shared.store.commit(Batch { now: self.shared.now(), ops }).await;
+        let error = match committed.map_err(|error| error.kind) {
+            Ok(applied) => {
+                ended.iter().for_each(|ended| self.settle(ended));
+                if room > 0 {
+                    self.start(room, applied);
+                }
+                return Ok(());
+            }
+            // The attempt was cancelled, or committed by an answer that was lost.
+            Err(CommitErrorKind::Conflict { .. }) if is_alone => {
+                ended.iter().for_each(|ended| self.settle(ended));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        self.in_flight.ended.extend(ended);
+        self.may_lease |= room > 0;
+        match error {
+            // One of them was cancelled, or is too large for what is left of the disk.
+            CommitErrorKind::Conflict { .. } => self.commit_singly().await,
+            CommitErrorKind::NotApplied(StoreError::Full(_)) if !is_alone => self.commit_singly().await,
+            CommitErrorKind::NotApplied(error) => Err(error),
+            CommitErrorKind::Unknown(error) => {
+                // Jobs may have been leased to this process without its knowledge.
+                self.must_recover |= room > 0;
+                Err(or_broken(error))
+            }
+        }
+    }
+
+    /// Commits how attempts have ended, each by itself.
+    async fn commit_singly(&mut self) -> Result<(), StoreError> {
+        let ended = std::mem::take(&mut self.in_flight.ended);
+        let commits: Vec<_> =
+            ended.into_iter().map(|ended| (self.shared.commit(finish(&ended)), ended)).collect();
         let mut failure = None;
         for (commit, ended) in commits {
             match commit.await.map_err(|error| error.kind) {
-                // A stale attempt was cancelled, or committed by an answer that was lost.
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => {
-                    self.in_flight.held.remove(&ended.job);
-                    self.shared.notify(ended.job);
-                }
+                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => self.settle(&ended),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     self.in_flight.ended.push(ended);
                     failure = Some(error);
@@ -159,34 +199,15 @@ where
         failure.map_or(Ok(()), |error| Err(or_broken(error)))
     }
 
-    fn commit_end(
-        &self,
-        ended: &EndedAttempt,
-    ) -> crate::store::StoreFuture<Result<Vec<Applied>, crate::error::CommitError>> {
-        let EndedAttempt { job, attempt, end, .. } = ended.clone();
-        self.shared.commit(Op::Finish { job, attempt, end })
+    /// Forgets an attempt whose end is in the store.
+    fn settle(&mut self, ended: &EndedAttempt) {
+        self.in_flight.held.remove(&ended.job);
+        self.shared.notify(ended.job);
     }
 
-    async fn lease(&mut self, room: usize) -> Result<(), StoreError> {
-        self.may_lease = false;
-        let op = Op::Lease { queue: self.shared.queue.to_string(), max: room };
-        let answer = self.shared.commit(op).await.map_err(|error| error.kind);
-        let leased = match answer {
-            Ok(mut applied) => match applied.pop() {
-                Some(Applied::Leased(leased)) => leased,
-                _ => Leased::default(),
-            },
-            Err(CommitErrorKind::Conflict { .. }) => Leased::default(),
-            Err(CommitErrorKind::NotApplied(error)) => {
-                self.may_lease = true;
-                return Err(error);
-            }
-            Err(CommitErrorKind::Unknown(error)) => {
-                // Jobs may have been leased to this process without its knowledge.
-                self.must_recover = true;
-                return Err(or_broken(error));
-            }
-        };
+    /// Starts the jobs that were leased by the last operation of a batch.
+    fn start(&mut self, room: usize, mut applied: Vec<Applied>) {
+        let Some(Applied::Leased(leased)) = applied.pop() else { return };
         self.next_due = leased.next_due;
         self.may_lease = leased.jobs.len() >= room;
         leased.expired.iter().for_each(|id| self.shared.notify(*id));
@@ -194,7 +215,6 @@ where
             self.in_flight.held.insert(record.id);
             self.in_flight.running.spawn(attempt::start(self.shared, record));
         }
-        Ok(())
     }
 
     /// Ends the attempts that no process runs: those of ended processes, and those of this one that
@@ -202,10 +222,11 @@ where
     async fn recover(&mut self) -> Result<(), StoreError> {
         loop {
             let orphans = self.shared.store.orphans(&self.shared.queue, PAGE).await?;
-            if orphans.is_empty() {
+            let is_last = orphans.len() < PAGE;
+            self.end_lost(orphans).await?;
+            if is_last {
                 break;
             }
-            self.end_lost(orphans).await?;
         }
         let queue = Some(self.shared.queue.to_string());
         let running = JobFilter { queue, state: Some(RecordState::Running), ..JobFilter::default() };
@@ -292,12 +313,18 @@ where
                 self.in_flight.next_ended().await;
             }
             self.in_flight.collect();
-            let committed = self.commit_ended().await;
+            let committed = self.exchange(0).await;
             self.after_step(committed)?;
             until(self.retry_at.or_else(|| Some(Instant::now()))).await;
         }
         Ok(())
     }
+}
+
+/// Returns the operation that ends an attempt.
+fn finish(ended: &EndedAttempt) -> Op {
+    let EndedAttempt { job, attempt, end, .. } = ended;
+    Op::Finish { job: *job, attempt: *attempt, end: end.clone() }
 }
 
 /// Returns the error of a commit of unknown outcome as one that passes: the store is asked again,

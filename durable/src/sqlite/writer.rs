@@ -4,6 +4,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
 use rusqlite::Connection;
@@ -19,6 +20,13 @@ use crate::record::Epoch;
 
 /// The most batches of one transaction.
 const MAX_GROUP: usize = 1024;
+
+/// The part of the latest transaction that the next one waits for others: an eighth.
+const PATIENCE: u32 = 8;
+
+/// The bounds of that wait. The shorter one is the accuracy of timers.
+const MIN_PATIENCE: Duration = Duration::from_micros(50);
+const MAX_PATIENCE: Duration = Duration::from_millis(1);
 
 pub(super) type Answer = Result<Vec<Applied>, CommitError>;
 
@@ -74,6 +82,35 @@ pub(super) struct Writer {
     pub(super) commit: CommitFn,
 }
 
+/// The latest transaction.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    answered: usize,
+    time: Duration,
+}
+
+/// Returns a request and all that wait. Those that the latest transaction answered are likely to
+/// come back at once, and they are waited for: otherwise they would wait for a transaction of the
+/// others, and each sync would serve a part of them. The wait is a small part of a transaction, and
+/// there is none where a transaction is short.
+fn gather(first: Request, requests: &Receiver<Request>, last: Last, idle: Duration) -> Vec<Request> {
+    let mut group = vec![first];
+    group.extend(requests.try_iter().take(MAX_GROUP - 1));
+    // What has come during the latest transaction, and the answers to that.
+    let expected = (group.len() - 1 + last.answered).min(MAX_GROUP);
+    let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
+    if patience < MIN_PATIENCE || patience < idle {
+        return group;
+    }
+    let begin = Instant::now();
+    while group.len() < expected {
+        let left = patience.saturating_sub(begin.elapsed());
+        let Ok(next) = requests.recv_timeout(left) else { break };
+        group.push(next);
+    }
+    group
+}
+
 /// The end of a transaction.
 enum Ended {
     Committed,
@@ -84,10 +121,14 @@ enum Ended {
 impl Writer {
     /// Commits what is received, until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
+        let mut last = Last::default();
+        let mut idle = Instant::now();
         while let Ok(first) = requests.recv() {
-            let mut group = vec![first];
-            group.extend(requests.try_iter().take(MAX_GROUP - 1));
+            let group = gather(first, requests, last, idle.elapsed());
+            let (answered, begin) = (group.len(), Instant::now());
             self.commit_all(group);
+            idle = Instant::now();
+            last = Last { answered, time: idle - begin };
         }
     }
 
