@@ -43,10 +43,13 @@ pub mod conformance;
 mod engine;
 mod error;
 pub mod faults;
+mod history;
 mod memory;
+mod numbers;
 mod payload;
 pub mod pool;
 mod record;
+mod run_options;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub mod sqlite;
@@ -56,11 +59,10 @@ mod wire;
 pub use batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 pub use codec::{Bincode, Codec, DecodeError, EncodeError, Json, MAX_BYTES};
 pub use error::{CommitError, CommitErrorKind, OpenError, StoreError};
+pub use history::{AttemptFailure, AttemptRecord, EarlierAttempts, MAX_HISTORY};
 pub use memory::MemoryStore;
 pub use payload::Payload;
-pub use record::{
-    AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp,
-    Unique,
-};
+pub use record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
+pub use run_options::RunOptions;
 pub use store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 pub use wire::{OldPayload, Wire, decode, encode};

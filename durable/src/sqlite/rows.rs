@@ -8,6 +8,7 @@ use rusqlite::{Error, ErrorCode, Row};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
+use crate::run_options::RunOptions;
 
 /// Makes a statement that reads jobs: their columns, in the order in which [`job`] reads them,
 /// between other parts.
@@ -22,7 +23,8 @@ macro_rules! job_columns {
         "id, queue, state, attempt, epoch, priority, submitted, due, expires, \
     started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
     at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, \
-    history, tag, version, codec, body, output_tag, output_version, output_codec, output_body"
+    history, tag, version, codec, body, output_tag, output_version, output_codec, output_body, \
+    options"
     };
 }
 
@@ -132,7 +134,14 @@ fn new_job(row: &Row<'_>) -> Result<NewJob, Error> {
         retention: Duration::from_millis(number(row, 18)?),
         attempts: number(row, 19)?,
         lost_attempts: number(row, 20)?,
+        options: run_options(row, 33)?,
     })
+}
+
+fn run_options(row: &Row<'_>, column: usize) -> Result<RunOptions, Error> {
+    let options: Option<String> = row.get(column)?;
+    let options = options.map(|options| serde_json::from_str(&options)).transpose();
+    Ok(options.map_err(|error| malformed(column, error.to_string()))?.unwrap_or_default())
 }
 
 /// Returns the error of a store that an error of SQLite is.

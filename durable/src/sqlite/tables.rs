@@ -14,10 +14,11 @@ pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
 
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
     first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-    lost_attempts, forgiven, history, tag, version, codec, body) \
+    lost_attempts, forgiven, history, tag, version, codec, body, \
+    options) \
     VALUES (:queue, :state, 0, :priority, :now, :due, :expires, :first_due, :key, :unique_key, \
     :unique_over, :unique_period, :at_most_once, :retention, :attempts, :lost_attempts, 0, '[]', \
-    :tag, :version, :codec, :body)";
+    :tag, :version, :codec, :body, :options)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -37,10 +38,10 @@ const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended
     retained_until = CASE WHEN retention > 9223372036854775807 - ?3 THEN 9223372036854775807 \
     ELSE ?3 + retention END, \
     history = '[{\"number\":' || attempt || ',\"epoch\":' || epoch || ',\"started\":' || started || \
-    ',\"ended\":' || ?3 || ',\"failure\":null}]', \
+    ',\"ended\":' || ?3 || ',\"failure\":null,\"progress\":null}]', \
     output_tag = ?4, output_version = ?5, output_codec = ?6, output_body = ?7 \
     WHERE id = ?1 AND state = 'running' AND attempt = ?2 AND retention > 0 AND history = '[]' \
-    AND epoch IS NOT NULL AND started IS NOT NULL";
+    AND epoch IS NOT NULL AND started IS NOT NULL AND progress_done IS NULL";
 
 /// A job of a key is ready if none of the key runs, and none of the key that is queued comes first.
 const READY: &str = concat!(
@@ -58,12 +59,20 @@ impl SqliteTables<'_> {
     }
 }
 
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+}
+
 impl Tables for SqliteTables<'_> {
     type Error = Error;
 
     fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Error> {
         let JobRecord { job, state, due, .. } = JobRecord::new(JobId(0), job, now);
         let unique = job.unique.as_ref();
+        let run_options = match &job.options {
+            options if options.is_default() => None,
+            options => Some(json(options)?),
+        };
         self.0.prepare_cached(INSERT)?.execute(named_params! {
             ":queue": job.queue,
             ":state": state.name(),
@@ -84,6 +93,7 @@ impl Tables for SqliteTables<'_> {
             ":version": job.payload.version,
             ":codec": job.payload.codec,
             ":body": job.payload.bytes,
+            ":options": run_options,
         })?;
         Ok(JobId(rows::uint(self.0.last_insert_rowid())))
     }
@@ -94,8 +104,7 @@ impl Tables for SqliteTables<'_> {
 
     fn update(&mut self, record: JobRecord) -> Result<(), Error> {
         let output = record.output.as_ref();
-        let history = serde_json::to_string(&record.history)
-            .map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        let history = json(&record.history)?;
         self.0.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": int(record.id.0),
             ":state": record.state.name(),

@@ -1,16 +1,19 @@
 //! A commit that fails is reported as what it is, and the store recovers from it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicU32, Ordering};
 use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error};
 use tempfile::TempDir;
 
+use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
 use super::writer;
-use crate::batch::{Applied, Batch, Op};
+use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
 use crate::record::{JobId, NewJob, RecordState, Timestamp};
 use crate::store::Store;
@@ -45,6 +48,31 @@ macro_rules! fail_second {
         }
         commit
     }};
+}
+
+/// The statement that ends a first attempt writes the history without reading the job.
+#[tokio::test]
+async fn the_history_of_a_first_attempt_is_stored_as_any_other() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open(&path).unwrap();
+    let Op::Enqueue(mut job) = batch("a").ops.remove(0) else { panic!("a job") };
+    job.retention = Duration::from_millis(u64::MAX);
+    let lease = Op::Lease { queue: "q".to_owned(), max: 1 };
+    let output = job.payload.clone();
+    let ops = vec![Op::Enqueue(job), lease];
+    store.commit(Batch { now: Timestamp(2), ops }).await.unwrap();
+    let end = AttemptEnd::Completed(Some(output.clone()));
+    let finish = Op::Finish { job: JobId(1), attempt: 1, end };
+    store.commit(Batch::of(Timestamp(5), finish)).await.unwrap();
+    let record = store.job(JobId(1)).await.unwrap().unwrap();
+    assert_eq!((record.state, record.output, record.epoch), (RecordState::Completed, Some(output), None));
+    let [attempt] = &record.history[..] else { panic!("{:?}", record.history) };
+    let times = (attempt.number, attempt.epoch, attempt.started, attempt.ended);
+    assert_eq!(times, (1, store.epoch(), Timestamp(2), Timestamp(5)));
+    let other = Connection::open(&path).unwrap();
+    let read = |sql: &str| other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(read("SELECT history FROM jobs"), serde_json::to_string(&record.history).unwrap());
+    assert_eq!(read("SELECT retained_until || '' FROM jobs"), i64::MAX.to_string(), "the latest time");
 }
 
 #[tokio::test]
@@ -101,4 +129,25 @@ async fn nothing_is_read_or_written_while_the_file_cannot_be_opened_again() {
     store.commit(error.batch).await.unwrap();
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
     drop(folder);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_jobs() {
+    let (_folder, path) = file();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(STEPS[0]).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let sql = "INSERT INTO jobs VALUES (7, 'q', 'delayed', 1, NULL, 3, 10, 20, NULL, 11, NULL, NULL, 20, \
+        NULL, NULL, NULL, NULL, 0, 0, 5, 2, NULL, NULL, 0, \
+        '[{\"number\":1,\"epoch\":1,\"started\":11,\"ended\":12,\"failure\":{\"Error\":\"no\"}}]', \
+        't', 1, 'raw', x'61', NULL, NULL, NULL, NULL)";
+    old.execute(sql, []).unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    let record = store.job(JobId(7)).await.unwrap().unwrap();
+    assert_eq!((record.state, record.history.len()), (RecordState::Delayed, 1));
+    assert_eq!(record.failures().next(), Some(&AttemptFailure::Error("no".to_owned())));
+    assert!(record.job.options.is_default());
+    store.check().await.unwrap();
 }

@@ -83,7 +83,7 @@ pub(super) struct Writer {
 }
 
 /// The latest transaction.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Last {
     answered: usize,
     time: Duration,
@@ -91,17 +91,11 @@ struct Last {
 
 /// Returns a request and all that wait. Those that the latest transaction answered are likely to
 /// come back at once, and they are waited for: otherwise they would wait for a transaction of the
-/// others, and each sync would serve a part of them. The wait is a small part of a transaction, and
-/// there is none where a transaction is short.
+/// others, and each sync would serve a part of them.
 fn gather(first: Request, requests: &Receiver<Request>, last: Last, idle: Duration) -> Vec<Request> {
     let mut group = vec![first];
     group.extend(requests.try_iter().take(MAX_GROUP - 1));
-    // What has come during the latest transaction, and the answers to that.
-    let expected = (group.len() - 1 + last.answered).min(MAX_GROUP);
-    let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
-    if patience < MIN_PATIENCE || patience < idle {
-        return group;
-    }
+    let Some((expected, patience)) = awaited(group.len(), last, idle) else { return group };
     let begin = Instant::now();
     while group.len() < expected {
         let left = patience.saturating_sub(begin.elapsed());
@@ -109,6 +103,16 @@ fn gather(first: Request, requests: &Receiver<Request>, last: Last, idle: Durati
         group.push(next);
     }
     group
+}
+
+/// Returns how many requests are awaited if so many are there, and how long at most: a small part
+/// of a transaction. Returns `None` if a transaction takes no time, or if the writer has been idle
+/// for longer than that: those that come back have come back then.
+fn awaited(waiting: usize, last: Last, idle: Duration) -> Option<(usize, Duration)> {
+    // One that waits may be one of those that were answered.
+    let expected = (waiting.saturating_sub(1) + last.answered).min(MAX_GROUP);
+    let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
+    (patience >= MIN_PATIENCE && patience > idle).then_some((expected, patience))
 }
 
 /// The end of a transaction.
@@ -239,4 +243,51 @@ fn apply_one(
         connection.prepare_cached("RELEASE batch")?.execute([])?;
     }
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn last(answered: usize, millis: u64) -> Last {
+        Last { answered, time: Duration::from_millis(millis) }
+    }
+
+    #[test]
+    fn those_that_were_just_answered_are_awaited_for_a_part_of_a_transaction() {
+        let micros = Duration::from_micros;
+        let rows = [
+            (1, last(64, 4), micros(10), Some((64, micros(500)))),
+            // Others have come during the transaction.
+            (3, last(61, 4), micros(10), Some((63, micros(500)))),
+            (1, last(1, 4), micros(10), Some((1, micros(500)))),
+            (1, last(64, 400), micros(10), Some((64, micros(1_000)))),
+            (2, last(MAX_GROUP, 4), micros(10), Some((MAX_GROUP, micros(500)))),
+            // They have gone.
+            (1, last(64, 4), micros(500), None),
+            // The sync takes no time.
+            (1, Last { answered: 64, time: micros(399) }, Duration::ZERO, None),
+            (1, Last::default(), Duration::ZERO, None),
+        ];
+        for (waiting, last, idle, expected) in rows {
+            assert_eq!(awaited(waiting, last, idle), expected, "{waiting}, {last:?}, {idle:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_ends_without_those_that_do_not_come_back() {
+        let gathered = |waiting: usize, last| {
+            let (requests, received) = channel();
+            for _ in 0..waiting {
+                let sent = requests.send(Request::new(Batch::default(), oneshot::channel().0));
+                assert!(sent.is_ok(), "the receiver is there");
+            }
+            gather(received.recv().unwrap(), &received, last, Duration::ZERO).len()
+        };
+        assert_eq!(gathered(3, last(64, 8)), 3);
+        assert_eq!(gathered(3, Last::default()), 3);
+        assert_eq!(gathered(MAX_GROUP + 1, last(64, 8)), MAX_GROUP);
+    }
 }

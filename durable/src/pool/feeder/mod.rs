@@ -1,30 +1,37 @@
 //! The feeder: leases jobs for the pool in memory, and commits how they ended.
 
+mod exchange;
+
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::add_time;
 use perennial_supervision::TaskContext;
 use perennial_supervision::pool::{Retry, Work};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt;
-use super::in_flight::{EndedAttempt, InFlight};
+use super::in_flight::InFlight;
 use super::shared::Shared;
-use crate::batch::{Applied, AttemptEnd, Batch, Op};
+use crate::batch::{Applied, AttemptEnd, Op};
 use crate::error::{CommitErrorKind, StoreError};
-use crate::record::{AttemptFailure, Epoch, JobRecord, RecordState, Timestamp};
+use crate::history::AttemptFailure;
+use crate::record::{Epoch, JobRecord, RecordState, Timestamp};
 use crate::store::JobFilter;
 use crate::wire::Wire;
 
-/// The most jobs that one read or one removal of old jobs takes.
+/// The most jobs that one read takes.
 const PAGE: usize = 1_000;
 
-/// The shortest time between two removals of old jobs.
+/// The time between two removals of old jobs.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
+
+/// The most jobs that one removal takes, and the time until the next if there may be more.
+const PURGE_PAGE: usize = 200;
+const PURGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The delay after the first failure of the store, and the longest.
 const STORE_BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -46,7 +53,10 @@ struct Feeder<'a, W: Work + 'static> {
     /// How often the store has failed in a row, and when it is asked again.
     failures: u32,
     retry_at: Option<Instant>,
-    purged: Option<Timestamp>,
+    /// When jobs whose retention is over are removed next.
+    purge_at: Instant,
+    /// When progress was stored last.
+    progress_stored: Option<Instant>,
 }
 
 /// Feeds the pool until it is stopped. Then it leases nothing more, and waits for what runs.
@@ -68,7 +78,8 @@ where
         has_recovered: false,
         failures: 0,
         retry_at: None,
-        purged: None,
+        purge_at: Instant::now(),
+        progress_stored: None,
     };
     loop {
         feeder.step().await?;
@@ -114,6 +125,7 @@ where
     }
 
     async fn try_step(&mut self) -> Result<(), StoreError> {
+        self.store_progress().await?;
         if self.must_recover {
             self.exchange(0).await?;
             self.recover().await?;
@@ -126,95 +138,22 @@ where
         self.purge().await
     }
 
-    /// Returns how many more jobs may be leased when the ends of attempts are committed.
-    fn room(&self) -> usize {
-        if self.in_flight.is_closed {
-            return 0;
-        }
-        let most = self.shared.settings.lock().prefetch;
-        let most = most.unwrap_or_else(|| self.shared.pool.stats().workers.wanted.saturating_mul(2));
-        let held = self.in_flight.held.len().saturating_sub(self.in_flight.ended.len());
-        most.max(1).saturating_sub(held)
-    }
-
-    /// Commits how attempts have ended and leases up to `room` jobs, as one batch. What is not
-    /// committed is kept.
-    async fn exchange(&mut self, room: usize) -> Result<(), StoreError> {
-        let ended = std::mem::take(&mut self.in_flight.ended);
-        let mut ops: Vec<_> = ended.iter().map(finish).collect();
-        if room > 0 {
-            self.may_lease = false;
-            ops.push(Op::Lease { queue: self.shared.queue.to_string(), max: room });
-        }
-        if ops.is_empty() {
-            return Ok(());
-        }
-        let is_alone = ops.len() == 1;
-        let committed = self.shared.store.commit(Batch { now: self.shared.now(), ops }).await;
-        let error = match committed.map_err(|error| error.kind) {
-            Ok(applied) => {
-                ended.iter().for_each(|ended| self.settle(ended));
-                if room > 0 {
-                    self.start(room, applied);
-                }
-                return Ok(());
-            }
-            // The attempt was cancelled, or committed by an answer that was lost.
-            Err(CommitErrorKind::Conflict { .. }) if is_alone => {
-                ended.iter().for_each(|ended| self.settle(ended));
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        self.in_flight.ended.extend(ended);
-        self.may_lease |= room > 0;
-        match error {
-            // One of them was cancelled, or is too large for what is left of the disk.
-            CommitErrorKind::Conflict { .. } => self.commit_singly().await,
-            CommitErrorKind::NotApplied(StoreError::Full(_)) if !is_alone => self.commit_singly().await,
-            CommitErrorKind::NotApplied(error) => Err(error),
-            CommitErrorKind::Unknown(error) => {
-                // Jobs may have been leased to this process without its knowledge.
-                self.must_recover |= room > 0;
-                Err(or_broken(error))
-            }
-        }
-    }
-
-    /// Commits how attempts have ended, each by itself.
-    async fn commit_singly(&mut self) -> Result<(), StoreError> {
-        let ended = std::mem::take(&mut self.in_flight.ended);
-        let commits: Vec<_> =
-            ended.into_iter().map(|ended| (self.shared.commit(finish(&ended)), ended)).collect();
+    /// Stores the progress that was reported.
+    async fn store_progress(&mut self) -> Result<(), StoreError> {
+        let due = self.shared.reports.take_due(&mut self.progress_stored);
+        // One by one, because an attempt that has ended meanwhile is a conflict.
+        let commits: Vec<_> = due.into_iter().map(|op| self.shared.commit(op)).collect();
         let mut failure = None;
-        for (commit, ended) in commits {
+        for commit in commits {
             match commit.await.map_err(|error| error.kind) {
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => self.settle(&ended),
+                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => {}
+                // The next report is stored in its place.
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
-                    self.in_flight.ended.push(ended);
-                    failure = Some(error);
+                    failure = Some(or_broken(error));
                 }
             }
         }
-        failure.map_or(Ok(()), |error| Err(or_broken(error)))
-    }
-
-    /// Forgets an attempt whose end is in the store.
-    fn settle(&mut self, ended: &EndedAttempt) {
-        self.in_flight.held.remove(&ended.job);
-        self.shared.notify(ended.job);
-    }
-
-    /// Starts the jobs that were leased by the last operation of a batch.
-    fn start(&mut self, room: usize, mut applied: Vec<Applied>) {
-        let Some(Applied::Leased(leased)) = applied.pop() else { return };
-        self.next_due = leased.next_due;
-        self.may_lease = leased.jobs.len() >= room;
-        leased.expired.iter().for_each(|id| self.shared.notify(*id));
-        for record in leased.jobs {
-            self.in_flight.held.insert(record.id);
-            self.in_flight.running.spawn(attempt::start(self.shared, record));
-        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// Ends the attempts that no process runs: those of ended processes, and those of this one that
@@ -267,15 +206,13 @@ where
 
     /// Removes jobs whose retention is over.
     async fn purge(&mut self) -> Result<(), StoreError> {
-        let now = self.shared.now();
-        if self.purged.is_some_and(|purged| now.since(purged) < PURGE_PERIOD) {
+        if self.purge_at > Instant::now() {
             return Ok(());
         }
-        match self.shared.commit(Op::Purge { max: PAGE }).await.map_err(|error| error.kind) {
-            // There may be more.
-            Ok(applied) if applied == [Applied::Purged(PAGE)] => {}
-            _ => self.purged = Some(now),
-        }
+        let purged = self.shared.commit(Op::Purge { max: PURGE_PAGE }).await;
+        // There may be more. They are not in the way of other commits.
+        let is_full = purged.is_ok_and(|applied| applied == [Applied::Purged(PURGE_PAGE)]);
+        self.purge_at = add_time(Instant::now(), if is_full { PURGE_PAUSE } else { PURGE_PERIOD });
         Ok(())
     }
 
@@ -298,6 +235,8 @@ where
                 self.may_lease = true;
             }
             () = until(retry_at) => {}
+            () = until(Some(self.purge_at)), if retry_at.is_none() => {}
+            () = self.shared.reports.due(self.progress_stored), if retry_at.is_none() => {}
         }
     }
 
@@ -319,12 +258,6 @@ where
         }
         Ok(())
     }
-}
-
-/// Returns the operation that ends an attempt.
-fn finish(ended: &EndedAttempt) -> Op {
-    let EndedAttempt { job, attempt, end, .. } = ended;
-    Op::Finish { job: *job, attempt: *attempt, end: end.clone() }
 }
 
 /// Returns the error of a commit of unknown outcome as one that passes: the store is asked again,
