@@ -12,13 +12,12 @@ use crate::store::StoredSnapshot;
 /// The tables of a connection that is within a transaction.
 pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
 
+/// Its parameters have numbers, because each name is looked up at each job.
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
     first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-    lost_attempts, forgiven, history, tag, version, codec, body, \
-    options) \
-    VALUES (:queue, :state, 0, :priority, :now, :due, :expires, :first_due, :key, :unique_key, \
-    :unique_over, :unique_period, :at_most_once, :retention, :attempts, :lost_attempts, 0, '[]', \
-    :tag, :version, :codec, :body, :options)";
+    lost_attempts, forgiven, history, tag, version, codec, body, options) \
+    VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '[]', \
+    ?16, ?17, ?18, ?19, ?20)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -73,28 +72,28 @@ impl Tables for SqliteTables<'_> {
             options if options.is_default() => None,
             options => Some(json(options)?),
         };
-        self.0.prepare_cached(INSERT)?.execute(named_params! {
-            ":queue": job.queue,
-            ":state": state.name(),
-            ":priority": job.priority,
-            ":now": time(now),
-            ":due": time(due),
-            ":expires": job.expires.map(time),
-            ":first_due": time(job.due),
-            ":key": job.key,
-            ":unique_key": unique.map(|unique| &unique.key),
-            ":unique_over": unique.map(|unique| unique.over_counts),
-            ":unique_period": unique.and_then(|unique| unique.period).map(millis),
-            ":at_most_once": job.at_most_once,
-            ":retention": millis(job.retention),
-            ":attempts": job.attempts,
-            ":lost_attempts": job.lost_attempts,
-            ":tag": job.payload.tag,
-            ":version": job.payload.version,
-            ":codec": job.payload.codec,
-            ":body": job.payload.bytes,
-            ":options": run_options,
-        })?;
+        self.0.prepare_cached(INSERT)?.execute(params![
+            job.queue,
+            state.name(),
+            job.priority,
+            time(now),
+            time(due),
+            job.expires.map(time),
+            time(job.due),
+            job.key,
+            unique.map(|unique| &unique.key),
+            unique.map(|unique| unique.over_counts),
+            unique.and_then(|unique| unique.period).map(millis),
+            job.at_most_once,
+            millis(job.retention),
+            job.attempts,
+            job.lost_attempts,
+            job.payload.tag,
+            job.payload.version,
+            job.payload.codec,
+            job.payload.bytes,
+            run_options,
+        ])?;
         Ok(JobId(rows::uint(self.0.last_insert_rowid())))
     }
 
