@@ -8,6 +8,7 @@ use super::{Feeder, or_broken};
 use crate::batch::{Applied, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::pool::attempt;
+use crate::pool::event::DurableEvent;
 use crate::pool::in_flight::EndedAttempt;
 use crate::wire::Wire;
 
@@ -42,7 +43,7 @@ where
         let committed = self.shared.commit_all(ops).await;
         let error = match committed.map_err(|error| error.kind) {
             Ok(applied) => {
-                ended.iter().for_each(|ended| self.settle(ended));
+                ended.iter().for_each(|ended| self.settle(ended, true));
                 if room > 0 {
                     self.start(room, applied);
                 }
@@ -50,7 +51,7 @@ where
             }
             // The attempt was cancelled, or committed by an answer that was lost.
             Err(CommitErrorKind::Conflict { .. }) if is_alone => {
-                ended.iter().for_each(|ended| self.settle(ended));
+                ended.iter().for_each(|ended| self.settle(ended, false));
                 return Ok(());
             }
             Err(error) => error,
@@ -80,7 +81,8 @@ where
         let mut failure = None;
         for (commit, ended) in commits {
             match commit.await.map_err(|error| error.kind) {
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => self.settle(&ended),
+                Ok(_) => self.settle(&ended, true),
+                Err(CommitErrorKind::Conflict { .. }) => self.settle(&ended, false),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     self.in_flight.ended.push(ended);
                     failure = Some(error);
@@ -90,8 +92,11 @@ where
         failure.map_or(Ok(()), |error| Err(or_broken(error)))
     }
 
-    /// Forgets an attempt whose end is in the store.
-    fn settle(&mut self, ended: &EndedAttempt) {
+    /// Forgets an attempt whose end was committed, or refused.
+    fn settle(&mut self, ended: &EndedAttempt, is_committed: bool) {
+        if is_committed {
+            self.shared.publish(DurableEvent::of_end(ended.job, ended.attempt, &ended.end));
+        }
         self.in_flight.held.remove(&ended.job);
         self.shared.notify(ended.job);
     }
@@ -101,9 +106,13 @@ where
         let Some(Applied::Leased(leased)) = applied.pop() else { return };
         self.next_due = leased.next_due;
         self.may_lease = leased.jobs.len() >= room;
-        leased.expired.iter().for_each(|id| self.shared.notify(*id));
+        for id in leased.expired {
+            self.shared.publish(DurableEvent::Expired(id));
+            self.shared.notify(id);
+        }
         for record in leased.jobs {
             self.in_flight.held.insert(record.id);
+            self.shared.publish(DurableEvent::Leased { id: record.id, attempt: record.attempt });
             self.in_flight.running.spawn(attempt::start(self.shared, record));
         }
     }

@@ -14,6 +14,7 @@ use perennial_supervision::pool::{Retry, Work};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::event::DurableEvent;
 use super::in_flight::InFlight;
 use super::shared::Shared;
 use crate::batch::{Applied, AttemptEnd, Op};
@@ -181,14 +182,19 @@ where
             .map(|record| {
                 let end = self.shared.after_failure(&record, AttemptFailure::ProcessEnded, Retry::Never);
                 let end = self.released(&record).unwrap_or(end);
+                let event = DurableEvent::of_end(record.id, record.attempt, &end);
                 let op = Op::Finish { job: record.id, attempt: record.attempt, end };
-                (record.id, self.shared.commit(op))
+                (event, self.shared.commit(op))
             })
             .collect();
         let mut failure = None;
-        for (id, commit) in commits {
+        for (event, commit) in commits {
             match commit.await.map_err(|error| error.kind) {
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(id),
+                Ok(_) => {
+                    self.shared.publish(event);
+                    self.shared.notify(event.id());
+                }
+                Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(event.id()),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     failure = Some(or_broken(error));
                 }
