@@ -1,7 +1,7 @@
 //! The durable queues that perennial races: apalis and River, both with SQLite.
 //!
-//! `perennial-durable-peers NAME SUBMITTERS JOBS` does one work and prints the cost of each job. The
-//! race starts it.
+//! `perennial-durable-peers NAME SUBMITTERS JOBS` does one work and prints the cost of each job.
+//! The race starts it.
 //!
 //! Both have the same database: a file of its own with the log written ahead (WAL), each commit
 //! synced (`synchronous=FULL`, which is also the default of SQLite), and a busy timeout of five
