@@ -1,16 +1,18 @@
 //! A commit that fails is reported as what it is, and the store recovers from it.
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicU32, Ordering};
 use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
-use super::writer;
+use super::writer::{self, Request, Transaction};
 use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
@@ -150,4 +152,44 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_jobs() {
     assert_eq!(record.failures().next(), Some(&AttemptFailure::Error("no".to_owned())));
     assert!(record.job.options.is_default());
     store.check().await.unwrap();
+}
+
+fn last(answered: usize, millis: u64) -> Transaction {
+    Transaction { answered, time: Duration::from_millis(millis) }
+}
+
+#[test]
+fn those_that_were_just_answered_are_awaited_for_a_part_of_a_transaction() {
+    let micros = Duration::from_micros;
+    let rows = [
+        (1, last(64, 4), micros(10), Some((64, micros(500)))),
+        // Others have come during the transaction.
+        (3, last(61, 4), micros(10), Some((63, micros(500)))),
+        (1, last(1, 4), micros(10), Some((1, micros(500)))),
+        (1, last(64, 400), micros(10), Some((64, micros(1_000)))),
+        (2, last(writer::MAX_GROUP, 4), micros(10), Some((writer::MAX_GROUP, micros(500)))),
+        // They have gone.
+        (1, last(64, 4), micros(500), None),
+        // The sync takes no time.
+        (1, Transaction { answered: 64, time: micros(399) }, Duration::ZERO, None),
+        (1, Transaction::default(), Duration::ZERO, None),
+    ];
+    for (waiting, last, idle, expected) in rows {
+        assert_eq!(writer::awaited(waiting, last, idle), expected, "{waiting}, {last:?}, {idle:?}");
+    }
+}
+
+#[test]
+fn a_group_ends_without_those_that_do_not_come_back() {
+    let gathered = |waiting: usize, last| {
+        let (requests, received) = channel();
+        for _ in 0..waiting {
+            let sent = requests.send(Request::new(Batch::default(), oneshot::channel().0));
+            assert!(sent.is_ok(), "the receiver is there");
+        }
+        writer::with_others(received.recv().unwrap(), &received, last, Duration::ZERO).len()
+    };
+    assert_eq!(gathered(3, last(64, 8)), 3);
+    assert_eq!(gathered(3, Transaction::default()), 3);
+    assert_eq!(gathered(writer::MAX_GROUP + 1, last(64, 8)), writer::MAX_GROUP);
 }

@@ -19,7 +19,7 @@ use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::Epoch;
 
 /// The most batches of one transaction.
-const MAX_GROUP: usize = 1024;
+pub(super) const MAX_GROUP: usize = 1024;
 
 /// The part of the latest transaction that the next one waits for others: an eighth.
 const PATIENCE: u32 = 8;
@@ -84,15 +84,20 @@ pub(super) struct Writer {
 
 /// The latest transaction.
 #[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    answered: usize,
-    time: Duration,
+pub(super) struct Transaction {
+    pub(super) answered: usize,
+    pub(super) time: Duration,
 }
 
 /// Returns a request and all that wait. Those that the latest transaction answered are likely to
 /// come back at once, and they are waited for: otherwise they would wait for a transaction of the
 /// others, and each sync would serve a part of them.
-fn gather(first: Request, requests: &Receiver<Request>, last: Last, idle: Duration) -> Vec<Request> {
+pub(super) fn with_others(
+    first: Request,
+    requests: &Receiver<Request>,
+    last: Transaction,
+    idle: Duration,
+) -> Vec<Request> {
     let mut group = vec![first];
     group.extend(requests.try_iter().take(MAX_GROUP - 1));
     let Some((expected, patience)) = awaited(group.len(), last, idle) else { return group };
@@ -108,7 +113,7 @@ fn gather(first: Request, requests: &Receiver<Request>, last: Last, idle: Durati
 /// Returns how many requests are awaited if so many are there, and how long at most: a small part
 /// of a transaction. Returns `None` if a transaction takes no time, or if the writer has been idle
 /// for longer than that: those that come back have come back then.
-fn awaited(waiting: usize, last: Last, idle: Duration) -> Option<(usize, Duration)> {
+pub(super) fn awaited(waiting: usize, last: Transaction, idle: Duration) -> Option<(usize, Duration)> {
     // One that waits may be one of those that were answered.
     let expected = (waiting.saturating_sub(1) + last.answered).min(MAX_GROUP);
     let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
@@ -125,14 +130,14 @@ enum Ended {
 impl Writer {
     /// Commits what is received, until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
-        let mut last = Last::default();
+        let mut last = Transaction::default();
         let mut idle = Instant::now();
         while let Ok(first) = requests.recv() {
-            let group = gather(first, requests, last, idle.elapsed());
+            let group = with_others(first, requests, last, idle.elapsed());
             let (answered, begin) = (group.len(), Instant::now());
             self.commit_all(group);
             idle = Instant::now();
-            last = Last { answered, time: idle - begin };
+            last = Transaction { answered, time: idle - begin };
         }
     }
 
@@ -243,51 +248,4 @@ fn apply_one(
         connection.prepare_cached("RELEASE batch")?.execute([])?;
     }
     Ok(outcome)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::channel;
-
-    use super::*;
-
-    fn last(answered: usize, millis: u64) -> Last {
-        Last { answered, time: Duration::from_millis(millis) }
-    }
-
-    #[test]
-    fn those_that_were_just_answered_are_awaited_for_a_part_of_a_transaction() {
-        let micros = Duration::from_micros;
-        let rows = [
-            (1, last(64, 4), micros(10), Some((64, micros(500)))),
-            // Others have come during the transaction.
-            (3, last(61, 4), micros(10), Some((63, micros(500)))),
-            (1, last(1, 4), micros(10), Some((1, micros(500)))),
-            (1, last(64, 400), micros(10), Some((64, micros(1_000)))),
-            (2, last(MAX_GROUP, 4), micros(10), Some((MAX_GROUP, micros(500)))),
-            // They have gone.
-            (1, last(64, 4), micros(500), None),
-            // The sync takes no time.
-            (1, Last { answered: 64, time: micros(399) }, Duration::ZERO, None),
-            (1, Last::default(), Duration::ZERO, None),
-        ];
-        for (waiting, last, idle, expected) in rows {
-            assert_eq!(awaited(waiting, last, idle), expected, "{waiting}, {last:?}, {idle:?}");
-        }
-    }
-
-    #[test]
-    fn a_group_ends_without_those_that_do_not_come_back() {
-        let gathered = |waiting: usize, last| {
-            let (requests, received) = channel();
-            for _ in 0..waiting {
-                let sent = requests.send(Request::new(Batch::default(), oneshot::channel().0));
-                assert!(sent.is_ok(), "the receiver is there");
-            }
-            gather(received.recv().unwrap(), &received, last, Duration::ZERO).len()
-        };
-        assert_eq!(gathered(3, last(64, 8)), 3);
-        assert_eq!(gathered(3, Last::default()), 3);
-        assert_eq!(gathered(MAX_GROUP + 1, last(64, 8)), MAX_GROUP);
-    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use perennial_supervision::pool::Work;
 
-use super::{Feeder, or_broken};
+use super::turns::{Feeder, or_broken};
 use crate::batch::{Applied, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::pool::attempt;
@@ -43,7 +43,7 @@ where
         let committed = self.shared.commit_all(ops).await;
         let error = match committed.map_err(|error| error.kind) {
             Ok(applied) => {
-                ended.iter().for_each(|ended| self.settle(ended, true));
+                ended.iter().for_each(|ended| self.forget(ended, true));
                 if room > 0 {
                     self.start(room, applied);
                 }
@@ -51,7 +51,7 @@ where
             }
             // The attempt was cancelled, or committed by an answer that was lost.
             Err(CommitErrorKind::Conflict { .. }) if is_alone => {
-                ended.iter().for_each(|ended| self.settle(ended, false));
+                ended.iter().for_each(|ended| self.forget(ended, false));
                 return Ok(());
             }
             Err(error) => error,
@@ -81,8 +81,8 @@ where
         let mut failure = None;
         for (commit, ended) in commits {
             match commit.await.map_err(|error| error.kind) {
-                Ok(_) => self.settle(&ended, true),
-                Err(CommitErrorKind::Conflict { .. }) => self.settle(&ended, false),
+                Ok(_) => self.forget(&ended, true),
+                Err(CommitErrorKind::Conflict { .. }) => self.forget(&ended, false),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     self.in_flight.ended.push(ended);
                     failure = Some(error);
@@ -93,7 +93,7 @@ where
     }
 
     /// Forgets an attempt whose end was committed, or refused.
-    fn settle(&mut self, ended: &EndedAttempt, is_committed: bool) {
+    fn forget(&mut self, ended: &EndedAttempt, is_committed: bool) {
         if is_committed {
             self.shared.publish(DurableEvent::of_end(ended.job, ended.attempt, &ended.end));
         }
