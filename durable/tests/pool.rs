@@ -312,3 +312,27 @@ async fn jobs_stay_in_the_store_when_the_workers_were_stopped_for_good() {
     assert_eq!((record.state, record.history.len()), (RecordState::Queued, 1));
     assert!(app.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_refused_does_not_hold_back_the_others_of_its_commit() {
+    let (pool, release) = hold();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let (app, numbers) = start(pool.durable(store.clone())).await;
+    let (refused, other) = (numbers.submit(1).await.unwrap(), numbers.submit(2).await.unwrap());
+    while numbers.info().await.unwrap().count(RecordState::Running) < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // By another process: the pool in memory does not know.
+    let now = Timestamp(u64::MAX / 4);
+    store.commit(Batch::of(now, Op::Cancel(refused.id()))).await.unwrap();
+    let next = numbers.submit(3).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    release.notify_waiters();
+    assert_eq!(other.outcome().await, Ok(0));
+    assert_eq!(refused.outcome().await, Err(OutcomeError::Cancelled));
+    // And there is room for the next.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    release.notify_waiters();
+    assert_eq!(next.outcome().await, Ok(0));
+    assert!(app.shutdown().await.is_clean());
+}

@@ -1,4 +1,5 @@
-//! Races perennial against other actor libraries, a bare tokio task, and Erlang if it is installed.
+//! Races perennial against other actor libraries, a bare tokio task, and Erlang if it is installed;
+//! and its durable pools against other durable queues.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]...
@@ -54,6 +55,18 @@
 //! - `pool_cpu_jobs` is the time of a pool of two workers for jobs of some 50 microseconds of
 //!   arithmetic, in percent of the time of a pool of one. It is 50 if two workers do twice as much
 //!   and no other program wants the processors: compare with bare.
+//! - `durable_jobs_1` and `durable_jobs_64` have so many submitters of 1,000 and of 10,000 empty
+//!   jobs to a durable queue, which they share. A submitter goes on when its job is synced to the
+//!   disk, and the work ends when the last completion is stored. The file is beside this program.
+//!   Every commit of every contestant is synced: SQLite with a log ahead and `synchronous=FULL`.
+//!   What has completed is kept, as is the default of all. Perennial's store is SQLite too. A pool
+//!   has four workers and takes up to 256 jobs from the file at once. apalis and River are a
+//!   program of their own, in `benches/peers/durable`, whose files say how they are used. The
+//!   floor, bare, is one thread that inserts as many jobs as there are submitters and commits, and
+//!   then takes them, marks them as done and commits, with one table and one index.
+//! - `durable_rescue` kills a process with SIGKILL, 200 times, while its four workers each run a
+//!   job, and starts it again. The results are the median and the 99th percentile of the time from
+//!   before that start until the first job that was in work runs again.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
 //! - `children_100` and `children_100k` start so many children of one dynamic supervisor, one after
 //!   the other, and stop the tree. The result is the time for each child.
@@ -119,6 +132,9 @@ enum Inner {
         #[arg(value_parser = contestant_names())]
         contestant: String,
     },
+    /// Works on the jobs in a file until it is killed.
+    #[command(hide = true, name = contestants::UNTIL_KILLED)]
+    UntilKilled { file: PathBuf },
 }
 
 fn work_names() -> PossibleValuesParser {
@@ -131,7 +147,11 @@ fn contestant_names() -> PossibleValuesParser {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Inner::Child { work, contestant }) = cli.inner {
+    if let Some(inner) = cli.inner {
+        let (work, contestant) = match inner {
+            Inner::Child { work, contestant } => (work, contestant),
+            Inner::UntilKilled { file } => return contestants::work_until_killed(&file),
+        };
         let work = work::named(&work).context("there is no such work")?;
         let contestant = contestants::ALL.into_iter().find(|other| other.name == contestant);
         let contestant = contestant.context("there is no such contestant")?;

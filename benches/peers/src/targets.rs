@@ -1,6 +1,6 @@
 //! The targets of perennial, row by row.
 
-use crate::contestants::{ACTIX, KAMEO, RACTOR};
+use crate::contestants::{ACTIX, APALIS, KAMEO, RACTOR, RIVER};
 use crate::race::Outcome;
 use crate::work::{Task, Threads, Work};
 
@@ -9,7 +9,8 @@ use crate::work::{Task, Threads, Work};
 pub enum Against {
     /// One other contestant.
     Peer(&'static str),
-    /// The fastest library in Rust: ractor, kameo, or actix if messages go to another thread.
+    /// The fastest library in Rust: ractor, kameo, or actix if messages go to another thread. Of
+    /// the durable queues: apalis or River.
     BestPeer,
     /// A fixed amount, in the unit of the row.
     Limit(f64),
@@ -52,6 +53,7 @@ const STEADY: Target = Target { against: Against::OwnMedian, at_least: 1.0 / 1.3
 const STEADY_ROUNDS: u32 = 9;
 
 const BOUNDED: &[Target] = &[bare(1.0), best(4.0), STEADY];
+const DURABLE: &[Target] = &[bare(0.5), best(3.0)];
 const CASTING_ONE_THREAD: &[Target] = &[bare(1.5), best(8.0)];
 
 /// The rows that have targets.
@@ -74,6 +76,9 @@ const TARGETS: &[(&str, &[Target])] = &[
     // Two idle processors take 50. Other load on the machine makes that impossible: the result of
     // bare shows what is possible.
     ("pool_cpu_jobs", &[limit(60.0), bare(0.9)]),
+    ("durable_jobs_1", DURABLE),
+    ("durable_jobs_64", DURABLE),
+    ("durable_rescue_p99", &[limit(100.0)]),
     ("idle_bytes", &[limit(1024.0)]),
     ("children_100k_start", &[peer("erlang", 4.0)]),
     ("children_100k_stop", &[row("children_100_stop", 1.5)]),
@@ -107,7 +112,11 @@ pub fn best_peer(outcome: &Outcome) -> Option<(&'static str, f64)> {
         _ => false,
     };
     let actix = between_threads.then_some(ACTIX.name);
-    let costs = [RACTOR.name, KAMEO.name].into_iter().chain(actix);
+    let costs = if outcome.work.task.is_durable() {
+        [APALIS.name, RIVER.name].into_iter().chain(None)
+    } else {
+        [RACTOR.name, KAMEO.name].into_iter().chain(actix)
+    };
     let costs = costs.filter_map(|name| Some((name, outcome.cost(name)?)));
     costs.min_by(|(_, one), (_, other)| one.total_cmp(other))
 }
@@ -153,5 +162,6 @@ mod tests {
         assert_eq!(fastest("call"), ("actix", 6.0));
         assert_eq!(fastest("call_one_thread"), ("kameo", 7.0));
         assert_eq!(fastest("spawn_stop"), ("kameo", 7.0));
+        assert_eq!(fastest("durable_jobs_64"), ("river", 2.0));
     }
 }

@@ -112,7 +112,7 @@ impl<T: Tables> Step<'_, T> {
                     self.store(record, retained)?;
                 } else {
                     transitions::lease(&mut record, self.epoch, self.now);
-                    self.tables.update(record.clone())?;
+                    self.tables.start(&record)?;
                     leased.jobs.push(record);
                 }
             }
@@ -125,6 +125,11 @@ impl<T: Tables> Step<'_, T> {
     }
 
     fn finish(&mut self, job: JobId, attempt: u32, end: &AttemptEnd) -> Stepped<Applied, T::Error> {
+        if let AttemptEnd::Completed(output) = end
+            && self.tables.complete(job, attempt, output.as_ref(), self.now)?
+        {
+            return Ok(Applied::Done);
+        }
         let mut record = self.running(job, attempt)?;
         let retained = transitions::finish(&mut record, end.clone(), self.now);
         self.store(record, retained)?;

@@ -23,6 +23,24 @@ pub(crate) trait Tables {
     /// Replaces a job, without its payload and its options.
     fn update(&mut self, record: JobRecord) -> Result<(), Self::Error>;
 
+    /// Stores that the latest attempt of a job runs: its number, its process and its start.
+    fn start(&mut self, record: &JobRecord) -> Result<(), Self::Error> {
+        self.update(record.clone())
+    }
+
+    /// Ends a job that has completed, if this attempt of it runs, as the transitions of a record
+    /// do. Returns `false` if nothing was changed: the record decides then. Most jobs complete at
+    /// their first attempt, and a store may end those without reading them.
+    fn complete(
+        &mut self,
+        _job: JobId,
+        _attempt: u32,
+        _output: Option<&Payload>,
+        _now: Timestamp,
+    ) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
+
     fn remove(&mut self, id: JobId) -> Result<(), Self::Error>;
 
     /// Returns a job of the queue that is the same by this rule, and was submitted since.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
-use super::rows::{self, int, uint};
+use super::rows::{self, int, job_columns, select_jobs, uint};
 use crate::error::StoreError;
 use crate::record::{Epoch, JobId, JobRecord, RecordState};
 use crate::store::{EventFilter, JobFilter, QueueInfo, StoredEvent, StoredSnapshot};
@@ -13,19 +13,27 @@ fn limit(max: usize) -> i64 {
 }
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
-    let sql = format!("SELECT {} FROM jobs WHERE id = ?1", rows::JOB);
-    connection.prepare_cached(&sql)?.query_row([int(id.0)], rows::job).optional()
+    let sql = select_jobs!("WHERE id = ?1");
+    connection.prepare_cached(sql)?.query_row([int(id.0)], rows::job).optional()
 }
 
 pub(super) fn jobs(connection: &Connection, filter: &JobFilter) -> Result<Vec<JobRecord>, Error> {
-    let sql = format!(
-        "SELECT {} FROM jobs WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) AND (?3 IS NULL OR state = ?3) \
-        ORDER BY id LIMIT ?4",
-        rows::JOB
-    );
+    // The first two read an index, the third all jobs.
+    let sql = match (&filter.queue, filter.state) {
+        (Some(_), Some(RecordState::Running)) => select_jobs!(
+            "WHERE id > ?1 AND queue = ?2 AND state = 'running' AND state = ?3 ORDER BY id LIMIT ?4"
+        ),
+        (Some(_), Some(state)) if state.is_over() => select_jobs!(
+            "WHERE id > ?1 AND queue = ?2 AND state = ?3 AND ended IS NOT NULL ORDER BY id LIMIT ?4"
+        ),
+        _ => select_jobs!(
+            "WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) AND (?3 IS NULL OR state = ?3) \
+            ORDER BY id LIMIT ?4"
+        ),
+    };
     let after = filter.after.map_or(0, |id| int(id.0));
     let state = filter.state.map(RecordState::name);
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     statement.query_map(params![after, filter.queue, state, limit(filter.max)], rows::job)?.collect()
 }
 
@@ -35,11 +43,8 @@ pub(super) fn orphans(
     epoch: Epoch,
     max: usize,
 ) -> Result<Vec<JobRecord>, Error> {
-    let sql = format!(
-        "SELECT {} FROM jobs WHERE queue = ?1 AND state = 'running' AND epoch IS NOT ?2 ORDER BY id LIMIT ?3",
-        rows::JOB
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+    let sql = select_jobs!("WHERE queue = ?1 AND state = 'running' AND epoch IS NOT ?2 ORDER BY id LIMIT ?3");
+    let mut statement = connection.prepare_cached(sql)?;
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     statement.query_map(params![queue, int(epoch.0), max], rows::job)?.collect()
 }
@@ -115,7 +120,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     if found != ["ok"] {
         return Err(StoreError::Corrupt(found.join("; ")));
     }
-    let mut statement = connection.prepare(&format!("SELECT {} FROM jobs", rows::JOB)).map_err(shown)?;
+    let mut statement = connection.prepare(select_jobs!()).map_err(shown)?;
     for record in statement.query_map([], rows::job).map_err(shown)? {
         record.map_err(shown)?;
     }

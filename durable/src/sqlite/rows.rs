@@ -10,12 +10,28 @@ use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
 use crate::run_options::RunOptions;
 
-/// The columns of a job, in the order in which [`job`] reads them.
-pub(super) const JOB: &str = "id, queue, state, attempt, epoch, priority, submitted, due, expires, \
+/// Makes a statement that reads jobs: their columns, in the order in which [`job`] reads them,
+/// between other parts.
+macro_rules! select_jobs {
+    ($($rest:literal),*) => {
+        concat!("SELECT ", job_columns!(), " FROM jobs ", $($rest),*)
+    };
+}
+
+macro_rules! job_columns {
+    () => {
+        "id, queue, state, attempt, epoch, priority, submitted, due, expires, \
     started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
     at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, \
     history, tag, version, codec, body, output_tag, output_version, output_codec, output_body, \
-    options";
+    options"
+    };
+}
+
+pub(super) use {job_columns, select_jobs};
+
+/// The history of a job of which no attempt has ended.
+const NO_HISTORY: &str = "[]";
 
 /// Returns a number as a column has it. Numbers that are too large become the largest.
 pub(super) fn int(number: u64) -> i64 {
@@ -47,6 +63,12 @@ fn malformed(column: usize, reason: String) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, reason.into())
 }
 
+fn text<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row str, Error> {
+    let value = row.get_ref(column)?;
+    let wrong_type = |_| Error::InvalidColumnType(column, "text".to_owned(), value.data_type());
+    value.as_str().map_err(wrong_type)
+}
+
 /// Reads the payload that begins at a column.
 pub(super) fn payload(row: &Row<'_>, first: usize) -> Result<Payload, Error> {
     Ok(Payload {
@@ -65,11 +87,13 @@ pub(super) fn payload_if_any(row: &Row<'_>, first: usize) -> Result<Option<Paylo
 
 /// Reads a job from the columns [`JOB`].
 pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, Error> {
-    let name: String = row.get(2)?;
+    let name = text(row, 2)?;
     let state =
-        RecordState::from_name(&name).ok_or_else(|| malformed(2, format!("there is no state {name}")))?;
-    let history: String = row.get(24)?;
-    let history = serde_json::from_str(&history).map_err(|error| malformed(24, error.to_string()))?;
+        RecordState::from_name(name).ok_or_else(|| malformed(2, format!("there is no state {name}")))?;
+    let history = match text(row, 24)? {
+        NO_HISTORY => Vec::new(),
+        text => serde_json::from_str(text).map_err(|error| malformed(24, error.to_string()))?,
+    };
     let progress = row.get::<_, Option<i64>>(21)?.zip(row.get::<_, Option<i64>>(22)?);
     let progress = progress.map(|(done, total)| RecordedProgress { done: uint(done), total: uint(total) });
     Ok(JobRecord {

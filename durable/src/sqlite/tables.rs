@@ -3,7 +3,7 @@
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
 
-use super::rows::{self, int, millis, time};
+use super::rows::{self, int, job_columns, millis, time};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
@@ -12,13 +12,12 @@ use crate::store::StoredSnapshot;
 /// The tables of a connection that is within a transaction.
 pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
 
+/// Its parameters have numbers, because each name is looked up at each job.
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
     first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-    lost_attempts, forgiven, history, tag, version, codec, body, \
-    options) \
-    VALUES (:queue, :state, 0, :priority, :now, :due, :expires, :first_due, :key, :unique_key, \
-    :unique_over, :unique_period, :at_most_once, :retention, :attempts, :lost_attempts, 0, '[]', \
-    :tag, :version, :codec, :body, :options)";
+    lost_attempts, forgiven, history, tag, version, codec, body, options) \
+    VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '[]', \
+    ?16, ?17, ?18, ?19, ?20)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -26,11 +25,32 @@ const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch 
     history = :history, output_tag = :output_tag, output_version = :output_version, \
     output_codec = :output_codec, output_body = :output_body WHERE id = :id";
 
+const START: &str = "UPDATE jobs SET state = 'running', attempt = ?2, epoch = ?3, started = ?4, \
+    progress_done = NULL, progress_total = NULL WHERE id = ?1";
+
+/// Of a job that is not kept when it has completed.
+const COMPLETE_AND_REMOVE: &str =
+    "DELETE FROM jobs WHERE id = ?1 AND state = 'running' AND attempt = ?2 AND retention = 0";
+
+/// Of a job that is kept, at its first attempt. The history is as serde writes it.
+const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended = ?3, \
+    retained_until = CASE WHEN retention > 9223372036854775807 - ?3 THEN 9223372036854775807 \
+    ELSE ?3 + retention END, \
+    history = '[{\"number\":' || attempt || ',\"epoch\":' || epoch || ',\"started\":' || started || \
+    ',\"ended\":' || ?3 || ',\"failure\":null,\"progress\":null}]', \
+    output_tag = ?4, output_version = ?5, output_codec = ?6, output_body = ?7 \
+    WHERE id = ?1 AND state = 'running' AND attempt = ?2 AND retention > 0 AND history = '[]' \
+    AND epoch IS NOT NULL AND started IS NOT NULL AND progress_done IS NULL";
+
 /// A job of a key is ready if none of the key runs, and none of the key that is queued comes first.
-const READY_FILTER: &str = "FROM jobs AS j WHERE queue = ?1 AND state = 'queued' AND (key IS NULL OR NOT EXISTS \
+const READY: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM jobs AS j WHERE queue = ?1 AND state = 'queued' AND (key IS NULL OR NOT EXISTS \
     (SELECT 1 FROM jobs AS o WHERE o.queue = ?1 AND o.key = j.key AND (o.state = 'running' OR \
     o.state = 'queued' AND (o.priority > j.priority OR o.priority = j.priority AND o.id < j.id)))) \
-    ORDER BY priority DESC, id LIMIT ?2";
+    ORDER BY priority DESC, id LIMIT ?2"
+);
 
 impl SqliteTables<'_> {
     fn run(&self, sql: &str, params: &[&dyn ToSql]) -> Result<usize, Error> {
@@ -52,28 +72,28 @@ impl Tables for SqliteTables<'_> {
             options if options.is_default() => None,
             options => Some(json(options)?),
         };
-        self.0.prepare_cached(INSERT)?.execute(named_params! {
-            ":queue": job.queue,
-            ":state": state.name(),
-            ":priority": job.priority,
-            ":now": time(now),
-            ":due": time(due),
-            ":expires": job.expires.map(time),
-            ":first_due": time(job.due),
-            ":key": job.key,
-            ":unique_key": unique.map(|unique| &unique.key),
-            ":unique_over": unique.map(|unique| unique.over_counts),
-            ":unique_period": unique.and_then(|unique| unique.period).map(millis),
-            ":at_most_once": job.at_most_once,
-            ":retention": millis(job.retention),
-            ":attempts": job.attempts,
-            ":lost_attempts": job.lost_attempts,
-            ":tag": job.payload.tag,
-            ":version": job.payload.version,
-            ":codec": job.payload.codec,
-            ":body": job.payload.bytes,
-            ":options": run_options,
-        })?;
+        self.0.prepare_cached(INSERT)?.execute(params![
+            job.queue,
+            state.name(),
+            job.priority,
+            time(now),
+            time(due),
+            job.expires.map(time),
+            time(job.due),
+            job.key,
+            unique.map(|unique| &unique.key),
+            unique.map(|unique| unique.over_counts),
+            unique.and_then(|unique| unique.period).map(millis),
+            job.at_most_once,
+            millis(job.retention),
+            job.attempts,
+            job.lost_attempts,
+            job.payload.tag,
+            job.payload.version,
+            job.payload.codec,
+            job.payload.bytes,
+            run_options,
+        ])?;
         Ok(JobId(rows::uint(self.0.last_insert_rowid())))
     }
 
@@ -106,6 +126,31 @@ impl Tables for SqliteTables<'_> {
         Ok(())
     }
 
+    fn start(&mut self, record: &JobRecord) -> Result<(), Error> {
+        let epoch = record.epoch.map(|epoch| int(epoch.0));
+        let started = record.started.map(time);
+        self.run(START, &[&int(record.id.0), &record.attempt, &epoch, &started]).map(drop)
+    }
+
+    fn complete(
+        &mut self,
+        job: JobId,
+        attempt: u32,
+        output: Option<&Payload>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        // A pool stores no output of a job that is not kept.
+        if output.is_none() && self.run(COMPLETE_AND_REMOVE, &[&int(job.0), &attempt])? > 0 {
+            return Ok(true);
+        }
+        let tag = output.map(|output| &output.tag);
+        let version = output.map(|output| output.version);
+        let codec = output.map(|output| &output.codec);
+        let bytes = output.map(|output| &output.bytes);
+        let params: [&dyn ToSql; 7] = [&int(job.0), &attempt, &time(now), &tag, &version, &codec, &bytes];
+        Ok(self.run(COMPLETE, &params)? > 0)
+    }
+
     fn remove(&mut self, id: JobId) -> Result<(), Error> {
         self.run("DELETE FROM jobs WHERE id = ?1", &[&int(id.0)]).map(drop)
     }
@@ -135,8 +180,7 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn ready(&mut self, queue: &str, max: usize) -> Result<Vec<JobRecord>, Error> {
-        let sql = format!("SELECT {} {READY_FILTER}", rows::JOB);
-        let mut statement = self.0.prepare_cached(&sql)?;
+        let mut statement = self.0.prepare_cached(READY)?;
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         statement.query_map(params![queue, max], rows::job)?.collect()
     }

@@ -1,16 +1,19 @@
 //! A commit that fails is reported as what it is, and the store recovers from it.
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicU32, Ordering};
 use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
-use super::writer;
-use crate::batch::{Applied, Batch, Op};
+use super::writer::{self, Request, Transaction};
+use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
 use crate::payload::Payload;
@@ -47,6 +50,31 @@ macro_rules! fail_second {
         }
         commit
     }};
+}
+
+/// The statement that ends a first attempt writes the history without reading the job.
+#[tokio::test]
+async fn the_history_of_a_first_attempt_is_stored_as_any_other() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open(&path).unwrap();
+    let Op::Enqueue(mut job) = batch("a").ops.remove(0) else { panic!("a job") };
+    job.retention = Duration::from_millis(u64::MAX);
+    let lease = Op::Lease { queue: "q".to_owned(), max: 1 };
+    let output = job.payload.clone();
+    let ops = vec![Op::Enqueue(job), lease];
+    store.commit(Batch { now: Timestamp(2), ops }).await.unwrap();
+    let end = AttemptEnd::Completed(Some(output.clone()));
+    let finish = Op::Finish { job: JobId(1), attempt: 1, end };
+    store.commit(Batch::of(Timestamp(5), finish)).await.unwrap();
+    let record = store.job(JobId(1)).await.unwrap().unwrap();
+    assert_eq!((record.state, record.output, record.epoch), (RecordState::Completed, Some(output), None));
+    let [attempt] = &record.history[..] else { panic!("{:?}", record.history) };
+    let times = (attempt.number, attempt.epoch, attempt.started, attempt.ended);
+    assert_eq!(times, (1, store.epoch(), Timestamp(2), Timestamp(5)));
+    let other = Connection::open(&path).unwrap();
+    let read = |sql: &str| other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(read("SELECT history FROM jobs"), serde_json::to_string(&record.history).unwrap());
+    assert_eq!(read("SELECT retained_until || '' FROM jobs"), i64::MAX.to_string(), "the latest time");
 }
 
 #[tokio::test]
@@ -124,4 +152,44 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_jobs() {
     assert_eq!(record.failures().next(), Some(&AttemptFailure::Error("no".to_owned())));
     assert!(record.job.options.is_default());
     store.check().await.unwrap();
+}
+
+fn last(answered: usize, millis: u64) -> Transaction {
+    Transaction { answered, time: Duration::from_millis(millis) }
+}
+
+#[test]
+fn those_that_were_just_answered_are_awaited_for_a_part_of_a_transaction() {
+    let micros = Duration::from_micros;
+    let rows = [
+        (1, last(64, 4), micros(10), Some((64, micros(500)))),
+        // Others have come during the transaction.
+        (3, last(61, 4), micros(10), Some((63, micros(500)))),
+        (1, last(1, 4), micros(10), Some((1, micros(500)))),
+        (1, last(64, 400), micros(10), Some((64, micros(1_000)))),
+        (2, last(writer::MAX_GROUP, 4), micros(10), Some((writer::MAX_GROUP, micros(500)))),
+        // They have gone.
+        (1, last(64, 4), micros(500), None),
+        // The sync takes no time.
+        (1, Transaction { answered: 64, time: micros(399) }, Duration::ZERO, None),
+        (1, Transaction::default(), Duration::ZERO, None),
+    ];
+    for (waiting, last, idle, expected) in rows {
+        assert_eq!(writer::awaited(waiting, last, idle), expected, "{waiting}, {last:?}, {idle:?}");
+    }
+}
+
+#[test]
+fn a_group_ends_without_those_that_do_not_come_back() {
+    let gathered = |waiting: usize, last| {
+        let (requests, received) = channel();
+        for _ in 0..waiting {
+            let sent = requests.send(Request::new(Batch::default(), oneshot::channel().0));
+            assert!(sent.is_ok(), "the receiver is there");
+        }
+        writer::with_others(received.recv().unwrap(), &received, last, Duration::ZERO).len()
+    };
+    assert_eq!(gathered(3, last(64, 8)), 3);
+    assert_eq!(gathered(3, Transaction::default()), 3);
+    assert_eq!(gathered(writer::MAX_GROUP + 1, last(64, 8)), writer::MAX_GROUP);
 }

@@ -4,6 +4,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
 use rusqlite::Connection;
@@ -19,7 +20,14 @@ use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::Epoch;
 
 /// The most batches of one transaction.
-const MAX_GROUP: usize = 1024;
+pub(super) const MAX_GROUP: usize = 1024;
+
+/// The part of the latest transaction that the next one waits for others: an eighth.
+const PATIENCE: u32 = 8;
+
+/// The bounds of that wait. The shorter one is the accuracy of timers.
+const MIN_PATIENCE: Duration = Duration::from_micros(50);
+const MAX_PATIENCE: Duration = Duration::from_millis(1);
 
 pub(super) type Answer = Result<Vec<Applied>, CommitError>;
 
@@ -85,6 +93,44 @@ pub(super) struct Writer {
     pub(super) commit: CommitFn,
 }
 
+/// The latest transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Transaction {
+    pub(super) answered: usize,
+    pub(super) time: Duration,
+}
+
+/// Returns a request and all that wait. Those that the latest transaction answered are likely to
+/// come back at once, and they are waited for: otherwise they would wait for a transaction of the
+/// others, and each sync would serve a part of them.
+pub(super) fn with_others(
+    first: Request,
+    requests: &Receiver<Request>,
+    last: Transaction,
+    idle: Duration,
+) -> Vec<Request> {
+    let mut group = vec![first];
+    group.extend(requests.try_iter().take(MAX_GROUP - 1));
+    let Some((expected, patience)) = awaited(group.len(), last, idle) else { return group };
+    let begin = Instant::now();
+    while group.len() < expected {
+        let left = patience.saturating_sub(begin.elapsed());
+        let Ok(next) = requests.recv_timeout(left) else { break };
+        group.push(next);
+    }
+    group
+}
+
+/// Returns how many requests are awaited if so many are there, and how long at most: a small part
+/// of a transaction. Returns `None` if a transaction takes no time, or if the writer has been idle
+/// for longer than that: those that come back have come back then.
+pub(super) fn awaited(waiting: usize, last: Transaction, idle: Duration) -> Option<(usize, Duration)> {
+    // One that waits may be one of those that were answered.
+    let expected = (waiting.saturating_sub(1) + last.answered).min(MAX_GROUP);
+    let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
+    (patience >= MIN_PATIENCE && patience > idle).then_some((expected, patience))
+}
+
 /// The end of a transaction.
 pub(super) enum Ended {
     Committed,
@@ -95,10 +141,14 @@ pub(super) enum Ended {
 impl Writer {
     /// Commits what is received, until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
+        let mut last = Transaction::default();
+        let mut idle = Instant::now();
         while let Ok(first) = requests.recv() {
-            let mut group = vec![first];
-            group.extend(requests.try_iter().take(MAX_GROUP - 1));
+            let group = with_others(first, requests, last, idle.elapsed());
+            let (answered, begin) = (group.len(), Instant::now());
             self.commit_all(group);
+            idle = Instant::now();
+            last = Transaction { answered, time: idle - begin };
         }
     }
 

@@ -14,7 +14,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::work::{
     CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, Contestant, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES,
@@ -24,7 +24,7 @@ use crate::work::{
 /// Erlang in the race. Its mailboxes have no bounds, and its schedulers are not ours to choose.
 pub const CONTESTANT: Contestant = Contestant {
     name: "erlang",
-    can: |task| !task.is_bounded() && task.threads() == Threads::Two,
+    can: |task| !task.is_bounded() && !task.is_durable() && task.threads() == Threads::Two,
     absence: || (!is_on_path()).then_some("not on PATH"),
     run,
 };
@@ -44,11 +44,11 @@ fn run(task: Task) -> Result<Vec<f64>> {
     let dir = tempfile::tempdir().context("there is no room for the Erlang sources")?;
     std::fs::write(dir.path().join("peers.erl"), SOURCE).context("the Erlang source cannot be written")?;
     succeed(Command::new("erlc").arg("peers.erl").current_dir(dir.path()), "erlc")?;
-    let output = succeed(&mut erl(dir.path(), task), "erl")?;
+    let output = succeed(&mut erl(dir.path(), task)?, "erl")?;
     printed(&output.stdout)
 }
 
-fn erl(dir: &Path, task: Task) -> Command {
+fn erl(dir: &Path, task: Task) -> Result<Command> {
     let (work, numbers) = match task {
         Task::Cast { senders, .. } => ("cast", vec![senders, CASTS]),
         Task::Call { callers, .. } => ("call", vec![callers, CALLS]),
@@ -61,6 +61,7 @@ fn erl(dir: &Path, task: Task) -> Command {
         Task::Whereis(Popularity::Skewed) => ("whereis_skewed", vec![NAMES, LOOKUPS]),
         Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
         Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
+        Task::DurableJobs { .. } | Task::Rescue => bail!("it has no durable queue"),
         Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
         Task::IdleBytes => ("idle_bytes", vec![IDLE]),
         Task::Children { children } => ("children", vec![children, (REPEATED / children).max(1)]),
@@ -71,7 +72,7 @@ fn erl(dir: &Path, task: Task) -> Command {
     let mut erl = Command::new("erl");
     erl.args(["+S", "2:2", "+P", "2000000", "-noshell", "-noinput", "-run", "peers", "main", work]);
     erl.args(numbers.iter().map(u64::to_string)).current_dir(dir);
-    erl
+    Ok(erl)
 }
 
 fn succeed(command: &mut Command, name: &str) -> Result<Output> {

@@ -5,9 +5,12 @@ mod bare;
 mod erlang;
 mod kameo;
 mod perennial;
+mod queues;
 mod ractor;
 
 use crate::work::Contestant;
+
+pub use perennial::{UNTIL_KILLED, work_until_killed};
 
 pub const PERENNIAL: &Contestant = &perennial::CONTESTANT;
 pub const RACTOR: &Contestant = &ractor::CONTESTANT;
@@ -16,5 +19,14 @@ pub const ACTIX: &Contestant = &actix::CONTESTANT;
 pub const BARE: &Contestant = &bare::CONTESTANT;
 pub const ERLANG: &Contestant = &erlang::CONTESTANT;
 
+pub const APALIS: &Contestant = &queues::APALIS;
+pub const RIVER: &Contestant = &queues::RIVER;
+
 /// In the order in which they are shown: perennial first.
-pub const ALL: [&Contestant; 6] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG];
+pub const ALL: [&Contestant; 8] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG, APALIS, RIVER];
+
+/// Those with actors.
+pub const ACTORS: [&Contestant; 6] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG];
+
+/// Those with a durable queue.
+pub const DURABLE: [&Contestant; 4] = [PERENNIAL, APALIS, RIVER, BARE];

@@ -23,6 +23,7 @@ const FILES: &[(&str, &[Part])] = &[
             ("origin", markdown::origin),
             ("costs", markdown::costs),
             ("scale", markdown::scale),
+            ("durable", markdown::durable),
             ("targets", markdown::targets),
         ],
     ),

@@ -2,6 +2,7 @@
 
 use super::data::{Report, Row};
 use crate::contestants::{self, PERENNIAL};
+use crate::work::Contestant;
 
 /// The rows of the README.
 const SHORT: &[(&str, &str)] = &[
@@ -42,16 +43,30 @@ pub fn origin(report: &Report) -> String {
 /// Returns the costs of every contestant, with their ratios to perennial's. The rows of scale have
 /// a table of their own.
 pub fn costs(report: &Report) -> String {
-    let names: Vec<_> = contestants::ALL.iter().map(|contestant| contestant.name).collect();
+    let rows = report.rows.iter().filter(|row| !row.row.starts_with("scale_") && !is_durable(row));
+    costs_of(rows, &contestants::ACTORS)
+}
+
+/// Returns the costs of the durable queues.
+pub fn durable(report: &Report) -> String {
+    costs_of(report.rows.iter().filter(|row| is_durable(row)), &contestants::DURABLE)
+}
+
+/// Returns `true` if the row is one of the durable queues.
+pub fn is_durable(row: &Row) -> bool {
+    row.row.starts_with("durable_")
+}
+
+fn costs_of<'a>(rows: impl Iterator<Item = &'a Row>, contestants: &[&Contestant]) -> String {
+    let names: Vec<_> = contestants.iter().map(|contestant| contestant.name).collect();
     let head = [&["work", "unit"], &names[..]].concat();
-    let rows = report.rows.iter().filter(|row| !row.row.starts_with("scale_"));
     let rows = rows.map(|row| cells(row, &row.row, &names));
     table(&head.iter().map(ToString::to_string).collect::<Vec<_>>(), rows)
 }
 
 /// Returns the results of every number of workers.
 pub fn scale(report: &Report) -> String {
-    let racing = contestants::ALL.iter().map(|contestant| contestant.name);
+    let racing = contestants::ACTORS.iter().map(|contestant| contestant.name);
     let names: Vec<_> = racing.filter(|name| *name != contestants::ACTIX.name).collect();
     let head = [&["workers", "result", "unit"], &names[..]].concat();
     let rows = SCALES.iter().flat_map(|(work, workers)| {
@@ -153,6 +168,15 @@ mod tests {
         let report = Report::new(&[outcome("scale_10k", [Some(9_000.0); 6])], 1).unwrap();
         assert_eq!(costs(&report).lines().count(), 2);
         assert!(scale(&report).contains("| 10,000 | all four | ns | **9,000** | 9,000 (1.00x) |"));
+    }
+
+    #[test]
+    fn rows_of_durable_queues_are_in_their_own_table() {
+        let costs_of = [Some(10.0), None, None, None, Some(20.0), None, Some(90.0), Some(80.0)];
+        let report = Report::new(&[outcome("durable_jobs_64", costs_of)], 1).unwrap();
+        assert_eq!(costs(&report).lines().count(), 2);
+        let row = "| durable jobs 64 | ns | **10.0** | 90.0 (9.00x) | 80.0 (8.00x) | 20.0 (2.00x) |";
+        assert_eq!(durable(&report).lines().nth(2), Some(row));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::data::{Report, Row};
-use super::markdown::SCALES;
+use super::markdown::{SCALES, is_durable};
 use crate::contestants::{self, PERENNIAL};
 
 const WIDTH: f64 = 900.0;
@@ -37,7 +37,7 @@ pub fn ratios(report: &Report) -> String {
         let (low, high) = RATIOS;
         axis((LEFT, WIDTH - RIGHT), (low, high), ratio.clamp(low, high))
     };
-    let names = contestants::ALL.iter().map(|one| one.name).filter(|name| *name != PERENNIAL.name);
+    let names = contestants::ACTORS.iter().map(|one| one.name).filter(|name| *name != PERENNIAL.name);
     let names: Vec<_> = names.collect();
     let mut svg = Svg::new(bottom + BOTTOM, "The cost of each contestant divided by that of perennial");
     svg.legend(&names);
@@ -64,7 +64,9 @@ pub fn ratios(report: &Report) -> String {
 /// Returns `true` if the row is in the plot of ratios: the parts of a scale are not.
 fn is_plotted(row: &Row) -> bool {
     let is_part = row.row.starts_with("scale_") && SCALES.iter().all(|(work, _)| *work != row.row);
-    !is_part && contestants::ALL.iter().any(|one| one.name != PERENNIAL.name && row.ratio(one.name).is_some())
+    !is_part
+        && !is_durable(row)
+        && contestants::ACTORS.iter().any(|one| one.name != PERENNIAL.name && row.ratio(one.name).is_some())
 }
 
 /// Draws the cost of each supervised worker against their number.
@@ -72,7 +74,7 @@ pub fn scale(report: &Report) -> String {
     const HEIGHT: f64 = 420.0;
     let bottom = HEIGHT - BOTTOM;
     let rows: Vec<_> = SCALES.iter().map(|(work, workers)| (report.row(work), *workers)).collect();
-    let names: Vec<_> = contestants::ALL.iter().map(|one| one.name).collect();
+    let names: Vec<_> = contestants::ACTORS.iter().map(|one| one.name).collect();
     let costs = || rows.iter().flat_map(|(row, _)| names.iter().filter_map(move |name| (*row)?.cost(name)));
     let low = decade(costs().fold(f64::INFINITY, f64::min).min(1e6), f64::floor);
     let high = decade(costs().fold(0.0, f64::max).max(10.0 * low), f64::ceil);

@@ -77,7 +77,7 @@ pub(super) mod tests {
     use crate::work::named;
 
     /// Returns the outcome of the first row of a work.
-    pub(in crate::report) fn outcome(work: &str, costs: [Option<f64>; 6]) -> Outcome {
+    pub(in crate::report) fn outcome<const N: usize>(work: &str, costs: [Option<f64>; N]) -> Outcome {
         let names = contestants::ALL.map(|contestant| contestant.name);
         let work = named(work).unwrap();
         let cost = |cost: Option<f64>| {

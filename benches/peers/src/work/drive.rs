@@ -1,5 +1,6 @@
 //! Runs one task with one contestant, and measures its time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,14 +19,20 @@ use super::{crowd, pools, trees};
 /// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
 /// tasks of that runtime.
 pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<Vec<f64>> {
-    let mut builder = match task.threads() {
+    block_on(task.threads(), async move { drive(&peer, task).await })
+}
+
+/// Runs the future as a task of a tokio runtime.
+pub fn block_on<T: Send + 'static>(
+    threads: Threads,
+    future: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let mut builder = match threads {
         Threads::Two => tokio::runtime::Builder::new_multi_thread(),
         Threads::One => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = builder.worker_threads(2).enable_all().build().context("tokio starts no runtime")?;
-    runtime.block_on(async {
-        tokio::spawn(async move { drive(&peer, task).await }).await.context("the race panicked")?
-    })
+    runtime.block_on(async { tokio::spawn(future).await.context("the race panicked")? })
 }
 
 /// Runs the task on the current runtime. Returns the results of its work.
@@ -80,6 +87,7 @@ async fn cost<P: Peer>(peer: &P, task: Task) -> Result<f64> {
         Task::SpeedUp => pools::speed_up::<P::Pool>().await,
         Task::IdleBytes => idle(peer, IDLE).await,
         Task::Children { .. } | Task::Scale { .. } => bail!("a tree has several results"),
+        Task::DurableJobs { .. } | Task::Rescue => bail!("a durable queue is no peer"),
     }
 }
 

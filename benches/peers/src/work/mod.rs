@@ -6,6 +6,7 @@ mod contestant;
 mod crash;
 mod crowd;
 mod drive;
+mod durable;
 mod goal;
 mod measure;
 mod named;
@@ -17,12 +18,13 @@ mod works;
 
 pub use contestant::{Begin, Contestant, Life, NoTree, Peer, Pool, Tree};
 pub use crash::{Crash, TOLERATED, WITHIN};
-pub use drive::{drive, on_tokio};
+pub use drive::{block_on, drive, on_tokio};
+pub use durable::{DurableQueue, file, jobs as durable_jobs};
 pub use goal::Goal;
-pub use measure::printed;
+pub use measure::{each, printed};
 pub use tally::Tally;
 pub use task::{
-    CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, Mailbox, NAMES,
-    ONE_CRASH_IN, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WORKERS,
+    CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, KILLS, LIVES, LOOKUPS, Mailbox, NAMES,
+    ONE_CRASH_IN, PREFETCH, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WARM_UP, WORKERS,
 };
 pub use works::{Quantity, WORKS, Work, named};

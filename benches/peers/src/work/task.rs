@@ -18,6 +18,10 @@ pub const LOOKUPS: u64 = 1_000_000;
 pub const JOBS: u64 = 500_000;
 /// The workers that share [`JOBS`].
 pub const WORKERS: usize = 4;
+/// The jobs that a durable queue takes from its file at once, where that can be set.
+pub const PREFETCH: usize = 256;
+/// How often a process with a durable queue is killed.
+pub const KILLS: u32 = 200;
 /// Jobs that keep a processor busy.
 pub const CPU_JOBS: u64 = 10_000;
 /// The rounds of each of these jobs: some 50 microseconds.
@@ -88,6 +92,10 @@ pub enum Task {
     NamedCast { actors: u64 },
     /// [`JOBS`] empty jobs from one task to a pool of [`WORKERS`], until the last is done.
     EmptyJobs { threads: Threads },
+    /// Empty jobs of a durable queue, whose submitters wait until each is synced to the disk.
+    DurableJobs { submitters: u64, jobs: u64 },
+    /// [`KILLS`] of a process with a durable queue, and the rescue of its jobs by the next.
+    Rescue,
     /// [`CPU_JOBS`] by one worker, and by two.
     SpeedUp,
     /// [`IDLE`] actors that have handled one message each.
@@ -106,6 +114,11 @@ impl Task {
             Self::Cast { threads, .. } | Self::Call { threads, .. } | Self::EmptyJobs { threads } => threads,
             _ => Threads::Two,
         }
+    }
+
+    /// Returns `true` if the task needs a durable queue.
+    pub const fn is_durable(self) -> bool {
+        matches!(self, Self::DurableJobs { .. } | Self::Rescue)
     }
 
     /// Returns `true` if a sender waits for room in a mailbox.

@@ -7,6 +7,7 @@
 //! A pool is tokio tasks that read one channel of async-channel, because a channel of tokio has
 //! only one reader. It is bounded, and a submission waits for room.
 
+mod durable;
 mod peer;
 mod ring;
 mod tree;

@@ -12,9 +12,12 @@ use crate::work::{Begin, Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Tas
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
     name: "bare",
-    can: |task| !matches!(task, Task::Restart(_)),
+    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue),
     absence: || None,
-    run: |task| on_tokio(Bare::default(), task),
+    run: |task| match task {
+        Task::DurableJobs { submitters, jobs } => Ok(vec![super::durable::jobs(submitters, jobs)?]),
+        _ => on_tokio(Bare::default(), task),
+    },
 };
 
 enum Msg {

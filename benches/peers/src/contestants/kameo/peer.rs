@@ -17,8 +17,12 @@ use crate::work::{
 };
 
 /// kameo in the race.
-pub const CONTESTANT: Contestant =
-    Contestant { name: "kameo", can: |_| true, absence: || None, run: |task| on_tokio(Kameo, task) };
+pub const CONTESTANT: Contestant = Contestant {
+    name: "kameo",
+    can: |task| !task.is_durable(),
+    absence: || None,
+    run: |task| on_tokio(Kameo, task),
+};
 
 #[derive(Actor, Clone)]
 struct Runner(Goal);

@@ -9,11 +9,16 @@
 //! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
 //! repeated.
 //!
+//! A durable pool has a `SqliteStore`.
+//!
 //! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs,
 //! the default capacity.
 
+mod durable;
 mod peer;
+mod rescue;
 mod ring;
 mod tree;
 
 pub use peer::CONTESTANT;
+pub use rescue::{COMMAND as UNTIL_KILLED, work_until_killed};

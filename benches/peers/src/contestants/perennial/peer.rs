@@ -12,8 +12,10 @@ use perennial::{
 
 use tokio::sync::Notify;
 
+use super::durable::DurableJobs;
 use crate::work::{
-    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio,
+    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, Task, WITHIN, block_on,
+    durable_jobs, on_tokio,
 };
 
 /// perennial in the race.
@@ -21,7 +23,14 @@ pub const CONTESTANT: Contestant = Contestant {
     name: "perennial",
     can: |_| true,
     absence: || None,
-    run: |task| on_tokio(Perennial(System::new()), task),
+    run: |task| match task {
+        Task::DurableJobs { submitters, jobs } => {
+            let cost = block_on(task.threads(), durable_jobs::<DurableJobs>(submitters, jobs))?;
+            Ok(vec![cost])
+        }
+        Task::Rescue => super::rescue::rescues(),
+        _ => on_tokio(Perennial(System::new()), task),
+    },
 };
 
 enum Msg {

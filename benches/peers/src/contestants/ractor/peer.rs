@@ -18,7 +18,7 @@ use crate::work::{Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED
 /// ractor in the race. Its mailboxes have no bounds.
 pub const CONTESTANT: Contestant = Contestant {
     name: "ractor",
-    can: |task| !task.is_bounded(),
+    can: |task| !task.is_bounded() && !task.is_durable(),
     absence: || None,
     run: |task| on_tokio(Ractor, task),
 };

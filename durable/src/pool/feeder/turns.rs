@@ -1,4 +1,4 @@
-//! The feeder: leases jobs for the pool in memory, and commits how they ended.
+//! The turns of a feeder: what it does, what it waits for, and how it ends.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -12,13 +12,12 @@ use perennial_supervision::pool::{Retry, Work};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt;
-use super::event::DurableEvent;
-use super::in_flight::{EndedAttempt, InFlight};
-use super::shared::Shared;
-use crate::batch::{Applied, AttemptEnd, Leased, Op};
+use crate::batch::{Applied, AttemptEnd, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
+use crate::pool::event::DurableEvent;
+use crate::pool::in_flight::InFlight;
+use crate::pool::shared::Shared;
 use crate::record::{Epoch, JobRecord, RecordState, Timestamp};
 use crate::store::JobFilter;
 use crate::wire::Wire;
@@ -37,30 +36,30 @@ const PURGE_PAUSE: Duration = Duration::from_millis(100);
 const STORE_BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// What one incarnation of the feeder knows.
-struct Feeder<'a, W: Work + 'static> {
-    shared: &'a Arc<Shared<W>>,
-    in_flight: &'a mut InFlight,
-    changes: watch::Receiver<u64>,
-    ended_epochs: watch::Receiver<u64>,
+pub(super) struct Feeder<'a, W: Work + 'static> {
+    pub(super) shared: &'a Arc<Shared<W>>,
+    pub(super) in_flight: &'a mut InFlight,
+    pub(super) changes: watch::Receiver<u64>,
+    pub(super) ended_epochs: watch::Receiver<u64>,
     /// There may be jobs that are due.
-    may_lease: bool,
+    pub(super) may_lease: bool,
     /// When the next delayed job is due.
-    next_due: Option<Timestamp>,
+    pub(super) next_due: Option<Timestamp>,
     /// Jobs of ended processes, or of a lease whose answer was lost, have not been looked for.
-    must_recover: bool,
+    pub(super) must_recover: bool,
     /// They have been looked for once. What this process runs without knowing has not started then.
-    has_recovered: bool,
+    pub(super) has_recovered: bool,
     /// How often the store has failed in a row, and when it is asked again.
-    failures: u32,
-    retry_at: Option<Instant>,
+    pub(super) failures: u32,
+    pub(super) retry_at: Option<Instant>,
     /// When jobs whose retention is over are removed next.
-    purge_at: Instant,
+    pub(super) purge_at: Instant,
     /// When progress was stored last.
-    progress_stored: Option<Instant>,
+    pub(super) progress_stored: Option<Instant>,
 }
 
 /// Feeds the pool until it is stopped. Then it leases nothing more, and waits for what runs.
-pub(super) async fn feed<W>(shared: Arc<Shared<W>>, ctx: TaskContext) -> Result<(), ExitReason>
+pub(in crate::pool) async fn feed<W>(shared: Arc<Shared<W>>, ctx: TaskContext) -> Result<(), ExitReason>
 where
     W: Work<Job: Wire, Output: Wire, Error: Display> + 'static,
 {
@@ -125,64 +124,17 @@ where
     }
 
     async fn try_step(&mut self) -> Result<(), StoreError> {
-        self.commit_ended().await?;
         self.store_progress().await?;
         if self.must_recover {
+            self.exchange(0).await?;
             self.recover().await?;
             self.must_recover = false;
             self.has_recovered = true;
             self.may_lease = true;
         }
-        let room = self.room();
-        if room > 0 && self.may_lease {
-            self.lease(room).await?;
-        }
+        let room = if self.may_lease { self.room() } else { 0 };
+        self.exchange(room).await?;
         self.purge().await
-    }
-
-    /// Returns how many more jobs may be leased.
-    fn room(&self) -> usize {
-        if self.in_flight.is_closed {
-            return 0;
-        }
-        let most = self.shared.settings.lock().prefetch;
-        let most = most.unwrap_or_else(|| self.shared.pool.stats().workers.wanted.saturating_mul(2));
-        most.max(1).saturating_sub(self.in_flight.held.len())
-    }
-
-    /// Commits how attempts have ended. What is not committed is kept.
-    async fn commit_ended(&mut self) -> Result<(), StoreError> {
-        let ended = std::mem::take(&mut self.in_flight.ended);
-        let commits: Vec<_> = ended.into_iter().map(|ended| (self.commit_end(&ended), ended)).collect();
-        let mut failure = None;
-        for (commit, ended) in commits {
-            match commit.await.map_err(|error| error.kind) {
-                // A stale attempt was cancelled, or committed by an answer that was lost.
-                outcome @ (Ok(_) | Err(CommitErrorKind::Conflict { .. })) => {
-                    if outcome.is_ok() {
-                        let EndedAttempt { job, attempt, end, .. } = &ended;
-                        self.shared.publish(DurableEvent::of_end(*job, *attempt, end));
-                    }
-                    self.in_flight.held.remove(&ended.job);
-                    self.shared.notify(ended.job);
-                }
-                Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
-                    self.in_flight.ended.push(ended);
-                    failure = Some(error);
-                }
-            }
-        }
-        failure.map_or(Ok(()), |error| Err(or_broken(error)))
-    }
-
-    fn commit_end(
-        &self,
-        ended: &EndedAttempt,
-    ) -> crate::store::StoreFuture<Result<Vec<Applied>, crate::error::CommitError>> {
-        let EndedAttempt { job, attempt, end, progress, .. } = ended.clone();
-        let finish = Op::Finish { job, attempt, end };
-        let progress = progress.map(|progress| Op::Progress { job, attempt, progress });
-        self.shared.commit_all(progress.into_iter().chain([finish]).collect())
     }
 
     /// Stores the progress that was reported.
@@ -203,49 +155,16 @@ where
         failure.map_or(Ok(()), Err)
     }
 
-    async fn lease(&mut self, room: usize) -> Result<(), StoreError> {
-        self.may_lease = false;
-        let op = Op::Lease { queue: self.shared.queue.to_string(), max: room };
-        let answer = self.shared.commit(op).await.map_err(|error| error.kind);
-        let leased = match answer {
-            Ok(mut applied) => match applied.pop() {
-                Some(Applied::Leased(leased)) => leased,
-                _ => Leased::default(),
-            },
-            Err(CommitErrorKind::Conflict { .. }) => Leased::default(),
-            Err(CommitErrorKind::NotApplied(error)) => {
-                self.may_lease = true;
-                return Err(error);
-            }
-            Err(CommitErrorKind::Unknown(error)) => {
-                // Jobs may have been leased to this process without its knowledge.
-                self.must_recover = true;
-                return Err(or_broken(error));
-            }
-        };
-        self.next_due = leased.next_due;
-        self.may_lease = leased.jobs.len() >= room;
-        for id in leased.expired {
-            self.shared.publish(DurableEvent::Expired(id));
-            self.shared.notify(id);
-        }
-        for record in leased.jobs {
-            self.in_flight.held.insert(record.id);
-            self.shared.publish(DurableEvent::Leased { id: record.id, attempt: record.attempt });
-            self.in_flight.running.spawn(attempt::start(self.shared, record));
-        }
-        Ok(())
-    }
-
     /// Ends the attempts that no process runs: those of ended processes, and those of this one that
     /// no feeder knows.
     async fn recover(&mut self) -> Result<(), StoreError> {
         loop {
             let orphans = self.shared.store.orphans(&self.shared.queue, PAGE).await?;
-            if orphans.is_empty() {
+            let is_last = orphans.len() < PAGE;
+            self.end_lost(orphans).await?;
+            if is_last {
                 break;
             }
-            self.end_lost(orphans).await?;
         }
         let queue = Some(self.shared.queue.to_string());
         let running = JobFilter { queue, state: Some(RecordState::Running), ..JobFilter::default() };
@@ -337,7 +256,7 @@ where
                 self.in_flight.next_ended().await;
             }
             self.in_flight.collect();
-            let committed = self.commit_ended().await;
+            let committed = self.exchange(0).await;
             self.after_step(committed)?;
             until(self.retry_at.or_else(|| Some(Instant::now()))).await;
         }
@@ -347,7 +266,7 @@ where
 
 /// Returns the error of a commit of unknown outcome as one that passes: the store is asked again,
 /// and refuses what it has applied.
-fn or_broken(error: StoreError) -> StoreError {
+pub(super) fn or_broken(error: StoreError) -> StoreError {
     match error {
         StoreError::EpochEnded | StoreError::Closed | StoreError::Corrupt(_) => error,
         error if error.is_transient() => error,

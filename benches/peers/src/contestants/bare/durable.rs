@@ -1,0 +1,51 @@
+//! A plain loop of SQLite transactions: the floor of a durable queue.
+//!
+//! One thread inserts as many jobs as there are submitters and commits, and then takes them, marks
+//! them as done and commits. Each commit is synced.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::work::{WARM_UP, each, file};
+
+const SCHEMA: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    CREATE TABLE jobs (id INTEGER PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL); \
+    CREATE INDEX jobs_queued ON jobs (id) WHERE state = 'queued'";
+
+/// Returns the cost of each of `count` jobs in nanoseconds.
+pub fn jobs(submitters: u64, count: u64) -> Result<f64> {
+    let (_folder, file) = file()?;
+    let mut connection = Connection::open(file)?;
+    connection.execute_batch(SCHEMA)?;
+    run(&mut connection, submitters, count / WARM_UP)?;
+    let begin = Instant::now();
+    let done = run(&mut connection, submitters, count)?;
+    Ok(each(begin.elapsed(), done))
+}
+
+/// Returns how many jobs were done: at least `count`.
+fn run(connection: &mut Connection, group: u64, count: u64) -> Result<u64> {
+    let rounds = count.div_ceil(group);
+    for _ in 0..rounds {
+        let inserting = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for _ in 0..group {
+            inserting.prepare_cached("INSERT INTO jobs (state, body) VALUES ('queued', x'')")?.execute([])?;
+        }
+        inserting.commit()?;
+        let working = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut statement = working
+            .prepare_cached("SELECT id, body FROM jobs WHERE state = 'queued' ORDER BY id LIMIT ?1")?;
+        let taken = statement
+            .query_map([group.cast_signed()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let taken: Vec<_> = taken.collect::<Result<_, _>>()?;
+        for (id, body) in taken {
+            std::hint::black_box(body);
+            working.prepare_cached("UPDATE jobs SET state = 'done' WHERE id = ?1")?.execute([id])?;
+        }
+        drop(statement);
+        working.commit()?;
+    }
+    Ok(rounds * group)
+}
