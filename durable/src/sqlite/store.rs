@@ -14,10 +14,11 @@ use tokio::sync::{oneshot, watch};
 use super::open::{connect, lock, open};
 use super::queries;
 use super::rows::store_error;
-use super::writer::{self, Request, Writer};
+use super::writer::{self, Writer};
 use crate::batch::{Applied, Batch};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::{Epoch, JobId, JobRecord};
+use crate::request::Request;
 use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 
 /// Something to be read, on the thread that reads.

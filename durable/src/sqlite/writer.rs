@@ -1,59 +1,24 @@
 //! The thread that writes: it commits all batches that wait as one transaction.
 
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
 use rusqlite::Connection;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::open::{connect, make_durable};
 use super::rows::store_error;
 use super::tables::SqliteTables;
 use crate::batch::{Applied, Batch};
 use crate::engine::{ApplyError, apply};
-use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
+use crate::error::{CommitErrorKind, OpenError, StoreError};
 use crate::record::Epoch;
+use crate::request::Request;
 
 /// The most batches of one transaction.
 const MAX_GROUP: usize = 1024;
-
-pub(super) type Answer = Result<Vec<Applied>, CommitError>;
-
-/// A batch that is to be committed. If it is dropped before it is answered, its outcome is unknown.
-pub(super) struct Request {
-    batch: Batch,
-    answer: Option<oneshot::Sender<Answer>>,
-}
-
-impl Request {
-    pub(super) const fn new(batch: Batch, answer: oneshot::Sender<Answer>) -> Self {
-        Self { batch, answer: Some(answer) }
-    }
-
-    fn answer(mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
-        self.send(outcome);
-    }
-
-    pub(super) fn refuse(self, error: StoreError) {
-        self.answer(Err(CommitErrorKind::NotApplied(error)));
-    }
-
-    fn send(&mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
-        let Some(answer) = self.answer.take() else { return };
-        let batch = mem::take(&mut self.batch);
-        // A caller that does not wait any more wants no answer.
-        let _ = answer.send(outcome.map_err(|kind| CommitError { kind, batch }));
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        self.send(Err(CommitErrorKind::Unknown(StoreError::Closed)));
-    }
-}
 
 /// How a transaction is committed; another in tests.
 pub(super) type CommitFn = fn(&Connection) -> Result<(), rusqlite::Error>;
@@ -132,7 +97,7 @@ impl Writer {
         }
         let mut outcomes = Vec::with_capacity(group.len());
         for request in &group {
-            match apply_one(connection, &request.batch, self.epoch) {
+            match apply_one(connection, request.batch(), self.epoch) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     // SQLite may have rolled back already.
@@ -143,7 +108,7 @@ impl Writer {
         }
         match self.end_transaction() {
             Ended::Committed => {
-                if group.iter().any(|request| request.batch.adds()) {
+                if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));

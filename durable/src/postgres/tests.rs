@@ -1,0 +1,1 @@
+//! What a group of batches needs, and addresses.
