@@ -56,6 +56,11 @@ impl Server {
             println!("skipped: PostgreSQL is not on this machine");
             return None;
         };
+        // `initdb` runs `postgres .. > /dev/null` as the unprivileged user.
+        if fs::metadata("/dev/null").is_ok_and(|null| null.mode() & 0o222 != 0o222) {
+            println!("skipped: /dev/null is not writable by every user, so no server starts");
+            return None;
+        }
         let folder = TempDir::with_prefix("pg").expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
