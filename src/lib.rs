@@ -32,6 +32,10 @@ pub use perennial_supervision::{
 #[cfg(doctest)]
 mod guide;
 
+/// What outlives the process: durable pools and their stores. They need Rust 1.89.
+#[cfg(feature = "durable")]
+#[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
+pub use perennial_durable as durable;
 pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;

@@ -45,11 +45,13 @@ fn a_crate_depends_on_lower_ranks_only() {
 #[test]
 fn foreign_crates_and_the_state_of_threads_have_one_home() {
     let ractor = ["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"];
-    let homes: [(&str, &[&str]); 5] = [
+    let homes: [(&str, &[&str]); 7] = [
         ("ractor::", &ractor),
         ("dashmap::", &["registry/src/table/sharded.rs"]),
         ("rusqlite::", &["durable/src/sqlite"]),
         ("bincode::", &["durable/src/codec.rs"]),
+        ("tokio_postgres::", &["durable/src/postgres"]),
+        ("rustls::", &["durable/src/postgres/tls.rs"]),
         // A thread-local cache is bounded, and keeps nothing of a finished task alive.
         ("thread_local!", &["actors/src/panics.rs", "actors/src/system/timeout_slot.rs"]),
     ];

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
-use crate::record::{AttemptFailure, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
+use crate::record::{JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
 
 /// Operations that are applied together and durably, in order, or not at all.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,12 @@ impl Batch {
     pub fn adds(&self) -> bool {
         self.ops.iter().any(|op| match op {
             // An attempt that ends may have held back others of its key.
-            Op::Enqueue(_) | Op::Finish { .. } | Op::Cancel(_) | Op::Retry(_) | Op::Append { .. } => true,
+            Op::Enqueue(_)
+            | Op::Finish { .. }
+            | Op::Cancel(_)
+            | Op::Retry(_)
+            | Op::Resolve { .. }
+            | Op::Append { .. } => true,
             Op::Pause { paused, .. } => !paused,
             Op::Lease { .. }
             | Op::Progress { .. }
@@ -84,6 +90,14 @@ pub enum Op {
     /// Queues a job that is over and has not completed, with all its attempts.
     /// Returns [`Applied::Changed`].
     Retry(JobId),
+    /// Completes a job by hand that is over and has not completed, with an output: a person has
+    /// found out what has become of it. Returns [`Applied::Changed`].
+    Resolve {
+        /// The job.
+        job: JobId,
+        /// Its output.
+        output: Option<Payload>,
+    },
     /// Removes a job that does not run. Returns [`Applied::Changed`].
     Remove(JobId),
     /// Pauses or resumes a queue. Returns [`Applied::Done`].

@@ -20,6 +20,7 @@
 //! |---|---|---|
 //! | [`MemoryStore`] | tests; it ends with the process | any number of handles |
 //! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
+//! | `postgres::PostgresStore` (feature `postgres`) | many processes and machines, one server | any number of processes |
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
 //! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
@@ -32,8 +33,7 @@
 //!
 //! # What it is not for
 //!
-//! Sharing a store between machines: a store in a database server is to follow, with the same trait
-//! and the same suite.
+//! Jobs that may be lost with their process: the queue of a pool in memory costs no commit.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -43,7 +43,9 @@ pub mod conformance;
 mod engine;
 mod error;
 pub mod faults;
+mod history;
 mod memory;
+mod numbers;
 mod payload;
 pub mod pool;
 #[cfg(feature = "postgres")]
@@ -52,6 +54,7 @@ pub mod postgres;
 mod record;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod request;
+mod run_options;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub mod sqlite;
@@ -61,11 +64,10 @@ mod wire;
 pub use batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 pub use codec::{Bincode, Codec, DecodeError, EncodeError, Json, MAX_BYTES};
 pub use error::{CommitError, CommitErrorKind, OpenError, StoreError};
+pub use history::{AttemptFailure, AttemptRecord, EarlierAttempts, MAX_HISTORY};
 pub use memory::MemoryStore;
 pub use payload::Payload;
-pub use record::{
-    AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp,
-    Unique,
-};
+pub use record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
+pub use run_options::RunOptions;
 pub use store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 pub use wire::{OldPayload, Wire, decode, encode};

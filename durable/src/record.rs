@@ -5,49 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::history::RecordedProgress;
+use crate::history::{AttemptFailure, AttemptRecord};
+pub use crate::numbers::{Epoch, JobId, Timestamp};
 use crate::payload::Payload;
-
-/// The number of a job in its store. Numbers ascend in the order of submission, over all queues,
-/// and are never used again.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct JobId(pub u64);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A time, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// Returns the time that is later by this much, or the latest there is.
-    #[must_use]
-    pub fn saturating_add(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(time.as_millis().try_into().unwrap_or(u64::MAX)))
-    }
-
-    /// Returns the time that is earlier by this much, or the first there is.
-    #[must_use]
-    pub fn saturating_sub(self, time: Duration) -> Self {
-        Self(self.0.saturating_sub(time.as_millis().try_into().unwrap_or(u64::MAX)))
-    }
-
-    /// Returns the time from `earlier` until this; zero if that is later.
-    #[must_use]
-    pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-}
-
-/// The number of a process among those that have opened a store. Each open gets the next number.
-///
-/// The jobs that run belong to an epoch. The jobs of an epoch that has ended are
-/// [orphans](crate::Store::orphans).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub struct Epoch(pub u64);
+use crate::run_options::RunOptions;
 
 /// The state of a job in its store.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -150,6 +112,8 @@ pub struct NewJob {
     pub attempts: u32,
     /// The number of attempts that may lose their worker or their process.
     pub lost_attempts: u32,
+    /// What the pool that runs the job needs.
+    pub options: RunOptions,
 }
 
 impl NewJob {
@@ -168,6 +132,7 @@ impl NewJob {
             retention: Duration::ZERO,
             attempts: 1,
             lost_attempts: 1,
+            options: RunOptions::default(),
         }
     }
 }
@@ -211,68 +176,12 @@ pub struct JobRecord {
     pub progress: Option<RecordedProgress>,
     /// The output of a job that has completed.
     pub output: Option<Payload>,
-    /// The attempts that have ended, in order.
+    /// The attempts that have ended, in order, and at most [`MAX_HISTORY`](crate::MAX_HISTORY): in
+    /// place of earlier ones, the first is their [summary](AttemptFailure::Earlier).
     pub history: Vec<AttemptRecord>,
-    /// How many attempts of the history do not count any more, because the job was retried by hand
+    /// How many entries of the history do not count any more, because the job was retried by hand
     /// since.
     pub forgiven: u32,
-}
-
-/// How far a job is.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-pub struct RecordedProgress {
-    /// The steps that are done.
-    pub done: u64,
-    /// All steps.
-    pub total: u64,
-}
-
-/// An attempt that has ended.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct AttemptRecord {
-    /// The number of the attempt; the first is 1.
-    pub number: u32,
-    /// The process that ran it.
-    pub epoch: Epoch,
-    /// When it started.
-    pub started: Timestamp,
-    /// When its end was stored.
-    pub ended: Timestamp,
-    /// Why it failed; `None` if it completed.
-    pub failure: Option<AttemptFailure>,
-}
-
-/// The reason why an attempt failed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub enum AttemptFailure {
-    /// The worker returned an error.
-    Error(String),
-    /// The attempt exceeded its time limit.
-    TimedOut,
-    /// The worker ended: it crashed, was killed, or hung and was abandoned.
-    WorkerEnded(String),
-    /// The process ended.
-    ProcessEnded,
-    /// The job could not be decoded. No worker has seen it.
-    Undecodable(String),
-    /// The job was cancelled.
-    Cancelled,
-    /// The attempt was given back by a pool that stopped. It has used up nothing.
-    Released,
-}
-
-impl fmt::Display for AttemptFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => f.write_str(error),
-            Self::TimedOut => f.write_str("the attempt timed out"),
-            Self::WorkerEnded(reason) => write!(f, "the worker ended: {reason}"),
-            Self::ProcessEnded => f.write_str("the process ended"),
-            Self::Undecodable(reason) => write!(f, "the job cannot be decoded: {reason}"),
-            Self::Cancelled => f.write_str("the job was cancelled"),
-            Self::Released => f.write_str("the pool stopped"),
-        }
-    }
 }
 
 impl JobRecord {
@@ -303,5 +212,12 @@ impl JobRecord {
     pub fn failures(&self) -> impl Iterator<Item = &AttemptFailure> {
         let counted = self.history.iter().skip(self.forgiven as usize);
         counted.filter_map(|attempt| attempt.failure.as_ref())
+    }
+
+    /// Returns the progress of the latest attempt that has reported one, also if it has ended.
+    #[must_use]
+    pub fn last_progress(&self) -> Option<RecordedProgress> {
+        let ended = self.history.iter().rev().find_map(|attempt| attempt.progress);
+        self.progress.or(ended)
     }
 }

@@ -47,7 +47,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_as_it_is() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 1 });
+    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 2 });
     let still = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = still.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99);

@@ -8,7 +8,8 @@ use super::steps::{
     refused, refused_as_stale, same,
 };
 use crate::batch::{Applied, AttemptEnd, Conflict, Op};
-use crate::record::{AttemptFailure, AttemptRecord, NewJob, RecordState, RecordedProgress};
+use crate::history::{AttemptFailure, AttemptRecord};
+use crate::record::{NewJob, RecordState, RecordedProgress};
 use crate::store::Store;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -55,6 +56,7 @@ pub(super) async fn a_retry_waits_until_it_is_due_and_keeps_its_history(
         started: NOW,
         ended: at(1),
         failure: Some(error("no")),
+        progress: None,
     };
     same(&waiting.history, &vec![attempt], "the history")?;
     same(&lease(&*store, at(4), 1).await?.jobs.len(), &0, "the number of jobs before it is due")?;

@@ -9,7 +9,17 @@ use super::steps::{
 };
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Op};
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Unique};
+use crate::run_options::RunOptions;
 use crate::store::JobFilter;
+
+fn all_run_options() -> RunOptions {
+    let mut options = RunOptions::default();
+    options.time_limit = Some(Duration::from_millis(1_001));
+    options.soft_time_limit = Some(Duration::from_nanos(1));
+    options.rate_key = Some("'r\"".to_owned());
+    options.retain_dead = Some(Duration::from_secs(9));
+    options
+}
 
 fn with_all_options() -> NewJob {
     NewJob {
@@ -26,6 +36,7 @@ fn with_all_options() -> NewJob {
         retention: Duration::from_millis(7_001),
         attempts: 5,
         lost_attempts: 2,
+        options: all_run_options(),
         ..job("\u{0}'; -- \u{1f600}")
     }
 }

@@ -26,6 +26,7 @@
 //! ```
 
 mod attempts;
+mod histories;
 mod jobs;
 mod journals;
 mod leases;

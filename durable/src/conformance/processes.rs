@@ -5,7 +5,8 @@ use super::steps::{
     NOW, QUEUE, at, enqueue, ensure, finish, ids, job, lease, lease_one, read, refused_as_stale, same,
 };
 use crate::batch::AttemptEnd;
-use crate::record::{AttemptFailure, NewJob};
+use crate::history::AttemptFailure;
+use crate::record::NewJob;
 
 fn lost(due: crate::record::Timestamp) -> AttemptEnd {
     AttemptEnd::Retry { failure: AttemptFailure::ProcessEnded, due }

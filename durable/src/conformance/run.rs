@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::opener::{Failure, Opener};
-use super::{attempts, jobs, journals, leases, processes};
+use super::{attempts, histories, jobs, journals, leases, processes};
 
 /// The future of a check.
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
@@ -56,6 +56,11 @@ checks! {
         a_job_of_unknown_outcome_is_kept_and_not_leased
         a_job_is_removed_unless_it_runs
         progress_is_that_of_the_attempt_that_runs;
+    histories:
+        the_history_has_the_progress_of_each_attempt
+        a_long_history_is_cut_and_says_what_was_cut
+        a_dead_job_is_removed_when_its_own_retention_is_over
+        a_job_of_unknown_outcome_is_completed_by_hand;
     processes:
         epochs_ascend
         running_jobs_of_an_ended_process_are_orphans_and_those_of_this_one_are_not

@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use super::opener::Failure;
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 use crate::error::{CommitError, CommitErrorKind, StoreError};
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
-use crate::record::{AttemptFailure, JobId, JobRecord, NewJob, Timestamp};
+use crate::record::{JobId, JobRecord, NewJob, Timestamp};
 use crate::store::Store;
 
 /// The time of the first operations.

@@ -60,6 +60,7 @@ impl<T: Tables> Step<'_, T> {
             Op::Progress { job, attempt, progress } => self.progress(*job, *attempt, *progress),
             Op::Cancel(job) => self.cancel(*job),
             Op::Retry(job) => self.retry(*job),
+            Op::Resolve { job, output } => self.resolve(*job, output.as_ref()),
             Op::Remove(job) => self.remove(*job),
             Op::Pause { queue, paused } => {
                 self.tables.set_paused(queue, *paused)?;
@@ -158,12 +159,23 @@ impl<T: Tables> Step<'_, T> {
     }
 
     fn retry(&mut self, job: JobId) -> Stepped<Applied, T::Error> {
-        let is_failed = |state: RecordState| state.is_over() && state != RecordState::Completed;
-        let found = self.tables.get(job)?.filter(|record| is_failed(record.state));
-        let Some(mut record) = found else { return Ok(Applied::Changed(false)) };
+        let Some(mut record) = self.failed(job)? else { return Ok(Applied::Changed(false)) };
         transitions::retry(&mut record, self.now);
         self.tables.update(record)?;
         Ok(Applied::Changed(true))
+    }
+
+    fn resolve(&mut self, job: JobId, output: Option<&Payload>) -> Stepped<Applied, T::Error> {
+        let Some(mut record) = self.failed(job)? else { return Ok(Applied::Changed(false)) };
+        let retained = transitions::resolve(&mut record, output.cloned(), self.now);
+        self.store(record, retained)?;
+        Ok(Applied::Changed(true))
+    }
+
+    /// Returns a job that is over and has not completed.
+    fn failed(&mut self, job: JobId) -> Stepped<Option<JobRecord>, T::Error> {
+        let is_failed = |state: RecordState| state.is_over() && state != RecordState::Completed;
+        Ok(self.tables.get(job)?.filter(|record| is_failed(record.state)))
     }
 
     fn remove(&mut self, job: JobId) -> Stepped<Applied, T::Error> {

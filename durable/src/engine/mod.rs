@@ -7,3 +7,6 @@ mod transitions;
 
 pub(crate) use apply::{ApplyError, apply};
 pub(crate) use tables::{JournalHead, Tables};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! The transitions of one job.
 
 use crate::batch::{AttemptEnd, Conflict};
-use crate::record::{AttemptFailure, AttemptRecord, Epoch, JobRecord, RecordState, Timestamp};
+use crate::history::{AttemptFailure, AttemptRecord, shorten};
+use crate::payload::Payload;
+use crate::record::{Epoch, JobRecord, RecordState, Timestamp};
 
 /// What happens to a record after a transition.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,6 +84,12 @@ pub(super) fn retry(record: &mut JobRecord, now: Timestamp) {
     wait_until(record, now, now);
 }
 
+/// Completes a job by hand that is over.
+pub(super) fn resolve(record: &mut JobRecord, output: Option<Payload>, now: Timestamp) -> Retained {
+    record.output = output;
+    end(record, RecordState::Completed, now)
+}
+
 fn wait_until(record: &mut JobRecord, due: Timestamp, now: Timestamp) {
     record.due = due;
     record.state = if due > now { RecordState::Delayed } else { RecordState::Queued };
@@ -90,18 +98,23 @@ fn wait_until(record: &mut JobRecord, due: Timestamp, now: Timestamp) {
 fn end_attempt(record: &mut JobRecord, failure: Option<AttemptFailure>, now: Timestamp) {
     let epoch = record.epoch.take().unwrap_or(Epoch(0));
     let started = record.started.unwrap_or(record.submitted);
-    record.history.push(AttemptRecord { number: record.attempt, epoch, started, ended: now, failure });
+    let (number, progress) = (record.attempt, record.progress);
+    record.history.push(AttemptRecord { number, epoch, started, ended: now, failure, progress });
+    record.forgiven = shorten(&mut record.history, record.forgiven);
 }
 
 fn end(record: &mut JobRecord, state: RecordState, now: Timestamp) -> Retained {
     record.state = state;
     record.ended = Some(now);
-    if matches!(state, RecordState::Dead | RecordState::Unknown) {
-        return Retained::Kept;
-    }
-    if record.job.retention.is_zero() {
+    let retention = match state {
+        RecordState::Dead => record.job.options.retain_dead,
+        RecordState::Unknown => None,
+        _ => Some(record.job.retention),
+    };
+    let Some(retention) = retention else { return Retained::Kept };
+    if retention.is_zero() {
         return Retained::Removed;
     }
-    record.retained_until = Some(now.saturating_add(record.job.retention));
+    record.retained_until = Some(now.saturating_add(retention));
     Retained::Kept
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, Guarded, catch_panic};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobHandle, Retry, SubmitError, SubmitFuture, Work,
+    AttemptError, JobError, JobHandle, JobOrigin, JobProgress, Retry, Submission, SubmitError, SubmitFuture,
+    Work,
 };
 
 use super::in_flight::EndedAttempt;
 use super::shared::{RetryRule, Shared};
 use crate::batch::AttemptEnd;
-use crate::record::{AttemptFailure, JobRecord};
+use crate::history::AttemptFailure;
+use crate::record::JobRecord;
+use crate::run_options::RunOptions;
 use crate::wire::{Wire, decode};
 
 /// A job on its way into the pool in memory.
@@ -54,7 +57,8 @@ where
             }
             Err(failure) => shared.after_failure(&record, failure, Retry::Never),
         };
-        EndedAttempt { job: record.id, attempt: record.attempt, end, is_refused }
+        let progress = shared.reports.take(record.id, record.attempt);
+        EndedAttempt { job: record.id, attempt: record.attempt, end, progress, is_refused }
     }
 }
 
@@ -68,23 +72,44 @@ where
         Ok(Err(error)) => return Submitted::Undecodable(error.to_string()),
         Err(panicked) => return Submitted::Undecodable(panicked.to_string()),
     };
-    let submission = |job| {
-        let submission = shared.pool.submit(job);
-        // Options cost an allocation.
-        if record.job.priority == 0 { submission } else { submission.priority(record.job.priority) }
-    };
-    match submission(job).try_submit() {
+    match submission(shared, record, job).try_submit() {
         Ok(handle) => {
             // It can be cancelled from now on.
             shared.running.lock().insert(record.id, handle.id());
             Submitted::Queued(handle)
         }
-        Err(SubmitError::Full(job)) => Submitted::Waits(submission(job).into_future()),
+        Err(SubmitError::Full(job)) => Submitted::Waits(submission(shared, record, job).into_future()),
         Err(refused) => {
             drop_guarded(refused);
             Submitted::Closed
         }
     }
+}
+
+/// Returns the submission to the pool in memory, with the options that it needs.
+fn submission<W>(shared: &Arc<Shared<W>>, record: &JobRecord, job: W::Job) -> Submission<W>
+where
+    W: Work + 'static,
+{
+    let progress = record.last_progress();
+    let origin = JobOrigin {
+        id: record.id.0,
+        attempt: record.attempt,
+        progress: progress.map(|progress| JobProgress::new(progress.done, progress.total)),
+        sink: Some(shared.reports.clone()),
+    };
+    let mut submission = shared.pool.submit(job).origin(origin).priority(record.job.priority);
+    let RunOptions { time_limit, soft_time_limit, rate_key, .. } = &record.job.options;
+    if let Some(limit) = time_limit {
+        submission = submission.time_limit(*limit);
+    }
+    if let Some(limit) = soft_time_limit {
+        submission = submission.soft_time_limit(*limit);
+    }
+    if let Some(key) = rate_key {
+        submission = submission.rate_key(key);
+    }
+    submission
 }
 
 /// Drops a job that was not accepted. It is a value of the user.

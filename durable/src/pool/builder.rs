@@ -78,6 +78,7 @@ where
             retry: RetryRule::Never,
             backoff: None,
             retention: RETENTION,
+            retain_dead: None,
             prefetch: None,
             encode_job: encode::<W::Job, Bincode>,
             encode_output: encode::<W::Output, Bincode>,
@@ -137,6 +138,12 @@ where
     /// dead. Celery calls this `result_expires`.
     pub fn retain_results(self, time: Duration) -> Self {
         self.set(|settings| settings.retention = time)
+    }
+
+    /// Sets how long dead jobs are kept; until they are retried or removed by default. Zero keeps
+    /// none. Jobs that were dead before keep what was set when they were submitted.
+    pub fn retain_dead_jobs(self, time: Duration) -> Self {
+        self.set(|settings| settings.retain_dead = Some(time))
     }
 
     /// Sets how many jobs are leased at once; twice the workers by default, and at least 1. Many

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::add_time;
 use perennial_supervision::TaskContext;
 use perennial_supervision::pool::{Retry, Work};
 use tokio::sync::watch;
@@ -16,15 +17,20 @@ use super::in_flight::{EndedAttempt, InFlight};
 use super::shared::Shared;
 use crate::batch::{Applied, AttemptEnd, Leased, Op};
 use crate::error::{CommitErrorKind, StoreError};
-use crate::record::{AttemptFailure, Epoch, JobRecord, RecordState, Timestamp};
+use crate::history::AttemptFailure;
+use crate::record::{Epoch, JobRecord, RecordState, Timestamp};
 use crate::store::JobFilter;
 use crate::wire::Wire;
 
-/// The most jobs that one read or one removal of old jobs takes.
+/// The most jobs that one read takes.
 const PAGE: usize = 1_000;
 
-/// The shortest time between two removals of old jobs.
+/// The time between two removals of old jobs.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
+
+/// The most jobs that one removal takes, and the time until the next if there may be more.
+const PURGE_PAGE: usize = 200;
+const PURGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The delay after the first failure of the store, and the longest.
 const STORE_BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -46,7 +52,10 @@ struct Feeder<'a, W: Work + 'static> {
     /// How often the store has failed in a row, and when it is asked again.
     failures: u32,
     retry_at: Option<Instant>,
-    purged: Option<Timestamp>,
+    /// When jobs whose retention is over are removed next.
+    purge_at: Instant,
+    /// When progress was stored last.
+    progress_stored: Option<Instant>,
 }
 
 /// Feeds the pool until it is stopped. Then it leases nothing more, and waits for what runs.
@@ -68,7 +77,8 @@ where
         has_recovered: false,
         failures: 0,
         retry_at: None,
-        purged: None,
+        purge_at: Instant::now(),
+        progress_stored: None,
     };
     loop {
         feeder.step().await?;
@@ -115,6 +125,7 @@ where
 
     async fn try_step(&mut self) -> Result<(), StoreError> {
         self.commit_ended().await?;
+        self.store_progress().await?;
         if self.must_recover {
             self.recover().await?;
             self.must_recover = false;
@@ -163,8 +174,28 @@ where
         &self,
         ended: &EndedAttempt,
     ) -> crate::store::StoreFuture<Result<Vec<Applied>, crate::error::CommitError>> {
-        let EndedAttempt { job, attempt, end, .. } = ended.clone();
-        self.shared.commit(Op::Finish { job, attempt, end })
+        let EndedAttempt { job, attempt, end, progress, .. } = ended.clone();
+        let finish = Op::Finish { job, attempt, end };
+        let progress = progress.map(|progress| Op::Progress { job, attempt, progress });
+        self.shared.commit_all(progress.into_iter().chain([finish]).collect())
+    }
+
+    /// Stores the progress that was reported.
+    async fn store_progress(&mut self) -> Result<(), StoreError> {
+        let due = self.shared.reports.take_due(&mut self.progress_stored);
+        // One by one, because an attempt that has ended meanwhile is a conflict.
+        let commits: Vec<_> = due.into_iter().map(|op| self.shared.commit(op)).collect();
+        let mut failure = None;
+        for commit in commits {
+            match commit.await.map_err(|error| error.kind) {
+                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => {}
+                // The next report is stored in its place.
+                Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
+                    failure = Some(or_broken(error));
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     async fn lease(&mut self, room: usize) -> Result<(), StoreError> {
@@ -246,15 +277,13 @@ where
 
     /// Removes jobs whose retention is over.
     async fn purge(&mut self) -> Result<(), StoreError> {
-        let now = self.shared.now();
-        if self.purged.is_some_and(|purged| now.since(purged) < PURGE_PERIOD) {
+        if self.purge_at > Instant::now() {
             return Ok(());
         }
-        match self.shared.commit(Op::Purge { max: PAGE }).await.map_err(|error| error.kind) {
-            // There may be more.
-            Ok(applied) if applied == [Applied::Purged(PAGE)] => {}
-            _ => self.purged = Some(now),
-        }
+        let purged = self.shared.commit(Op::Purge { max: PURGE_PAGE }).await;
+        // There may be more. They are not in the way of other commits.
+        let is_full = purged.is_ok_and(|applied| applied == [Applied::Purged(PURGE_PAGE)]);
+        self.purge_at = add_time(Instant::now(), if is_full { PURGE_PAUSE } else { PURGE_PERIOD });
         Ok(())
     }
 
@@ -277,6 +306,8 @@ where
                 self.may_lease = true;
             }
             () = until(retry_at) => {}
+            () = until(Some(self.purge_at)), if retry_at.is_none() => {}
+            () = self.shared.reports.due(self.progress_stored), if retry_at.is_none() => {}
         }
     }
 

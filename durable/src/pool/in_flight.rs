@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio::task::JoinSet;
 
 use crate::batch::AttemptEnd;
-use crate::record::JobId;
+use crate::record::{JobId, RecordedProgress};
 
 /// An attempt that has ended and is not committed.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(super) struct EndedAttempt {
     pub(super) job: JobId,
     pub(super) attempt: u32,
     pub(super) end: AttemptEnd,
+    /// What it has reported since the last commit.
+    pub(super) progress: Option<RecordedProgress>,
     /// The pool in memory has stopped for good and accepted no job.
     pub(super) is_refused: bool,
 }

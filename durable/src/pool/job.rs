@@ -9,7 +9,8 @@ use perennial_supervision::pool::Work;
 use super::shared::Shared;
 use crate::codec::DecodeError;
 use crate::error::StoreError;
-use crate::record::{AttemptFailure, JobId, JobRecord, RecordState};
+use crate::history::{AttemptFailure, AttemptRecord};
+use crate::record::{JobId, JobRecord, RecordState, RecordedProgress};
 use crate::wire::{Wire, decode};
 
 /// A durable job. Dropping the handle does not cancel the job. Any number of handles of one job
@@ -77,6 +78,27 @@ impl<W: Work + 'static> DurableJob<W> {
     /// The store failed.
     pub async fn record(&self) -> Result<Option<JobRecord>, StoreError> {
         self.shared.store.job(self.id).await
+    }
+
+    /// Returns the attempts at the job that have ended, in order, and at most
+    /// [`MAX_HISTORY`](crate::MAX_HISTORY): see [`JobRecord::history`]. It is empty if the store
+    /// does not keep the job.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn history(&self) -> Result<Vec<AttemptRecord>, StoreError> {
+        Ok(self.record().await?.map(|record| record.history).unwrap_or_default())
+    }
+
+    /// Returns the progress that the job has reported last, in whichever attempt and process. It is
+    /// stored at most once a second, and when the attempt ends.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn progress(&self) -> Result<Option<RecordedProgress>, StoreError> {
+        Ok(self.record().await?.and_then(|record| record.last_progress()))
     }
 
     /// Cancels the job: see [`DurableHandle::cancel`](super::DurableHandle::cancel).

@@ -62,8 +62,9 @@
 //! # What it is not for
 //!
 //! The pool in memory belongs to the durable one: jobs that are submitted to its own handle are not
-//! durable. Its [attempt](perennial_supervision::pool::JobContext::attempt) is always the first;
-//! the number in the [record](crate::JobRecord) counts.
+//! durable. The numbers of its events are its own; the
+//! [context](perennial_supervision::pool::JobContext) and the span of a job have the number of the
+//! durable job, and that of its attempt.
 
 mod attempt;
 mod builder;
@@ -72,6 +73,7 @@ mod feeder;
 mod handle;
 mod in_flight;
 mod job;
+mod progress;
 mod retry;
 mod shared;
 mod submission;

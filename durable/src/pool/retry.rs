@@ -6,7 +6,8 @@ use perennial_supervision::Backoff;
 use perennial_supervision::pool::Retry;
 
 use crate::batch::AttemptEnd;
-use crate::record::{AttemptFailure, JobRecord, Timestamp};
+use crate::history::AttemptFailure;
+use crate::record::{JobRecord, Timestamp};
 
 /// Returns the end of an attempt that returned an error, exceeded its time limit, or lost its
 /// worker or its process.
@@ -28,13 +29,13 @@ pub(super) fn after_failure(
         };
     }
     let failures = || record.failures().chain([&failure]);
-    let lost = failures().filter(|failure| is_loss(failure)).count();
-    let failed = failures().filter(|failure| is_failure(failure)).count();
+    let lost = failures().fold(0, |lost, failure| failure.counts().lost.saturating_add(lost));
+    let failed = failures().fold(0, |failed, failure| failure.counts().failed.saturating_add(failed));
     let has_left = match &failure {
         AttemptFailure::Released => true,
         AttemptFailure::Undecodable(_) | AttemptFailure::Cancelled => false,
-        failure if is_loss(failure) => lost < as_count(record.job.lost_attempts),
-        _ => failed < as_count(record.job.attempts),
+        failure if failure.counts().lost > 0 => lost < record.job.lost_attempts,
+        _ => failed < record.job.attempts,
     };
     let delay = match (&failure, retry) {
         _ if !has_left => return AttemptEnd::Dead(failure),
@@ -42,21 +43,9 @@ pub(super) fn after_failure(
         (AttemptFailure::Error(_), Retry::Never) => return AttemptEnd::Dead(failure),
         (AttemptFailure::Error(_), Retry::After(delay)) => delay,
         _ => {
-            let before = u32::try_from(lost + failed - 1).unwrap_or(u32::MAX);
+            let before = lost.saturating_add(failed).saturating_sub(1);
             backoff.map_or(Duration::ZERO, |backoff| backoff.delay(before, draw))
         }
     };
     AttemptEnd::Retry { failure, due: now.saturating_add(delay) }
-}
-
-fn as_count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-const fn is_loss(failure: &AttemptFailure) -> bool {
-    matches!(failure, AttemptFailure::WorkerEnded(_) | AttemptFailure::ProcessEnded)
-}
-
-const fn is_failure(failure: &AttemptFailure) -> bool {
-    matches!(failure, AttemptFailure::Error(_) | AttemptFailure::TimedOut)
 }

@@ -13,11 +13,13 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::in_flight::InFlight;
+use super::progress::Reports;
 use crate::batch::{Applied, Batch, Op};
 use crate::codec::EncodeError;
 use crate::error::{CommitError, CommitErrorKind, StoreError};
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
-use crate::record::{AttemptFailure, JobId, JobRecord, Timestamp};
+use crate::record::{JobId, JobRecord, Timestamp};
 use crate::store::{Store, StoreFuture};
 
 /// A closure that decides on an error.
@@ -47,6 +49,7 @@ pub(super) struct Settings<W: Work + 'static> {
     pub(super) retry: RetryRule<W::Error>,
     pub(super) backoff: Option<Backoff>,
     pub(super) retention: Duration,
+    pub(super) retain_dead: Option<Duration>,
     /// The most jobs that are leased at once; twice the workers by default.
     pub(super) prefetch: Option<usize>,
     pub(super) encode_job: fn(&W::Job) -> Result<Payload, EncodeError>,
@@ -55,9 +58,20 @@ pub(super) struct Settings<W: Work + 'static> {
 
 impl<W: Work + 'static> Clone for Settings<W> {
     fn clone(&self) -> Self {
-        let Self { attempts, lost_workers, retention, prefetch, encode_job, encode_output, .. } = *self;
-        let (retry, backoff) = (self.retry.clone(), self.backoff);
-        Self { attempts, lost_workers, retry, backoff, retention, prefetch, encode_job, encode_output }
+        let Self { attempts, lost_workers, retention, retain_dead, prefetch, .. } = *self;
+        let Self { encode_job, encode_output, backoff, .. } = *self;
+        let retry = self.retry.clone();
+        Self {
+            attempts,
+            lost_workers,
+            retry,
+            backoff,
+            retention,
+            retain_dead,
+            prefetch,
+            encode_job,
+            encode_output,
+        }
     }
 }
 
@@ -72,6 +86,7 @@ pub(super) struct Shared<W: Work + 'static> {
     pub(super) in_flight: tokio::sync::Mutex<InFlight>,
     /// The numbers in the pool in memory of the jobs that this process runs.
     pub(super) running: Mutex<HashMap<JobId, pool::JobId>>,
+    pub(super) reports: Arc<Reports>,
     waiting: Mutex<HashMap<JobId, Arc<Notify>>>,
     draws: AtomicU64,
 }
@@ -93,6 +108,7 @@ impl<W: Work + 'static> Shared<W> {
             clock,
             in_flight: tokio::sync::Mutex::new(InFlight::default()),
             running: Mutex::default(),
+            reports: Arc::default(),
             waiting: Mutex::default(),
         }
     }
@@ -107,6 +123,10 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(super) fn commit(&self, op: Op) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         self.store.commit(Batch::of(self.now(), op))
+    }
+
+    pub(super) fn commit_all(&self, ops: Vec<Op>) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+        self.store.commit(Batch { now: self.now(), ops })
     }
 
     /// Commits an operation that has no conflicts.

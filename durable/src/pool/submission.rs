@@ -43,6 +43,7 @@ impl<W: Work + 'static> DurableSubmission<W> {
         options.attempts = settings.attempts;
         options.lost_attempts = settings.lost_workers;
         options.retention = settings.retention;
+        options.options.retain_dead = settings.retain_dead;
         drop(settings);
         Self { shared, job, options, delay: None, expires_in: None }
     }
@@ -107,6 +108,35 @@ impl<W: Work + 'static> DurableSubmission<W> {
     /// [`DurablePool::retain_results`](super::DurablePool::retain_results).
     pub const fn retain(mut self, time: Duration) -> Self {
         self.options.retention = time;
+        self
+    }
+
+    /// Sets the time limit of an attempt; that of the pool by default: see
+    /// [`Submission::time_limit`](perennial_supervision::pool::Submission::time_limit).
+    pub const fn time_limit(mut self, limit: Duration) -> Self {
+        self.options.options.time_limit = Some(limit);
+        self
+    }
+
+    /// Sets when an attempt is told to return; that of the pool by default: see
+    /// [`Submission::soft_time_limit`](perennial_supervision::pool::Submission::soft_time_limit).
+    pub const fn soft_time_limit(mut self, limit: Duration) -> Self {
+        self.options.options.soft_time_limit = Some(limit);
+        self
+    }
+
+    /// Sets the kind of the job for the rate limits of the pool, of which each process has its own:
+    /// see [`Submission::rate_key`](perennial_supervision::pool::Submission::rate_key). For
+    /// [`Pool::rate_for`](perennial_supervision::pool::Pool::rate_for), it is a `String`.
+    pub fn rate_key(mut self, key: impl Into<String>) -> Self {
+        self.options.options.rate_key = Some(key.into());
+        self
+    }
+
+    /// Sets how long the job is kept when it is dead: see
+    /// [`DurablePool::retain_dead_jobs`](super::DurablePool::retain_dead_jobs).
+    pub const fn retain_dead(mut self, time: Duration) -> Self {
+        self.options.options.retain_dead = Some(time);
         self
     }
 

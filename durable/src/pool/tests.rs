@@ -7,8 +7,9 @@ use perennial_supervision::pool::Retry;
 
 use super::retry::after_failure;
 use crate::batch::AttemptEnd;
+use crate::history::{AttemptFailure, AttemptRecord};
 use crate::payload::Payload;
-use crate::record::{AttemptFailure, AttemptRecord, Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp};
+use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -30,7 +31,7 @@ fn record(before: &[AttemptFailure]) -> JobRecord {
         .iter()
         .map(|failure| {
             let (started, ended, failure) = (NOW, NOW, Some(failure.clone()));
-            AttemptRecord { number: 1, epoch: Epoch(1), started, ended, failure }
+            AttemptRecord { number: 1, epoch: Epoch(1), started, ended, failure, progress: None }
         })
         .collect();
     record

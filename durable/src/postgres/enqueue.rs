@@ -8,7 +8,7 @@ use tokio_postgres::{Row, Transaction};
 use super::errors::store_error;
 use super::load::LOCK_UNIQUE;
 use super::process::Notice;
-use super::rows::{get, millis, number, time};
+use super::rows::{get, millis, number, options, time};
 use super::schema::quoted;
 use crate::batch::Applied;
 use crate::error::StoreError;
@@ -30,13 +30,13 @@ pub(super) async fn enqueue_in(
     let sql = format!(
         "WITH new AS (INSERT INTO {}.jobs (queue, state, attempt, priority, submitted, due, expires, \
         first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-        lost_attempts, forgiven, history, tag, version, codec, body) VALUES ($1, $2, 0, $3, $4, $5, $6, \
-        $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, '[]', $16, $17, $18, $19) RETURNING id) \
+        lost_attempts, forgiven, history, tag, version, codec, body, options) VALUES ($1, $2, 0, $3, $4, $5, $6, \
+        $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, '[]', $16, $17, $18, $19, $22::text::json) RETURNING id) \
         SELECT id, pg_notify($20, $21) FROM new",
         quoted(schema)
     );
     let unique = job.unique.as_ref();
-    let params: [&(dyn ToSql + Sync); 21] = [
+    let params: [&(dyn ToSql + Sync); 22] = [
         &job.queue,
         &state.name(),
         &i64::from(job.priority),
@@ -59,6 +59,7 @@ pub(super) async fn enqueue_in(
         &schema,
         // Of no process: all are told.
         &format!("{} 0", Notice::Changed.name()),
+        &options(&job.options)?,
     ];
     let row = transaction.query_one(&sql, &params).await.map_err(|error| store_error(&error))?;
     Ok(Applied::Enqueued(JobId(number(&row, 0)?)))

@@ -8,6 +8,7 @@ use tokio_postgres::types::FromSql;
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
+use crate::run_options::RunOptions;
 
 /// The columns of a job, in the order in which [`job`] reads them.
 macro_rules! job_columns {
@@ -25,7 +26,7 @@ macro_rules! job_columns {
         tag, version, codec, "
     };
     (@after) => {
-        ", output_tag, output_version, output_codec, output_body"
+        ", output_tag, output_version, output_codec, output_body, options::text"
     };
 }
 pub(super) use job_columns;
@@ -49,6 +50,16 @@ pub(super) fn time(time: Timestamp) -> i64 {
 
 pub(super) fn millis(time: Duration) -> i64 {
     time.as_millis().try_into().unwrap_or(i64::MAX)
+}
+
+/// Returns a value as a column of JSON has it.
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Failed(error.to_string()))
+}
+
+/// Returns options as a column has them: `NULL` if none is set.
+pub(super) fn options(options: &RunOptions) -> Result<Option<String>, StoreError> {
+    if options.is_default() { Ok(None) } else { json(options).map(Some) }
 }
 
 /// Reads a column.
@@ -129,5 +140,12 @@ fn new_job(row: &Row) -> Result<NewJob, StoreError> {
         retention: Duration::from_millis(number(row, 18)?),
         attempts: number(row, 19)?,
         lost_attempts: number(row, 20)?,
+        options: run_options(row, 33)?,
     })
+}
+
+fn run_options(row: &Row, column: usize) -> Result<RunOptions, StoreError> {
+    let options: Option<&str> = get(row, column)?;
+    let options = options.map(|options| serde_json::from_str(options)).transpose();
+    Ok(options.map_err(|error| StoreError::Corrupt(error.to_string()))?.unwrap_or_default())
 }

@@ -68,7 +68,8 @@ CREATE TABLE jobs (
     output_tag text,
     output_version bigint,
     output_codec text,
-    output_body bytea
+    output_body bytea,
+    options json
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE INDEX jobs_queued ON jobs (queue, priority DESC, id) WHERE state = 'queued';
 CREATE INDEX jobs_delayed ON jobs (queue, due) WHERE state = 'delayed';

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::rows::{int, millis, time};
+use super::rows::{self, int, millis, time};
 use super::session::Query;
 use crate::error::StoreError;
 use crate::memory::Changes;
@@ -12,21 +12,21 @@ use crate::record::JobRecord;
 const INSERT: &str = "INSERT INTO jobs (id, queue, state, attempt, epoch, priority, submitted, due, \
     expires, started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
     at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, history, \
-    tag, version, codec, body, output_tag, output_version, output_codec, output_body) \
+    tag, version, codec, body, output_tag, output_version, output_codec, output_body, options) \
     SELECT id, queue, state, attempt, epoch, priority, submitted, due, expires, started, ended, \
     retained_until, first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, \
     attempts, lost_attempts, progress_done, progress_total, forgiven, history::json, tag, version, \
-    codec, body, output_tag, output_version, output_codec, output_body \
+    codec, body, output_tag, output_version, output_codec, output_body, options::json \
     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
     $7::text[], $8::text[], $9::boolean[], $10::bigint[], $11::boolean[], $12::bigint[], \
     $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::text[], $18::bytea[], \
     $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], \
     $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[], $30::text[], \
-    $31::bigint[], $32::text[], $33::bytea[]) \
+    $31::bigint[], $32::text[], $33::bytea[], $34::text[]) \
     AS new (id, queue, priority, submitted, first_due, retention, key, unique_key, unique_over, \
     unique_period, at_most_once, attempts, lost_attempts, forgiven, tag, version, codec, body, \
     state, attempt, epoch, due, expires, started, ended, retained_until, progress_done, \
-    progress_total, history, output_tag, output_version, output_codec, output_body)";
+    progress_total, history, output_tag, output_version, output_codec, output_body, options)";
 
 const UPDATE: &str = "UPDATE jobs AS j SET state = c.state, attempt = c.attempt, epoch = c.epoch, \
     due = c.due, expires = c.expires, started = c.started, ended = c.ended, \
@@ -160,7 +160,9 @@ fn insert<'a>(jobs: &[&'a JobRecord]) -> Result<Query<'a>, StoreError> {
         .bind(column(jobs, |record| i64::from(record.job.attempts)))
         .bind(column(jobs, |record| i64::from(record.job.lost_attempts)))
         .bind(column(jobs, |record| i64::from(record.forgiven)));
-    bind_state(bind_payloads(query, &payloads), jobs)
+    let options = jobs.iter().map(|record| rows::options(&record.job.options));
+    let options: Vec<Option<String>> = options.collect::<Result<_, _>>()?;
+    Ok(bind_state(bind_payloads(query, &payloads), jobs)?.bind(options))
 }
 
 fn update<'a>(jobs: &[&'a JobRecord]) -> Result<Query<'a>, StoreError> {
@@ -174,8 +176,7 @@ fn update<'a>(jobs: &[&'a JobRecord]) -> Result<Query<'a>, StoreError> {
 fn bind_state<'a>(query: Query<'a>, jobs: &[&'a JobRecord]) -> Result<Query<'a>, StoreError> {
     let mut histories = Vec::with_capacity(jobs.len());
     for record in jobs {
-        let history = serde_json::to_string(&record.history);
-        histories.push(history.map_err(|error| StoreError::Failed(error.to_string()))?);
+        histories.push(rows::json(&record.history)?);
     }
     let output = |record: &'a JobRecord| record.output.as_ref();
     Ok(query

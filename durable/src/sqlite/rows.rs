@@ -8,12 +8,14 @@ use rusqlite::{Error, ErrorCode, Row};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp, Unique};
+use crate::run_options::RunOptions;
 
 /// The columns of a job, in the order in which [`job`] reads them.
 pub(super) const JOB: &str = "id, queue, state, attempt, epoch, priority, submitted, due, expires, \
     started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
     at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, \
-    history, tag, version, codec, body, output_tag, output_version, output_codec, output_body";
+    history, tag, version, codec, body, output_tag, output_version, output_codec, output_body, \
+    options";
 
 /// Returns a number as a column has it. Numbers that are too large become the largest.
 pub(super) fn int(number: u64) -> i64 {
@@ -108,7 +110,14 @@ fn new_job(row: &Row<'_>) -> Result<NewJob, Error> {
         retention: Duration::from_millis(number(row, 18)?),
         attempts: number(row, 19)?,
         lost_attempts: number(row, 20)?,
+        options: run_options(row, 33)?,
     })
+}
+
+fn run_options(row: &Row<'_>, column: usize) -> Result<RunOptions, Error> {
+    let options: Option<String> = row.get(column)?;
+    let options = options.map(|options| serde_json::from_str(&options)).transpose();
+    Ok(options.map_err(|error| malformed(column, error.to_string()))?.unwrap_or_default())
 }
 
 /// Returns the error of a store that an error of SQLite is.

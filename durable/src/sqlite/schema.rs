@@ -5,7 +5,7 @@ pub(super) const APPLICATION: i64 = 0x7065_7264;
 
 /// The steps from each version to the next. The number of steps is the latest version. A step that
 /// was published never changes.
-pub(super) const STEPS: [&str; 1] = [VERSION_1];
+pub(super) const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// Times are milliseconds since 1970, and periods milliseconds.
 const VERSION_1: &str = "
@@ -85,4 +85,9 @@ CREATE TABLE events (
     body BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX events_sequence ON events (journal, sequence);
+";
+
+/// The [`RunOptions`](crate::RunOptions) of a job as JSON; `NULL` if none is set.
+const VERSION_2: &str = "
+ALTER TABLE jobs ADD COLUMN options TEXT;
 ";

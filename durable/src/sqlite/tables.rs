@@ -14,10 +14,11 @@ pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
 
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
     first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-    lost_attempts, forgiven, history, tag, version, codec, body) \
+    lost_attempts, forgiven, history, tag, version, codec, body, \
+    options) \
     VALUES (:queue, :state, 0, :priority, :now, :due, :expires, :first_due, :key, :unique_key, \
     :unique_over, :unique_period, :at_most_once, :retention, :attempts, :lost_attempts, 0, '[]', \
-    :tag, :version, :codec, :body)";
+    :tag, :version, :codec, :body, :options)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -37,12 +38,20 @@ impl SqliteTables<'_> {
     }
 }
 
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+}
+
 impl Tables for SqliteTables<'_> {
     type Error = Error;
 
     fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Error> {
         let JobRecord { job, state, due, .. } = JobRecord::new(JobId(0), job, now);
         let unique = job.unique.as_ref();
+        let run_options = match &job.options {
+            options if options.is_default() => None,
+            options => Some(json(options)?),
+        };
         self.0.prepare_cached(INSERT)?.execute(named_params! {
             ":queue": job.queue,
             ":state": state.name(),
@@ -63,6 +72,7 @@ impl Tables for SqliteTables<'_> {
             ":version": job.payload.version,
             ":codec": job.payload.codec,
             ":body": job.payload.bytes,
+            ":options": run_options,
         })?;
         Ok(JobId(rows::uint(self.0.last_insert_rowid())))
     }
@@ -73,8 +83,7 @@ impl Tables for SqliteTables<'_> {
 
     fn update(&mut self, record: JobRecord) -> Result<(), Error> {
         let output = record.output.as_ref();
-        let history = serde_json::to_string(&record.history)
-            .map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        let history = json(&record.history)?;
         self.0.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": int(record.id.0),
             ":state": record.state.name(),

@@ -7,10 +7,12 @@ use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error};
 use tempfile::TempDir;
 
+use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
 use super::writer;
 use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
+use crate::history::AttemptFailure;
 use crate::payload::Payload;
 use crate::record::{JobId, NewJob, RecordState, Timestamp};
 use crate::store::Store;
@@ -101,4 +103,25 @@ async fn nothing_is_read_or_written_while_the_file_cannot_be_opened_again() {
     store.commit(error.batch).await.unwrap();
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 2);
     drop(folder);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_jobs() {
+    let (_folder, path) = file();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(STEPS[0]).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let sql = "INSERT INTO jobs VALUES (7, 'q', 'delayed', 1, NULL, 3, 10, 20, NULL, 11, NULL, NULL, 20, \
+        NULL, NULL, NULL, NULL, 0, 0, 5, 2, NULL, NULL, 0, \
+        '[{\"number\":1,\"epoch\":1,\"started\":11,\"ended\":12,\"failure\":{\"Error\":\"no\"}}]', \
+        't', 1, 'raw', x'61', NULL, NULL, NULL, NULL)";
+    old.execute(sql, []).unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    let record = store.job(JobId(7)).await.unwrap().unwrap();
+    assert_eq!((record.state, record.history.len()), (RecordState::Delayed, 1));
+    assert_eq!(record.failures().next(), Some(&AttemptFailure::Error("no".to_owned())));
+    assert!(record.job.options.is_default());
+    store.check().await.unwrap();
 }

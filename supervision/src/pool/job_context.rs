@@ -65,6 +65,14 @@ pub struct JobProgress {
     pub total: u64,
 }
 
+impl JobProgress {
+    /// Makes a progress.
+    #[must_use]
+    pub const fn new(done: u64, total: u64) -> Self {
+        Self { done, total }
+    }
+}
+
 impl fmt::Display for JobProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.done, self.total)
@@ -97,14 +105,15 @@ impl<'a> JobContext<'a> {
         }
     }
 
-    /// Returns the number of the job.
+    /// Returns the number of the job, or that of its [origin](super::Submission::origin).
     #[must_use]
     pub fn id(&self) -> JobId {
         self.info().id
     }
 
     /// Returns the number of this start of the job; the first is 1. Every start counts, also one
-    /// that uses up no [attempt](super::Pool::attempts).
+    /// that uses up no [attempt](super::Pool::attempts). The attempts at the
+    /// [origin](super::Submission::origin) of the job before it was submitted count too.
     ///
     #[doc = setting_example!(
         r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'_>| {
@@ -114,7 +123,7 @@ impl<'a> JobContext<'a> {
     )]
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.info().number
+        self.info().attempt
     }
 
     /// Returns when the [time limit](super::Pool::time_limit) of this attempt is over, or `None` if
@@ -223,12 +232,25 @@ impl<'a> JobContext<'a> {
         self.is_cancelled() || first.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    /// Reports how far the job is: see [`JobHandle::progress`](super::JobHandle::progress). The
-    /// progress of an earlier attempt is forgotten when the next one starts. It also
+    /// Reports how far the job is: see [`JobHandle::progress`](super::JobHandle::progress). It also
     /// [pings](Self::ping) the watchdog. Celery calls this `update_state`.
     pub fn set_progress(&self, done: u64, total: u64) {
         self.ping();
         self.job().set_progress(self.info().number, JobProgress { done, total });
+    }
+
+    /// Returns how far the job was when it [reported](Self::set_progress) last, in this attempt or
+    /// in an earlier one. So a job that is retried can go on where it was.
+    ///
+    #[doc = setting_example!(
+        r#"let pool = Pool::from_fn_with_context("squares", 2, |n: &u64, ctx: JobContext<'_>| {
+    let done = ctx.progress().map_or(0, |progress| progress.done);
+    ready(Ok::<u64, Infallible>(n * n - done))
+});"#
+    )]
+    #[must_use]
+    pub fn progress(&self) -> Option<JobProgress> {
+        self.job().last_progress()
     }
 
     /// Pings the [watchdog](super::Pool::watchdog) of the worker: the job makes progress. systemd's
@@ -266,8 +288,8 @@ let pool = pool.watchdog(Duration::from_secs(30));"#
 
 impl fmt::Debug for JobContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AttemptInfo { id, number, deadline, .. } = self.info();
+        let AttemptInfo { id, attempt, deadline, .. } = self.info();
         let mut fields = f.debug_struct("JobContext");
-        fields.field("id", id).field("attempt", number).field("deadline", deadline).finish_non_exhaustive()
+        fields.field("id", id).field("attempt", attempt).field("deadline", deadline).finish_non_exhaustive()
     }
 }

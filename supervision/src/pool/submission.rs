@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::host::Each;
 
+use super::origin::JobOrigin;
 use super::runtime::{JobOptions, OwnOptions, Shared};
 use super::scheduler::RateKey;
 use super::worker::Work;
@@ -154,6 +155,20 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
 assert_eq!(job.await?, 49);"#)]
     pub fn rate_key(mut self, key: &impl Hash) -> Self {
         self.options().rate_key = Some(rate_key_of(key));
+        self
+    }
+
+    /// Makes the job an attempt at a job of another queue: its [context](super::JobContext) and its
+    /// span have the numbers of that, and its progress is told to a [sink](JobOrigin::sink). For
+    /// those that build on pools and decide on retries themselves. The events, the handles and the
+    /// ids of the pool have its own numbers.
+    ///
+    #[doc = pool_example!(
+        r"let origin = JobOrigin { id: 77, attempt: 3, progress: None, sink: None };
+assert_eq!(squares.submit(7).origin(origin).await?.await?, 49);"
+    )]
+    pub fn origin(mut self, origin: JobOrigin) -> Self {
+        self.own_options().origin = Some(origin);
         self
     }
 }

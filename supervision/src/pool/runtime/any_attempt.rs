@@ -17,9 +17,12 @@ use crate::pool::job_id::JobId;
 /// The numbers of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptInfo {
+    /// The number of the job in the queue that it comes from.
     pub(crate) id: JobId,
     /// The number of the start; the first is 1.
     pub(crate) number: u32,
+    /// The number of the attempt in the queue that the job comes from; else that of the start.
+    pub(crate) attempt: u32,
     /// When its time limit is over.
     pub(crate) deadline: Option<Instant>,
     /// When its soft time limit is over, at most the deadline.
@@ -72,6 +75,9 @@ pub(crate) trait AnyJob: Send + Sync {
 
     /// Records the progress of a start, unless a later one has begun.
     fn set_progress(&self, number: u32, progress: JobProgress);
+
+    /// Returns what this or an earlier start has reported last.
+    fn last_progress(&self) -> Option<JobProgress>;
 }
 
 /// What the contexts of an attempt in other tasks refer to.

@@ -40,7 +40,7 @@ pub(crate) async fn attempt<W: Work + 'static>(
     let running = RunningAttempt::new(leased, at);
     let ctx = JobContext::new(&running);
     let (mut timeout, mut cleanup) = (None, None);
-    let span = log::job_span(name, running.info.id, running.info.number);
+    let span = log::job_span(name, running.info.id, running.info.attempt);
     let work = log::in_span(span.as_ref(), || worker.work(&running.task.job, &ctx));
     let mut place = pin!(Some(work));
     // The values in the user's future may panic when they are dropped: with a result present, or in
@@ -97,7 +97,8 @@ impl<'a, W: Work + 'static> RunningAttempt<'a, W> {
     fn new(leased: Leased<W>, at: &'a WorkerContext) -> Self {
         let Leased { task, number, limits, .. } = leased;
         let (deadline, soft_deadline) = limits.deadlines();
-        let info = AttemptInfo { id: task.id, number, deadline, soft_deadline };
+        let (id, attempt) = task.identity(number);
+        let info = AttemptInfo { id, number, attempt, deadline, soft_deadline };
         Self { info, task, at, owned: OnceLock::new() }
     }
 

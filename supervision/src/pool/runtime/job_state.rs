@@ -17,6 +17,7 @@ use crate::policy::Backoff;
 use crate::pool::job::{Failures, JobId};
 use crate::pool::job_context::JobProgress;
 use crate::pool::job_status::JobStatus;
+use crate::pool::origin::JobOrigin;
 use crate::pool::retry::{Retry, RetryRule};
 use crate::pool::submit_error::SubmitError;
 use crate::pool::worker::Work;
@@ -126,6 +127,19 @@ impl<W: Work + 'static> JobState<W> {
     /// Returns the errors that are retried, if the job has a rule of its own.
     pub(in crate::pool) fn retry_rule(&self) -> Option<&RetryRule<W::Error>> {
         self.options.as_deref().and_then(|own| own.retry.as_ref())
+    }
+
+    /// Returns the job of another queue that this is an attempt at.
+    fn origin(&self) -> Option<&JobOrigin> {
+        self.options.as_deref().and_then(|own| own.origin.as_ref())
+    }
+
+    /// Returns the numbers of the job and of a start in the queue that the job comes from.
+    #[inline]
+    pub(crate) fn identity(&self, number: u32) -> (JobId, u32) {
+        self.origin().map_or((self.id, number), |origin| {
+            (JobId(origin.id), origin.attempt.saturating_add(number.saturating_sub(1)))
+        })
     }
 
     /// Counts a start and returns its number; the first is 1. The caller holds the lock of the
@@ -279,8 +293,19 @@ impl<W: Work + 'static> AnyJob for JobState<W> {
 
     fn set_progress(&self, number: u32, progress: JobProgress) {
         let mut delivery = self.delivery();
-        if self.starts.load(Ordering::Relaxed) == number {
-            **delivery.progress.get_or_insert_default() = (number, progress);
+        if self.starts.load(Ordering::Relaxed) != number {
+            return;
         }
+        **delivery.progress.get_or_insert_default() = (number, progress);
+        drop(delivery);
+        if let Some(sink) = self.origin().and_then(|origin| origin.sink.as_ref()) {
+            let (id, attempt) = self.identity(number);
+            sink.report(id.0, attempt, progress);
+        }
+    }
+
+    fn last_progress(&self) -> Option<JobProgress> {
+        let reported = self.delivery().progress.as_ref().map(|report| report.1);
+        reported.or_else(|| self.origin().and_then(|origin| origin.progress))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::any_attempt::TimeLimits;
 use crate::policy::Backoff;
+use crate::pool::origin::JobOrigin;
 use crate::pool::retry::RetryRule;
 use crate::pool::scheduler::{RateKey, Time};
 
@@ -40,6 +41,8 @@ pub(crate) struct OwnOptions<E: 'static> {
     pub(crate) values: JobOptions,
     /// The errors that are retried, if they differ from those of the pool.
     pub(in crate::pool) retry: Option<RetryRule<E>>,
+    /// The job of another queue that this is an attempt at.
+    pub(in crate::pool) origin: Option<JobOrigin>,
 }
 
 impl<E> OwnOptions<E> {
@@ -61,19 +64,20 @@ impl<E> OwnOptions<E> {
 
 impl<E> From<JobOptions> for OwnOptions<E> {
     fn from(values: JobOptions) -> Self {
-        Self { values, retry: None }
+        Self { values, retry: None, origin: None }
     }
 }
 
 impl<E> fmt::Debug for OwnOptions<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { values, retry } = self;
-        f.debug_struct("OwnOptions").field("values", values).field("retry", retry).finish()
+        let Self { values, retry, origin } = self;
+        let mut fields = f.debug_struct("OwnOptions");
+        fields.field("values", values).field("retry", retry).field("origin", origin).finish()
     }
 }
 
 impl<E> Clone for OwnOptions<E> {
     fn clone(&self) -> Self {
-        Self { values: self.values, retry: self.retry.clone() }
+        Self { values: self.values, retry: self.retry.clone(), origin: self.origin.clone() }
     }
 }
