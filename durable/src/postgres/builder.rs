@@ -133,7 +133,8 @@ impl PostgresBuilder {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(self.lease);
         }
-        config.keepalives_idle(self.lease / 2);
+        // In whole seconds, and not 0.
+        config.keepalives_idle((self.lease / 2).max(Duration::from_secs(1)));
         let connector = Connector { config, tls, schema: self.schema.clone(), lease: self.lease };
         Ok(Settings {
             connector: Arc::new(connector),
