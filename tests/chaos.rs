@@ -202,6 +202,23 @@ fn an_empty_folder_a_single_worker_and_a_single_fault_are_no_exceptions() {
 }
 
 #[test]
+fn a_run_with_a_store_says_which_feature_it_needs() {
+    let place = place();
+    for arguments in [&["--durable", "f"][..], &["--durable", "f", "--kill-process", "3"]] {
+        let output = run(arguments, place.path());
+        assert_code(&output, 2);
+        let said = text(&output.stderr);
+        assert!(said.contains("--durable needs the feature durable: cargo run"), "{said}");
+    }
+    for arguments in [&["--kill-process", "3"][..], &["--sabotage", "no-fencing"]] {
+        let output = run(arguments, place.path());
+        assert_code(&output, 2);
+        assert!(text(&output.stderr).contains("--durable FILE"), "{}", text(&output.stderr));
+    }
+    assert!(!place.path().join("f").exists());
+}
+
+#[test]
 fn every_sabotage_is_noticed_and_named() {
     let place = place();
     for (sabotage, noticed) in [

@@ -5,12 +5,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Builds an example and returns the path of its program. Cargo does not build the examples of one
-/// package as programs for the tests of another.
+/// Builds an example and returns the path of its program.
+#[allow(dead_code, reason = "each test uses a part of it")]
 pub(crate) fn built(example: &str) -> PathBuf {
+    built_with(example, "")
+}
+
+/// Builds an example with features and returns the path of its program. Cargo does not build the
+/// examples of one package as programs for the tests of another. The path is the same for all
+/// features.
+pub(crate) fn built_with(example: &str, features: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo.args(["build", "--quiet", "--workspace", "--example", example, "--message-format", "json"]);
+    cargo.args(["--features", features]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

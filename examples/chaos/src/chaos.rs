@@ -24,6 +24,7 @@
 //! - [`plan`]: the faults, from a seed. [`fault_point`] and [`target`]: how a fault reaches its
 //!   target. [`injector`]: carries the plan out. [`recovery`]: how long the targets took to return.
 //! - [`check`]: the checks of a run. [`manifest`]: the result for other tools.
+//! - `durable`: the run of `--durable`, whose jobs outlive their process.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
 
@@ -33,6 +34,8 @@ mod output;
 
 mod check;
 mod collector;
+#[cfg(feature = "durable")]
+mod durable;
 mod fault_point;
 mod files;
 mod hasher;
@@ -54,11 +57,14 @@ mod text;
 mod tree;
 mod walker;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use options::Parsed;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "durable")]
+    let began = std::time::Instant::now();
     let options = match options::parse() {
         Parsed::Run(options) => options,
         Parsed::Print(text) => {
@@ -75,18 +81,52 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return wrong_usage(&format!("the runtime does not start: {error}")),
     };
+    #[cfg(feature = "durable")]
+    if let Some(target) = &options.durable {
+        return run_durable(&options, target, &outputs, &runtime, began);
+    }
     let report = runtime.block_on(run::run(&options, &outputs));
-    if let Err(line) = outputs.write(&report) {
+    if let Err(line) = outputs.write(&report.matching, &report.json()) {
         return wrong_usage(&line);
     }
+    print(&options, &report, &report.verdict());
+    ExitCode::from(report.exit_code())
+}
+
+/// Runs the demo with jobs that outlive their process, or as that process.
+#[cfg(feature = "durable")]
+fn run_durable(
+    options: &options::Options,
+    target: &str,
+    outputs: &manifest::Outputs,
+    runtime: &tokio::runtime::Runtime,
+    began: std::time::Instant,
+) -> ExitCode {
+    if let Some(queue) = &options.worker_process {
+        return match runtime.block_on(durable::work(options, target, queue, began)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(line) => wrong_usage(&line),
+        };
+    }
+    let report = match runtime.block_on(durable::run(options, target, outputs)) {
+        Ok(report) => report,
+        Err(line) => return wrong_usage(&line),
+    };
+    if let Err(line) = outputs.write(&report.matching, &report.json()) {
+        return wrong_usage(&line);
+    }
+    print(options, &report, &report.verdict());
+    ExitCode::from(report.exit_code())
+}
+
+fn print(options: &options::Options, report: &impl Display, verdict: &str) {
     if options.quiet {
-        print_line!("{}", report.verdict());
+        print_line!("{verdict}");
     } else if options.verbose {
         print_text!("{report:#}");
     } else {
         print_text!("{report}");
     }
-    ExitCode::from(report.exit_code())
 }
 
 fn wrong_usage(line: &str) -> ExitCode {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use walkdir::{DirEntry, WalkDir};
 /// The SHA-256 of a file, and its length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Digest {
-    sum: [u8; 32],
+    pub sum: [u8; 32],
     pub bytes: u64,
 }
 
@@ -41,6 +42,8 @@ pub struct Scope {
     pub skip_caches: bool,
     /// The device and inode of each file that this run writes.
     pub outputs: HashSet<(u64, u64)>,
+    /// The store that this run writes, and files whose names begin with its name are its parts.
+    pub store: Option<PathBuf>,
 }
 
 impl Scope {
@@ -73,8 +76,27 @@ impl Scope {
         }
         let is_output =
             !self.outputs.is_empty() && entry.metadata().is_ok_and(|data| self.outputs.contains(&id(&data)));
-        (!is_output).then(|| Found::File(entry.into_path()))
+        (!is_output && !self.is_store(entry.path())).then(|| Found::File(entry.into_path()))
     }
+
+    /// The parts of a store come and go during the run.
+    fn is_store(&self, path: &Path) -> bool {
+        let Some((name, store)) = self.store.as_deref().and_then(|store| Some((store.file_name()?, store)))
+        else {
+            return false;
+        };
+        let found = path.file_name().map(|found| found.as_bytes()).unwrap_or_default();
+        let is_part = found.strip_prefix(name.as_bytes()).is_some_and(|rest| STORE_PARTS.contains(&rest));
+        is_part && folder_of(path) == folder_of(store)
+    }
+}
+
+/// What follows the name of a store in the names of its files.
+const STORE_PARTS: [&[u8]; 4] = [b"", b"-wal", b"-shm", b"-lock"];
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).canonicalize().ok()
 }
 
 fn is_cache(entry: &DirEntry) -> bool {

@@ -1,14 +1,15 @@
 //! The result for other tools: a manifest that `sha256sum -c` accepts, and the report as JSON.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use jzon::JsonValue;
 
 use super::files::{self, Digest};
 use super::options::Options;
-use super::report::Report;
 
 /// The files that this run writes. They are created before the run: an error is reported early, and
 /// the run does not index them.
@@ -32,9 +33,9 @@ impl Outputs {
         files.filter_map(|file| file.metadata().ok()).map(|data| files::id(&data)).collect()
     }
 
-    pub fn write(&self, report: &Report) -> Result<(), String> {
+    pub fn write(&self, files: &BTreeMap<PathBuf, Digest>, report: &JsonValue) -> Result<(), String> {
         if let Some(file) = &self.manifest {
-            write_manifest(file, report).map_err(|error| format!("--manifest: {error}"))?;
+            write_manifest(file, files).map_err(|error| format!("--manifest: {error}"))?;
         }
         if let Some(file) = &self.json {
             write_json(file, report).map_err(|error| format!("--json: {error}"))?;
@@ -51,17 +52,17 @@ fn create(option: &str, path: Option<&Path>) -> Result<Option<File>, String> {
     }
 }
 
-fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
+fn write_manifest(file: &File, files: &BTreeMap<PathBuf, Digest>) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    for (path, digest) in &report.matching {
+    for (path, digest) in files {
         out.write_all(&line(path, digest))?;
     }
     out.flush()
 }
 
-fn write_json(file: &File, report: &Report) -> io::Result<()> {
+fn write_json(file: &File, report: &JsonValue) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    report.json().write_pretty(&mut out, 2)?;
+    report.write_pretty(&mut out, 2)?;
     out.write_all(b"\n")?;
     out.flush()
 }

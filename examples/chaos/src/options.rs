@@ -31,6 +31,13 @@ Options:
                             lose-work     do not repeat the work that a crash has interrupted
                             double-count  deliver results twice, and record both
                             no-restart    do not restart a worker that has crashed
+                          and with --durable one of
+                            ack-before-commit  acknowledge a job before it is on the disk
+                            no-fencing         accept a late outcome of a killed process
+      --durable FILE      Keep the jobs in FILE, which a process of its own works off, and kill that
+                          process. --faults and --duration have no effect then. Needs the feature
+                          durable: cargo run --release --features durable --example chaos
+      --kill-process N    With --durable: how often to kill the process [default: 20]
   -v, --verbose           Print the planned faults before, and every check after the run
   -q, --quiet             Print the last line only
   -h, --help              Print this help
@@ -46,6 +53,9 @@ files could not be read, 130 interrupted by Ctrl-C.
 const ON_A_TERMINAL: Duration = Duration::from_secs(4);
 const PIPED: Duration = Duration::from_millis(500);
 
+/// How often the process is killed.
+const KILLS: usize = 20;
+
 /// What the run does.
 #[derive(Debug)]
 pub struct Options {
@@ -57,6 +67,11 @@ pub struct Options {
     pub duration: Duration,
     pub workers: usize,
     pub sabotage: Option<Sabotage>,
+    /// The store of a run whose jobs outlive their process.
+    pub durable: Option<String>,
+    pub kills: usize,
+    /// The queue of the worker process that this is.
+    pub worker_process: Option<String>,
     pub verbose: bool,
     pub quiet: bool,
 }
@@ -67,18 +82,38 @@ pub enum Sabotage {
     LoseWork,
     DoubleCount,
     NoRestart,
+    AckBeforeCommit,
+    NoFencing,
+}
+
+impl Sabotage {
+    const ALL: [Self; 5] =
+        [Self::LoseWork, Self::DoubleCount, Self::NoRestart, Self::AckBeforeCommit, Self::NoFencing];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoseWork => "lose-work",
+            Self::DoubleCount => "double-count",
+            Self::NoRestart => "no-restart",
+            Self::AckBeforeCommit => "ack-before-commit",
+            Self::NoFencing => "no-fencing",
+        }
+    }
+
+    /// Returns `true` if it breaks what `--durable` needs.
+    const fn is_durable(self) -> bool {
+        matches!(self, Self::AckBeforeCommit | Self::NoFencing)
+    }
 }
 
 impl FromStr for Sabotage {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "lose-work" => Ok(Self::LoseWork),
-            "double-count" => Ok(Self::DoubleCount),
-            "no-restart" => Ok(Self::NoRestart),
-            _ => Err("give one of lose-work, double-count, no-restart"),
-        }
+        let found = Self::ALL.into_iter().find(|sabotage| sabotage.name() == text);
+        found.ok_or(
+            "give one of lose-work, double-count, no-restart, or with --durable ack-before-commit, no-fencing",
+        )
     }
 }
 
@@ -134,9 +169,13 @@ pub fn parse_from(
         duration: if is_terminal { ON_A_TERMINAL } else { PIPED },
         workers: 4,
         sabotage: None,
+        durable: None,
+        kills: KILLS,
+        worker_process: None,
         verbose: false,
         quiet: false,
     };
+    let mut has_kills = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -150,6 +189,12 @@ pub fn parse_from(
             Long("sabotage") => {
                 options.sabotage = Some(value(&mut parser, "--sabotage", str::parse::<Sabotage>)?);
             }
+            Long("durable") => options.durable = Some(parser.value()?.string()?),
+            Long("kill-process") => {
+                has_kills = true;
+                options.kills = value(&mut parser, "--kill-process", count::<100_000>)?;
+            }
+            Long("worker-process") => options.worker_process = Some(parser.value()?.string()?),
             Short('v') | Long("verbose") => options.verbose = true,
             Short('q') | Long("quiet") => options.quiet = true,
             Short('h') | Long("help") => return Ok(Parsed::Print(HELP.to_owned())),
@@ -159,7 +204,27 @@ pub fn parse_from(
             other => return Err(other.unexpected()),
         }
     }
+    check_durable(&options, has_kills)?;
     Ok(Parsed::Run(options))
+}
+
+/// Checks the options of durable runs.
+fn check_durable(options: &Options, has_kills: bool) -> Result<(), lexopt::Error> {
+    let Options { durable, sabotage, worker_process, .. } = options;
+    let wrong = match (durable, sabotage) {
+        (Some(_), _) if !cfg!(feature = "durable") => {
+            "--durable needs the feature durable: cargo run --release --features durable --example chaos"
+        }
+        (Some(_), Some(sabotage)) if !sabotage.is_durable() => {
+            "--sabotage: give one of ack-before-commit, no-fencing with --durable"
+        }
+        (None, Some(sabotage)) if sabotage.is_durable() => {
+            "--sabotage ack-before-commit and no-fencing need --durable FILE"
+        }
+        (None, _) if has_kills || worker_process.is_some() => "--kill-process needs --durable FILE",
+        _ => return Ok(()),
+    };
+    Err(wrong.into())
 }
 
 /// Parses the value of an option. The error names the option.

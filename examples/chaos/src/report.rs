@@ -55,49 +55,15 @@ const LISTED_ALTERNATE: usize = 1000;
 const LINE: usize = 100;
 
 impl Report {
-    fn violations(&self) -> Vec<String> {
-        let all = self.checks.iter();
-        all.flat_map(|check| check.violations.iter().map(|text| format!("{}: {text}", check.invariant)))
-            .collect()
-    }
-
-    fn passed(&self) -> bool {
-        self.checks.iter().all(Check::passed)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.matching.values().map(|digest| digest.bytes).sum()
-    }
-
     pub fn exit_code(&self) -> u8 {
-        match (self.passed(), self.is_interrupted, self.failed.is_empty()) {
-            (false, ..) => 1,
-            (true, true, _) => interrupt::EXIT_CODE,
-            (true, false, false) => 3,
-            (true, false, true) => 0,
-        }
+        exit_code(&self.checks, self.is_interrupted, &self.failed)
     }
 
     /// Returns the result in one line.
     pub fn verdict(&self) -> String {
-        let seed = self.seed;
-        let files = counted(self.matching.len() as u64, "file");
-        let faults = counted(self.faults.total, "fault");
-        if !self.passed() {
-            let violations = self.violations();
-            let first = violations.first().map_or("", String::as_str);
-            let count = counted(violations.len() as u64, "violation");
-            return shorten(&format!("VIOLATED (seed {seed}): {count}, the first: {first}"), LINE);
-        }
-        if self.is_interrupted {
-            return format!("interrupted: {files} and {faults} so far, not verified (seed {seed})");
-        }
-        match self.failed.len() {
-            0 => format!("verified: {files}, {faults}, nothing lost (seed {seed})"),
-            failed => {
-                format!("verified: {files}, {faults}, but {failed} could not be read (seed {seed})")
-            }
-        }
+        let what = counted(self.faults.total, "fault");
+        let files = self.matching.len() as u64;
+        shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
     }
 
     pub fn json(&self) -> JsonValue {
@@ -105,21 +71,16 @@ impl Report {
         let PoolStats { submitted, completed: done, failed, dropped, retried, .. } = self.jobs;
         let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
         let Recovery { p50, p90, p99, max } = self.recovery;
-        let mut failed_files = array![];
-        for (path, error) in &self.failed {
-            // An array takes every value.
-            let path = path.to_string_lossy().into_owned();
-            let _ = failed_files.push(object! { path: path, error: error.as_str() });
-        }
+        let violations = violations(&self.checks);
         object! {
             version: 1,
             seed: self.seed,
             interrupted: self.is_interrupted,
-            verified: self.passed() && !self.is_interrupted,
+            verified: violations.is_empty() && !self.is_interrupted,
             files: self.matching.len(),
-            bytes: self.bytes(),
+            bytes: total_bytes(&self.matching),
             special: self.special,
-            failed: failed_files,
+            failed: failed_files(&self.failed),
             faults: {
                 planned: self.planned,
                 panic: panic,
@@ -145,7 +106,7 @@ impl Report {
                 retried: retried,
             },
             recovery_us: { p50: p50, p90: p90, p99: p99, max: max },
-            violations: self.violations(),
+            violations: violations,
             elapsed_ms: self.elapsed.as_millis() as u64,
         }
     }
@@ -175,7 +136,7 @@ impl Report {
         let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
         let Recovery { p50, p99, max, .. } = self.recovery;
         let (m, jobs) = (&self.messages, &self.jobs);
-        let (files, bytes) = (self.matching.len(), Bytes(self.bytes()));
+        let (files, bytes) = (self.matching.len(), Bytes(total_bytes(&self.matching)));
         let special = counted(self.special, "special file");
         writeln!(f, "\nfiles     {files} ({bytes}), {special} skipped, {:.2} s", self.elapsed.as_secs_f64())?;
         writeln!(
@@ -208,42 +169,97 @@ impl Report {
             jobs.retried
         )
     }
+}
 
-    fn write_failed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.failed.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "not read  {}", counted(self.failed.len() as u64, "file"))?;
-        let (listed, width) = limits(f, LISTED);
-        for (path, error) in self.failed.iter().take(listed) {
-            writeln!(f, "{}", shorten(&format!("    {}: {error}", path.display()), width))?;
-        }
-        match self.failed.len().saturating_sub(listed) {
-            0 => Ok(()),
-            more => writeln!(f, "    ... and {more} more"),
-        }
+/// Returns every violation, with its invariant.
+pub fn violations(checks: &[Check]) -> Vec<String> {
+    let all = checks.iter();
+    all.flat_map(|check| check.violations.iter().map(|text| format!("{}: {text}", check.invariant))).collect()
+}
+
+pub fn exit_code(checks: &[Check], is_interrupted: bool, failed: &BTreeMap<PathBuf, String>) -> u8 {
+    match (checks.iter().all(Check::passed), is_interrupted, failed.is_empty()) {
+        (false, ..) => 1,
+        (true, true, _) => interrupt::EXIT_CODE,
+        (true, false, false) => 3,
+        (true, false, true) => 0,
     }
+}
 
-    fn write_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let passed = self.checks.iter().filter(|check| check.passed()).count();
-        writeln!(f, "checks    {passed} of {} passed", self.checks.len())?;
-        let (listed, width) = limits(f, 1);
-        for Check { invariant, violations } in &self.checks {
-            match violations.as_slice() {
-                [] if f.alternate() => writeln!(f, "passed    {invariant}")?,
-                [] => {}
-                [first, rest @ ..] => {
-                    let more =
-                        if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-                    let line = format!("VIOLATED  {invariant}: {first}");
-                    writeln!(f, "{}{more}", shorten(&line, width.saturating_sub(more.len())))?;
-                    let rest = rest.iter().take(listed - 1);
-                    rest.map(|text| shorten(text, width)).try_for_each(|text| writeln!(f, "    {text}"))?;
-                }
+/// Returns a result in one line. `what` is what was done to the system.
+pub fn shown_verdict(
+    checks: &[Check],
+    is_interrupted: bool,
+    files: u64,
+    what: &str,
+    failed: usize,
+    seed: u64,
+) -> String {
+    let files = counted(files, "file");
+    let violations = violations(checks);
+    if let Some(first) = violations.first() {
+        let count = counted(violations.len() as u64, "violation");
+        return shorten(&format!("VIOLATED (seed {seed}): {count}, the first: {first}"), LINE);
+    }
+    if is_interrupted {
+        return format!("interrupted: {files} and {what} so far, not verified (seed {seed})");
+    }
+    match failed {
+        0 => format!("verified: {files}, {what}, nothing lost (seed {seed})"),
+        failed => format!("verified: {files}, {what}, but {failed} could not be read (seed {seed})"),
+    }
+}
+
+pub fn total_bytes(files: &BTreeMap<PathBuf, Digest>) -> u64 {
+    files.values().map(|digest| digest.bytes).sum()
+}
+
+/// Returns the files that were not read as JSON.
+pub fn failed_files(failed: &BTreeMap<PathBuf, String>) -> JsonValue {
+    let mut files = array![];
+    for (path, error) in failed {
+        // An array takes every value.
+        let path = path.to_string_lossy().into_owned();
+        let _ = files.push(object! { path: path, error: error.as_str() });
+    }
+    files
+}
+
+/// Writes the files that were not read.
+pub fn write_failed(f: &mut fmt::Formatter<'_>, failed: &BTreeMap<PathBuf, String>) -> fmt::Result {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "not read  {}", counted(failed.len() as u64, "file"))?;
+    let (listed, width) = limits(f, LISTED);
+    for (path, error) in failed.iter().take(listed) {
+        writeln!(f, "{}", shorten(&format!("    {}: {error}", path.display()), width))?;
+    }
+    match failed.len().saturating_sub(listed) {
+        0 => Ok(()),
+        more => writeln!(f, "    ... and {more} more"),
+    }
+}
+
+/// Writes the checks: those that failed, and in the alternate form all of them.
+pub fn write_checks(f: &mut fmt::Formatter<'_>, checks: &[Check]) -> fmt::Result {
+    let passed = checks.iter().filter(|check| check.passed()).count();
+    writeln!(f, "checks    {passed} of {} passed", checks.len())?;
+    let (listed, width) = limits(f, 1);
+    for Check { invariant, violations } in checks {
+        match violations.as_slice() {
+            [] if f.alternate() => writeln!(f, "passed    {invariant}")?,
+            [] => {}
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                let line = format!("VIOLATED  {invariant}: {first}");
+                writeln!(f, "{}{more}", shorten(&line, width.saturating_sub(more.len())))?;
+                let rest = rest.iter().take(listed - 1);
+                rest.map(|text| shorten(text, width)).try_for_each(|text| writeln!(f, "    {text}"))?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Returns how many entries of a list are written, and the longest line.
@@ -265,8 +281,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_tree(f)?;
         self.write_numbers(f)?;
-        self.write_failed(f)?;
-        self.write_checks(f)?;
+        write_failed(f, &self.failed)?;
+        write_checks(f, &self.checks)?;
         writeln!(f, "\n{}", self.verdict())
     }
 }

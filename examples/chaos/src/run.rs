@@ -59,6 +59,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         folder: options.folder().to_owned(),
         skip_caches: options.skips_caches(),
         outputs: outputs.ids(),
+        store: None,
     };
     let (run, tree) = Run::new(options, &scope, interrupt);
     let mut checks = Vec::new();
@@ -264,6 +265,7 @@ async fn observe(layout: Arc<Layout>, observed: Arc<Observed>) {
     }
 }
 
-fn now() -> i128 {
+/// Returns the time in nanoseconds since the epoch, as [`files::changed_at`] does.
+pub fn now() -> i128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as i128)
 }

@@ -43,7 +43,8 @@ fn folder(files: &[(&str, &str)]) -> (Folder, Scope) {
     for (name, text) in files {
         std::fs::write(folder.0.join(name), text).expect("a file");
     }
-    let scope = Scope { folder: folder.0.clone(), skip_caches: false, outputs: Default::default() };
+    let scope =
+        Scope { folder: folder.0.clone(), skip_caches: false, outputs: Default::default(), store: None };
     (folder, scope)
 }
 

@@ -1,0 +1,125 @@
+//! The chaos demo with jobs that outlive its process: the process is killed while it works.
+
+#[path = "support/examples.rs"]
+mod examples;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const FILES: usize = 80;
+
+/// A folder with files in `in`, and the demo. A program that starts itself again must not be
+/// replaced meanwhile.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = tempfile::tempdir().expect("a folder");
+        fs::create_dir(place.path().join("in")).expect("a folder");
+        for number in 0..FILES {
+            let content = vec![number as u8; number * 1000];
+            fs::write(place.path().join(format!("in/file {number}\n")), content).expect("a file");
+        }
+        let built = examples::built_with("chaos", "perennial-chaos/durable");
+        fs::copy(built, place.path().join("chaos")).expect("the demo");
+        Self(place)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let program: PathBuf = self.path().join("chaos");
+        let mut demo = Command::new(program);
+        demo.args(["--input", "in", "--seed", "7"]).args(arguments).current_dir(self.path());
+        demo.output().expect("the demo runs")
+    }
+
+    fn report(&self, name: &str) -> Value {
+        let json = fs::read(self.path().join(name)).expect("the report");
+        serde_json::from_slice(&json).expect("JSON")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn assert_code(output: &Output, code: i32) {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout:\n{out}\nstderr:\n{err}");
+}
+
+#[test]
+fn every_file_is_in_the_manifest_once_although_the_process_is_killed_again_and_again() {
+    let place = Place::new();
+    let arguments = ["--durable", "in/jobs.db", "--kill-process", "30", "--manifest", "m", "--json", "j"];
+    let output = place.run(&arguments);
+    assert_code(&output, 0);
+    let mut check = Command::new("sha256sum");
+    check.args(["--check", "--strict", "m"]).current_dir(place.path());
+    let checked = check.output().expect("sha256sum is there");
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    assert_eq!(text(&checked.stdout).matches(": OK\n").count(), FILES);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("verified: 80 files, 30 kills, nothing lost (seed 7)"), "{shown}");
+    assert!(shown.lines().count() <= 24 && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+
+    let report = place.report("j");
+    let number = |path: &str| {
+        report.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {report}"))
+    };
+    assert_eq!((number("/files"), number("/kills")), (FILES as u64, 30));
+    assert_eq!((number("/jobs/acknowledged"), number("/jobs/stored")), (FILES as u64, FILES as u64));
+    assert_eq!(number("/jobs/attempts"), FILES as u64 + number("/jobs/cut_off"));
+    assert!(number("/jobs/cut_off") > 0, "no kill came in the middle of the work");
+    assert!(number("/rescues") > 0 && number("/rescue_us/p50") <= number("/rescue_us/p99"));
+    assert_eq!((&report["verified"], &report["violations"]), (&Value::Bool(true), &Value::Array(vec![])));
+}
+
+#[test]
+fn both_sabotages_are_noticed_and_named() {
+    let place = Place::new();
+    for (sabotage, noticed) in [
+        ("ack-before-commit", "no acknowledged job is lost: job "),
+        ("no-fencing", "no late outcome is accepted: job "),
+    ] {
+        let arguments = ["--durable", "jobs.db", "--kill-process", "30", "--json", "j"];
+        let output = place.run(&[&arguments[..], &["--sabotage", sabotage]].concat());
+        assert_code(&output, 1);
+        assert!(text(&output.stdout).contains(noticed), "{}", text(&output.stdout));
+        let report = place.report("j");
+        let violations = report["violations"].as_array().expect("a list");
+        let named =
+            violations.iter().filter(|text| text.as_str().is_some_and(|text| text.starts_with(noticed)));
+        assert!(named.count() > 0 && report["verified"] == false, "{report}");
+    }
+}
+
+#[test]
+fn runs_that_share_a_store_are_checked_apart() {
+    let place = Place::new();
+    for kills in ["1", "5"] {
+        let output = place.run(&["--durable", "jobs.db", "--kill-process", kills, "--quiet"]);
+        assert_code(&output, 0);
+        assert!(text(&output.stdout).starts_with("verified: 80 files"), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn what_is_no_store_is_wrong_usage_and_is_left_as_it_was() {
+    let place = Place::new();
+    fs::write(place.path().join("text"), "no store").expect("a file");
+    let output = place.run(&["--durable", "text", "--kill-process", "2"]);
+    assert_code(&output, 2);
+    assert!(text(&output.stderr).contains("text is not a store"), "{}", text(&output.stderr));
+    assert_eq!(fs::read_to_string(place.path().join("text")).expect("a file"), "no store");
+    let output = place.run(&["--durable", "jobs.db", "--sabotage", "no-restart"]);
+    assert_code(&output, 2);
+    assert!(text(&output.stderr).contains("ack-before-commit"), "{}", text(&output.stderr));
+}
