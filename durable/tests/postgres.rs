@@ -1,8 +1,8 @@
 //! The store in a server keeps the promises of stores, and those of its server.
 
-mod support;
 #[path = "support/postgres.rs"]
 mod postgres;
+mod support;
 
 use perennial_durable::conformance::run;
 use perennial_durable::postgres::PostgresStore;
@@ -84,7 +84,8 @@ async fn a_batch_that_leases_and_does_more_is_one_step() {
         attempt: 1,
         end: perennial_durable::AttemptEnd::Completed(None),
     };
-    let error = store.commit(Batch { now: NOW, ops: vec![late, enqueue("c"), lease(), stale] }).await.unwrap_err();
+    let error =
+        store.commit(Batch { now: NOW, ops: vec![late, enqueue("c"), lease(), stale] }).await.unwrap_err();
     assert!(error.to_string().starts_with("operation 3"), "{error}");
     let info = store.queue("q").await.unwrap();
     assert_eq!((info.count(RecordState::Running), info.count(RecordState::Queued)), (2, 0));
@@ -118,7 +119,8 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     admin.execute(&format!("UPDATE {meta} SET value = 99 WHERE name = 'version'"), &[]).await.unwrap();
     let refused = builder.connect().await.unwrap_err();
     assert!(matches!(refused, OpenError::NewerSchema { found: 99, .. }), "{refused}");
-    let row = admin.query_one(&format!("SELECT value FROM {meta} WHERE name = 'version'"), &[]).await.unwrap();
+    let row =
+        admin.query_one(&format!("SELECT value FROM {meta} WHERE name = 'version'"), &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 99);
 }
 

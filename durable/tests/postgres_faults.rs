@@ -77,7 +77,9 @@ async fn a_restart_of_the_server_ends_no_epoch_and_loses_nothing() {
     }
     let app = pool.start(&System::new()).await.unwrap();
     for part in 0..2 {
-        while store.queue("squares").await.map_or(0, |info| info.count(RecordState::Completed)) < 50 + part * 50 {
+        while store.queue("squares").await.map_or(0, |info| info.count(RecordState::Completed))
+            < 50 + part * 50
+        {
             tokio::task::yield_now().await;
         }
         server.control(&["restart", "-m", "immediate"]);
@@ -191,5 +193,4 @@ async fn a_server_that_is_read_only_is_waited_for() {
         tokio::task::yield_now().await;
     }
     assert_eq!(queued(&store).await, applied + 1);
-
 }

@@ -152,8 +152,7 @@ async fn of_four_processes_one_is_killed_and_one_frozen_and_every_job_ends_once(
 #[test]
 fn the_process_that_works() {
     let (Ok(url), Ok(schema)) = (env::var(URL), env::var(SCHEMA)) else { return };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async move {
         let store = PostgresStore::builder(url).schema(schema).lease(LEASE).connect().await.unwrap();
         let store: Arc<dyn Store> = Arc::new(store);

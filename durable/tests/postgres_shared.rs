@@ -1,16 +1,16 @@
 //! Several processes on one server: keys, unique jobs, positions and epochs are shared.
 
-mod support;
 #[path = "support/postgres.rs"]
 mod postgres;
+mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use perennial_durable::postgres::{PostgresBuilder, PostgresStore};
 use perennial_durable::{
-    Applied, AttemptEnd, Batch, EventFilter, JobRecord, Leased, NewJob, Op,
-    RecordState, Store, Timestamp, Unique,
+    Applied, AttemptEnd, Batch, EventFilter, JobRecord, Leased, NewJob, Op, RecordState, Store, Timestamp,
+    Unique,
 };
 use postgres::{Server, server};
 use support::payload;

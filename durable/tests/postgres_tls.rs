@@ -1,8 +1,8 @@
 //! Encrypted connections to a server whose certificate and name are verified.
 
-mod support;
 #[path = "support/postgres.rs"]
 mod postgres;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -110,7 +110,8 @@ impl PostgresBuilder {
     pub async fn connect(self) -> Result<PostgresStore, OpenError> {
         let settings = self.settings().map_err(|reason| OpenError::Store(StoreError::Failed(reason)))?;
         let (opened, opening) = oneshot::channel();
-        let spawned = thread::Builder::new().name("postgres store".to_owned()).spawn(|| run(settings, opened));
+        let spawned =
+            thread::Builder::new().name("postgres store".to_owned()).spawn(|| run(settings, opened));
         let thread = spawned.map_err(|error| OpenError::Store(StoreError::Failed(error.to_string())))?;
         let opened = opening.await.unwrap_or(Err(OpenError::Store(StoreError::Closed)))?;
         Ok(PostgresStore::new(opened, thread))

@@ -37,11 +37,8 @@ const MAKE_JOURNALS: &str = "INSERT INTO journals (name, writer, sequence) \
 const JOURNALS: &str =
     "SELECT name, writer, sequence FROM journals WHERE name = ANY ($1) ORDER BY name FOR UPDATE";
 
-const JOBS: &str = concat!(
-    "SELECT ",
-    job_columns!(without body),
-    " FROM jobs WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
-);
+const JOBS: &str =
+    concat!("SELECT ", job_columns!(without body), " FROM jobs WHERE id = ANY ($1) ORDER BY id FOR UPDATE");
 
 const OUTLIVED: &str = concat!(
     "SELECT ",
@@ -166,7 +163,6 @@ impl<'a> Load<'a> {
         self.queries.push(Query { sql, params: params.into() });
         self.answers.push(answer);
     }
-
 }
 
 impl Loading {

@@ -124,7 +124,9 @@ pub(super) fn bytes(batch: &Batch) -> usize {
     let of = |payload: &Payload| payload.bytes.len();
     let sizes = batch.ops.iter().map(|op| match op {
         Op::Enqueue(job) => of(&job.payload),
-        Op::Finish { end: AttemptEnd::Completed(output), .. } | Op::Resolve { output, .. } => output.as_ref().map_or(0, of),
+        Op::Finish { end: AttemptEnd::Completed(output), .. } | Op::Resolve { output, .. } => {
+            output.as_ref().map_or(0, of)
+        }
         Op::Append { events, .. } => events.iter().map(of).sum(),
         Op::Snapshot { state, .. } => of(state),
         _ => 0,

@@ -15,7 +15,8 @@ use crate::record::Epoch;
 const NEXT: &str = "SELECT nextval('epochs')";
 
 /// The locks of a process: it lives, and it writes.
-const SHARE_LIFE: &str = "SELECT pg_advisory_lock_shared(hashtextextended('perennial ' || current_schema(), $1))";
+const SHARE_LIFE: &str =
+    "SELECT pg_advisory_lock_shared(hashtextextended('perennial ' || current_schema(), $1))";
 const LOCK_WRITER: &str =
     "SELECT pg_advisory_lock(hashtextextended('perennial writer ' || current_schema(), $1))";
 

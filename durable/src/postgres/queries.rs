@@ -85,7 +85,11 @@ pub(super) async fn jobs(session: &Session, filter: &JobFilter) -> Result<Vec<Jo
     records(&query(session, jobs).await?)
 }
 
-pub(super) async fn orphans(session: &Session, queue: &str, max: usize) -> Result<Vec<JobRecord>, StoreError> {
+pub(super) async fn orphans(
+    session: &Session,
+    queue: &str,
+    max: usize,
+) -> Result<Vec<JobRecord>, StoreError> {
     records(&query(session, Query::new(ORPHANS).bind(queue).bind(size(max))).await?)
 }
 

@@ -97,8 +97,8 @@ pub(super) fn payload_if_any(row: &Row, first: usize) -> Result<Option<Payload>,
 /// Reads a job from its columns.
 pub(super) fn job(row: &Row) -> Result<JobRecord, StoreError> {
     let name: &str = get(row, 2)?;
-    let state =
-        RecordState::from_name(name).ok_or_else(|| StoreError::Corrupt(format!("there is no state {name}")))?;
+    let state = RecordState::from_name(name)
+        .ok_or_else(|| StoreError::Corrupt(format!("there is no state {name}")))?;
     let history: &str = get(row, 24)?;
     let history = serde_json::from_str(history).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let progress = get::<Option<i64>>(row, 21)?.zip(get::<Option<i64>>(row, 22)?);
@@ -146,6 +146,6 @@ fn new_job(row: &Row) -> Result<NewJob, StoreError> {
 
 fn run_options(row: &Row, column: usize) -> Result<RunOptions, StoreError> {
     let options: Option<&str> = get(row, column)?;
-    let options = options.map(|options| serde_json::from_str(options)).transpose();
+    let options = options.map(serde_json::from_str).transpose();
     Ok(options.map_err(|error| StoreError::Corrupt(error.to_string()))?.unwrap_or_default())
 }

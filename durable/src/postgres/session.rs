@@ -11,7 +11,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, Notification, Row, Socket, Statement};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, Error, NoTls, Notification, Row, Socket, Statement,
+};
 
 use super::errors::store_error;
 use super::schema::quoted;
@@ -64,7 +66,10 @@ impl Connector {
         }
     }
 
-    async fn connect_and_set_up(&self, heard: Option<UnboundedSender<Notification>>) -> Result<Session, Error> {
+    async fn connect_and_set_up(
+        &self,
+        heard: Option<UnboundedSender<Notification>>,
+    ) -> Result<Session, Error> {
         let client = match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;

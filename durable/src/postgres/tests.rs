@@ -50,7 +50,8 @@ fn what_a_group_needs_is_named_once() {
 
 #[test]
 fn an_address_says_how_the_server_is_verified() {
-    let parsed = parse("postgres://me:pw@db:6543/jobs?sslmode=verify-full&sslrootcert=%2Fca%20s.pem").unwrap();
+    let parsed =
+        parse("postgres://me:pw@db:6543/jobs?sslmode=verify-full&sslrootcert=%2Fca%20s.pem").unwrap();
     assert!(parsed.is_encrypted);
     assert_eq!(parsed.root, Some("/ca s.pem".into()));
     assert_eq!((parsed.config.get_user(), parsed.config.get_ports()), (Some("me"), &[6543][..]));

@@ -109,16 +109,16 @@ fn journals<'a>(changes: &Changes<'a>, queries: &mut Vec<(Query<'a>, usize)>) {
     if !changes.events.is_empty() {
         let events = changes.events.iter();
         let rows = events.map(|event| (event.journal.as_str(), event.sequence, &event.payload));
-        queries.push((with_payloads(APPEND, rows.collect()), changes.events.len()));
+        queries.push((with_payloads(APPEND, &rows.collect::<Vec<_>>()), changes.events.len()));
     }
     if !changes.snapshots.is_empty() {
         let snapshots = changes.snapshots.iter();
         let rows = snapshots.map(|(name, snapshot)| (*name, snapshot.sequence, &snapshot.state));
-        queries.push((with_payloads(SNAPSHOTS, rows.collect()), changes.snapshots.len()));
+        queries.push((with_payloads(SNAPSHOTS, &rows.collect::<Vec<_>>()), changes.snapshots.len()));
     }
 }
 
-fn with_payloads<'a>(sql: &'static str, rows: Vec<(&'a str, u64, &'a Payload)>) -> Query<'a> {
+fn with_payloads<'a>(sql: &'static str, rows: &[(&'a str, u64, &'a Payload)]) -> Query<'a> {
     let names: Vec<&str> = rows.iter().map(|(name, ..)| *name).collect();
     let sequences: Vec<i64> = rows.iter().map(|(_, sequence, _)| int(*sequence)).collect();
     let payloads: Vec<&Payload> = rows.iter().map(|(.., payload)| *payload).collect();

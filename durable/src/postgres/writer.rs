@@ -66,7 +66,8 @@ impl ConnectBackoff {
                 Ok(connected)
             }
             Err(error) => {
-                let error = if error.is_transient() { error } else { StoreError::Disconnected(error.to_string()) };
+                let error =
+                    if error.is_transient() { error } else { StoreError::Disconnected(error.to_string()) };
                 let (first, longest) = CONNECT_BACKOFF;
                 let delay = first.saturating_mul(1 << self.failures.min(10)).min(longest);
                 self.failures = self.failures.saturating_add(1);

@@ -83,16 +83,19 @@ impl Server {
         let mut config = fs::read_to_string(Path::new(data).join("postgresql.conf")).expect("a file");
         // A process that is killed loses nothing that it has written, synced or not.
         config.push_str("\nfsync = off\nmax_connections = 200\nlisten_addresses = '127.0.0.1'\n");
-        let own = [format!("port = {port}"), format!("unix_socket_directories = '{}'", folder.path().display())];
+        let own =
+            [format!("port = {port}"), format!("unix_socket_directories = '{}'", folder.path().display())];
         own.iter().map(String::as_str).chain(settings.iter().copied()).for_each(|setting| {
             config.push_str(setting);
             config.push('\n');
         });
         fs::write(Path::new(data).join("postgresql.conf"), config).expect("a file");
         drop(listener);
-        let keeper = "cat >/dev/null; \"$0\"/pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; rm -rf \"$PWD\"";
+        let keeper =
+            "cat >/dev/null; \"$0\"/pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; rm -rf \"$PWD\"";
         let mut keeper_command = command(Path::new(""), folder.path(), owner, "/bin/sh");
-        let keeper = keeper_command.args(["-c", keeper]).arg(&programs).stdin(Stdio::piped()).stdout(Stdio::null());
+        let keeper =
+            keeper_command.args(["-c", keeper]).arg(&programs).stdin(Stdio::piped()).stdout(Stdio::null());
         let keeper = keeper.spawn().expect("a shell");
         let server = Self { programs, folder, port, _keeper: keeper };
         server.control(&["start"]);
@@ -104,7 +107,8 @@ impl Server {
         let owner = fs::metadata(self.folder.path().join("data")).expect("a folder").uid();
         let owner = if owner == UNPRIVILEGED { 0 } else { owner };
         let mut command = command(&self.programs, self.folder.path(), owner, "pg_ctl");
-        let status = command.args(["-D", "data", "-l", "log", "-w"]).args(arguments).stdout(Stdio::null()).status();
+        let status =
+            command.args(["-D", "data", "-l", "log", "-w"]).args(arguments).stdout(Stdio::null()).status();
         assert!(status.expect("a program").success(), "pg_ctl {arguments:?}");
     }
 
