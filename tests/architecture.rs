@@ -57,11 +57,8 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
     ];
     for (import, homes) in homes {
         for name in RANKS {
-            let files: Vec<Source> = library(name);
-            let strays = files
-                .into_iter()
-                .filter(|source| !homes.iter().any(|home| source.path.starts_with(root().join(home))));
-            let strays: Vec<Source> = strays.collect();
+            let mut strays: Vec<Source> = library(name);
+            strays.retain(|source| !homes.iter().any(|home| source.path.starts_with(root().join(home))));
             assert_none(
                 &format!("{import} is used in {homes:?} only"),
                 &offenders(&strays, |line| line.contains(import)),

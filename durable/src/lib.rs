@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | [`MemoryStore`] | tests; it ends with the process | any number of handles |
 //! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
-//! | `postgres::PostgresStore` (feature `postgres`) | many processes and machines, one server | any number of processes |
+//! | `postgres::PostgresStore` (feature `postgres`) | one server | any number of processes |
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
 //! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of

@@ -1,4 +1,5 @@
-//! A server that ends sessions, restarts, is full or is read only: the store reports it and recovers.
+//! A server that ends sessions, restarts, is full or is read only: the store reports it and
+//! recovers.
 
 #[path = "support/postgres.rs"]
 mod postgres;

@@ -47,8 +47,33 @@ pub struct PostgresBuilder {
     root: Option<PathBuf>,
 }
 
+impl PostgresStore {
+    /// Connects to the server with the default [settings](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// As of [`PostgresBuilder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`PostgresBuilder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, OpenError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Returns the settings of a store at a URL as `libpq` has it:
+    /// `postgres://user:password@host:port/database`, or `host=.. user=..`.
+    ///
+    /// With `sslmode=verify-full`, `verify-ca` or `require`, the connections are encrypted, and the
+    /// certificate and the name of the server are verified. `sslrootcert` is as
+    /// [`root_certificate`](PostgresBuilder::root_certificate). Without, they are not encrypted.
+    pub fn builder(url: impl Into<String>) -> PostgresBuilder {
+        PostgresBuilder::new(url)
+    }
+}
+
 impl PostgresBuilder {
-    pub(super) fn new(url: impl Into<String>) -> Self {
+    fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             schema: "perennial".to_owned(),
@@ -59,23 +84,24 @@ impl PostgresBuilder {
         }
     }
 
-    /// Sets the schema of the tables; `perennial` by default. It is made if it does not exist. Stores
-    /// of different schemas share nothing. Oban calls this `prefix`.
+    /// Sets the schema of the tables; `perennial` by default. It is made if it does not exist.
+    /// Stores of different schemas share nothing. Oban calls this `prefix`.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
     }
 
-    /// Sets how long this process may be silent before another ends its epoch; 30 seconds by default,
-    /// and at least 100 milliseconds. A heartbeat is sent four times as often. A process that was
-    /// killed is noticed by the end of its sessions; a lease is for one that is frozen or cut off.
+    /// Sets how long this process may be silent before another ends its epoch; 30 seconds by
+    /// default, and at least 100 milliseconds. A heartbeat is sent four times as often. A process
+    /// that was killed is noticed by the end of its sessions; a lease is for one that is frozen or
+    /// cut off.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(100));
         self
     }
 
-    /// Sets how often the store looks for what no notification has told: jobs of other processes, and
-    /// processes that have ended; half a second by default, and at least 10 milliseconds.
+    /// Sets how often the store looks for what no notification has told: jobs of other processes,
+    /// and processes that have ended; half a second by default, and at least 10 milliseconds.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(10));
         self
@@ -101,8 +127,8 @@ impl PostgresBuilder {
     ///
     /// - [`OpenError::NewerSchema`] if a newer version of this library has written the tables;
     /// - [`OpenError::NotAStore`] if the schema has tables of another program;
-    /// - [`OpenError::Store`] with the reason if the URL or a setting is wrong, the server cannot be
-    ///   reached, its certificate is not trusted, or it refuses the user.
+    /// - [`OpenError::Store`] with the reason if the URL or a setting is wrong, the server cannot
+    ///   be reached, its certificate is not trusted, or it refuses the user.
     ///
     /// # Cancel safety
     ///

@@ -12,21 +12,21 @@
 //!   appending transactions take turns.
 //! - **A process that was killed is noticed at once** by the next process that opens the store, and
 //!   within about a second by those that run: its sessions have ended. If it is frozen or cut off,
-//!   it is given up when its lease is over, by the clock of the server. Its transactions are refused
-//!   from then on, with [`StoreError::EpochEnded`](crate::StoreError::EpochEnded).
+//!   it is given up when its lease is over, by the clock of the server. Its transactions are
+//!   refused from then on, with [`StoreError::EpochEnded`](crate::StoreError::EpochEnded).
 //! - Notifications (`LISTEN`) tell of changes. What a lost one would have told is found by looking,
 //!   twice a second by default.
-//! - A session that was lost is connected again, with backoff. If that happened during a commit, its
-//!   batches are reported as [unknown](crate::CommitErrorKind::Unknown), and nothing is read or
+//! - A session that was lost is connected again, with backoff. If that happened during a commit,
+//!   its batches are reported as [unknown](crate::CommitErrorKind::Unknown), and nothing is read or
 //!   written until the server has ended the session before: what it did is done or undone then.
 //! - A schema of a newer version, a schema of another program, a wrong password and a certificate
 //!   that is not trusted are errors of [`PostgresStore::connect`].
 //!
 //! # What it is not for
 //!
-//! Connections through a pooler that gives each transaction another session (PgBouncer in transaction
-//! mode): sessions hold locks and listen. A process all of whose sessions are ended by hand, while
-//! the server and other processes go on, counts as ended too.
+//! Connections through a pooler that gives each transaction another session (PgBouncer in
+//! transaction mode): sessions hold locks and listen. A process all of whose sessions are ended by
+//! hand, while the server and other processes go on, counts as ended too.
 
 mod builder;
 mod enqueue;

@@ -106,7 +106,7 @@ impl Monitor {
                 _ = &mut *stopped => return Ok(()),
                 notification = heard.recv() => {
                     match notification {
-                        Some(notification) => self.hear(&notification),
+                        Some(notification) => self.note(&notification),
                         // The session has ended: a statement says how.
                         None => session.client.batch_execute("SELECT 1").await?,
                     }
@@ -135,7 +135,7 @@ impl Monitor {
         if self.without_session.is_empty() { self.poll_interval } else { SECOND_LOOK.min(self.poll_interval) }
     }
 
-    fn hear(&self, notification: &Notification) {
+    fn note(&self, notification: &Notification) {
         match process::heard(notification.payload(), self.epoch) {
             Some(Notice::Changed) => tell(&self.changes),
             Some(Notice::Ended) => tell(&self.ended_epochs),

@@ -2,9 +2,9 @@
 //!
 //! A process has a row, and each of its sessions holds a lock in share mode that ends with the
 //! session. A process has ended when its row is gone. Another process removes it when the heartbeat
-//! is older than the lease, or when no session holds the lock any more: the kernel of a process that
-//! was killed closes its connections at once. A server that has started since has no sessions, which
-//! says nothing.
+//! is older than the lease, or when no session holds the lock any more: the kernel of a process
+//! that was killed closes its connections at once. A server that has started since has no sessions,
+//! which says nothing.
 
 use tokio_postgres::Error;
 

@@ -9,21 +9,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::Transaction;
 
-use super::builder::PostgresBuilder;
 use super::open::Opened;
 use super::queries;
 use super::reader::{Read, Reading};
 use super::session::Session;
 use crate::batch::{Applied, Batch};
-use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
+use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::record::{Epoch, JobId, JobRecord, NewJob};
 use crate::request::Request;
 use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 
 /// A store in a PostgreSQL server: see the [module](crate::postgres).
 ///
-/// When it is dropped, the batches that were handed over are committed, and its epoch ends. The drop
-/// waits for both.
+/// When it is dropped, the batches that were handed over are committed, and its epoch ends. The
+/// drop waits for both.
 pub struct PostgresStore {
     epoch: Epoch,
     schema: String,
@@ -36,29 +35,6 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the server with the default [settings](Self::builder).
-    ///
-    /// # Errors
-    ///
-    /// As of [`PostgresBuilder::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As of [`PostgresBuilder::connect`].
-    pub async fn connect(url: impl Into<String>) -> Result<Self, OpenError> {
-        Self::builder(url).connect().await
-    }
-
-    /// Returns the settings of a store at a URL as `libpq` has it:
-    /// `postgres://user:password@host:port/database`, or `host=.. user=..`.
-    ///
-    /// With `sslmode=verify-full`, `verify-ca` or `require`, the connections are encrypted, and the
-    /// certificate and the name of the server are verified. `sslrootcert` is as
-    /// [`root_certificate`](PostgresBuilder::root_certificate). Without, they are not encrypted.
-    pub fn builder(url: impl Into<String>) -> PostgresBuilder {
-        PostgresBuilder::new(url)
-    }
-
     pub(super) fn new(opened: Opened, thread: JoinHandle<()>) -> Self {
         let Opened { epoch, schema, requests, reads, is_broken, changes, ended_epochs } = opened;
         let (requests, reads, thread) = (Some(requests), Some(reads), Some(thread));
@@ -86,8 +62,8 @@ impl PostgresStore {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped, the job may or may not be stored when the transaction is committed. Roll it
-    /// back.
+    /// If it is dropped, the job may or may not be stored when the transaction is committed. Roll
+    /// it back.
     ///
     /// # Examples
     ///

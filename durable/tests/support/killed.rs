@@ -1,5 +1,5 @@
-//! A process that writes is killed with SIGKILL at random moments: the part that does not know which
-//! store it writes to.
+//! A process that writes is killed with SIGKILL at random moments: the part that does not know
+//! which store it writes to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
