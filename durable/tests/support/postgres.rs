@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -43,6 +44,11 @@ fn programs() -> Option<PathBuf> {
     found.into_iter().rfind(|path| path.join("initdb").exists() && path.join("pg_ctl").exists())
 }
 
+/// Says why a test does nothing, also if its output is captured.
+fn skip(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
 /// Returns the server that the tests of one file share.
 pub(crate) fn server() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
@@ -53,12 +59,12 @@ impl Server {
     /// Starts a server with these settings.
     pub(crate) fn start(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
-            println!("skipped: PostgreSQL is not on this machine");
+            skip("PostgreSQL is not on this machine");
             return None;
         };
         // `initdb` runs `postgres .. > /dev/null` as the unprivileged user.
         if fs::metadata("/dev/null").is_ok_and(|null| null.mode() & 0o222 != 0o222) {
-            println!("skipped: /dev/null is not writable by every user, so no server starts");
+            skip("/dev/null is not writable by every user, so no server starts");
             return None;
         }
         let folder = TempDir::with_prefix("pg").expect("a folder");
