@@ -20,6 +20,7 @@
 //! |---|---|---|
 //! | [`MemoryStore`] | tests; it ends with the process | any number of handles |
 //! | `sqlite::SqliteStore` (feature `sqlite`) | one process, one file | one process |
+//! | `postgres::PostgresStore` (feature `postgres`) | one server | any number of processes |
 //! | [`faults::FaultStore`] | tests of what happens when a store fails | any number of handles |
 //!
 //! [`pool`] is the pool whose queue is in a store. [`conformance`] has a check for each promise of
@@ -32,8 +33,7 @@
 //!
 //! # What it is not for
 //!
-//! Sharing a store between machines: a store in a database server is to follow, with the same trait
-//! and the same suite.
+//! Jobs that may be lost with their process: the queue of a pool in memory costs no commit.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -49,7 +49,12 @@ mod memory;
 mod numbers;
 mod payload;
 pub mod pool;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub mod postgres;
 mod record;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod request;
 mod run_options;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]

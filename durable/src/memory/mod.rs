@@ -3,6 +3,10 @@
 mod jobs;
 mod state;
 mod store;
+#[cfg(feature = "postgres")]
+mod workspace;
 
 pub(crate) use state::MemoryState;
 pub use store::MemoryStore;
+#[cfg(feature = "postgres")]
+pub(crate) use workspace::{Changes, Workspace};

@@ -1,6 +1,6 @@
 //! The tables of the store in memory, and how a batch is undone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 
 use super::jobs::Jobs;
@@ -13,10 +13,14 @@ use crate::store::{EventFilter, JobFilter, QueueInfo, StoredEvent, StoredSnapsho
 /// All that a store knows, as plain values. A clone is a copy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryState {
-    jobs: Jobs,
-    paused: BTreeSet<String>,
-    journals: BTreeMap<String, Journal>,
-    feed: BTreeMap<u64, StoredEvent>,
+    pub(super) jobs: Jobs,
+    pub(super) paused: BTreeSet<String>,
+    pub(super) journals: BTreeMap<String, Journal>,
+    pub(super) feed: BTreeMap<u64, StoredEvent>,
+    /// The numbers of the next jobs; after them, the one after the last.
+    pub(super) reserved: VecDeque<JobId>,
+    /// The jobs that were stored, changed or removed; `None` if it does not matter.
+    pub(super) touched: Option<BTreeSet<JobId>>,
     last_job: u64,
     last_position: u64,
     last_epoch: u64,
@@ -24,11 +28,11 @@ pub(crate) struct MemoryState {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Journal {
-    head: JournalHead,
+pub(super) struct Journal {
+    pub(super) head: JournalHead,
     /// The positions of the events.
     events: Vec<u64>,
-    snapshot: Option<StoredSnapshot>,
+    pub(super) snapshot: Option<StoredSnapshot>,
 }
 
 /// What a change replaced.
@@ -138,6 +142,9 @@ const fn limit(max: usize) -> usize {
 impl Transaction<'_> {
     fn set_job(&mut self, id: JobId, record: Option<JobRecord>) {
         let before = self.state.jobs.set(id, record);
+        if let Some(touched) = &mut self.state.touched {
+            touched.insert(id);
+        }
         self.undo.push(Undo::Job(id, before.map(Box::new)));
     }
 
@@ -180,8 +187,8 @@ impl Tables for Transaction<'_> {
     type Error = Infallible;
 
     fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Infallible> {
-        self.state.last_job += 1;
-        let id = JobId(self.state.last_job);
+        let id = self.state.reserved.pop_front().unwrap_or(JobId(self.state.last_job + 1));
+        self.state.last_job = id.0;
         self.set_job(id, Some(JobRecord::new(id, job, now)));
         Ok(id)
     }

@@ -6,17 +6,20 @@ use perennial_actors::host::ignore_panic;
 
 use super::rows::store_error;
 use super::transaction::CallerTransaction;
-use super::writer::{Ended, Request, Writer};
+use super::writer::{Ended, Work, Writer};
 use crate::error::{CommitErrorKind, StoreError};
 
 impl Writer {
-    /// Commits a group with transactions of callers, each of them apart from all others.
-    pub(super) fn commit_apart(&mut self, group: Vec<Request>) {
-        let mut batches = Vec::new();
-        for mut request in group {
-            let Some(mut caller) = request.take_caller() else {
-                batches.push(request);
-                continue;
+    /// Commits a group in its order: batches together, and transactions of callers each apart.
+    pub(super) fn commit_in_order(&mut self, group: Vec<Work>) {
+        let mut batches = Vec::with_capacity(group.len());
+        for work in group {
+            let mut caller = match work {
+                Work::Batch(request) => {
+                    batches.push(request);
+                    continue;
+                }
+                Work::Caller(caller) => caller,
             };
             if !batches.is_empty() {
                 self.commit_all(mem::take(&mut batches));

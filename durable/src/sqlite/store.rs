@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
 use perennial_actors::host::ignore_panic;
@@ -17,10 +17,11 @@ use super::queries;
 use super::reader::{self, Read};
 use super::rows::store_error;
 use super::transaction::{Caller, SqliteTransaction, TransactionError};
-use super::writer::{self, Request, Writer};
+use super::writer::{self, Work, Writer};
 use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::{Epoch, JobId, JobRecord};
+use crate::request::Request;
 use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, StoredEvent, StoredSnapshot};
 
 /// A store in one SQLite file: see the [module](crate::sqlite).
@@ -48,7 +49,7 @@ use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, Stored
 pub struct SqliteStore {
     path: PathBuf,
     epoch: Epoch,
-    requests: Option<Sender<Request>>,
+    requests: Option<Sender<Work>>,
     /// Shared with the reads that wait until the file is open again. Empty once this is dropped.
     reads: Arc<Mutex<Option<Sender<Read>>>>,
     threads: Vec<JoinHandle<()>>,
@@ -190,8 +191,8 @@ impl SqliteStore {
         E: Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request = Request::of_caller(Box::new(Caller::new(run, answer)));
-        let is_sent = self.requests.as_ref().is_some_and(|requests| match requests.send(request) {
+        let work = Work::Caller(Box::new(Caller::new(run, answer)));
+        let is_sent = self.requests.as_ref().is_some_and(|requests| match requests.send(work) {
             Ok(()) => true,
             // The closure is a value of the caller.
             Err(unsent) => {
@@ -272,8 +273,8 @@ impl Store for SqliteStore {
                 request.refuse(StoreError::Failed("a file that is attached leases no jobs".to_owned()));
             }
             Some(requests) => {
-                if let Err(unsent) = requests.send(request) {
-                    unsent.0.refuse(StoreError::Closed);
+                if let Err(SendError(Work::Batch(request))) = requests.send(Work::Batch(request)) {
+                    request.refuse(StoreError::Closed);
                 }
             }
             None => request.refuse(StoreError::Closed),

@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
-use super::writer::{self, Request, Transaction};
+use super::writer::{self, Transaction, Work};
 use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
 use crate::payload::Payload;
 use crate::record::{JobId, NewJob, RecordState, Timestamp};
+use crate::request::Request;
 use crate::store::Store;
 
 fn batch(text: &str) -> Batch {
@@ -184,7 +185,7 @@ fn a_group_ends_without_those_that_do_not_come_back() {
     let gathered = |waiting: usize, last| {
         let (requests, received) = channel();
         for _ in 0..waiting {
-            let sent = requests.send(Request::new(Batch::default(), oneshot::channel().0));
+            let sent = requests.send(Work::Batch(Request::new(Batch::default(), oneshot::channel().0)));
             assert!(sent.is_ok(), "the receiver is there");
         }
         writer::with_others(received.recv().unwrap(), &received, last, Duration::ZERO).len()

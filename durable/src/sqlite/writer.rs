@@ -1,6 +1,5 @@
 //! The thread that writes: it commits all batches that wait as one transaction.
 
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
 use rusqlite::Connection;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::open::{connect, make_durable};
 use super::rows::store_error;
@@ -16,8 +15,9 @@ use super::tables::SqliteTables;
 use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch};
 use crate::engine::{ApplyError, apply};
-use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
+use crate::error::{CommitErrorKind, OpenError, StoreError};
 use crate::record::Epoch;
+use crate::request::Request;
 
 /// The most batches of one transaction.
 pub(super) const MAX_GROUP: usize = 1024;
@@ -29,49 +29,12 @@ const PATIENCE: u32 = 8;
 const MIN_PATIENCE: Duration = Duration::from_micros(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(1);
 
-pub(super) type Answer = Result<Vec<Applied>, CommitError>;
-
-/// A batch that is to be committed. If it is dropped before it is answered, its outcome is unknown.
-pub(super) struct Request {
-    batch: Batch,
-    answer: Option<oneshot::Sender<Answer>>,
-    /// A transaction of the caller, in place of the batch.
-    caller: Option<Box<dyn CallerTransaction>>,
-}
-
-impl Request {
-    pub(super) const fn new(batch: Batch, answer: oneshot::Sender<Answer>) -> Self {
-        Self { batch, answer: Some(answer), caller: None }
-    }
-
-    pub(super) fn of_caller(caller: Box<dyn CallerTransaction>) -> Self {
-        Self { batch: Batch::default(), answer: None, caller: Some(caller) }
-    }
-
-    pub(super) fn take_caller(&mut self) -> Option<Box<dyn CallerTransaction>> {
-        self.caller.take()
-    }
-
-    fn answer(mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
-        self.send(outcome);
-    }
-
-    pub(super) fn refuse(self, error: StoreError) {
-        self.answer(Err(CommitErrorKind::NotApplied(error)));
-    }
-
-    fn send(&mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
-        let Some(answer) = self.answer.take() else { return };
-        let batch = mem::take(&mut self.batch);
-        // A caller that does not wait any more wants no answer.
-        let _ = answer.send(outcome.map_err(|kind| CommitError { kind, batch }));
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        self.send(Err(CommitErrorKind::Unknown(StoreError::Closed)));
-    }
+/// What the thread that writes is to do.
+pub(super) enum Work {
+    /// A batch, which is committed with others.
+    Batch(Request),
+    /// A transaction of the caller, which is committed apart.
+    Caller(Box<dyn CallerTransaction>),
 }
 
 /// How a transaction is committed; another in tests.
@@ -100,15 +63,15 @@ pub(super) struct Transaction {
     pub(super) time: Duration,
 }
 
-/// Returns a request and all that wait. Those that the latest transaction answered are likely to
+/// Returns one piece of work and all that wait. Those that the latest transaction answered are likely to
 /// come back at once, and they are waited for: otherwise they would wait for a transaction of the
 /// others, and each sync would serve a part of them.
 pub(super) fn with_others(
-    first: Request,
-    requests: &Receiver<Request>,
+    first: Work,
+    requests: &Receiver<Work>,
     last: Transaction,
     idle: Duration,
-) -> Vec<Request> {
+) -> Vec<Work> {
     let mut group = vec![first];
     group.extend(requests.try_iter().take(MAX_GROUP - 1));
     let Some((expected, patience)) = awaited(group.len(), last, idle) else { return group };
@@ -140,22 +103,19 @@ pub(super) enum Ended {
 
 impl Writer {
     /// Commits what is received, until all senders are gone.
-    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+    pub(super) fn run(mut self, requests: &Receiver<Work>) {
         let mut last = Transaction::default();
         let mut idle = Instant::now();
         while let Ok(first) = requests.recv() {
             let group = with_others(first, requests, last, idle.elapsed());
             let (answered, begin) = (group.len(), Instant::now());
-            self.commit_all(group);
+            self.commit_in_order(group);
             idle = Instant::now();
             last = Transaction { answered, time: idle - begin };
         }
     }
 
     pub(super) fn commit_all(&mut self, group: Vec<Request>) {
-        if group.iter().any(|request| request.caller.is_some()) {
-            return self.commit_apart(group);
-        }
         if let Err(error) = self.reopen() {
             group.into_iter().for_each(|request| request.refuse(error.clone()));
             return;
@@ -196,7 +156,7 @@ impl Writer {
         }
         let mut outcomes = Vec::with_capacity(group.len());
         for request in &group {
-            match apply_one(connection, &request.batch, self.epoch) {
+            match apply_one(connection, request.batch(), self.epoch) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     // SQLite may have rolled back already.
@@ -207,7 +167,7 @@ impl Writer {
         }
         match self.end_transaction() {
             Ended::Committed => {
-                if group.iter().any(|request| request.batch.adds()) {
+                if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));

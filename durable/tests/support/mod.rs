@@ -62,3 +62,14 @@ pub(crate) fn sqlite() -> Opener {
 fn open(path: &Path) -> Result<Arc<dyn Store>, perennial_durable::OpenError> {
     Ok(Arc::new(SqliteStore::open(path)?))
 }
+
+/// A pool whose jobs take a while.
+pub(crate) fn slow_squares() -> Pool<Numbers> {
+    Pool::from_fn("squares", 2, |n: &u64| {
+        let n = *n;
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            Ok(n * n)
+        }
+    })
+}

@@ -1,0 +1,196 @@
+//! One session with the server: its settings, its prepared statements and its pipeline.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use perennial_actors::host::sync::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, Error, NoTls, Notification, Row, Socket, Statement,
+};
+
+use super::errors::store_error;
+use super::schema::quoted;
+use super::tls::Tls;
+use crate::error::StoreError;
+
+/// How long a session may take to begin.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A parameter of a statement.
+pub(super) type Param<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+
+/// A statement with its parameters.
+pub(super) struct Query<'a> {
+    pub(super) sql: &'static str,
+    pub(super) params: Vec<Param<'a>>,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn new(sql: &'static str) -> Self {
+        Self { sql, params: Vec::new() }
+    }
+
+    pub(super) fn bind(mut self, param: impl ToSql + Sync + Send + 'a) -> Self {
+        self.params.push(Box::new(param));
+        self
+    }
+}
+
+/// How sessions are made.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) config: Config,
+    pub(super) tls: Option<Tls>,
+    pub(super) schema: String,
+    /// How long a process may be silent.
+    pub(super) lease: Duration,
+}
+
+impl Connector {
+    /// Begins a session. Notifications are sent to `heard`.
+    pub(super) async fn connect(
+        &self,
+        heard: Option<UnboundedSender<Notification>>,
+    ) -> Result<Session, StoreError> {
+        let connected = timeout(CONNECT_TIMEOUT, self.connect_and_set_up(heard)).await;
+        match connected {
+            Ok(session) => session.map_err(|error| store_error(&error)),
+            Err(_) => Err(StoreError::Disconnected("the server does not answer".to_owned())),
+        }
+    }
+
+    async fn connect_and_set_up(
+        &self,
+        heard: Option<UnboundedSender<Notification>>,
+    ) -> Result<Session, Error> {
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(drive(connection, heard));
+                client
+            }
+            None => {
+                let (client, connection): (_, Connection<Socket, NoTlsStream>) =
+                    self.config.connect(NoTls).await?;
+                tokio::spawn(drive(connection, heard));
+                client
+            }
+        };
+        client.batch_execute(&self.settings()).await?;
+        Ok(Session { client, statements: Mutex::default() })
+    }
+
+    /// Returns the settings of every session.
+    ///
+    /// A session that is idle within a transaction belongs to a process that is frozen: its locks
+    /// must not outlast its lease. Statements are planned for tables of any size, before the server
+    /// has counted their rows: by their indexes, and not compiled.
+    fn settings(&self) -> String {
+        let lease = self.lease.as_millis().max(1);
+        format!(
+            "SET search_path = {}; SET lock_timeout = '5s'; \
+            SET idle_in_transaction_session_timeout = {lease}; SET client_min_messages = warning; \
+            SET default_transaction_isolation = 'read committed'; \
+            SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off; \
+            SELECT set_config('synchronous_commit', 'on', false) \
+            WHERE current_setting('synchronous_commit') = 'off'",
+            quoted(&self.schema)
+        )
+    }
+}
+
+/// Drives a connection until it ends.
+async fn drive<T>(mut connection: Connection<Socket, T>, heard: Option<UnboundedSender<Notification>>)
+where
+    T: tokio_postgres::tls::TlsStream + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+        if let (AsyncMessage::Notification(notification), Some(heard)) = (message, &heard) {
+            // The monitor may have ended.
+            let _ = heard.send(notification);
+        }
+    }
+}
+
+/// A session.
+pub(super) struct Session {
+    pub(super) client: Client,
+    statements: Mutex<HashMap<&'static str, Statement>>,
+}
+
+impl Session {
+    /// Runs statements in order, all sent before the first answer. Returns the rows of each, or the
+    /// first error.
+    pub(super) async fn run(&self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        let statements = self.prepared(queries).await?;
+        let calls = statements.iter().zip(queries).map(|(statement, query)| {
+            let params: Vec<&(dyn ToSql + Sync)> = query.params.iter().map(|param| &**param as _).collect();
+            async move { self.client.query(statement, &params).await }
+        });
+        join_in_order(calls.collect()).await
+    }
+
+    /// Runs statements as [`run`](Self::run), and returns how many rows each has changed.
+    pub(super) async fn execute(&self, queries: &[Query<'_>]) -> Result<Vec<u64>, Error> {
+        let statements = self.prepared(queries).await?;
+        let calls = statements.iter().zip(queries).map(|(statement, query)| {
+            let params: Vec<&(dyn ToSql + Sync)> = query.params.iter().map(|param| &**param as _).collect();
+            async move { self.client.execute(statement, &params).await }
+        });
+        join_in_order(calls.collect()).await
+    }
+
+    /// Runs one statement.
+    pub(super) async fn query(&self, query: Query<'_>) -> Result<Vec<Row>, Error> {
+        Ok(self.run(&[query]).await?.pop().unwrap_or_default())
+    }
+
+    async fn prepared(&self, queries: &[Query<'_>]) -> Result<Vec<Statement>, Error> {
+        let mut statements = Vec::with_capacity(queries.len());
+        for query in queries {
+            let known = self.statements.lock().get(query.sql).cloned();
+            let statement = match known {
+                Some(statement) => statement,
+                None => {
+                    let statement = self.client.prepare(query.sql).await?;
+                    self.statements.lock().insert(query.sql, statement.clone());
+                    statement
+                }
+            };
+            statements.push(statement);
+        }
+        Ok(statements)
+    }
+}
+
+/// Waits for all futures, or for the first error. Each is polled for the first time after those
+/// before it, and only if none of them has failed.
+async fn join_in_order<F, T, E>(futures: Vec<F>) -> Result<Vec<T>, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut futures: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut is_ready = true;
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(Ok(value)) => *output = Some(value),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => is_ready = false,
+                }
+            }
+        }
+        if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await?;
+    Ok(outputs.into_iter().flatten().collect())
+}
