@@ -1,0 +1,214 @@
+//! A map from ascending numbers to values, in the order of the numbers.
+//!
+//! Nearly all values are added at the end, and any value may be removed. A hundred thousand members
+//! of one group may end at once, and each of them is removed alone. So a removal leaves a gap, and
+//! gaps are removed when there are more of them than values. Every operation costs O(log n),
+//! amortised. While no number is missing, a value is found in O(1).
+//!
+//! A B-tree would be half empty when it is filled in order, and takes as much memory for one value
+//! as for eleven. Here the only value of a map takes none: it is in the map itself. A few values are
+//! in one `run`, many in `chunks`, so that a large map is never copied and is freed piece by piece.
+
+mod chunks;
+mod run;
+
+use std::mem;
+
+use chunks::Chunks;
+use run::Run;
+
+/// A map from ascending numbers to values.
+#[derive(Clone, Debug)]
+pub struct SeqMap<T>(Values<T>);
+
+/// The values. Most maps have at most one, which takes no memory of its own.
+#[derive(Clone, Debug)]
+enum Values<T> {
+    Empty,
+    One(u64, T),
+    Few(Run<T>),
+    Many(Chunks<T>),
+}
+
+impl<T> Default for SeqMap<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> SeqMap<T> {
+    /// Returns an empty map.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Values::Empty)
+    }
+
+    /// Sets the value of a number and returns the previous one. Costs O(1) if the number is the
+    /// highest, and O(n) if it is new and lower.
+    pub fn insert(&mut self, number: u64, value: T) -> Option<T> {
+        match &mut self.0 {
+            Values::Empty => {
+                self.0 = Values::One(number, value);
+                None
+            }
+            Values::One(other, before) if *other == number => Some(mem::replace(before, value)),
+            Values::Few(run) if run.has_room_for(number) => run.insert(number, value),
+            Values::Many(chunks) => chunks.insert(number, value),
+            Values::One(..) | Values::Few(_) => {
+                self.grow();
+                self.insert(number, value)
+            }
+        }
+    }
+
+    /// Makes room for one more value.
+    fn grow(&mut self) {
+        self.0 = match mem::replace(&mut self.0, Values::Empty) {
+            Values::Empty => Values::Empty,
+            Values::One(number, value) => {
+                let mut run = Run::default();
+                run.insert(number, value);
+                Values::Few(run)
+            }
+            Values::Few(run) => Values::Many(Chunks::from(run)),
+            Values::Many(chunks) => Values::Many(chunks),
+        };
+    }
+
+    /// Removes the value with this number and returns it.
+    pub fn remove(&mut self, number: u64) -> Option<T> {
+        match &mut self.0 {
+            Values::One(other, _) if *other == number => {
+                let Values::One(_, value) = mem::replace(&mut self.0, Values::Empty) else { return None };
+                Some(value)
+            }
+            Values::Empty | Values::One(..) => None,
+            Values::Few(run) => run.remove(number),
+            Values::Many(chunks) => {
+                let value = chunks.remove(number);
+                if let Some(run) = chunks.take_run_if_few() {
+                    self.0 = Values::Few(run);
+                }
+                value
+            }
+        }
+    }
+
+    /// Returns the value with this number.
+    #[must_use]
+    pub fn get(&self, number: u64) -> Option<&T> {
+        match &self.0 {
+            Values::One(other, value) if *other == number => Some(value),
+            Values::Empty | Values::One(..) => None,
+            Values::Few(run) => run.get(number),
+            Values::Many(chunks) => chunks.run_of(number)?.get(number),
+        }
+    }
+
+    /// Returns a mutable reference to the value with this number.
+    #[must_use]
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        match &mut self.0 {
+            Values::One(other, value) if *other == number => Some(value),
+            Values::Empty | Values::One(..) => None,
+            Values::Few(run) => run.get_mut(number),
+            Values::Many(chunks) => chunks.run_of_mut(number)?.get_mut(number),
+        }
+    }
+
+    /// Returns the value with the lowest number.
+    #[must_use]
+    pub fn first(&self) -> Option<&T> {
+        match &self.0 {
+            Values::Empty => None,
+            Values::One(_, value) => Some(value),
+            Values::Few(run) => run.first(),
+            Values::Many(chunks) => chunks.runs().next()?.first(),
+        }
+    }
+
+    /// Returns the value with the highest number.
+    #[must_use]
+    pub fn last(&self) -> Option<&T> {
+        match &self.0 {
+            Values::Empty => None,
+            Values::One(_, value) => Some(value),
+            Values::Few(run) => run.last(),
+            Values::Many(chunks) => chunks.runs().next_back()?.last(),
+        }
+    }
+
+    /// Returns all values with their numbers, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &T)> {
+        self.iter_from(0)
+    }
+
+    /// Returns the values from a number on with their numbers, in order.
+    pub fn iter_from(&self, first: u64) -> impl DoubleEndedIterator<Item = (u64, &T)> {
+        let (one, few, many) = match &self.0 {
+            Values::Empty => (None, None, None),
+            Values::One(number, value) => ((*number >= first).then_some((*number, value)), None, None),
+            Values::Few(run) => (None, Some(run), None),
+            Values::Many(chunks) => (None, None, Some(chunks.runs_from(first))),
+        };
+        let runs = few.into_iter().chain(many.into_iter().flatten());
+        one.into_iter().chain(runs.flat_map(move |run| run.iter_from(first)))
+    }
+
+    /// Returns all values, in order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// Returns mutable references to all values, in order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let (one, few, many) = match &mut self.0 {
+            Values::Empty => (None, None, None),
+            Values::One(_, value) => (Some(value), None, None),
+            Values::Few(run) => (None, Some(run), None),
+            Values::Many(chunks) => (None, None, Some(chunks.runs_mut())),
+        };
+        let runs = few.into_iter().chain(many.into_iter().flatten());
+        one.into_iter().chain(runs.flat_map(Run::values_mut))
+    }
+
+    /// Returns all values with their numbers, in order. Consumes the map.
+    pub fn into_values(self) -> impl DoubleEndedIterator<Item = (u64, T)> {
+        let (one, few, many) = match self.0 {
+            Values::Empty => (None, None, None),
+            Values::One(number, value) => (Some((number, value)), None, None),
+            Values::Few(run) => (None, Some(run), None),
+            Values::Many(chunks) => (None, None, Some(chunks.into_runs())),
+        };
+        let runs = few.into_iter().chain(many.into_iter().flatten());
+        one.into_iter().chain(runs.flat_map(Run::into_values))
+    }
+
+    /// Returns the number of values.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match &self.0 {
+            Values::Empty => 0,
+            Values::One(..) => 1,
+            Values::Few(run) => run.len(),
+            Values::Many(chunks) => chunks.len(),
+        }
+    }
+
+    /// Returns `true` if there is no value.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T> FromIterator<(u64, T)> for SeqMap<T> {
+    fn from_iter<I: IntoIterator<Item = (u64, T)>>(values: I) -> Self {
+        let mut map = Self::new();
+        values.into_iter().for_each(|(number, value)| drop(map.insert(number, value)));
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests;
