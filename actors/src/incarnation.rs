@@ -130,7 +130,8 @@ async fn terminate<A: Actor>(
 
 /// Acts on one event after the other, until one of them ends the incarnation.
 ///
-/// The arguments are captured, as in [`run`].
+/// The arguments are captured, as in [`run`]: an async function would store them twice.
+#[allow(clippy::manual_async_fn)]
 fn serve<'a, A: Actor>(
     actor: &'a mut A,
     ctx: &'a mut Context<A>,

@@ -1,17 +1,17 @@
-//! Many values, in runs of at most [`MAX_SLOTS`] slots.
+//! Many values, in buffers of at most [`MAX_SLOTS`] slots each.
 //!
-//! One buffer for all would be copied each time that it grows, and half of it may be unused. It
-//! would also be freed as a whole only, while runs are freed as their values are removed.
+//! A single buffer would be copied each time that it grows, and half of it may be unused. It
+//! would also be freed as a whole only, while small buffers are freed as their values are removed.
 
 use std::collections::VecDeque;
 use std::mem;
 
-use super::run::{MAX_SLOTS, Run};
+use super::buffer::{Buffer, MAX_SLOTS};
 
 /// Chunks are merged when they are filled to less than one part in this on average.
 const LEAST_FILL: usize = 8;
 
-/// Values in the order of their numbers, in several runs.
+/// Values in the order of their numbers, in several buffers.
 #[derive(Clone, Debug)]
 pub(super) struct Chunks<T> {
     /// There is at least one. The first and the last are never empty.
@@ -20,18 +20,18 @@ pub(super) struct Chunks<T> {
     len: usize,
 }
 
-/// A run, which has every value with a number from `first` to the `first` of the next chunk. The
+/// A buffer with every value with a number from `first` to the `first` of the next chunk. The
 /// first chunk has all lower ones too.
 #[derive(Clone, Debug)]
 struct Chunk<T> {
     first: u64,
-    run: Run<T>,
+    buffer: Buffer<T>,
 }
 
-impl<T> From<Run<T>> for Chunks<T> {
-    fn from(run: Run<T>) -> Self {
-        let (len, first) = (run.len(), run.first_number().unwrap_or_default());
-        Self { chunks: VecDeque::from([Chunk { first, run }]), len }
+impl<T> From<Buffer<T>> for Chunks<T> {
+    fn from(buffer: Buffer<T>) -> Self {
+        let (len, first) = (buffer.len(), buffer.first_number().unwrap_or_default());
+        Self { chunks: VecDeque::from([Chunk { first, buffer }]), len }
     }
 }
 
@@ -53,44 +53,44 @@ impl<T> Chunks<T> {
         self.chunks.partition_point(|chunk| chunk.first <= number).saturating_sub(1)
     }
 
-    pub(super) fn run_of(&self, number: u64) -> Option<&Run<T>> {
-        self.chunks.get(self.index_of(number)).map(|chunk| &chunk.run)
+    pub(super) fn buffer_of(&self, number: u64) -> Option<&Buffer<T>> {
+        self.chunks.get(self.index_of(number)).map(|chunk| &chunk.buffer)
     }
 
-    pub(super) fn run_of_mut(&mut self, number: u64) -> Option<&mut Run<T>> {
+    pub(super) fn buffer_of_mut(&mut self, number: u64) -> Option<&mut Buffer<T>> {
         let index = self.index_of(number);
-        self.chunks.get_mut(index).map(|chunk| &mut chunk.run)
+        self.chunks.get_mut(index).map(|chunk| &mut chunk.buffer)
     }
 
     pub(super) fn insert(&mut self, number: u64, value: T) -> Option<T> {
         let mut index = self.index_of(number);
         let is_last = index + 1 == self.chunks.len();
         let chunk = self.chunks.get_mut(index)?;
-        if !chunk.run.has_room_for(number) {
-            if is_last && chunk.run.is_before(number) {
-                self.chunks.push_back(Chunk { first: number, run: Run::of_first(number, value) });
+        if !chunk.buffer.has_room_for(number) {
+            if is_last && chunk.buffer.is_before(number) {
+                self.chunks.push_back(Chunk { first: number, buffer: Buffer::of_first(number, value) });
                 self.len += 1;
                 return None;
             }
-            let run = chunk.run.split();
-            let first = run.first_number().unwrap_or(number);
-            self.chunks.insert(index + 1, Chunk { first, run });
+            let buffer = chunk.buffer.split();
+            let first = buffer.first_number().unwrap_or(number);
+            self.chunks.insert(index + 1, Chunk { first, buffer });
             index += usize::from(number >= first);
         }
         let chunk = self.chunks.get_mut(index)?;
         chunk.first = chunk.first.min(number);
-        let before = chunk.run.insert(number, value);
+        let before = chunk.buffer.insert(number, value);
         self.len += usize::from(before.is_none());
         before
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<T> {
         let index = self.index_of(number);
-        let run = &mut self.chunks.get_mut(index)?.run;
-        let value = run.remove(number)?;
+        let buffer = &mut self.chunks.get_mut(index)?.buffer;
+        let value = buffer.remove(number)?;
         self.len -= 1;
-        if run.len() == 0 {
-            *run = Run::default();
+        if buffer.len() == 0 {
+            *buffer = Buffer::default();
         }
         self.trim();
         if self.chunks.len() * MAX_SLOTS > LEAST_FILL * self.len {
@@ -115,8 +115,8 @@ impl<T> Chunks<T> {
         let mut merged: VecDeque<Chunk<T>> = VecDeque::new();
         for chunk in mem::take(&mut self.chunks).into_iter().filter(|chunk| !is_empty(chunk)) {
             match merged.back_mut() {
-                Some(last) if last.run.len() + chunk.run.len() <= MAX_SLOTS / 2 => {
-                    last.run.append(chunk.run);
+                Some(last) if last.buffer.len() + chunk.buffer.len() <= MAX_SLOTS / 2 => {
+                    last.buffer.append(chunk.buffer);
                 }
                 _ => merged.push_back(chunk),
             }
@@ -124,30 +124,30 @@ impl<T> Chunks<T> {
         self.chunks = merged;
     }
 
-    /// Takes the run out if there is only one and it is at most half full. No chunk is left then.
-    pub(super) fn take_run_if_few(&mut self) -> Option<Run<T>> {
+    /// Takes the only buffer out if it is at most half full. No chunk is left then.
+    pub(super) fn take_buffer_if_few(&mut self) -> Option<Buffer<T>> {
         let is_few = self.chunks.len() == 1 && self.len <= MAX_SLOTS / 2;
-        if is_few { self.chunks.pop_front().map(|chunk| chunk.run) } else { None }
+        if is_few { self.chunks.pop_front().map(|chunk| chunk.buffer) } else { None }
     }
 
-    /// Returns the runs from the one that has this number on.
-    pub(super) fn runs_from(&self, first: u64) -> impl DoubleEndedIterator<Item = &Run<T>> {
-        self.chunks.range(self.index_of(first)..).map(|chunk| &chunk.run)
+    /// Returns the buffers from the one that has this number on.
+    pub(super) fn buffers_from(&self, first: u64) -> impl DoubleEndedIterator<Item = &Buffer<T>> {
+        self.chunks.range(self.index_of(first)..).map(|chunk| &chunk.buffer)
     }
 
-    pub(super) fn runs(&self) -> impl DoubleEndedIterator<Item = &Run<T>> {
-        self.chunks.iter().map(|chunk| &chunk.run)
+    pub(super) fn buffers(&self) -> impl DoubleEndedIterator<Item = &Buffer<T>> {
+        self.chunks.iter().map(|chunk| &chunk.buffer)
     }
 
-    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run<T>> {
-        self.chunks.iter_mut().map(|chunk| &mut chunk.run)
+    pub(super) fn buffers_mut(&mut self) -> impl Iterator<Item = &mut Buffer<T>> {
+        self.chunks.iter_mut().map(|chunk| &mut chunk.buffer)
     }
 
-    pub(super) fn into_runs(self) -> impl DoubleEndedIterator<Item = Run<T>> {
-        self.chunks.into_iter().map(|chunk| chunk.run)
+    pub(super) fn into_buffers(self) -> impl DoubleEndedIterator<Item = Buffer<T>> {
+        self.chunks.into_iter().map(|chunk| chunk.buffer)
     }
 }
 
 fn is_empty<T>(chunk: &Chunk<T>) -> bool {
-    chunk.run.len() == 0
+    chunk.buffer.len() == 0
 }

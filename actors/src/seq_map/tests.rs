@@ -6,17 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Returns how many slots a map has, and for how many it has room.
-fn slots<T>(map: &SeqMap<T>) -> (usize, usize) {
-    let sum = |(slots, room): (usize, usize), run: &Run<T>| (slots + run.slots().0, room + run.slots().1);
-    match &map.0 {
-        Values::Empty => (0, 0),
-        Values::One(..) => (1, 0),
-        Values::Few(run) => run.slots(),
-        Values::Many(chunks) => chunks.runs().fold((0, 0), sum),
-    }
-}
-
 fn all(map: &SeqMap<u64>) -> Vec<u64> {
     map.iter().map(|(number, value)| number * 1000 + value).collect()
 }
@@ -52,7 +41,7 @@ fn it_is_a_sorted_map_that_never_keeps_more_gaps_than_values() {
         }
         assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
         assert_eq!((map.first(), map.last()), (model.values().next(), model.values().last()));
-        assert!(slots(&map).0 <= 2 * map.len());
+        assert!(map.slots().0 <= 2 * map.len());
     }
     assert!(map.iter().eq(model.iter().map(|(number, value)| (*number, value))));
 }
@@ -61,7 +50,7 @@ fn it_is_a_sorted_map_that_never_keeps_more_gaps_than_values() {
 fn only_value_takes_no_memory_of_its_own() {
     let mut map = SeqMap::default();
     for number in 0..1_000_u64 {
-        assert_eq!((map.insert(number, number), slots(&map)), (None, (1, 0)));
+        assert_eq!((map.insert(number, number), map.slots()), (None, (1, 0)));
         assert_eq!((map.insert(number, 7), map.get(number)), (Some(number), Some(&7)));
         assert_eq!((map.remove(number + 1), map.remove(number), map.is_empty()), (None, Some(7), true));
     }
@@ -74,13 +63,13 @@ fn emptied_map_releases_its_memory() {
     for number in 0..100_000 {
         assert_eq!(map.remove(number), Some(number));
     }
-    assert!(slots(&map).1 <= run::KEPT_CAPACITY);
+    assert!(map.slots().1 <= buffer::KEPT_CAPACITY);
 }
 
 #[test]
 fn large_map_has_room_for_hardly_more_than_its_values() {
     let map: SeqMap<u64> = (0..100_000).map(|number| (number, number)).collect();
-    let (slots, room) = slots(&map);
+    let (slots, room) = map.slots();
     assert_eq!((slots, room - slots < 64), (100_000, true), "{room}");
 }
 
@@ -90,7 +79,7 @@ fn large_map_releases_the_memory_of_its_first_values_while_it_has_others() {
     for number in 0..90_000 {
         assert_eq!(map.remove(number), Some(number));
     }
-    assert!(slots(&map).1 < 10_100);
+    assert!(map.slots().1 < 10_100);
     assert_eq!((map.first(), map.last(), map.len()), (Some(&90_000), Some(&99_999), 10_000));
 }
 
@@ -149,7 +138,7 @@ proptest! {
         for op in ops {
             apply(op, &mut seq_map, &mut map);
             prop_assert_eq!(seq_map.len(), map.len());
-            prop_assert!(slots(&seq_map).0 <= 2 * seq_map.len(), "it has more gaps than values");
+            prop_assert!(seq_map.slots().0 <= 2 * seq_map.len(), "it has more gaps than values");
             prop_assert_eq!(seq_map.get(from), map.get(&from));
             prop_assert_eq!(seq_map.get_mut(from), map.get_mut(&from));
         }
@@ -171,5 +160,5 @@ fn removed_values_take_no_memory() {
     for number in (0..100_000).filter(|number| number % 1_000 != 0) {
         assert_eq!(map.remove(number), Some(number));
     }
-    assert!(slots(&map).1 <= 400, "room for {} values", slots(&map).1);
+    assert!(map.slots().1 <= 400, "room for {} values", map.slots().1);
 }

@@ -1,16 +1,16 @@
-//! A run of values in one buffer, with gaps.
+//! A buffer of values with gaps.
 
 use std::collections::VecDeque;
 
 /// A capacity up to this is kept, however few values there are.
 pub(super) const KEPT_CAPACITY: usize = 16;
 
-/// The largest number of slots in one run.
+/// The largest number of slots in one buffer.
 pub(super) const MAX_SLOTS: usize = 64;
 
-/// Values in the order of their numbers, in one buffer.
+/// Values in the order of their numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Run<T> {
+pub(super) struct Buffer<T> {
     /// The first and the last slot are never gaps.
     slots: VecDeque<Slot<T>>,
     /// The number of values.
@@ -20,14 +20,14 @@ pub(super) struct Run<T> {
 /// A value with its number, or a gap.
 type Slot<T> = (u64, Option<T>);
 
-impl<T> Default for Run<T> {
+impl<T> Default for Buffer<T> {
     fn default() -> Self {
         Self { slots: VecDeque::new(), len: 0 }
     }
 }
 
-impl<T> Run<T> {
-    /// Returns a run with one value, and with room for all values that it may have.
+impl<T> Buffer<T> {
+    /// Returns a buffer with one value, and with room for all values that it may have.
     pub(super) fn of_first(number: u64, value: T) -> Self {
         let mut slots = VecDeque::with_capacity(MAX_SLOTS);
         slots.push_back((number, Some(value)));
@@ -67,7 +67,7 @@ impl<T> Run<T> {
         Self { len: slots.len(), slots }
     }
 
-    /// Adds the values of a run whose numbers are all higher.
+    /// Adds the values of a buffer whose numbers are all higher.
     pub(super) fn append(&mut self, other: Self) {
         self.len += other.len;
         self.slots.extend(other.slots.into_iter().filter(|slot| !is_gap(slot)));
