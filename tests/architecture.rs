@@ -51,7 +51,7 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
         ("rusqlite::", &["durable/src/sqlite"]),
         ("bincode::", &["durable/src/codec.rs"]),
         // A thread-local cache is bounded, and keeps nothing of a finished task alive.
-        ("thread_local!", &["actors/src/panics.rs", "actors/src/system/timeout_slot.rs"]),
+        ("thread_local!", &["actors/src/panics.rs", "actors/src/system/kept_slots.rs"]),
     ];
     for (import, homes) in homes {
         for name in RANKS {

@@ -8,18 +8,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::call_timer::{Timer, default_timeout};
+use super::call_timer::{CallTimeout, Timer};
 use super::callee::{CalledProcess, Callee};
 use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::typed::Address;
 use crate::error::NoTimers;
 use crate::exit::ExitReason;
-use crate::foreign::{Guarded, ignore_panic};
+use crate::foreign::ignore_panic;
 use crate::mailbox::{MessageOutcome, PushError};
-use crate::system::{AnyProcess, System};
+use crate::system::{AnyProcess, CallWaiter, Polled};
 use crate::target::Target;
 
 /// A future that sends a message with a [`Reply`] and resolves to the answer.
@@ -69,8 +67,8 @@ pub struct Call<M: Send + 'static, T, C: Callee<M> = Address<M>> {
     callee: C,
     entry: C::Entry,
     sequence: Option<u64>,
-    /// Guarded, because it holds the answer if the caller stops waiting.
-    answer: Guarded<oneshot::Receiver<T>>,
+    waiter: CallWaiter<T>,
+    /// The reply was dropped, and the mailbox is asked for the reason.
     answer_lost: bool,
     timer: Timer,
 }
@@ -111,79 +109,87 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
     /// time is read from tokio's clock. The timeout elapses when a tokio timer would, and never
     /// early, also under load.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timer = Timer::NotBegun(Some(timeout));
+        self.timer = Timer::NotBegun(CallTimeout::After(timeout));
         self
     }
 
     /// Removes the timeout. The call still ends when its message or its target does.
     pub fn no_timeout(mut self) -> Self {
-        self.timer = Timer::Never;
+        self.timer = Timer::NotBegun(CallTimeout::Never);
         self
     }
 
-    pub(super) fn new(callee: C, message: impl FnOnce(Reply<T>) -> M) -> Self {
-        let (reply, answer) = Reply::new();
+    pub(super) fn new(callee: C, message: impl FnOnce(Reply<T>) -> M) -> Self
+    where
+        T: Send + 'static,
+    {
+        let (waiter, slot) = CallWaiter::new();
         Self {
             callee,
-            entry: C::entry(message(reply)),
+            entry: C::entry(message(Reply::new(slot))),
             sequence: None,
-            answer: Guarded::new(answer),
+            waiter,
             answer_lost: false,
-            timer: Timer::NotBegun(None),
+            timer: Timer::NotBegun(CallTimeout::Default),
         }
     }
 
     /// Removes the timeout, for a caller that measures the time itself. Returns it.
     pub(super) fn take_timeout(&mut self) -> Option<Duration> {
-        match mem::replace(&mut self.timer, Timer::Never) {
-            Timer::NotBegun(timeout) => {
-                Some(timeout.unwrap_or_else(|| default_timeout(self.callee.process().system())))
-            }
+        match mem::replace(&mut self.timer, Timer::NotBegun(CallTimeout::Never)) {
+            Timer::NotBegun(timeout) => timeout.time(self.callee.process().system()),
             _ => None,
         }
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
-        let is_sent = self.sequence.is_some();
-        let sequence = match self.sequence {
-            Some(sequence) => sequence,
-            None => match self.callee.enter(&mut self.entry, cx.waker()) {
-                Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
-                Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        if !self.answer_lost {
-            match Pin::new(&mut *self.answer).poll(cx) {
-                Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
-                Poll::Ready(Err(_)) => self.answer_lost = true,
-                // A wake-up without an answer: perhaps the actor has ended.
-                Poll::Pending if is_sent && self.callee.process().waits_for_this_task() => {
-                    return Poll::Ready(Err(CallError::Deadlock(self.target())));
-                }
-                Poll::Pending => return Poll::Pending,
-            }
+    /// Sends the message as soon as there is room.
+    #[inline]
+    fn send(&mut self, cx: &Context<'_>) -> Result<(), CallError<M>> {
+        match self.callee.enter(&mut self.entry, cx.waker()) {
+            Poll::Ready(Ok(sequence)) => self.sequence = Some(sequence),
+            Poll::Ready(Err(refused)) => return Err(self.refused(refused)),
+            Poll::Pending => {}
         }
-        // The reply was dropped. That does not give the reason yet: a handler that is about to fail
-        // drops it too. The outcome of the message does.
-        match self.callee.process().mailbox().outcome(sequence, cx.waker()) {
-            MessageOutcome::Pending => Poll::Pending,
-            MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
-            MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(self.target()))),
-            MessageOutcome::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, self.target()))),
-        }
+        Ok(())
     }
 
-    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
-        if self.timer.poll(self.callee.process().system().map(System::timeouts), cx).is_pending() {
-            return Poll::Pending;
-        }
-        Poll::Ready(self.time_out())
+    /// Looks for the answer, and then at the time. `is_sent` says whether the message was sent
+    /// before this poll.
+    fn poll_answer(&mut self, is_sent: bool, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let is_watched = match self.waiter.poll(cx.waker()) {
+            Polled::Answered(answer) => return Poll::Ready(Ok(answer)),
+            Polled::Dropped { is_watched } => {
+                self.answer_lost = true;
+                if let Poll::Ready(error) = self.poll_outcome(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                is_watched
+            }
+            // A wake-up without an answer: perhaps the actor has ended.
+            Polled::Pending { .. } if is_sent && self.callee.process().waits_for_this_task() => {
+                return Poll::Ready(Err(CallError::Deadlock(self.target())));
+            }
+            Polled::Pending { is_watched } => is_watched,
+        };
+        self.timer.poll(&self.waiter, is_watched, cx).map(|()| Err(self.time_out()))
+    }
+
+    /// Waits for the outcome of the message, whose reply was dropped. That does not give the reason
+    /// yet: a handler that is about to fail drops it too. The outcome does.
+    #[cold]
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<CallError<M>> {
+        let Some(sequence) = self.sequence else { return Poll::Pending };
+        Poll::Ready(match self.callee.process().mailbox().outcome(sequence, cx.waker()) {
+            MessageOutcome::Pending => return Poll::Pending,
+            MessageOutcome::Handled => CallError::ReplyDropped(self.target()),
+            MessageOutcome::Evicted => CallError::Dropped(self.target()),
+            MessageOutcome::Lost(reason) => CallError::Ended(reason, self.target()),
+        })
     }
 
     /// Starts the timer before anything is sent: without timers, nothing is sent.
     fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
-        let begun = self.timer.begin(self.callee.process().system(), cx);
+        let begun = self.timer.begin(&mut self.waiter, self.callee.process().system(), cx);
         begun.or_else(|NoTimers| {
             match self.cancel() {
                 Some(unsent) if self.callee.process().mailbox().is_closed() => Err(CallError::Closed(unsent)),
@@ -237,10 +243,14 @@ impl<M: Send + 'static, T, C: Callee<M>> Future for Call<M, T, C> {
             Ok(has_just_begun) => has_just_begun,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        match this.poll_answer(cx) {
-            Poll::Pending if !has_just_begun => this.poll_timeout(cx).map(Err),
-            polled => polled,
+        let is_sent = this.sequence.is_some();
+        if !is_sent {
+            if let Err(error) = this.send(cx) {
+                return Poll::Ready(Err(error));
+            }
         }
+        // The waker was registered before the message was sent, so it is woken for an answer.
+        if has_just_begun { Poll::Pending } else { this.poll_answer(is_sent, cx) }
     }
 }
 
@@ -252,14 +262,8 @@ impl<M: Send + 'static, T, C: Callee<M>> Drop for Call<M, T, C> {
         if self.sequence.is_none() {
             ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
         }
-        let process = self.callee.process();
-        if let (Timer::Wheel(id), Some(system)) =
-            (mem::replace(&mut self.timer, Timer::Never), process.system())
-        {
-            system.timeouts().cancel(id);
-        }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
-            process.mailbox().forget_outcome(sequence);
+            self.callee.process().mailbox().forget_outcome(sequence);
         }
     }
 }

@@ -1,34 +1,33 @@
 //! The handle that answers one call.
 
 use std::fmt;
-
-use tokio::sync::oneshot;
+use std::sync::Arc;
 
 use crate::foreign::ignore_panic;
+use crate::system::Slot;
 
 /// Answers one call, once. It may be stored and used later, or sent to another task or actor.
 ///
 /// If it is dropped without an answer, the call fails with
 /// [`ReplyDropped`](crate::CallError::ReplyDropped).
 #[must_use = "a caller waits for this reply"]
-pub struct Reply<T>(Option<oneshot::Sender<T>>);
+pub struct Reply<T>(Option<Arc<Slot<T>>>);
 
 impl<T> Reply<T> {
-    pub(super) fn new() -> (Self, oneshot::Receiver<T>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
+    pub(super) const fn new(slot: Arc<Slot<T>>) -> Self {
+        Self(Some(slot))
     }
 
     /// Sends the answer. An answer to a caller that has stopped waiting is dropped without notice.
     pub fn send(mut self, answer: T) {
-        let sender = self.0.take();
-        ignore_panic(|| drop(sender.map(|sender| sender.send(answer))));
+        let slot = self.0.take();
+        ignore_panic(|| drop(slot.map(|slot| slot.answer(answer))));
     }
 
     /// Returns `true` if the caller has stopped waiting, so that computing an answer is useless.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.0.as_ref().is_none_or(|slot| slot.is_closed())
     }
 }
 
@@ -36,8 +35,8 @@ impl<T> Reply<T> {
 /// and two panics in one unwinding would abort.
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
-        if let Some(sender) = self.0.take() {
-            ignore_panic(|| drop(sender));
+        if let Some(slot) = self.0.take() {
+            ignore_panic(|| slot.drop_reply());
         }
     }
 }

@@ -16,17 +16,20 @@
 
 mod any_process;
 mod broadcast;
+mod call_slot;
+mod call_waiter;
 mod dead_letter_log;
 mod dead_letters;
 mod events;
 mod extensions;
+mod hand_over;
+mod kept_slots;
 mod process_table;
 mod settling;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod timeout_slot;
 mod timer_wheel;
 mod wheel;
 
@@ -35,9 +38,10 @@ pub(crate) use any_process::{
 };
 pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Subscription};
+pub(crate) use call_slot::{Polled, Slot};
+pub(crate) use call_waiter::CallWaiter;
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::LifecycleEvent;
 pub(crate) use process_table::SlotIndex;
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder, SystemEvent};
-pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

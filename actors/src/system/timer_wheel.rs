@@ -3,9 +3,9 @@
 //!
 //! A timer of tokio takes the driver's lock when it starts and when it ends, and may wake a
 //! sleeping thread: it costs more than a call. So a timeout spends the first half of its time in a
-//! wheel, where it costs one reading of the clock, and usually no lock that another task takes: see
-//! [`timeout_slot`](super::timeout_slot). If it is still there when that half is over, the ticker,
-//! one task for all timeouts, makes a timer of tokio for the rest.
+//! wheel, where it costs one reading of the clock, and usually no lock but that of its call: see
+//! [`call_slot`](super::call_slot). If it is still there when that half is over, the ticker, one
+//! task for all timeouts, makes a timer of tokio for the rest; see [`hand_over`](super::hand_over).
 //!
 //! # Guarantees
 //!
@@ -13,39 +13,39 @@
 //!   has no effect as long as it is shorter than half of the timeout.
 //! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and
 //!   ends when none is left. A timeout may have been cancelled meanwhile, and its slot kept.
-//! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its
-//!   own runtime. If the runtime of the ticker is shut down, every waiter is woken and finds its
-//!   timeout [`Detached`](TimeoutState::Detached).
+//! - One runtime runs the ticker. A caller on another runtime is refused, and takes a timer of its
+//!   own runtime. If the runtime of the ticker is shut down, every caller is woken and finds that
+//!   its timeout is not watched.
 //! - A waker is cloned, woken and dropped under no lock. A waker that panics does not prevent other
 //!   wake-ups.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
-use tokio::task;
 use tokio::time::{Instant, Sleep};
 
-use super::timeout_slot::{self, Due, Slot, SlotOwner, Timeout, Waiting, WheelEntry, take_due};
+use super::call_slot::{AnySlot, SlotOwner, Timeout, Waiting, WheelEntry, leave, with_call};
+use super::hand_over::{Due, take_due};
 use super::wheel::{Tick, Wheel};
 use crate::clock::{FAR, sleep_until};
 use crate::error::NoTimers;
-use crate::foreign::{guarded, register_waker};
+use crate::foreign::guarded;
 use crate::sync::Mutex;
 
 /// The shortest timeout that uses the wheel. Its half is many times longer than a tick, and than
 /// usual delays of a ticker.
-const SHORTEST: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The timeouts of one system.
 pub(crate) struct TimerWheel(Mutex<State>);
 
 struct State {
-    wheel: Wheel<Arc<Slot>>,
+    wheel: Wheel<Arc<dyn AnySlot>>,
     ticker: Option<RunningTicker>,
     next_ticker: u64,
 }
@@ -71,36 +71,6 @@ struct TickerId(u64);
 ///
 /// Lock order: this, then the wheel.
 struct TickerSleep(Mutex<Pin<Box<Sleep>>>);
-
-/// A timeout that was set. It must be [cancelled](TimerWheel::cancel) in the end, also when it has
-/// elapsed.
-pub(crate) struct TimeoutId {
-    slot: Arc<Slot>,
-    deadline: Instant,
-    /// The task that may use the slot again.
-    task: Option<task::Id>,
-    /// The only thread on which it may; `None` if it may on all.
-    thread: Option<ThreadId>,
-}
-
-/// The state of a timeout.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum TimeoutState {
-    /// Not elapsed. The waker will be woken when it elapses.
-    Pending,
-    /// Elapsed.
-    Elapsed,
-    /// The wheel will not wake this waker: the waiter needs a timer of its own for the remaining
-    /// time.
-    Detached,
-}
-
-impl TimeoutId {
-    /// Returns the point in time at which it elapses.
-    pub(crate) const fn deadline(&self) -> Instant {
-        self.deadline
-    }
-}
 
 impl RunningTicker {
     /// Returns `true` if a waiter here can rely on the ticker.
@@ -141,49 +111,27 @@ impl TimerWheel {
         Self(Mutex::new(State { wheel: Wheel::new(), ticker: None, next_ticker: 0 }))
     }
 
-    /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter must use a timer of its
-    /// own runtime: the timeout is short, there is no runtime here or one without timers, or the
-    /// ticker runs on another runtime or has not begun yet.
-    pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Option<TimeoutId> {
-        if after < SHORTEST {
-            return None;
-        }
-        let task = task::try_id();
-        let kept = task.and_then(timeout_slot::take);
-        let (waker, now, after) = (Some(waker.clone()), Instant::now(), after.min(FAR));
-        let deadline = now + after;
-        let timeout = Waiting { deadline, hand_over_at: now + after / 2, waker };
-        match kept {
-            Some(slot) if slot.is_of(&**self) => match slot.try_set(timeout) {
-                Ok(thread) => Some(TimeoutId { slot, deadline, task, thread }),
-                Err(timeout) => {
-                    self.remove(&slot);
-                    self.register(slot, timeout, now, task)
-                }
-            },
-            other => {
-                other.iter().for_each(|slot| slot.leave());
-                self.register(self.new_slot(), timeout, now, task)
-            }
-        }
-    }
-
-    /// Sets a timeout and moves its slot to the tick at which the timeout is handed over.
+    /// Sets a timeout and moves its slot to the tick at which the timeout is handed over. Returns
+    /// `false` if the ticker does not serve this caller.
     #[cold]
-    fn register(
+    pub(super) fn register(
         self: &Arc<Self>,
-        slot: Arc<Slot>,
+        slot: &Arc<dyn AnySlot>,
         timeout: Waiting,
         now: Instant,
-        task: Option<task::Id>,
-    ) -> Option<TimeoutId> {
-        let here = Handle::try_current().ok()?;
-        let (deadline, from) = (timeout.deadline, timeout.hand_over_at);
+    ) -> bool {
+        let Ok(here) = Handle::try_current() else { return false };
+        if self.set_in_place(&**slot, timeout, &here) {
+            return true;
+        }
+        leave(&**slot);
+        let from = timeout.hand_over_at;
         let mut state = self.0.lock();
         let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
-            fresh = Some(Arc::new(TickerSleep::new(from).ok()?));
+            let Ok(sleep) = TickerSleep::new(from) else { return false };
+            fresh = Some(Arc::new(sleep));
             state = self.0.lock();
         }
         let begun = match fresh {
@@ -193,15 +141,14 @@ impl TimerWheel {
         let State { wheel, ticker, .. } = &mut *state;
         let Some(ticker) = ticker.as_mut().filter(|ticker| ticker.serves(here.id())) else {
             drop(state);
-            return None;
+            return false;
         };
         let (key, due) = wheel.insert(now, from.saturating_duration_since(now), slot.clone());
-        {
-            let mut own = slot.state.lock();
-            own.entry = Some(WheelEntry { key, from, thread: ticker.begins_on });
-            own.timeout = Timeout::Waiting(timeout);
-        }
-        let thread = ticker.begins_on;
+        let owner: Weak<Self> = Arc::downgrade(self);
+        with_call(&**slot, |call| {
+            call.entry = Some(WheelEntry { wheel: owner, key, from, serves_all: ticker.begins_on.is_none() });
+            call.timeout = Timeout::Waiting(timeout);
+        });
         let brought_forward =
             ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
         drop(state);
@@ -211,41 +158,23 @@ impl TimerWheel {
         if let Some((id, sleep)) = begun {
             drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
         }
-        Some(TimeoutId { slot, deadline, task, thread })
+        true
     }
 
-    /// Returns the state of a timeout. If it is [`Pending`](TimeoutState::Pending), `waker` will be
-    /// woken.
-    pub(crate) fn poll(&self, id: &TimeoutId, waker: &Waker) -> TimeoutState {
-        if Instant::now() >= id.deadline {
-            return TimeoutState::Elapsed;
-        }
-        let is_pending = register_waker(&id.slot.state, waker, |state| match &mut state.timeout {
-            Timeout::Waiting(waiting) => Some(&mut waiting.waker),
-            _ => None,
-        });
-        if is_pending { TimeoutState::Pending } else { TimeoutState::Detached }
-    }
-
-    /// Cancels a timeout: its waker is dropped and not woken any more. The task may use the slot
-    /// again.
-    pub(crate) fn cancel(&self, id: TimeoutId) {
-        let TimeoutId { slot, task, thread, .. } = id;
-        let timeout = slot.unset();
-        let is_served = || thread.is_none_or(|thread| thread == thread::current().id());
-        let left = match task {
-            Some(task) if is_served() => timeout_slot::keep(task, slot),
-            _ => Some(slot),
+    /// Sets a timeout if its slot is in this wheel in time, and the ticker serves this caller.
+    fn set_in_place(&self, slot: &dyn AnySlot, timeout: Waiting, here: &Handle) -> bool {
+        let state = self.0.lock();
+        let Some(ticker) = state.ticker.as_ref().filter(|ticker| ticker.serves(here.id())) else {
+            return false;
         };
-        if let Some(slot) = left {
-            slot.leave();
-        }
-        drop(timeout);
-    }
-
-    fn new_slot(self: &Arc<Self>) -> Arc<Slot> {
-        let this: Weak<Self> = Arc::downgrade(self);
-        Arc::new(Slot::new(this))
+        let is_set = with_call(slot, |call| {
+            let is_set = call.set_in_time(self, timeout);
+            if let (true, Some(entry)) = (is_set, &mut call.entry) {
+                entry.serves_all = ticker.begins_on.is_none();
+            }
+            is_set
+        });
+        is_set.unwrap_or_default()
     }
 
     /// Returns the number of slots at which the ticker will look.
@@ -262,9 +191,9 @@ impl TimerWheel {
 }
 
 impl SlotOwner for TimerWheel {
-    fn remove(&self, slot: &Slot) {
+    fn remove(&self, slot: &dyn AnySlot) {
         let mut state = self.0.lock();
-        let entry = slot.state.lock().entry.take();
+        let entry = with_call(slot, |call| call.entry.take()).flatten();
         let removed = entry.and_then(|entry| state.wheel.remove(entry.key));
         drop(state);
         drop(removed);
@@ -359,11 +288,13 @@ impl Drop for Ticker {
             }
             for (key, slot) in &found {
                 state.wheel.remove(*key);
-                let mut own = slot.state.lock();
-                own.entry = None;
-                left.extend(own.begin_hand_over());
+                let handed_over = with_call(&**slot, |call| {
+                    call.entry = None;
+                    call.begin_hand_over()
+                });
+                left.extend(handed_over.flatten());
             }
         }
-        left.into_iter().filter_map(|timeout| timeout.waker).for_each(|waker| guarded(waker).wake());
+        left.into_iter().for_each(|(_, waker)| guarded(waker).wake());
     }
 }

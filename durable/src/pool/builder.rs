@@ -13,8 +13,12 @@ use perennial_supervision::{
 
 use super::feeder::feed;
 use super::handle::DurableHandle;
+use super::schedule::Schedule;
+use super::scheduled::{Scheduled, keep};
 use super::shared::{RetryRule, Settings, Shared};
+use super::submission::DurableSubmission;
 use crate::codec::{Bincode, Codec};
+use crate::record::Timestamp;
 use crate::store::Store;
 use crate::wire::{Wire, encode};
 
@@ -23,6 +27,10 @@ const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The default numbers of attempts and of lost workers, as of a pool in memory.
 const ATTEMPTS: u32 = 3;
+
+/// The delay before a slot is tried again whose job cannot be made, and the longest. They never use
+/// up the intensity of a supervisor.
+const SLOT_BACKOFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
 /// The method that makes a pool durable.
 pub trait Durable<W: Work + 'static>: Sized {
@@ -62,6 +70,7 @@ pub struct DurablePool<W: Work + 'static> {
     /// The handles of the pool share it. Its settings follow those of this.
     shared: Arc<Shared<W>>,
     shutdown: Shutdown,
+    schedules: Vec<Scheduled<W>>,
 }
 
 impl<W> DurablePool<W>
@@ -84,7 +93,14 @@ where
             encode_output: encode::<W::Output, Bincode>,
         };
         let shared = Arc::new(Shared::new(queue.clone(), store.clone(), pool.handle(), settings));
-        Self { pool, queue, store, shared, shutdown: Shutdown::Timeout(Duration::from_secs(5)) }
+        Self {
+            pool,
+            queue,
+            store,
+            shared,
+            shutdown: Shutdown::Timeout(Duration::from_secs(5)),
+            schedules: Vec::new(),
+        }
     }
 
     fn set(self, set: impl FnOnce(&mut Settings<W>)) -> Self {
@@ -159,6 +175,61 @@ where
         self
     }
 
+    /// Submits a job by the time of day, once for each slot of the schedule, also if several
+    /// processes with this schedule share the store. `job` makes the job of a slot.
+    ///
+    /// The name of the schedule is unique in the pool, and must not change: the store keeps the
+    /// last slot under it, in the same commit as its job. So what was [missed](super::Missed) while
+    /// no process ran is known. A new schedule begins when it is first started. Oban, River and
+    /// Celery beat have the same as periodic jobs.
+    ///
+    /// If `job` panics, or the job cannot be encoded, the slot is tried again after 10 seconds and
+    /// more. Time is that of the machine when the pool was made, and goes on by the clock of tokio.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use perennial_actors::System;
+    /// # use perennial_durable::MemoryStore;
+    /// use perennial_durable::pool::{Durable, Missed, Schedule};
+    /// use perennial_supervision::pool::Pool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = Arc::new(MemoryStore::new());
+    /// # let report = |_: &u64| std::future::ready(Ok::<(), String>(()));
+    /// # let pool = Pool::from_fn("reports", 2, report);
+    /// let nightly = Schedule::cron("0 3 * * *")?.time_zone("Europe/Berlin")?.missed(Missed::All);
+    /// let pool = pool.durable(store).schedule("nightly", nightly, |slot| slot.0);
+    /// # let app = pool.start(&System::new()).await?;
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schedule(
+        self,
+        name: impl Into<Arc<str>>,
+        schedule: Schedule,
+        job: impl Fn(Timestamp) -> W::Job + Send + Sync + 'static,
+    ) -> Self {
+        self.schedule_with(name, schedule, move |slot, pool| pool.submit(job(slot)))
+    }
+
+    /// Submits a job by the time of day, with options: see [`schedule`](Self::schedule).
+    /// `submission` makes the submission of the job of a slot by the handle of the pool. Its
+    /// [unique](super::DurableSubmission::unique) rule is that of the slot.
+    pub fn schedule_with(
+        mut self,
+        name: impl Into<Arc<str>>,
+        schedule: Schedule,
+        submission: impl Fn(Timestamp, &DurableHandle<W>) -> DurableSubmission<W> + Send + Sync + 'static,
+    ) -> Self {
+        let make = Foreign::new(Box::new(submission) as Box<dyn Fn(_, &_) -> _ + Send + Sync>);
+        self.schedules.push(Scheduled { name: name.into(), schedule, make });
+        self
+    }
+
     /// Sets the codec of jobs and outputs; [`Bincode`] by default. What was stored by
     /// [`Bincode`] or [`Json`](crate::Json) before is still read.
     pub fn codec<C: Codec>(self) -> Self {
@@ -189,12 +260,23 @@ where
 
     fn into_supervisor(self) -> Supervisor {
         let shared = self.shared;
-        let feeder = Child::task("feeder", move |ctx| feed(shared.clone(), ctx)).shutdown(self.shutdown);
-        // The feeder stops first.
-        Supervisor::new(format!("durable {}", self.pool.id()))
+        let fed = shared.clone();
+        let feeder = Child::task("feeder", move |ctx| feed(fed.clone(), ctx)).shutdown(self.shutdown);
+        // The schedules stop first, and then the feeder.
+        let supervisor = Supervisor::new(format!("durable {}", self.pool.id()))
             .strategy(Strategy::RestForOne)
             .child(self.pool)
-            .child(feeder)
+            .child(feeder);
+        if self.schedules.is_empty() {
+            return supervisor;
+        }
+        let mut schedules = Supervisor::new("schedules");
+        for scheduled in self.schedules {
+            let (scheduled, shared) = (Arc::new(scheduled), shared.clone());
+            let kept = Child::task(scheduled.name.clone(), move |_| keep(shared.clone(), scheduled.clone()));
+            schedules = schedules.child(kept.backoff(Backoff::new(SLOT_BACKOFF.0, SLOT_BACKOFF.1)));
+        }
+        supervisor.child(schedules)
     }
 }
 

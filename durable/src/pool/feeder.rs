@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::attempt;
+use super::event::DurableEvent;
 use super::in_flight::{EndedAttempt, InFlight};
 use super::shared::Shared;
 use crate::batch::{Applied, AttemptEnd, Leased, Op};
@@ -157,7 +158,11 @@ where
         for (commit, ended) in commits {
             match commit.await.map_err(|error| error.kind) {
                 // A stale attempt was cancelled, or committed by an answer that was lost.
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => {
+                outcome @ (Ok(_) | Err(CommitErrorKind::Conflict { .. })) => {
+                    if outcome.is_ok() {
+                        let EndedAttempt { job, attempt, end, .. } = &ended;
+                        self.shared.publish(DurableEvent::of_end(*job, *attempt, end));
+                    }
                     self.in_flight.held.remove(&ended.job);
                     self.shared.notify(ended.job);
                 }
@@ -220,9 +225,13 @@ where
         };
         self.next_due = leased.next_due;
         self.may_lease = leased.jobs.len() >= room;
-        leased.expired.iter().for_each(|id| self.shared.notify(*id));
+        for id in leased.expired {
+            self.shared.publish(DurableEvent::Expired(id));
+            self.shared.notify(id);
+        }
         for record in leased.jobs {
             self.in_flight.held.insert(record.id);
+            self.shared.publish(DurableEvent::Leased { id: record.id, attempt: record.attempt });
             self.in_flight.running.spawn(attempt::start(self.shared, record));
         }
         Ok(())
@@ -252,14 +261,19 @@ where
             .map(|record| {
                 let end = self.shared.after_failure(&record, AttemptFailure::ProcessEnded, Retry::Never);
                 let end = self.released(&record).unwrap_or(end);
+                let event = DurableEvent::of_end(record.id, record.attempt, &end);
                 let op = Op::Finish { job: record.id, attempt: record.attempt, end };
-                (record.id, self.shared.commit(op))
+                (event, self.shared.commit(op))
             })
             .collect();
         let mut failure = None;
-        for (id, commit) in commits {
+        for (event, commit) in commits {
             match commit.await.map_err(|error| error.kind) {
-                Ok(_) | Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(id),
+                Ok(_) => {
+                    self.shared.publish(event);
+                    self.shared.notify(event.id());
+                }
+                Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(event.id()),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     failure = Some(or_broken(error));
                 }

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use perennial_actors::Subscription;
 use perennial_supervision::pool::{PoolHandle, Work};
 
+use super::event::DurableEvent;
 use super::job::DurableJob;
 use super::shared::Shared;
-use super::submission::DurableSubmission;
+use super::submission::{DurableSubmission, ManyDurableJobs};
 use crate::batch::Op;
 use crate::error::StoreError;
 use crate::record::{JobId, JobRecord, RecordState};
@@ -26,7 +28,32 @@ impl<W: Work + 'static> DurableHandle<W> {
     /// Prepares the submission of a job. Await it to store the job. Set the options of the job
     /// first.
     pub fn submit(&self, job: W::Job) -> DurableSubmission<W> {
-        DurableSubmission::new(self.0.clone(), job)
+        DurableSubmission::one(self.0.clone(), job)
+    }
+
+    /// Prepares the submission of many jobs, which are stored in one commit: all of them or none.
+    /// Await it to store them. It resolves with their [`DurableBatch`](super::DurableBatch). Set
+    /// the options of the jobs first; each option holds for each job.
+    ///
+    /// # Errors
+    ///
+    /// The future resolves with all jobs, none of which is stored, unless that is
+    /// [unknown](super::DurableSubmitError::Unknown).
+    pub fn submit_many(
+        &self,
+        jobs: impl IntoIterator<Item = W::Job>,
+    ) -> DurableSubmission<W, ManyDurableJobs<W::Job>> {
+        DurableSubmission::many(self.0.clone(), jobs)
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared<W>> {
+        &self.0
+    }
+
+    /// Subscribes to the events of the jobs of this process from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<DurableEvent> {
+        self.0.events.subscribe()
     }
 
     /// Returns the handle of the job with this number, whether or not there is one.
@@ -62,9 +89,7 @@ impl<W: Work + 'static> DurableHandle<W> {
     ///
     /// The store failed. The job may be removed then, or not.
     pub async fn remove(&self, id: JobId) -> Result<bool, StoreError> {
-        let is_removed = self.0.change(Op::Remove(id)).await?;
-        self.0.notify(id);
-        Ok(is_removed)
+        Ok(self.remove_all(&[id]).await? > 0)
     }
 
     /// Returns the dead jobs with all their failures, and at most `max`, after the job with a

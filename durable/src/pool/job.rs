@@ -133,11 +133,7 @@ impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
             // From here on, no notification is missed.
             notified.as_mut().enable();
             changes.mark_unchanged();
-            let record = self.record().await;
-            let outcome = match record {
-                Ok(record) => outcome_of(record),
-                Err(error) => Some(Err(OutcomeError::Store(error))),
-            };
+            let outcome = self.outcome_now().await;
             if let Some(outcome) = outcome {
                 self.shared.unwatch(self.id, watched.clone());
                 return outcome;
@@ -146,6 +142,16 @@ impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
                 () = notified => {}
                 Ok(()) = changes.changed() => {}
             }
+        }
+    }
+}
+
+impl<W: Work<Output: Wire> + 'static> DurableJob<W> {
+    /// Returns the outcome if the job is over.
+    pub(super) async fn outcome_now(&self) -> Option<Result<W::Output, OutcomeError>> {
+        match self.record().await {
+            Ok(record) => outcome_of(record),
+            Err(error) => Some(Err(OutcomeError::Store(error))),
         }
     }
 }

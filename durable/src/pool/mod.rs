@@ -67,22 +67,35 @@
 //! durable job, and that of its attempt.
 
 mod attempt;
+mod batch;
 mod builder;
+mod bulk;
 mod clock;
+mod due;
+mod event;
 mod feeder;
 mod handle;
 mod in_flight;
 mod job;
 mod progress;
+mod resolve;
 mod retry;
+mod schedule;
+mod scheduled;
 mod shared;
 mod submission;
+mod submit;
 mod submit_error;
 
+pub use batch::DurableBatch;
 pub use builder::{Durable, DurablePool};
+pub use event::DurableEvent;
 pub use handle::DurableHandle;
 pub use job::{DurableJob, OutcomeError};
-pub use submission::{DurableSubmission, DurableSubmitFuture};
+pub use resolve::{Resolution, ResolveError};
+pub use schedule::{Missed, Schedule, ScheduleError};
+pub use submission::{DurableSubmission, ManyDurableJobs, OneDurableJob};
+pub use submit::{DurableSubmitFuture, DurableSubmitManyFuture};
 pub use submit_error::DurableSubmitError;
 
 #[cfg(test)]

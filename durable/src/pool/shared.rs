@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Foreign;
 use perennial_actors::host::sync::{AtomicU64, Mutex, Ordering};
-use perennial_actors::host::{GAMMA, jitter_sample};
+use perennial_actors::host::{Broadcast, Foreign, GAMMA, jitter_sample};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{self, PoolHandle, Retry, Work};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::event::DurableEvent;
 use super::in_flight::InFlight;
 use super::progress::Reports;
 use crate::batch::{Applied, Batch, Op};
@@ -87,6 +87,7 @@ pub(super) struct Shared<W: Work + 'static> {
     /// The numbers in the pool in memory of the jobs that this process runs.
     pub(super) running: Mutex<HashMap<JobId, pool::JobId>>,
     pub(super) reports: Arc<Reports>,
+    pub(super) events: Broadcast<DurableEvent>,
     waiting: Mutex<HashMap<JobId, Arc<Notify>>>,
     draws: AtomicU64,
 }
@@ -109,6 +110,7 @@ impl<W: Work + 'static> Shared<W> {
             in_flight: tokio::sync::Mutex::new(InFlight::default()),
             running: Mutex::default(),
             reports: Arc::default(),
+            events: Broadcast::new(),
             waiting: Mutex::default(),
         }
     }
@@ -131,7 +133,12 @@ impl<W: Work + 'static> Shared<W> {
 
     /// Commits an operation that has no conflicts.
     pub(super) async fn commit_alone(&self, op: Op) -> Result<Vec<Applied>, StoreError> {
-        self.commit(op).await.map_err(|error| match error.kind {
+        self.commit_many(vec![op]).await
+    }
+
+    /// Commits operations that have no conflicts.
+    pub(super) async fn commit_many(&self, ops: Vec<Op>) -> Result<Vec<Applied>, StoreError> {
+        self.commit_all(ops).await.map_err(|error| match error.kind {
             CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
             CommitErrorKind::Conflict { conflict, .. } => StoreError::Failed(conflict.to_string()),
         })
@@ -143,14 +150,29 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     pub(super) async fn cancel(&self, id: JobId) -> Result<bool, StoreError> {
-        let is_cancelled = self.change(Op::Cancel(id)).await?;
-        // Its outcome is refused from now on, whether or not its future is dropped in time.
-        let running = self.running.lock().get(&id).copied();
-        if let Some(running) = running.filter(|_| is_cancelled) {
-            self.pool.cancel(running);
+        Ok(self.cancel_all(&[id]).await? > 0)
+    }
+
+    /// Cancels jobs in one commit. Returns how many were not over.
+    pub(super) async fn cancel_all(&self, ids: &[JobId]) -> Result<usize, StoreError> {
+        let applied = self.commit_many(ids.iter().copied().map(Op::Cancel).collect()).await?;
+        let effects = ids.iter().zip(applied);
+        let changed = effects.filter(|(_, effect)| *effect == Applied::Changed(true)).map(|(id, _)| *id);
+        let cancelled: Vec<JobId> = changed.collect();
+        for id in &cancelled {
+            // Its outcome is refused from now on, whether or not its future is dropped in time.
+            let running = self.running.lock().get(id).copied();
+            if let Some(running) = running {
+                self.pool.cancel(running);
+            }
+            self.publish(DurableEvent::Cancelled(*id));
         }
-        self.notify(id);
-        Ok(is_cancelled)
+        ids.iter().for_each(|id| self.notify(*id));
+        Ok(cancelled.len())
+    }
+
+    pub(super) fn publish(&self, event: DurableEvent) {
+        self.events.send(|| event);
     }
 
     /// Returns a random number from 0 to 1.

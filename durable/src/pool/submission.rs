@@ -1,42 +1,80 @@
 //! Durable jobs that are about to be submitted, and their options.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use perennial_actors::host::catch_panic;
 use perennial_supervision::pool::Work;
 
-use super::job::DurableJob;
 use super::shared::Shared;
 use super::submit_error::DurableSubmitError;
-use crate::batch::{Applied, Op};
 use crate::codec::EncodeError;
-use crate::error::{CommitErrorKind, StoreError};
 use crate::payload::Payload;
 use crate::record::{NewJob, Timestamp, Unique};
 
-/// A durable job that is about to be submitted, with options. Options that are not set are those of
-/// the pool.
+/// A durable job that is about to be submitted, or [many](ManyDurableJobs), with options. Options
+/// that are not set are those of the pool. An option of many jobs holds for each of them.
 ///
 /// # Cancel safety
 ///
-/// The job is handed over to the store when this becomes a future. If that is dropped, the job is
-/// stored and runs, and only its number is lost.
-#[must_use = "a job is submitted when this is awaited"]
-pub struct DurableSubmission<W: Work + 'static> {
-    shared: Arc<Shared<W>>,
-    job: W::Job,
+/// The jobs are handed over to the store when this becomes a future. If that is dropped, they are
+/// stored and run, and only their numbers are lost.
+#[must_use = "jobs are submitted when this is awaited"]
+pub struct DurableSubmission<W: Work + 'static, J = OneDurableJob<<W as Work>::Job>> {
+    pub(super) shared: Arc<Shared<W>>,
+    pub(super) job: J,
     options: NewJob,
     delay: Option<Duration>,
     expires_in: Option<Duration>,
 }
 
+/// The job of a [`DurableSubmission`] by [`DurableHandle::submit`](super::DurableHandle::submit).
+pub struct OneDurableJob<J>(pub(super) J);
+
+/// The jobs of a [`DurableSubmission`] by
+/// [`DurableHandle::submit_many`](super::DurableHandle::submit_many).
+pub struct ManyDurableJobs<J>(pub(super) Vec<J>);
+
+impl<J> fmt::Debug for OneDurableJob<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneDurableJob(..)")
+    }
+}
+
+impl<J> fmt::Debug for ManyDurableJobs<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManyDurableJobs").field("len", &self.0.len()).finish()
+    }
+}
+
 impl<W: Work + 'static> DurableSubmission<W> {
-    pub(super) fn new(shared: Arc<Shared<W>>, job: W::Job) -> Self {
+    pub(super) fn one(shared: Arc<Shared<W>>, job: W::Job) -> Self {
+        Self::new(shared, OneDurableJob(job))
+    }
+
+    /// Returns the job as it is stored, for an enqueue in the caller's own transaction: see
+    /// `SqliteStore::transaction`. Its time of submission is that of this call.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableSubmitError::Encode`] with the job.
+    pub fn prepare(self) -> Result<NewJob, DurableSubmitError<W::Job>> {
+        match self.encoded(&self.job.0, self.shared.now()) {
+            Ok(new) => Ok(new),
+            Err(error) => Err(DurableSubmitError::Encode(self.job.0, error)),
+        }
+    }
+}
+
+impl<W: Work + 'static> DurableSubmission<W, ManyDurableJobs<W::Job>> {
+    pub(super) fn many(shared: Arc<Shared<W>>, jobs: impl IntoIterator<Item = W::Job>) -> Self {
+        Self::new(shared, ManyDurableJobs(jobs.into_iter().collect()))
+    }
+}
+
+impl<W: Work + 'static, J> DurableSubmission<W, J> {
+    fn new(shared: Arc<Shared<W>>, job: J) -> Self {
         let empty = Payload { tag: String::new(), version: 0, codec: String::new(), bytes: Vec::new() };
         let mut options = NewJob::new(&*shared.queue, empty);
         let settings = shared.settings.lock();
@@ -141,9 +179,9 @@ impl<W: Work + 'static> DurableSubmission<W> {
     }
 
     /// Returns the job with its options and its bytes.
-    fn encoded(&self, now: Timestamp) -> Result<NewJob, EncodeError> {
+    pub(super) fn encoded(&self, job: &W::Job, now: Timestamp) -> Result<NewJob, EncodeError> {
         let encode = self.shared.settings.lock().encode_job;
-        let payload = catch_panic(None, || encode(&self.job))
+        let payload = catch_panic(None, || encode(job))
             .unwrap_or_else(|panicked| Err(EncodeError::Refused(panicked.to_string())))?;
         Ok(NewJob {
             payload,
@@ -154,68 +192,8 @@ impl<W: Work + 'static> DurableSubmission<W> {
     }
 }
 
-/// The future that submits a durable job, and resolves with its handle when it is on the disk.
-#[must_use = "the result says whether the job is stored"]
-pub struct DurableSubmitFuture<W: Work + 'static>(BoxedSubmit<W>);
-
-/// The answer of a submission.
-type Submitted<W> = Result<DurableJob<W>, DurableSubmitError<<W as Work>::Job>>;
-
-/// The boxed future.
-type BoxedSubmit<W> = Pin<Box<dyn Future<Output = Submitted<W>> + Send>>;
-
-impl<W: Work + 'static> Future for DurableSubmitFuture<W> {
-    type Output = Submitted<W>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl<W: Work<Job: 'static> + 'static> IntoFuture for DurableSubmission<W> {
-    type Output = Submitted<W>;
-    type IntoFuture = DurableSubmitFuture<W>;
-
-    fn into_future(self) -> DurableSubmitFuture<W> {
-        let new = match self.encoded(self.shared.now()) {
-            Ok(new) => new,
-            Err(error) => {
-                let refused = DurableSubmitError::Encode(self.job, error);
-                return DurableSubmitFuture(Box::pin(std::future::ready(Err(refused))));
-            }
-        };
-        let committed = self.shared.commit(Op::Enqueue(Box::new(new)));
-        let (shared, job) = (self.shared, self.job);
-        DurableSubmitFuture(Box::pin(async move {
-            let answer = committed.await.map_err(|error| error.kind);
-            let failed = |text: String| StoreError::Failed(text);
-            match answer {
-                Ok(applied) => match applied.first() {
-                    Some(Applied::Enqueued(id)) => Ok(DurableJob::new(shared, *id, true)),
-                    Some(Applied::Existing(id)) => Ok(DurableJob::new(shared, *id, false)),
-                    other => {
-                        let error = failed(format!("the effect of a submission is {other:?}"));
-                        Err(DurableSubmitError::Unknown(job, error))
-                    }
-                },
-                Err(CommitErrorKind::NotApplied(error)) => Err(DurableSubmitError::NotStored(job, error)),
-                Err(CommitErrorKind::Unknown(error)) => Err(DurableSubmitError::Unknown(job, error)),
-                Err(CommitErrorKind::Conflict { conflict, .. }) => {
-                    Err(DurableSubmitError::NotStored(job, failed(conflict.to_string())))
-                }
-            }
-        }))
-    }
-}
-
-impl<W: Work + 'static> fmt::Debug for DurableSubmission<W> {
+impl<W: Work + 'static, J> fmt::Debug for DurableSubmission<W, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DurableSubmission").field("queue", &self.options.queue).finish_non_exhaustive()
-    }
-}
-
-impl<W: Work + 'static> fmt::Debug for DurableSubmitFuture<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DurableSubmitFuture").finish_non_exhaustive()
     }
 }

@@ -2,12 +2,16 @@
 
 #[cfg(not(model))]
 mod broadcast;
+#[cfg(not(model))]
+mod kept_slots;
 #[cfg(model)]
 mod loom_broadcast;
+#[cfg(model)]
+mod loom_call_slot;
 #[cfg(not(model))]
 mod throttle;
 #[cfg(not(model))]
-mod timeout_slot;
+mod timeouts;
 #[cfg(not(model))]
 mod timer_wheel;
 #[cfg(not(model))]

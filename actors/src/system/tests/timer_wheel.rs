@@ -10,7 +10,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::system::timer_wheel::{TimeoutId, TimeoutState, TimerWheel};
+use super::timeouts::{TimeoutId, TimeoutState, Timeouts};
+use crate::system::timer_wheel::TimerWheel;
 use crate::system::wheel::TICK;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ pub(super) async fn wait_for(wheel: &Arc<TimerWheel>, after: Duration) -> (Durat
         }
     })
     .await;
-    set.into_iter().for_each(|id| wheel.cancel(id));
+    set.into_iter().for_each(|id| wheel.answer(id));
     (begun.elapsed().checked_sub(after).expect("it is never early"), polls)
 }
 

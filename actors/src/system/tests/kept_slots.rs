@@ -1,4 +1,4 @@
-//! The slots of the timer wheel that a thread keeps, and that the same task uses again.
+//! The slots of calls that a thread keeps, and that the same task uses again.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
+use super::timeouts::{TimeoutState, Timeouts};
 use super::timer_wheel::{HOUR, SECOND, paused, set, wait_for, wheel};
-use crate::system::timer_wheel::{TimeoutState, TimerWheel};
+use crate::system::timer_wheel::TimerWheel;
+use crate::system::{CallWaiter, Polled, Slot};
 
 struct Quiet;
 
@@ -21,12 +23,12 @@ async fn in_task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'st
     tokio::spawn(future).await.expect("it does not panic")
 }
 
-/// Sets a timeout once the ticker has begun, and cancels it. Its slot is kept.
+/// Makes a call once the ticker has begun, and answers it. Its slot is kept.
 async fn use_slot(wheel: &Arc<TimerWheel>, after: Duration) {
     let first = set(wheel, HOUR);
     yield_now().await;
-    wheel.cancel(first);
-    wheel.cancel(set(wheel, after));
+    wheel.answer(first);
+    wheel.answer(set(wheel, after));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +57,7 @@ async fn a_task_that_calls_again_and_again_uses_one_slot() {
         let begun = Instant::now();
         while begun.elapsed() < SECOND * 60 {
             for _ in 0..100 {
-                wheel.cancel(set(&wheel, SECOND * 4));
+                wheel.answer(set(&wheel, SECOND * 4));
                 assert!(wheel.waiting() <= 1);
             }
             sleep(Duration::from_millis(10)).await;
@@ -85,7 +87,7 @@ async fn a_kept_slot_keeps_no_waker() {
         let waker = Waker::from(quiet.clone());
         let id = wheel.set(SECOND, &waker).expect("the ticker runs here");
         assert_eq!(Arc::strong_count(&quiet), 3);
-        wheel.cancel(id);
+        wheel.answer(id);
         assert_eq!((Arc::strong_count(&quiet), wheel.waiting()), (2, 1));
     })
     .await;
@@ -98,7 +100,7 @@ async fn a_thread_keeps_few_slots_however_many_tasks_call() {
     yield_now().await;
     for _ in 0..1_000 {
         let wheel = wheel.clone();
-        in_task(async move { wheel.cancel(set(&wheel, HOUR)) }).await;
+        in_task(async move { wheel.answer(set(&wheel, HOUR)) }).await;
     }
     assert!((2..=65).contains(&wheel.waiting()), "{}", wheel.waiting());
 }
@@ -111,9 +113,9 @@ async fn timeouts_that_a_task_sets_together_have_a_slot_each() {
         let (long, short) = (set(&wheel, SECOND * 10), set(&wheel, SECOND));
         advance(SECOND).await;
         assert_eq!(wheel.poll(&short, Waker::noop()), TimeoutState::Elapsed);
-        wheel.cancel(short);
+        wheel.answer(short);
         assert_eq!(wheel.poll(&long, Waker::noop()), TimeoutState::Pending);
-        wheel.cancel(long);
+        wheel.answer(long);
         assert_eq!(wait_for(&wheel, SECOND * 3).await, (Duration::ZERO, 2));
     })
     .await;
@@ -160,4 +162,57 @@ fn a_thread_that_ends_leaves_its_slots_to_the_ticker() {
         yield_now().await;
     });
     assert_eq!(wheel.waiting(), 0);
+}
+
+/// Returns `true` if two calls of the same task, one after the other, have the same slot.
+fn is_used_again<T: Send + 'static>(end: impl FnOnce(&mut CallWaiter<T>, &Slot<T>)) -> bool {
+    let (mut waiter, slot) = CallWaiter::<T>::new();
+    waiter.begin(None, Waker::noop());
+    end(&mut waiter, &slot);
+    drop(waiter);
+    let (_next, next_slot) = CallWaiter::<T>::new();
+    Arc::ptr_eq(&slot, &next_slot)
+}
+
+#[tokio::test]
+async fn a_slot_whose_reply_outlives_its_call_is_not_used_again() {
+    in_task(async {
+        assert!(!is_used_again::<u64>(|_, _| ()), "the caller stops waiting");
+        let late = in_task(async {
+            let (waiter, slot) = CallWaiter::<u64>::new();
+            drop(waiter);
+            (slot.is_closed(), slot.answer(1))
+        });
+        assert_eq!(late.await, (true, Some(1)), "a late answer is returned");
+        assert!(is_used_again::<u64>(|_, slot| slot.drop_reply()));
+        assert!(
+            is_used_again::<u64>(|_, slot| assert!(slot.answer(1).is_none())),
+            "an answer that is not taken"
+        );
+        assert!(is_used_again::<u64>(|waiter, slot| {
+            assert!(slot.answer(1).is_none());
+            assert!(matches!(waiter.poll(Waker::noop()), Polled::Answered(1)));
+        }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slot_of_another_type_of_answers_is_not_used() {
+    in_task(async {
+        for _ in 0..2 {
+            assert!(is_used_again::<u64>(|_, slot| slot.drop_reply()));
+            assert!(is_used_again::<u32>(|_, slot| slot.drop_reply()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slot_that_is_too_large_is_not_kept() {
+    in_task(async {
+        assert!(is_used_again::<[u8; 512]>(|_, slot| slot.drop_reply()));
+        assert!(!is_used_again::<[u8; 1_024]>(|_, slot| slot.drop_reply()));
+    })
+    .await;
 }
