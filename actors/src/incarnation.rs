@@ -21,6 +21,16 @@ enum Ending {
     Killed,
 }
 
+impl From<Outcome<Self>> for Ending {
+    fn from(served: Outcome<Self>) -> Self {
+        match served {
+            Outcome::Returned(ending) => ending,
+            Outcome::Panicked(reason) | Outcome::Stopped(reason) => Self::Orderly(reason),
+            Outcome::Killed => Self::Killed,
+        }
+    }
+}
+
 /// Runs one incarnation. The consumer ends and notifies in every case, even if this future is
 /// dropped.
 ///
@@ -42,7 +52,11 @@ pub(crate) fn run<A: Actor>(
         };
         let Some(actor) = &mut ending.actor else { return };
         ctx.attachment_mut().init_returned();
-        let reason = match serve_guarded(&guard, actor, &mut ctx).await {
+        let served = {
+            let serving = pin!(Some(serve(actor, &mut ctx, guard.taken())));
+            guard.serve(serving).await
+        };
+        let reason = match Ending::from(served) {
             Ending::Orderly(reason) if ctx.attachment().is_attached() => {
                 terminate(&guard, actor, reason, &mut ctx).await
             }
@@ -114,59 +128,60 @@ async fn terminate<A: Actor>(
     }
 }
 
-async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
-    match guard.serve(pin!(Some(serve(actor, ctx, guard.taken())))).await {
-        Outcome::Returned(ending) => ending,
-        Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
-        Outcome::Killed => Ending::Killed,
-    }
-}
-
 /// Acts on one event after the other, until one of them ends the incarnation.
-async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>, mut taken: Taken<'_, A::Msg>) -> Ending {
-    loop {
-        if ctx.stopping().is_some() {
-            // The message in flight was handled, whatever the reason.
-            drop(taken);
-            ctx.attachment_mut().handled();
-            return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
-        }
-        let message = match ctx.next_taken(&mut taken) {
-            Some(message) => message,
-            None => match poll_fn(|cx| ctx.poll_next(&mut taken, cx)).await {
-                Event::Message(message) => {
-                    ctx.interrupt_idle();
-                    message
-                }
-                Event::Signal(ControlSignal::Stop(reason)) => return Ending::Orderly(reason),
-                Event::Signal(signal) => {
-                    // Rare, so it is boxed and takes no memory in every task.
-                    if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
-                        return Ending::Orderly(reason);
-                    }
-                    continue;
-                }
-                Event::Killed | Event::Detached => return Ending::Killed,
-            },
-        };
-        let handled = {
-            let mut handling = pin!(actor.handle(message, ctx));
-            poll_fn(|cx| {
-                let polled = handling.as_mut().poll(cx);
-                if polled.is_pending() {
-                    taken.handler_awaits();
-                }
-                polled
-            })
-            .await
-        };
-        if let Err(reason) = handled {
-            if !reason.is_abnormal() {
-                // Its message was handled, however `terminate` ends.
+///
+/// The arguments are captured, as in [`run`]: an async function would store them twice.
+#[allow(clippy::manual_async_fn)]
+fn serve<'a, A: Actor>(
+    actor: &'a mut A,
+    ctx: &'a mut Context<A>,
+    mut taken: Taken<'a, A::Msg>,
+) -> impl Future<Output = Ending> + Send + 'a {
+    async move {
+        loop {
+            if ctx.stopping().is_some() {
+                // The message in flight was handled, whatever the reason.
                 drop(taken);
                 ctx.attachment_mut().handled();
+                return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
             }
-            return Ending::Orderly(reason);
+            let message = match ctx.next_taken(&mut taken) {
+                Some(message) => message,
+                None => match poll_fn(|cx| ctx.poll_next(&mut taken, cx)).await {
+                    Event::Message(message) => {
+                        ctx.interrupt_idle();
+                        message
+                    }
+                    Event::Signal(ControlSignal::Stop(reason)) => return Ending::Orderly(reason),
+                    Event::Signal(signal) => {
+                        // Rare, so it is boxed and takes no memory in every task.
+                        if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
+                            return Ending::Orderly(reason);
+                        }
+                        continue;
+                    }
+                    Event::Killed | Event::Detached => return Ending::Killed,
+                },
+            };
+            let handled = {
+                let mut handling = pin!(actor.handle(message, ctx));
+                poll_fn(|cx| {
+                    let polled = handling.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        taken.handler_awaits();
+                    }
+                    polled
+                })
+                .await
+            };
+            if let Err(reason) = handled {
+                if !reason.is_abnormal() {
+                    // Its message was handled, however `terminate` ends.
+                    drop(taken);
+                    ctx.attachment_mut().handled();
+                }
+                return Ending::Orderly(reason);
+            }
         }
     }
 }
@@ -232,6 +247,6 @@ mod tests {
         identity.open(&System::new(), || "idle".into());
         let attachment = identity.process.attach(ExitNotifier::None).expect("it is open");
         let size = size_of_val(&run::<Idle>(attachment, ()));
-        assert!(size <= 512, "{size} bytes");
+        assert!(size <= 352, "{size} bytes");
     }
 }

@@ -148,7 +148,8 @@ pub trait Actor: Sized + Send + 'static {
 pub struct Context<A: Actor> {
     /// Dropped before the attachment, whose drop notifies others of the exit.
     self_messages: SyncWrapper<Option<Box<SelfMessages<A::Msg>>>>,
-    stopping: Option<ExitReason>,
+    // Rare, so it takes no memory in every task.
+    stopping: Option<Box<ExitReason>>,
     attachment: MailboxConsumer<A::Msg>,
 }
 
@@ -162,7 +163,7 @@ impl<A: Actor> Context<A> {
     /// The message counts as handled, and `terminate` runs.
     #[doc = context_example!(r"ctx.stop(ExitReason::Normal);")]
     pub fn stop(&mut self, reason: ExitReason) {
-        self.stopping.get_or_insert(reason);
+        self.stopping.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Stops this actor after the current message and answers a call after `terminate` has run:
@@ -243,8 +244,8 @@ ctx.stop(ExitReason::Normal);")]
         self.attachment.process().ping(self.attachment.incarnation());
     }
 
-    pub(crate) const fn stopping(&self) -> Option<&ExitReason> {
-        self.stopping.as_ref()
+    pub(crate) fn stopping(&self) -> Option<&ExitReason> {
+        self.stopping.as_deref()
     }
 
     pub(crate) const fn attachment(&self) -> &MailboxConsumer<A::Msg> {

@@ -6,7 +6,7 @@ use std::task::Waker;
 use tokio::task;
 
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
-use super::state::MailboxState;
+use super::state::{MailboxState, Phase};
 use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
@@ -169,6 +169,17 @@ impl<M> Mailbox<M> {
         if let Some(mut state) = self.lock_attached(incarnation) {
             state.is_ending = true;
         }
+    }
+
+    /// Marks the mailbox as unowned: once it is closed, it stays closed.
+    pub(crate) fn mark_unowned(&self) {
+        self.state.lock().is_unowned = true;
+    }
+
+    /// Returns `true` if the mailbox is closed and stays closed.
+    pub(crate) fn is_gone(&self) -> bool {
+        let state = self.state.lock();
+        state.is_unowned && state.phase <= Phase::Drained
     }
 
     /// Returns `true` if one more message fits.

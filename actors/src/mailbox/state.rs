@@ -65,6 +65,8 @@ pub(crate) struct MailboxState<M> {
     pub(crate) task: Option<task::Id>,
     /// The incarnation is ending: the replies that it kept are being dropped.
     pub(crate) is_ending: bool,
+    /// Nothing owns the mailbox: once it is closed, nothing can open it again.
+    pub(crate) is_unowned: bool,
     pub(crate) wake_on: Interest,
     /// The init or handler must be polled again: a condition that it waits for may have changed.
     pub(crate) is_poked: bool,
@@ -100,6 +102,7 @@ impl<M> MailboxState<M> {
             first_sequence: 0,
             task: None,
             is_ending: false,
+            is_unowned: false,
             wake_on: Interest::Nothing,
             is_poked: false,
             is_interrupted: false,

@@ -16,7 +16,7 @@ use crate::label::Label;
 use crate::log::LogQueue;
 use crate::mailbox::{AnyMailbox, Mailbox, MailboxConfig};
 use crate::pid::Pid;
-use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
+use crate::sync::{Mutex, OnceLock};
 use crate::system::{
     AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, LifecycleState, ProcessInfo, ProcessState,
     RelationsLock, SlotIndex, StartOrderSlot, Suspensions, System, Work,
@@ -30,8 +30,6 @@ pub(crate) struct Process<M: Send + 'static> {
     pub(super) relations: RelationsLock,
     start_order: StartOrderSlot,
     registration: OnceLock<Registration>,
-    /// Nothing owns the process: once it is closed, nothing can start it again.
-    is_unowned: AtomicBool,
 }
 
 /// The registration of a process in a system. A process has none, and its mailbox is closed, until
@@ -49,9 +47,8 @@ impl<M: Send + 'static> Process<M> {
             queue: Mailbox::new(settings),
             activity: Activity::default(),
             relations: Mutex::new(None),
-            start_order: Mutex::new(None),
+            start_order: Mutex::default(),
             registration: OnceLock::new(),
-            is_unowned: AtomicBool::new(false),
         })
     }
 
@@ -61,7 +58,10 @@ impl<M: Send + 'static> Process<M> {
         system: &System,
         label: impl FnOnce() -> Label,
     ) -> &Registration {
-        self.registration.get_or_init(|| {
+        if let Some(registration) = self.registration.get() {
+            return registration;
+        }
+        let registration = self.registration.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
             self.queue.set_default_capacity(system.capacity());
@@ -71,7 +71,9 @@ impl<M: Send + 'static> Process<M> {
                 number,
                 slot: system.table().register(number, this),
             }
-        })
+        });
+        start_order::remove_id(&**self);
+        registration
     }
 
     /// Starts the observation of the current step of this incarnation.
@@ -113,7 +115,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Marks the process as unowned: once it is closed, it stays closed.
     pub(crate) fn mark_unowned(&self) {
-        self.is_unowned.store(true, Ordering::Relaxed);
+        self.queue.mark_unowned();
     }
 
     /// Returns this process as the target of an `N`, which is its message or a part of it.
@@ -163,10 +165,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     #[cold]
     fn target_of(&self, message_type: &'static str) -> Target {
-        let id = || start_order::id(self).map(Label::from);
-        let label = self.registration().map(|registration| registration.label.clone()).or_else(id);
-        let is_gone = self.is_unowned.load(Ordering::Relaxed) && self.queue.is_closed();
-        Target::new(label, message_type, is_gone)
+        // Read first: it is removed once the process is registered.
+        let id = start_order::id(self).map(Label::from);
+        let label = self.registration().map(|registration| registration.label.clone()).or(id);
+        Target::new(label, message_type, self.queue.is_gone())
     }
 
     fn label(&self) -> Option<Arc<str>> {

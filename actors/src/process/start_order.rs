@@ -11,10 +11,17 @@ use std::sync::{Arc, Weak};
 
 use tokio::task;
 
-use crate::system::{AnyProcess, StartOrder};
+use crate::system::{AnyProcess, StartOrder, StartOrderParts};
 
 /// Sets the supervisor that starts a process.
 pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyProcess>) {
+    {
+        let mut slot = process.start_order().lock();
+        if matches!(*slot, StartOrder::Unset) {
+            *slot = StartOrder::Supervised(supervisor);
+            return;
+        }
+    }
     update(process, |order| order.supervisor.replace(supervisor));
 }
 
@@ -23,9 +30,16 @@ pub(super) fn set_id(process: &dyn AnyProcess, id: Arc<str>) {
     update(process, |order| order.id.replace(id));
 }
 
+/// Removes the id, because errors name the process by its label from now on.
+pub(super) fn remove_id(process: &dyn AnyProcess) {
+    if id(process).is_some() {
+        update(process, |order| order.id.take());
+    }
+}
+
 /// Returns the id that was set, if one was.
 pub(super) fn id(process: &dyn AnyProcess) -> Option<Arc<str>> {
-    process.start_order().lock().as_ref()?.id.clone()
+    process.start_order().lock().parts()?.id.clone()
 }
 
 /// Sets the child whose start a supervisor waits for, or `None`.
@@ -34,21 +48,24 @@ pub(crate) fn set_awaited(supervisor: &dyn AnyProcess, child: Option<Weak<dyn An
 }
 
 /// Updates the start order of a process. Drops the previous value under no lock.
-fn update<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrder) -> T) {
+fn update<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrderParts) -> T) {
     let before = {
         let mut slot = process.start_order().lock();
-        change(slot.get_or_insert_with(Box::default))
+        let mut parts = slot.take();
+        let before = change(&mut parts);
+        slot.set(parts);
+        before
     };
     drop(before);
 }
 
 /// Returns the process that starts the given one, if it was set and still exists.
 pub(crate) fn supervisor(process: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
-    process.start_order().lock().as_ref()?.supervisor.as_ref()?.upgrade()
+    process.start_order().lock().supervisor()?.upgrade()
 }
 
 fn awaited(supervisor: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
-    supervisor.start_order().lock().as_ref()?.awaited.as_ref()?.upgrade()
+    supervisor.start_order().lock().parts()?.awaited.as_ref()?.upgrade()
 }
 
 /// Returns the child whose start a supervisor waits for. If that child is a supervisor that waits

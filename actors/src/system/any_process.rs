@@ -211,7 +211,18 @@ impl dyn AnyProcess {
 
 /// The process that the start of a process waits for, and its id before the first start.
 #[derive(Default)]
-pub(crate) struct StartOrder {
+pub(crate) enum StartOrder {
+    /// Nothing was set. The process is outside of trees.
+    #[default]
+    Unset,
+    /// Only the supervisor is set, as for most children that were opened.
+    Supervised(Weak<dyn AnyProcess>),
+    Parts(Box<StartOrderParts>),
+}
+
+/// The parts of a start order that may be set.
+#[derive(Default)]
+pub(crate) struct StartOrderParts {
     /// The id in the spec of the process. Errors name the process by it until its first start.
     pub(crate) id: Option<Arc<str>>,
     /// The supervisor that starts it.
@@ -220,8 +231,46 @@ pub(crate) struct StartOrder {
     pub(crate) awaited: Option<Weak<dyn AnyProcess>>,
 }
 
-/// The start order of one process. `None` outside of trees. No other lock is taken under this one.
-pub(crate) type StartOrderSlot = Mutex<Option<Box<StartOrder>>>;
+impl StartOrder {
+    /// Returns the supervisor, if it is set.
+    pub(crate) fn supervisor(&self) -> Option<&Weak<dyn AnyProcess>> {
+        match self {
+            Self::Unset => None,
+            Self::Supervised(supervisor) => Some(supervisor),
+            Self::Parts(parts) => parts.supervisor.as_ref(),
+        }
+    }
+
+    /// Returns the parts, if more than the supervisor is set.
+    pub(crate) fn parts(&self) -> Option<&StartOrderParts> {
+        if let Self::Parts(parts) = self { Some(parts) } else { None }
+    }
+
+    /// Takes the parts out. [`set`](Self::set) puts them back.
+    pub(crate) fn take(&mut self) -> Box<StartOrderParts> {
+        match std::mem::take(self) {
+            Self::Unset => Box::default(),
+            Self::Supervised(supervisor) => {
+                Box::new(StartOrderParts { supervisor: Some(supervisor), ..StartOrderParts::default() })
+            }
+            Self::Parts(parts) => parts,
+        }
+    }
+
+    /// Sets the parts.
+    pub(crate) fn set(&mut self, parts: Box<StartOrderParts>) {
+        *self = match *parts {
+            StartOrderParts { id: None, supervisor: None, awaited: None } => Self::Unset,
+            StartOrderParts { id: None, supervisor: Some(supervisor), awaited: None } => {
+                Self::Supervised(supervisor)
+            }
+            _ => Self::Parts(parts),
+        };
+    }
+}
+
+/// The start order of one process. No other lock is taken under this one.
+pub(crate) type StartOrderSlot = Mutex<StartOrder>;
 
 /// What a process has done so far. Two equal values mean that it stayed idle in between.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

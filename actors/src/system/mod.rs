@@ -35,7 +35,7 @@ mod timer_wheel;
 mod wheel;
 
 pub(crate) use any_process::{
-    AnyProcess, MonitorSlot, RelationsLock, RelationsSlot, StartOrder, StartOrderSlot, Work,
+    AnyProcess, MonitorSlot, RelationsLock, RelationsSlot, StartOrder, StartOrderParts, StartOrderSlot, Work,
 };
 pub use any_process::{ProcessInfo, ProcessState, Suspensions};
 pub use broadcast::{Broadcast, Subscription};

@@ -26,7 +26,7 @@ pub(crate) struct SupervisorState {
     /// The children of the current or last incarnation.
     children: SeqMap<ChildRecord>,
     /// The keys of a dynamic supervisor's children, by the number of their identity.
-    keys_by_identity: HashMap<u64, ChildKey>,
+    keys_by_identity: SeqMap<ChildKey>,
     /// The first start id of the next engine, so that events of an earlier engine are never taken
     /// for its own.
     next_run: StartId,
@@ -57,7 +57,7 @@ impl Default for SupervisorState {
             transferred: BTreeMap::new(),
             engine: None,
             children: SeqMap::default(),
-            keys_by_identity: HashMap::new(),
+            keys_by_identity: SeqMap::new(),
             next_run: StartId(0),
             unstopped: BTreeMap::new(),
             gave_up: false,
@@ -73,7 +73,7 @@ impl SupervisorState {
     /// its values, to be dropped under no lock before the next incarnation [begins](Self::begin).
     #[must_use = "specs and reasons are users' values, to be dropped under no lock"]
     pub(super) fn clear(&mut self) -> impl Sized + use<> {
-        self.keys_by_identity.clear();
+        self.keys_by_identity = SeqMap::new();
         (self.end_incarnation(), std::mem::take(&mut self.children))
     }
 
@@ -200,7 +200,7 @@ impl SupervisorState {
     pub(super) fn remove(&mut self, key: ChildKey) -> Option<ChildSpec> {
         let record = self.children.remove(key.0)?;
         if let Some(pid) = record.pid {
-            self.keys_by_identity.remove(&pid.identity());
+            self.keys_by_identity.remove(pid.identity());
         }
         Some(record.spec)
     }
@@ -246,7 +246,7 @@ impl SupervisorState {
 
     /// Returns the child of a dynamic supervisor with this incarnation, live or not.
     pub(super) fn key_of(&self, pid: Pid) -> Option<ChildKey> {
-        self.keys_by_identity.get(&pid.identity()).copied()
+        self.keys_by_identity.get(pid.identity()).copied()
     }
 
     pub(super) fn pid_of(&self, key: ChildKey) -> Option<Pid> {

@@ -1,16 +1,15 @@
 //! The spec of one child.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::Identity;
 use perennial_actors::host::sync::OnceLock;
-use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, Capacity, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, StartFn, StopHook, UnresponsiveHook};
+use super::actor_node::{ActorNode, ActorStart, Extras, Start, StopHook, UnresponsiveHook};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OwnedNode, StartParams};
@@ -37,36 +36,18 @@ pub struct Child<M: Send + 'static, K = ()> {
     mailbox_too_late: bool,
     name: Option<Name<M>>,
     pub(super) probe: Option<Probe<M>>,
-    identity: OnceLock<Arc<Identity<M>>>,
-    start: Arc<StartFn<M>>,
+    identity: OnceLock<Identity<M>>,
+    start: Arc<dyn Start<M>>,
     stop_hook: Option<Arc<StopHook>>,
     unresponsive_hook: Option<Arc<UnresponsiveHook>>,
     is_internal: bool,
 }
 
-/// The arguments from which every incarnation of an actor starts. They are dropped in a task of
-/// their own, wherever the last reference is dropped.
-struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
-
-impl<T: Send + 'static> Clone for SharedArgs<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T: Send + 'static> Borrow<T> for SharedArgs<T> {
-    fn borrow(&self) -> &T {
-        &self.0
-    }
-}
-
 impl<M: Send + 'static> Child<M> {
     /// Creates a child that is an actor `A`. Each incarnation starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
-        let args = SharedArgs(Arc::new(Foreign::new(args)));
-        Self::started_by(id, move |identity, params| {
-            identity.start::<A>(args.clone(), params.parent, params.run)
-        })
+        let start = Arc::new(ActorStart::<_, A>::new(args));
+        Self::with(id.into(), ChildPolicy::default(), Restart::Transient, (), start)
     }
 
     /// Creates a child whose incarnations `start` begins.
@@ -97,7 +78,7 @@ impl<M: Send + 'static, K> Child<M, K> {
         policy: ChildPolicy,
         restart_if_dynamic: Restart,
         kept: K,
-        start: Arc<StartFn<M>>,
+        start: Arc<dyn Start<M>>,
     ) -> Self {
         Self {
             id,
@@ -125,8 +106,11 @@ impl<M: Send + 'static, K> Child<M, K> {
     /// Makes each start of the child decline unless `wanted` returns `true`.
     pub(crate) fn enabled_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
-        self.start = Arc::new(move |identity, params| {
-            if wanted() { start(identity, params) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
+        self.start = Arc::new(move |identity: &Identity<M>, params| {
+            if !wanted() {
+                return Err(SpawnError::Failed(ExitReason::Ignore));
+            }
+            start.clone().start(identity, params)
         });
         self
     }
@@ -222,29 +206,31 @@ impl<M: Send + 'static, K> Child<M, K> {
         identity.address()
     }
 
-    fn identity(&self) -> &Arc<Identity<M>> {
-        self.identity.get_or_init(|| Arc::new(Identity::new(self.mailbox)))
+    fn identity(&self) -> &Identity<M> {
+        self.identity.get_or_init(|| Identity::new(self.mailbox))
     }
 }
 
 impl<M: Send + 'static, K> From<Child<M, K>> for ChildSpec {
     fn from(child: Child<M, K>) -> Self {
-        let identity = child.identity().clone();
         let error = if child.mailbox_too_late {
             Some(SpecError::MailboxTooLate { id: child.id.clone() })
         } else {
             let is_zero = child.mailbox.capacity().is_some_and(Capacity::is_zero);
             is_zero.then(|| SpecError::ZeroCapacity { id: child.id.clone() })
         };
-        let node = ActorNode {
-            identity,
+        let extras = Extras {
             name: child.name,
             probe: child.probe,
-            start: child.start,
             stop_hook: child.stop_hook,
             unresponsive_hook: child.unresponsive_hook,
-            claims: Claims::default(),
             is_internal: child.is_internal,
+        };
+        let node = ActorNode {
+            identity: child.identity.into_inner().unwrap_or_else(|| Identity::new(child.mailbox)),
+            start: child.start,
+            extras: extras.boxed(),
+            claims: Claims::default(),
         };
         Self {
             id: child.id,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::owned_args;
+use perennial_actors::host::{Identity, owned_args};
 use perennial_actors::{ActorOnce, ExitReason, OwnedArgs, SpawnError};
 
-use super::actor_node::StartFn;
 use super::child::Child;
+use crate::node::StartParams;
 use crate::policy::{ChildPolicy, Restart};
 
 /// The spec of a child that is an actor `A` and is started once: see [`Child::once`].
@@ -85,7 +85,7 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     pub fn once<A: ActorOnce<Msg = M, Args = T>>(id: impl Into<Arc<str>>, args: T) -> Self {
         let args = owned_args(args);
         let given = args.clone();
-        let start: Arc<StartFn<M>> = Arc::new(move |identity, params| {
+        let start = Arc::new(move |identity: &Identity<M>, params: StartParams| {
             if given.is_taken() {
                 return Err(SpawnError::Failed(ExitReason::Ignore));
             }
