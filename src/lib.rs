@@ -2,20 +2,20 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use perennial_actors::{
-    Actor, ActorHandle, ActorOnce, Address, Call, CallError, Capacity, CloseHook, ClosedError, Context,
-    DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason, InspectError, IntoExitReason,
-    LifecycleEvent, MailboxConfig, MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError,
-    NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart, Permit, Pid, PipeHandle,
-    ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
-    SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, Starting, StreamHandle, Subscription,
-    System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle,
-    WeakAddress,
+    Actor, ActorHandle, ActorOnce, Address, Call, CallError, CallWait, CallWatch, Capacity, CloseHook,
+    ClosedError, Context, DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason, InspectError,
+    IntoExitReason, LifecycleEvent, LifecycleState, MailboxConfig, MailboxOnRestart, MessageStats, Monitor,
+    MonitorId, NoProcessError, NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart,
+    Permit, Pid, PipeHandle, ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture,
+    SendError, SendFuture, SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, Starting,
+    StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent,
+    WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
-    BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError,
-    GroupMonitor, HandOverError, KeyChange, KeyEntry, Keys, LookupError, Name, NameChange, NameInfo,
-    NamedCall, NamedCallError, NamedCastError, NotJoinedError, PublishReport, RegisterError, Registry,
-    SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys, WaitError, Whereis,
+    BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupInfo,
+    GroupJoinError, GroupMonitor, HandOverError, KeyChange, KeyEntry, Keys, LookupError, Name, NameChange,
+    NameInfo, NamedCall, NamedCallError, NamedCastError, NotJoinedError, PublishReport, RegisterError,
+    Registry, SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, CheckResult, Child, ChildCounts, ChildError, ChildFactory,
@@ -25,8 +25,8 @@ pub use perennial_supervision::{
     ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport, SpecError,
     StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopSignal, StopSignals,
     Strategy, Supervised, SupervisionStats, Supervisor, SupervisorBuilder, SupervisorHandle,
-    SupervisorReport, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle, WeakPartitions,
-    WeakSupervisorHandle,
+    SupervisorReport, SupervisorStatus, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle,
+    WeakPartitions, WeakSupervisorHandle,
 };
 
 #[cfg(doctest)]
@@ -39,6 +39,11 @@ pub use perennial_durable as durable;
 pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;
+
+/// What operators see of a system: snapshots, events, crash reports and deadlocks as plain data.
+#[cfg(feature = "operations")]
+#[cfg_attr(docsrs, doc(cfg(feature = "operations")))]
+pub use perennial_operations as operations;
 
 /// The interface for crates that own identities and host incarnations.
 pub use perennial_actors::host;

@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 /// `accepted == handled + lost_in_flight + dead_lettered + queued` holds at any time;
 /// [`is_balanced`](Self::is_balanced) checks it. None of the five is computed from the others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MessageStats {
     /// Messages that a mailbox accepted.
     pub accepted: u64,

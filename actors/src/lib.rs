@@ -123,9 +123,9 @@ mod type_names;
 
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
-    ActorHandle, Address, Call, CallError, CloseHook, ClosedError, InspectError, Monitor, NoProcessError,
-    PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
-    SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
+    ActorHandle, Address, Call, CallError, CallWait, CallWatch, CloseHook, ClosedError, InspectError,
+    Monitor, NoProcessError, PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture,
+    SendError, SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use counters::MessageStats;
 pub use error::{NoTimers, SpawnError, SpawnOnceError};
@@ -137,8 +137,8 @@ pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, Starting};
 pub use system::{
-    DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, Subscription, System,
-    SystemBuilder, SystemEvent,
+    DeadLetter, DeadLetterReason, LifecycleEvent, LifecycleState, ProcessInfo, ProcessState, Subscription,
+    System, SystemBuilder, SystemEvent,
 };
 pub use target::Target;
 

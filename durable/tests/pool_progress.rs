@@ -28,7 +28,7 @@ fn steps(failures: u64) -> (Pool<Numbers>, Seen) {
         let (total, seen, failed) = (*total, seen_by_jobs.clone(), failed.clone());
         async move {
             let before = ctx.progress().map(|progress| progress.done);
-            seen.lock().unwrap().push((ctx.id().as_u64(), ctx.attempt(), before));
+            seen.lock().expect("no panic under the lock").push((ctx.id().as_u64(), ctx.attempt(), before));
             for done in before.unwrap_or(0)..total {
                 if done % 15 == 14 && failed.fetch_add(1, Ordering::SeqCst) < failures {
                     return Err("no".to_owned());

@@ -31,9 +31,12 @@ async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHan
 
 /// Returns the hours of which there is a job, in the order of their submission.
 async fn hours(store: &dyn Store) -> Vec<u64> {
-    let records = store.jobs(JobFilter::default()).await.unwrap();
-    let hour = |key: &str| key.rsplit(' ').next().unwrap().parse::<u64>().unwrap() / HOUR_MILLIS;
-    records.iter().map(|record| hour(&record.job.unique.as_ref().unwrap().key)).collect()
+    let records = store.jobs(JobFilter::default()).await.expect("the store can be read");
+    let hour = |key: &str| {
+        key.rsplit(' ').next().expect("the key of a slot").parse::<u64>().expect("the key of a slot")
+            / HOUR_MILLIS
+    };
+    records.iter().map(|record| hour(&record.job.unique.as_ref().expect("the key of a slot").key)).collect()
 }
 
 fn ascend_by_one(hours: &[u64]) -> bool {
@@ -84,7 +87,8 @@ async fn what_was_missed_while_no_process_ran_is_made_up_for_as_the_rule_says() 
 
 /// Returns `true` if a slot is due within two minutes, or was.
 fn hours_are_about_to_change(numbers: &DurableHandle<Numbers>) -> bool {
-    let now = numbers.submit(0).delay(Duration::from_millis(1)).prepare().unwrap().due.0 % HOUR_MILLIS;
+    let now =
+        numbers.submit(0).delay(Duration::from_millis(1)).prepare().expect("a number").due.0 % HOUR_MILLIS;
     !(120_000..HOUR_MILLIS - 120_000).contains(&now)
 }
 

@@ -88,7 +88,7 @@ pub use error::{
     BindError, GroupJoinError, HandOverError, LookupError, NamedCallError, NamedCastError, NotJoinedError,
     RegisterError, WaitError,
 };
-pub use groups::{BroadcastReport, GroupChange, GroupHandle, GroupMonitor};
+pub use groups::{BroadcastReport, GroupChange, GroupHandle, GroupInfo, GroupMonitor};
 pub use keys::{Duplicate, DuplicateKeys, KeyChange, KeyEntry, Keys, Unique, UniqueKeys};
 pub use label::{Group, Name, Topic};
 pub use name::{NameChange, NameInfo};

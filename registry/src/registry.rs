@@ -11,7 +11,7 @@ use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent}
 
 use crate::binding::{Binding, Metadata, dispose_metadata};
 use crate::error::{BindError, HandOverError, LookupError};
-use crate::groups::{GroupChange, GroupHandle, Groups};
+use crate::groups::{GroupChange, GroupHandle, GroupInfo, Groups};
 use crate::label::{Group, Name, Topic};
 use crate::name::{NameChange, NameInfo};
 use crate::name_key::NameKey;
@@ -251,6 +251,23 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     #[must_use]
     pub fn which_groups(&self) -> Vec<String> {
         self.0.groups.which()
+    }
+
+    /// Returns the groups that have members with the running members of each, sorted by name. A
+    /// member is listed as often as it has joined.
+    #[doc = registry_example!(r#"registry.group(GREETERS).join(&greeter)?;
+assert_eq!(registry.groups()[0].members, [greeter.pid().ok_or("it has ended")?]);"#)]
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupInfo> {
+        self.0.groups.list()
+    }
+
+    /// Returns the names of the topics that have subscribers, sorted.
+    #[doc = registry_example!(r#"registry.topic(NEWS).subscribe(&greeter, SlowSubscriberPolicy::Skip);
+assert_eq!(registry.which_topics(), ["news"]);"#)]
+    #[must_use]
+    pub fn which_topics(&self) -> Vec<String> {
+        self.0.topics.which()
     }
 
     /// Returns a handle to a topic, with which actors subscribe to it and messages are published on

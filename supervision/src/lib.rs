@@ -101,6 +101,7 @@ pub mod ractor;
 mod report;
 mod scope;
 mod spec;
+mod status;
 mod supervisor;
 mod task;
 mod tree;
@@ -118,6 +119,7 @@ pub use policy::{
 pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
 pub use spec::{CheckResult, Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
+pub use status::SupervisorStatus;
 pub use supervisor::{
     App, ChildFactory, ChildGroup, Dynamic, DynamicHandle, DynamicSupervisor, PartitionKey,
     PartitionSupervisor, Partitioned, Partitions, ResizeError, RunOutcome, ShutdownReport, Static,

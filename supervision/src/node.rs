@@ -18,6 +18,7 @@ use crate::dropped::DropCounters;
 use crate::link::RactorLink;
 use crate::policy::ChildKind;
 use crate::report::LivenessFailure;
+use crate::status::SupervisorStatus;
 use crate::tree::{ChildState, UnstoppedChild};
 
 /// A child, from its first opening to its final exit.
@@ -113,6 +114,13 @@ pub(crate) trait Group {
 
     /// Returns the current children in start order, as the tree shows them.
     fn list_children(&self) -> Vec<ListedChild>;
+
+    /// Returns the status of its current or last incarnation at this path, and the number of
+    /// restarts that it tolerates now.
+    fn status(&self, path: Arc<str>) -> (Option<SupervisorStatus>, Option<u32>) {
+        let _ = path;
+        (None, None)
+    }
 
     /// Adds the children that did not stop in time in the last stop. Returns all children.
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>>;

@@ -120,6 +120,7 @@ pub enum ReportKind {
 
 /// The liveness check that a child failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum LivenessFailure {
     /// A handler has been running for this time, which exceeds its deadline.

@@ -11,7 +11,7 @@ struct Reports(Mutex<Vec<(u64, u32, JobProgress)>>);
 
 impl ProgressSink for Reports {
     fn report(&self, id: u64, attempt: u32, progress: JobProgress) {
-        self.0.lock().unwrap().push((id, attempt, progress));
+        self.0.lock().expect("no panic under the lock").push((id, attempt, progress));
     }
 }
 

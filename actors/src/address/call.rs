@@ -71,6 +71,8 @@ pub struct Call<M: Send + 'static, T, C: Callee<M> = Address<M>> {
     /// The reply was dropped, and the mailbox is asked for the reason.
     answer_lost: bool,
     timer: Timer,
+    /// The number of its wait, while the waits of the system are watched.
+    wait: Option<u64>,
 }
 
 impl<M: Send + 'static> Address<M> {
@@ -131,6 +133,7 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
             waiter,
             answer_lost: false,
             timer: Timer::NotBegun(CallTimeout::Default),
+            wait: None,
         }
     }
 
@@ -228,6 +231,16 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
         self.callee.cancel(&mut self.entry).map(|message| self.unsent(message))
     }
 
+    /// Records that the caller waits, if the calls of the system are watched.
+    fn record_wait(&mut self) {
+        let process = self.callee.process();
+        if let Some(system) = process.system().filter(|system| system.call_waits().are_watched()) {
+            if self.wait.is_none() {
+                self.wait = system.call_waits().begin(process.identity());
+            }
+        }
+    }
+
     #[cold]
     fn target(&self) -> Target {
         self.callee.process().target_of(type_name::<M>())
@@ -250,7 +263,11 @@ impl<M: Send + 'static, T, C: Callee<M>> Future for Call<M, T, C> {
             }
         }
         // The waker was registered before the message was sent, so it is woken for an answer.
-        if has_just_begun { Poll::Pending } else { this.poll_answer(is_sent, cx) }
+        let polled = if has_just_begun { Poll::Pending } else { this.poll_answer(is_sent, cx) };
+        if polled.is_pending() {
+            this.record_wait();
+        }
+        polled
     }
 }
 
@@ -261,6 +278,9 @@ impl<M: Send + 'static, T, C: Callee<M>> Drop for Call<M, T, C> {
     fn drop(&mut self) {
         if self.sequence.is_none() {
             ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
+        }
+        if let (Some(wait), Some(system)) = (self.wait, self.callee.process().system()) {
+            system.call_waits().end(wait);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
             self.callee.process().mailbox().forget_outcome(sequence);

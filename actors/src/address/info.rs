@@ -7,6 +7,17 @@ use crate::pid::Pid;
 use crate::system::{ProcessInfo, Suspensions};
 
 impl ActorHandle {
+    /// Returns the number of the actor's identity, as in [`Pid::identity`]; 0 before it is first
+    /// opened.
+    #[doc = actor_example!(
+        r"let handle = counter.handle();
+assert_eq!(Some(handle.identity()), handle.pid().map(|pid| pid.identity()));"
+    )]
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        self.process().identity()
+    }
+
     /// Returns the suspensions of the running incarnation. The cost is a few atomic loads.
     #[doc = actor_example!(r"counter.handle().suspend()?;
 tokio::task::yield_now().await;

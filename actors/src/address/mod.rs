@@ -15,6 +15,7 @@ mod reply;
 mod send;
 mod shutdown;
 mod typed;
+mod waits;
 mod weak;
 
 pub use call::Call;
@@ -27,4 +28,5 @@ pub use reply::Reply;
 pub use send::{SendFuture, SendTimeoutFuture};
 pub use shutdown::SystemShutdown;
 pub use typed::Address;
+pub use waits::{CallWait, CallWatch};
 pub use weak::{WeakActorHandle, WeakAddress};

@@ -41,6 +41,8 @@ pub(crate) trait AnyMailbox {
     fn is_vacant(&self) -> bool;
     /// Returns `true` if the attached incarnation runs in this task.
     fn is_run_by(&self, task: task::Id) -> bool;
+    /// Returns the task of the attached incarnation, if it is known.
+    fn task(&self) -> Option<task::Id>;
     /// Makes the attached incarnation poll its init or handler again: now, or when it next waits
     /// inside one.
     fn poke(&self);
@@ -123,6 +125,11 @@ impl<M> AnyMailbox for Mailbox<M> {
 
     fn is_run_by(&self, task: task::Id) -> bool {
         self.state.lock().is_run_by(Some(task))
+    }
+
+    fn task(&self) -> Option<task::Id> {
+        let state = self.state.lock();
+        state.attached_incarnation().and(state.task)
     }
 
     fn poke(&self) {

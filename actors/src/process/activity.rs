@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::pid::Pid;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::system::Suspensions;
+use crate::system::{LifecycleState, Suspensions};
 
 /// The bit of `steps` that marks the incarnation as idle.
 const IDLE: u32 = 1;
@@ -35,6 +36,8 @@ pub(crate) struct Activity {
     pinged_at: AtomicU64,
     /// The number of the last incarnation that has ended. Its pings do not count any more.
     ended: AtomicU32,
+    /// The last lifecycle event: the number of its incarnation, shifted by two, and its kind.
+    lifecycle: AtomicU64,
 }
 
 impl Activity {
@@ -46,6 +49,29 @@ impl Activity {
         self.resumptions.store(0, Ordering::Relaxed);
         self.suspended.store(false, Ordering::Release);
         self.begin_step();
+    }
+
+    /// Records a lifecycle event, before it is published.
+    pub(crate) fn record_lifecycle(&self, state: LifecycleState) {
+        let (kind, pid) = match state {
+            LifecycleState::New => return,
+            LifecycleState::Started(pid) => (1, pid),
+            LifecycleState::Ended(pid) => (2, pid),
+            LifecycleState::Closed(pid) => (3, pid),
+        };
+        self.lifecycle.store(u64::from(pid.incarnation()) << 2 | kind, Ordering::Release);
+    }
+
+    /// Returns the last lifecycle event of the identity with this number.
+    pub(crate) fn lifecycle(&self, identity: u64) -> LifecycleState {
+        let last = self.lifecycle.load(Ordering::Acquire);
+        let pid = Pid::new(identity, u32::try_from(last >> 2).unwrap_or(u32::MAX));
+        match last & 3 {
+            0 => LifecycleState::New,
+            1 => LifecycleState::Started(pid),
+            2 => LifecycleState::Ended(pid),
+            _ => LifecycleState::Closed(pid),
+        }
     }
 
     pub(crate) fn is_trapping(&self) -> bool {

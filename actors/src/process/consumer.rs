@@ -12,7 +12,7 @@ use crate::foreign::{ignore_panic, run_elsewhere};
 use crate::log::EndKind;
 use crate::mailbox::{AnyMailbox, Event, Interest, Taken};
 use crate::pid::Pid;
-use crate::system::{LifecycleEvent, System};
+use crate::system::{LifecycleEvent, LifecycleState, System};
 
 /// The number of messages that an incarnation handles before it yields. Tokio's own budget is as
 /// large.
@@ -105,7 +105,7 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     fn complete_start(&mut self) {
         self.start_phase = StartPhase::Started;
         let pid = self.pid();
-        self.process.publish(|label| LifecycleEvent::Started { pid, label });
+        self.process.publish(LifecycleState::Started(pid), |label| LifecycleEvent::Started { pid, label });
         if let Some(notifier) = &mut self.notifier {
             // This wakes the task that waits for the start.
             ignore_panic(|| notifier.started());

@@ -13,7 +13,7 @@ use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
 use crate::log::{self, EndKind};
 use crate::mailbox::{AnyMailbox, DetachEffects};
 use crate::pid::Pid;
-use crate::system::{DeadLetterReason, LifecycleEvent};
+use crate::system::{DeadLetterReason, LifecycleEvent, LifecycleState};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -64,7 +64,7 @@ impl<M: Send + 'static> Process<M> {
             return false;
         }
         let pid = self.pid_of(incarnation);
-        self.publish(|label| LifecycleEvent::Abandoned { pid, label });
+        self.publish(LifecycleState::Ended(pid), |label| LifecycleEvent::Abandoned { pid, label });
         self.notify_exit(&mut deferred.effects, pid, &reason, DropIn::NewTask);
         if let Some(registration) = self.registration() {
             log::actor_abandoned(registration.system.log(), pid, registration.label.clone());
@@ -100,7 +100,8 @@ impl<M: Send + 'static> Process<M> {
         effects: &DetachEffects<M>,
     ) {
         let pid = self.pid_of(incarnation);
-        self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
+        let state = LifecycleState::Ended(pid);
+        self.publish(state, |label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
         if let Some(registration) = self.registration() {
             if kind == EndKind::RuntimeGone {
                 registration.system.runtime_gone();
@@ -112,7 +113,8 @@ impl<M: Send + 'static> Process<M> {
 
     fn publish_closed(&self, reason: &ExitReason) {
         let pid = self.pid_of(self.queue.latest_incarnation());
-        self.publish(|label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
+        let state = LifecycleState::Closed(pid);
+        self.publish(state, |label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
     }
 
     /// Notifies of an end in the promised order. Names are free, and callers and senders are

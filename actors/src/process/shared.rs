@@ -18,8 +18,8 @@ use crate::mailbox::{AnyMailbox, Mailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
 use crate::system::{
-    AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, ProcessInfo, ProcessState, RelationsLock,
-    SlotIndex, StartOrderSlot, Suspensions, System, Work,
+    AnyProcess, DeadLetter, DeadLetterReason, LifecycleEvent, LifecycleState, ProcessInfo, ProcessState,
+    RelationsLock, SlotIndex, StartOrderSlot, Suspensions, System, Work,
 };
 use crate::target::Target;
 
@@ -121,7 +121,9 @@ impl<M: Send + 'static> Process<M> {
         self.target_of(type_name::<N>())
     }
 
-    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
+    /// Records and publishes a lifecycle event.
+    pub(crate) fn publish(&self, state: LifecycleState, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
+        self.activity.record_lifecycle(state);
         if let Some(registration) = self.registration() {
             registration.system.publish(|| event(registration.label.to_shared()));
         }
@@ -192,7 +194,9 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
             label: AnyProcess::label(self),
             names: self.queue.names(),
             state,
+            identity: AnyProcess::identity(self),
             incarnation: self.queue.latest_incarnation(),
+            lifecycle: self.activity.lifecycle(AnyProcess::identity(self)),
             counters: self.queue.counters(),
             busy_for: self.busy_for().map(|(_, time)| time),
             suspended: is_attached && self.activity.is_suspended(),

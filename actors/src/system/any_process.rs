@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::events::LifecycleState;
 use crate::control::{ControlSignal, ExitSource};
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
@@ -20,6 +21,7 @@ use crate::target::Target;
 
 /// The state of an identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ProcessState {
     /// An incarnation is attached: it starts, works or waits.
@@ -171,8 +173,13 @@ pub struct ProcessInfo {
     pub names: Vec<Cow<'static, str>>,
     /// The state, with the running incarnation.
     pub state: ProcessState,
+    /// The number of the identity, as in [`Pid::identity`]; 0 before it is first opened.
+    pub identity: u64,
     /// The number of the latest incarnation, running or not; 0 if there was none.
     pub incarnation: u32,
+    /// The last lifecycle event. An incarnation is starting if it is attached and its start is not
+    /// the last event.
+    pub lifecycle: LifecycleState,
     /// The message counts of the mailbox.
     pub counters: MessageStats,
     /// How long the current handler has been observed running, or `None` if the actor is idle.

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use crate::foreign::{drop_each, wake_each};
 use crate::sync::{Mutex, OnceLock};
@@ -59,6 +60,8 @@ impl<T> Unpublished<T> {
 
 struct Item<T> {
     value: T,
+    /// When it was recorded, which orders it among the values of other streams.
+    at: Instant,
     /// The number of subscribers that have not read it. Each reads in order, so only the first item
     /// can reach 0.
     unread: usize,
@@ -86,7 +89,7 @@ impl<T> Ring<T> {
         if self.subscribers == 0 {
             return self.unpublished.evicted.push(value);
         }
-        self.items.push_back(Item { value, unread: self.subscribers });
+        self.items.push_back(Item { value, at: Instant::now(), unread: self.subscribers });
         if self.items.len() > RING {
             let evicted = self.pop();
             self.unpublished.evicted.extend(evicted);
@@ -106,14 +109,16 @@ impl<T> Ring<T> {
     }
 
     /// Reads the item with this sequence number, which was not evicted.
-    fn read(&mut self, sequence: u64) -> Option<T>
+    fn read(&mut self, sequence: u64) -> Option<(Instant, T)>
     where
         T: Clone,
     {
         let index = usize::try_from(sequence - self.first).ok()?;
         let item = self.items.get_mut(index)?;
         item.unread -= 1;
-        if item.unread == 0 { self.pop() } else { Some(item.value.clone()) }
+        let at = item.at;
+        let value = if item.unread == 0 { self.pop()? } else { item.value.clone() };
+        Some((at, value))
     }
 
     /// Removes a subscriber that has read all items before `next`. Returns the items that no other
@@ -230,14 +235,14 @@ impl<T: Clone> Subscription<T> {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<T> {
-        poll_fn(|cx| self.poll_next(cx)).await
+        poll_fn(|cx| self.poll_next(cx)).await.map(|(_, value)| value)
     }
 
     /// Returns the next value if it is there already.
     pub fn try_next(&mut self) -> Option<T> {
         let ring = self.ring.clone();
         let mut ring = ring.lock();
-        self.read(&mut ring)
+        self.read(&mut ring).map(|(_, value)| value)
     }
 
     /// Returns the number of values that this subscriber missed because it was slow.
@@ -246,7 +251,12 @@ impl<T: Clone> Subscription<T> {
         self.missed
     }
 
-    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
+    /// Polls for the next value and the time at which it was recorded. The times order the values
+    /// of several streams: a value that is recorded after another one, in any stream of any system,
+    /// has no earlier time.
+    ///
+    /// The waker stays registered until the next value, or until the subscription is dropped.
+    pub fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<(Instant, T)>> {
         let waker = cx.waker().clone();
         let shared = self.ring.clone();
         let mut ring = shared.lock();
@@ -260,7 +270,7 @@ impl<T: Clone> Subscription<T> {
         Poll::Pending
     }
 
-    fn read(&mut self, ring: &mut Ring<T>) -> Option<T> {
+    fn read(&mut self, ring: &mut Ring<T>) -> Option<(Instant, T)> {
         let evicted = ring.first.saturating_sub(self.next);
         self.missed += evicted;
         self.next += evicted;

@@ -5,6 +5,24 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
+/// The last [`LifecycleEvent`] of an actor, as [`ProcessInfo`](crate::ProcessInfo) shows it.
+///
+/// It changes just before the event is published. So a reader that has subscribed to the events
+/// before it reads the state misses no change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum LifecycleState {
+    /// There was no event: no incarnation has started or ended.
+    New,
+    /// This incarnation has started.
+    Started(Pid),
+    /// This incarnation has ended or was abandoned. Another one may be starting.
+    Ended(Pid),
+    /// The actor was closed after this incarnation, and no incarnation has started since.
+    Closed(Pid),
+}
+
 /// A lifecycle event of a system. Events of one actor come in the order in which they happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::broadcast::{Broadcast, Subscription};
+use super::call_waits::CallWaits;
 use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
 use super::events::LifecycleEvent;
@@ -36,6 +37,7 @@ struct Inner {
     dead_letter_log: DeadLetterLog,
     runtime_gone: AtomicBool,
     timeouts: Arc<TimerWheel>,
+    call_waits: CallWaits,
     settings: SystemBuilder,
 }
 
@@ -170,6 +172,10 @@ assert_eq!(system.counters().accepted, 1);")]
 
     pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
         &self.0.timeouts
+    }
+
+    pub(crate) fn call_waits(&self) -> &CallWaits {
+        &self.0.call_waits
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
@@ -324,6 +330,7 @@ impl SystemBuilder {
             runtime_gone: AtomicBool::new(false),
             log,
             timeouts: Arc::new(TimerWheel::new()),
+            call_waits: CallWaits::default(),
             settings: self,
         }))
     }

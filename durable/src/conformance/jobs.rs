@@ -13,12 +13,12 @@ use crate::run_options::RunOptions;
 use crate::store::JobFilter;
 
 fn all_run_options() -> RunOptions {
-    let mut options = RunOptions::default();
-    options.time_limit = Some(Duration::from_millis(1_001));
-    options.soft_time_limit = Some(Duration::from_nanos(1));
-    options.rate_key = Some("'r\"".to_owned());
-    options.retain_dead = Some(Duration::from_secs(9));
-    options
+    RunOptions {
+        time_limit: Some(Duration::from_millis(1_001)),
+        soft_time_limit: Some(Duration::from_nanos(1)),
+        rate_key: Some("'r\"".to_owned()),
+        retain_dead: Some(Duration::from_secs(9)),
+    }
 }
 
 fn with_all_options() -> NewJob {

@@ -89,10 +89,10 @@ impl<W: Work + 'static> Keeper<W> {
     /// Submits what is due. Returns when there is something to do next.
     async fn step(&self) -> Result<Option<Timestamp>, Failed> {
         let found = self.due().await?;
-        if let Some(Due { slots, next, .. }) = &found {
-            if slots.is_empty() {
-                return Ok(*next);
-            }
+        if let Some(Due { slots, next, .. }) = &found
+            && slots.is_empty()
+        {
+            return Ok(*next);
         }
         let claim = Op::Claim { journal: self.journal.clone() };
         let writer = match self.shared.commit_alone(claim).await?.pop() {

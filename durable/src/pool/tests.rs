@@ -156,14 +156,17 @@ fn a_time_of_day_that_does_not_exist_is_made_up_for_and_one_that_happens_twice_i
     }
 }
 
+/// The rule, the last slot that is done with, now, at most so many, the slots, the position after
+/// them, and the next slot.
+type DueRow = (Missed, u64, u64, usize, &'static [u64], u64, u64);
+
 #[test]
 fn slots_that_are_due_and_missed_are_what_the_rule_says() {
     use Missed::{All, Once, Skip};
     let every = Schedule::every(Duration::from_secs(600));
     let minute = |minutes: u64| Timestamp(minutes * 60_000);
-    // The slots are at minutes 0, 10, 20 and so on. Each row: the rule, the last slot that is done
-    // with, now, at most so many, the slots, the position after them, and the next slot.
-    let rows: [(Missed, u64, u64, usize, &[u64], u64, u64); 12] = [
+    // The slots are at minutes 0, 10, 20 and so on.
+    let rows: [DueRow; 12] = [
         (Skip, 100, 109, 9, &[], 100, 110),
         (Skip, 100, 110, 9, &[110], 110, 120),
         // Not missed yet.

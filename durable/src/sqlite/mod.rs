@@ -16,15 +16,19 @@
 //! - A file of a newer schema, a file of another program and a damaged file are errors of
 //!   [`SqliteStore::open`].
 
+mod apart;
 mod open;
 mod queries;
 mod rows;
 mod schema;
 mod store;
 mod tables;
+mod transaction;
 mod writer;
 
+pub use rusqlite;
 pub use store::SqliteStore;
+pub use transaction::{SqliteTransaction, TransactionError};
 
 #[cfg(test)]
 mod tests;

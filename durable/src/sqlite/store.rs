@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
+use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
@@ -14,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::open::{connect, lock, open};
 use super::queries;
 use super::rows::store_error;
+use super::transaction::{Caller, SqliteTransaction, TransactionError};
 use super::writer::{self, Request, Writer};
 use crate::batch::{Applied, Batch};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
@@ -110,6 +112,74 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Runs a closure as one transaction, on the thread that writes, and resolves with what it
+    /// returns when that is on the disk. It reads and writes tables of its own, and
+    /// [enqueues](SqliteTransaction::enqueue) jobs: all of it is stored or nothing, as by
+    /// `Oban.insert` in an `Ecto.Multi` and by `InsertTx` of River.
+    ///
+    /// The transaction has no other requests in it. If the closure returns an error or panics, it
+    /// is rolled back. Other requests wait meanwhile, so the closure must not wait for anything. It
+    /// must not end the transaction, and must leave the tables of this library and the settings of
+    /// the connection alone.
+    ///
+    /// # Errors
+    ///
+    /// Why the transaction was not committed, or may not have been.
+    ///
+    /// # Cancel safety
+    ///
+    /// The closure is handed over when this is called. Dropping the future loses the answer only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_durable::sqlite::SqliteStore;
+    /// use perennial_durable::{JobFilter, Store};
+    /// # use perennial_durable::{NewJob, Payload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let payload = Payload { tag: "t".into(), version: 1, codec: "raw".into(), bytes: vec![] };
+    /// # let mail = NewJob::new("mails", payload);
+    /// let store = SqliteStore::open(folder.path().join("shop.db"))?;
+    /// // mail is `mails.submit(job).prepare()?`
+    /// let id = store
+    ///     .transaction(move |shop| {
+    ///         shop.execute_batch("CREATE TABLE IF NOT EXISTS orders (item TEXT)")?;
+    ///         shop.execute("INSERT INTO orders VALUES (?1)", ["a book"])?;
+    ///         shop.enqueue(mail)
+    ///     })
+    ///     .await?;
+    /// assert_eq!(store.jobs(JobFilter::default()).await?[0].id, id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transaction<T, E, F>(&self, run: F) -> StoreFuture<Result<T, TransactionError<E>>>
+    where
+        F: FnOnce(&SqliteTransaction<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::of_caller(Box::new(Caller::new(run, answer)));
+        let is_sent = self.requests.as_ref().is_some_and(|requests| match requests.send(request) {
+            Ok(()) => true,
+            // The closure is a value of the caller.
+            Err(unsent) => {
+                ignore_panic(|| drop(unsent));
+                false
+            }
+        });
+        Box::pin(async move {
+            match answered.await {
+                Ok(answer) => answer,
+                Err(_) if is_sent => Err(TransactionError::Unknown(StoreError::Closed)),
+                Err(_) => Err(TransactionError::NotApplied(StoreError::Closed)),
+            }
+        })
     }
 
     fn read<T: Send + 'static>(

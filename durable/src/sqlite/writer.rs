@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use super::open::{connect, make_durable};
 use super::rows::store_error;
 use super::tables::SqliteTables;
+use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch};
 use crate::engine::{ApplyError, apply};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
@@ -34,11 +35,21 @@ pub(super) type Answer = Result<Vec<Applied>, CommitError>;
 pub(super) struct Request {
     batch: Batch,
     answer: Option<oneshot::Sender<Answer>>,
+    /// A transaction of the caller, in place of the batch.
+    caller: Option<Box<dyn CallerTransaction>>,
 }
 
 impl Request {
     pub(super) const fn new(batch: Batch, answer: oneshot::Sender<Answer>) -> Self {
-        Self { batch, answer: Some(answer) }
+        Self { batch, answer: Some(answer), caller: None }
+    }
+
+    pub(super) fn of_caller(caller: Box<dyn CallerTransaction>) -> Self {
+        Self { batch: Batch::default(), answer: None, caller: Some(caller) }
+    }
+
+    pub(super) fn take_caller(&mut self) -> Option<Box<dyn CallerTransaction>> {
+        self.caller.take()
     }
 
     fn answer(mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
@@ -121,7 +132,7 @@ pub(super) fn awaited(waiting: usize, last: Transaction, idle: Duration) -> Opti
 }
 
 /// The end of a transaction.
-enum Ended {
+pub(super) enum Ended {
     Committed,
     RolledBack(StoreError),
     Unknown(StoreError),
@@ -142,6 +153,9 @@ impl Writer {
     }
 
     pub(super) fn commit_all(&mut self, group: Vec<Request>) {
+        if group.iter().any(|request| request.caller.is_some()) {
+            return self.commit_apart(group);
+        }
         if let Err(error) = self.reopen() {
             group.into_iter().for_each(|request| request.refuse(error.clone()));
             return;
@@ -160,7 +174,7 @@ impl Writer {
     }
 
     /// Opens the file again after a commit that failed.
-    fn reopen(&mut self) -> Result<(), StoreError> {
+    pub(super) fn reopen(&mut self) -> Result<(), StoreError> {
         if self.connection.is_some() {
             return Ok(());
         }
@@ -207,7 +221,7 @@ impl Writer {
         Ok(())
     }
 
-    fn end_transaction(&mut self) -> Ended {
+    pub(super) fn end_transaction(&mut self) -> Ended {
         let Some(connection) = &self.connection else { return Ended::RolledBack(StoreError::Closed) };
         let Err(error) = (self.commit)(connection) else { return Ended::Committed };
         let error = store_error(&error);
@@ -217,9 +231,14 @@ impl Writer {
         if is_unwritten && rolled_back {
             return Ended::RolledBack(error);
         }
+        self.close_file();
+        Ended::Unknown(error)
+    }
+
+    /// Closes the file, until the next request opens it again.
+    pub(super) fn close_file(&mut self) {
         self.is_broken.store(true, Ordering::SeqCst);
         self.connection = None;
-        Ended::Unknown(error)
     }
 }
 

@@ -11,7 +11,7 @@ use perennial_actors::host::sync::IdGen;
 use perennial_actors::{ActorHandle, Address, Pid};
 
 use super::entry::{Entry, Member};
-use super::monitor::{GroupChange, GroupMonitor};
+use super::monitor::{GroupChange, GroupInfo, GroupMonitor};
 use crate::error::{GroupJoinError, NotJoinedError};
 use crate::label::{Group, LabelKey};
 use crate::owners::{OwnedTable, Owners, Place, ensure_owner};
@@ -50,6 +50,17 @@ impl Groups {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Returns the groups that have members, sorted by name.
+    pub(crate) fn list(&self) -> Vec<GroupInfo> {
+        let info = |(name, _): &LabelKey, entry: &Entry| {
+            let members = entry.members().map(|member| member.pid).collect();
+            Some(GroupInfo { group: name.clone(), members })
+        };
+        let mut groups = self.groups.collect(info);
+        groups.sort_by(|a, b| a.group.cmp(&b.group));
+        groups
     }
 
     /// Returns the number of incarnations that have a list.

@@ -48,4 +48,4 @@ mod monitor;
 pub use broadcast::BroadcastReport;
 pub use members::GroupHandle;
 pub(crate) use members::Groups;
-pub use monitor::{GroupChange, GroupMonitor};
+pub use monitor::{GroupChange, GroupInfo, GroupMonitor};

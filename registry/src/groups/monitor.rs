@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt;
 
-use perennial_actors::{ActorHandle, Address, Subscription};
+use perennial_actors::{ActorHandle, Address, Pid, Subscription};
 
 use crate::label::LabelKey;
 
@@ -26,6 +26,17 @@ pub struct GroupChange {
     pub joined: bool,
     pub(super) messages: TypeId,
     pub(super) version: u64,
+}
+
+/// A group and its members.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct GroupInfo {
+    /// The name of the group. Groups of several message types may have the same name.
+    pub group: Cow<'static, str>,
+    /// The incarnations that are members, in the order in which they joined.
+    pub members: Vec<Pid>,
 }
 
 /// The stream of the joins and leaves of one group. OTP's `pg:monitor`.

@@ -17,6 +17,7 @@ use crate::table::Table;
 
 /// The outcome of one [`publish`](TopicHandle::publish): the number of subscribers per result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PublishReport {
     /// The mailboxes that accepted the message. During a restart, the message waits for the next
@@ -40,6 +41,16 @@ pub(crate) struct Topics {
     topics: Table<LabelKey, Box<dyn Any + Send + Sync>>,
     /// The numbers of the subscriptions.
     numbers: IdGen,
+}
+
+impl Topics {
+    /// Returns the names of the topics that have an entry, sorted.
+    pub(crate) fn which(&self) -> Vec<String> {
+        let mut names = self.topics.collect(|(name, _), _| Some(name.to_string()));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 #[cfg(all(test, not(model)))]

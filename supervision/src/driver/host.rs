@@ -20,6 +20,7 @@ use crate::link::{self, RactorLink};
 use crate::log;
 use crate::nesting;
 use crate::node::{ChildNode, Claims, DropQueue, Group, ListedChild, OpenError, StartParams};
+use crate::status::SupervisorStatus;
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
@@ -113,6 +114,11 @@ impl Group for SupervisorNode {
 
     fn list_children(&self) -> Vec<ListedChild> {
         self.state().list_children()
+    }
+
+    fn status(&self, path: Arc<str>) -> (Option<SupervisorStatus>, Option<u32>) {
+        let state = self.state();
+        (state.status(path), state.restarts_left())
     }
 
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {

@@ -1,15 +1,17 @@
 //! Read access to a supervisor: tree snapshots that do not involve it, and the queries of OTP's
 //! management API.
 
-use perennial_actors::{ActorHandle, ProcessState};
+use perennial_actors::{ActorHandle, ProcessState, System};
 
 use super::inbox::Query;
 use super::node::SupervisorNode;
+use super::root::Roots;
 use super::state::SupervisorState;
 use crate::engine::{ChildView, Target};
 use crate::node::{Group, ListedChild};
 use crate::policy::ChildKind;
 use crate::spec::ChildSpec;
+use crate::status::SupervisorStatus;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
 impl SupervisorNode {
@@ -47,12 +49,15 @@ impl SupervisorNode {
     /// parents before children.
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
+        let (status, restarts_left) = status_of(&handle, Some(self));
         let top = Tree {
             id: self.id().clone(),
             kind: ChildKind::Supervisor,
             state: state_of(&handle),
             pid: handle.pid(),
             restarts: 0,
+            status,
+            restarts_left,
             handle,
             children: Vec::new(),
         };
@@ -65,9 +70,36 @@ impl SupervisorNode {
             let children = node.group().map(Group::list_children).unwrap_or_default();
             due.extend(with_parent(Some(below.len()), children));
             let pid = handle.pid();
-            below.push((parent, Tree { id, kind, state, pid, restarts, handle, children: Vec::new() }));
+            let (status, restarts_left) = status_of(&handle, node.group());
+            let children = Vec::new();
+            let tree = Tree { id, kind, state, pid, restarts, status, restarts_left, handle, children };
+            below.push((parent, tree));
         }
         Tree::assemble(top, below)
+    }
+}
+
+impl Tree {
+    /// Returns a snapshot of each tree of a system, in the order of their starts. A tree that has
+    /// ended is among them as long as there is an [`App`](crate::App) of it.
+    ///
+    #[doc = supervision_example!(
+        r#"let system = System::new();
+let app = Supervisor::new("app").child(clock("clock")).start(&system).await?;
+assert_eq!(&*Tree::all(&system)[0].id, "app");
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    #[must_use]
+    pub fn all(system: &System) -> Vec<Self> {
+        Roots::of(system).all().iter().map(|root| root.node.tree()).collect()
+    }
+}
+
+/// Returns the status of a supervisor that was opened, and the restarts that are left to it.
+fn status_of(handle: &ActorHandle, group: Option<&dyn Group>) -> (Option<SupervisorStatus>, Option<u32>) {
+    match (group, handle.label()) {
+        (Some(group), Some(path)) => group.status(path),
+        _ => (None, None),
     }
 }
 

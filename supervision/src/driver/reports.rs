@@ -5,18 +5,21 @@ use perennial_actors::System;
 use perennial_actors::host::sync::{AtomicU64, Ordering};
 
 use super::run::Driver;
+use super::state::SupervisorState;
 use crate::engine::ChildKey;
 use crate::log;
 use crate::report::{ReportKind, SupervisorReport, topic};
+use crate::status;
 
 impl Driver {
     pub(super) fn report(&self, key: ChildKey, kind: ReportKind) {
         match &kind {
-            ReportKind::Restarting { reason, delay, .. } => {
+            ReportKind::Restarting { reason, delay, restarts_left } => {
                 if let Some(child) = self.child(key) {
                     child.set_pending_restart(reason.clone(), *delay);
                 }
                 Stats::of(&self.system).restarted();
+                self.change_status(|state| state.record_restart(*restarts_left));
             }
             ReportKind::Unresponsive { sign } => {
                 let pid = self.node.state().pid_of(key);
@@ -30,7 +33,7 @@ impl Driver {
             }
             ReportKind::GaveUp { .. } => {
                 Stats::of(&self.system).gave_up();
-                self.node.state().gave_up = true;
+                self.change_status(|state| state.gave_up = true);
             }
             _ => {}
         }
@@ -45,6 +48,23 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// Changes the status of the supervisor and publishes it.
+    pub(super) fn change_status(&self, change: impl FnOnce(&mut SupervisorState)) {
+        let changes = status::changes(&self.system);
+        let mut state = self.node.state();
+        change(&mut state);
+        // Under the lock, so that the events have the order of the changes.
+        if let Some(status) =
+            changes.has_subscribers().then(|| state.status(self.label.to_shared())).flatten()
+        {
+            changes.record(|| status);
+        }
+        drop(state);
+        changes.publish();
+    }
+}
+
 /// Logs a report and sends it to the subscribers. Calls `report` only if the report is wanted.
 pub(super) fn publish(system: &System, kind: ReportKind, report: impl Fn(ReportKind) -> SupervisorReport) {
     log::report(system, &kind, || report(kind.clone()));
@@ -53,6 +73,7 @@ pub(super) fn publish(system: &System, kind: ReportKind, report: impl Fn(ReportK
 
 /// The number of interventions of all supervisors of a system.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SupervisionStats {
     /// Restarts of children and groups, including failed attempts.

@@ -55,7 +55,8 @@ impl Driver {
         match (&answer.result, specs) {
             (Ok(RequestOk::Deleted(key)), _) => answer.deleted = self.node.state().transfer(*key),
             (Ok(_), Specs::Supervisor(plan)) => {
-                let replaced = self.node.state().adopt_plan(plan);
+                let mut replaced = None;
+                self.change_status(|state| replaced = Some(state.adopt_plan(plan)));
                 drop(replaced);
             }
             (Err(error), Specs::Added(key)) => {

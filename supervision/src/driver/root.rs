@@ -1,9 +1,9 @@
 //! The parent of a root supervisor. It never restarts the root, and closes the tree when the root
 //! exits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use perennial_actors::host::sync::OnceLock;
+use perennial_actors::host::sync::{Mutex, OnceLock};
 use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, SpawnError, System};
 use tokio::runtime;
@@ -87,6 +87,28 @@ impl Parent for Root {
     }
 }
 
+/// The roots of the trees of one system.
+#[derive(Default)]
+pub(super) struct Roots(Mutex<Vec<Weak<Root>>>);
+
+impl Roots {
+    pub(super) fn of(system: &System) -> &Self {
+        system.extension(Self::default)
+    }
+
+    /// Adds a root, and removes those that are gone.
+    fn add(&self, root: &Arc<Root>) {
+        let mut roots = self.0.lock();
+        roots.retain(|known| known.strong_count() > 0);
+        roots.push(Arc::downgrade(root));
+    }
+
+    /// Returns the roots that are still referenced, in the order of their starts.
+    pub(super) fn all(&self) -> Vec<Arc<Root>> {
+        self.0.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
 /// A tree that is starting. Dropping this shuts the tree down, unless it was
 /// [finished](Self::finish).
 struct Starting {
@@ -109,6 +131,7 @@ impl Starting {
             phase: watch::Sender::new(Phase::Starting),
             dropped_before: OnceLock::new(),
         });
+        Roots::of(system).add(&root);
         let params = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(params, tie).map_err(|error| match error {

@@ -77,9 +77,9 @@ impl Driver {
         attachment.set_host_logs_end();
         let past = node.state().clear();
         drop(past);
-        let has_watched = node.state().begin();
+        let has_watched = node.state().begin(attachment.pid());
         node.handle().set_awaited_child(None);
-        Self {
+        let driver = Self {
             system: attachment.system().clone(),
             pid: attachment.pid(),
             label: node.label(),
@@ -99,7 +99,9 @@ impl Driver {
             expects_report: false,
             spare: Vec::new(),
             exit: None,
-        }
+        };
+        driver.change_status(|_| {});
+        driver
     }
 
     /// Sets the waker for the next calls of [`run_pending`](Self::run_pending).

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use perennial_actors::Pid;
 use perennial_actors::host::SeqMap;
+use tokio::time::Instant;
 
 use crate::engine::{ChildKey, Engine, Policy, StartId};
 use crate::node::{ChildNode, DropQueue, OwnedNode};
 use crate::policy::SupervisorKind;
 use crate::spec::{ChildSpec, SupervisorSpec};
+use crate::status::SupervisorStatus;
 use crate::tree::UnstoppedChild;
 
 /// The state of a supervisor across its incarnations.
@@ -33,6 +35,12 @@ pub(crate) struct SupervisorState {
     unstopped: BTreeMap<ChildKey, UnstoppedChild>,
     /// `true` if it shuts down or has ended because it exceeded its intensity.
     pub(crate) gave_up: bool,
+    /// The current or last incarnation, and when it began.
+    incarnation: Option<(Pid, Instant)>,
+    /// The restarts in that incarnation.
+    restarts: u64,
+    /// The number of further restarts that were tolerated after the last one.
+    restarts_left: Option<u32>,
 }
 
 /// A child of an incarnation.
@@ -53,6 +61,9 @@ impl Default for SupervisorState {
             next_run: StartId(0),
             unstopped: BTreeMap::new(),
             gave_up: false,
+            incarnation: None,
+            restarts: 0,
+            restarts_left: None,
         }
     }
 }
@@ -67,9 +78,11 @@ impl SupervisorState {
     }
 
     /// Initializes the state for a new incarnation. Returns `true` if a child has liveness checks.
-    pub(super) fn begin(&mut self) -> bool {
+    pub(super) fn begin(&mut self, pid: Pid) -> bool {
         self.unstopped.clear();
         self.gave_up = false;
+        self.incarnation = Some((pid, Instant::now()));
+        (self.restarts, self.restarts_left) = (0, None);
         self.reclaim();
         let children = self.plan.children.iter().map(ChildSpec::share);
         self.children = (0..).zip(children.map(|spec| ChildRecord { spec, pid: None })).collect();
@@ -77,6 +90,29 @@ impl SupervisorState {
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
         self.plan.children.iter().any(|child| child.policy.liveness.is_some())
+    }
+
+    /// Counts a restart, after which this number is tolerated.
+    pub(super) fn record_restart(&mut self, restarts_left: u32) {
+        self.restarts += 1;
+        self.restarts_left = Some(restarts_left);
+    }
+
+    /// Returns the status of the current or last incarnation at this path.
+    pub(super) fn status(&self, path: Arc<str>) -> Option<SupervisorStatus> {
+        let strategy = match self.plan.kind {
+            SupervisorKind::Static { strategy, .. } => Some(strategy),
+            SupervisorKind::Dynamic { .. } => None,
+        };
+        let (pid, _) = self.incarnation?;
+        let (restarts, restarts_left, gave_up) = (self.restarts, self.restarts_left, self.gave_up);
+        Some(SupervisorStatus { pid, path, strategy, restarts, restarts_left, gave_up })
+    }
+
+    /// Returns how many restarts are tolerated now, if an incarnation runs.
+    pub(super) fn restarts_left(&self) -> Option<u32> {
+        let (_, began) = self.incarnation?;
+        Some(self.engine.as_ref()?.restarts_left_at(began.elapsed()))
     }
 
     /// Ends the incarnation. Returns its engine, which holds exit reasons, to be dropped under no

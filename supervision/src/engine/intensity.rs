@@ -59,6 +59,18 @@ impl RestartWindow {
         self.limit.with(self.most_children(children)).restarts.saturating_sub(self.len())
     }
 
+    /// Returns how many restarts are tolerated at `now`, for a reader that changes nothing.
+    pub(super) fn left_at(&self, now: Time, children: usize) -> u32 {
+        let limit = self.limit.with(children);
+        if limit.is_unlimited() {
+            return u32::MAX;
+        }
+        let counts = |time: &&RestartTime| now.saturating_sub(time.at) <= limit.period;
+        let most = self.times.iter().find(counts).map_or(children, |oldest| oldest.children.max(children));
+        let counted = u32::try_from(self.times.iter().filter(counts).count()).unwrap_or(u32::MAX);
+        self.limit.with(most).restarts.saturating_sub(counted)
+    }
+
     /// Removes the restarts that do not count any more.
     fn drop_expired(&mut self, now: Time, period: Duration) {
         while self.times.front().is_some_and(|time| now.saturating_sub(time.at) > period) {
@@ -118,6 +130,16 @@ mod tests {
         let mut after = window(1, 1000);
         assert!(after.record(ms(0), 1).is_some());
         assert!(after.record(ms(1001), 1).is_some());
+    }
+
+    #[test]
+    fn a_reader_sees_the_restarts_that_are_left_at_its_time() {
+        let mut window = window(2, 1000);
+        assert_eq!(window.left_at(ms(0), 1), 2);
+        assert!(window.record(ms(0), 1).is_some());
+        assert!(window.record(ms(600), 1).is_some());
+        let left: Vec<u32> = [600, 1000, 1001, 1601].map(|at| window.left_at(ms(at), 1)).into();
+        assert_eq!(left, [0, 0, 1, 2]);
     }
 
     #[test]

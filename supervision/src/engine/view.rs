@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::children::Entry;
 use super::core::Engine;
 use super::state::{StartCause, State};
-use super::types::ChildKey;
+use super::types::{ChildKey, Time};
 use crate::policy::ChildPolicy;
 use crate::tree::ChildState;
 
@@ -62,6 +62,11 @@ impl Engine {
             #[cfg(test)]
             state: &entry.state,
         }
+    }
+
+    /// Returns how many restarts the supervisor tolerates at `now`.
+    pub(crate) fn restarts_left_at(&self, now: Time) -> u32 {
+        self.window.left_at(now, self.children.len())
     }
 
     /// Returns the child with this id, if children of this supervisor can be found by id.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// Which siblings restart together with a child.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Strategy {
     /// No sibling. The default, as in OTP.
     #[default]

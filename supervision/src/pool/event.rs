@@ -12,6 +12,7 @@ use super::retry::RetryCause;
 ///
 /// Subscribers receive events in the order in which they happened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum JobEvent {
     /// The job was accepted.

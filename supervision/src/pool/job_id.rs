@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The number of a job in its pool, in submission order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct JobId(pub(super) u64);
 
 impl JobId {

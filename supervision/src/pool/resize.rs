@@ -113,13 +113,10 @@ impl<W: Work + 'static> PoolHandle<W> {
 
     /// Sets the target number of workers.
     pub(super) fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
-        // Under the lock, so that a pool that is stopped concurrently wants no worker in the end.
-        let state = self.shared.lock_state();
-        if state.scheduler.phase() == Phase::Closed {
-            return Err(PoolError::Stopped);
-        }
-        self.shared.set_wanted(workers);
-        drop(state);
+        self.shared.set_wanted(workers, |state| match state.scheduler.phase() {
+            Phase::Closed => Err(PoolError::Stopped),
+            _ => Ok(()),
+        })?;
         // The load may require checks now.
         self.shared.notify_manager();
         Ok(())

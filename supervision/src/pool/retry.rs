@@ -31,6 +31,7 @@ impl From<bool> for Retry {
 
 /// The reason why a job is retried.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RetryCause {
     /// The attempt returned an error.

@@ -9,6 +9,7 @@ use super::scheduler::RolloutDirection;
 /// jobs, and after that for one job in 16. A pool of elastic size measures every job. The
 /// percentiles are upper bounds, at most an eighth above the true ones.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PoolStats {
     /// Jobs that were accepted.
@@ -58,6 +59,7 @@ assert_eq!(workers.to_string(), "2 of 2 workers");
 squares.supervisor().terminate_child("1").await?;
 assert_eq!(squares.stats().workers.down, 1);"#)]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct WorkerCounts {
     /// The target number.
@@ -81,6 +83,7 @@ pub struct WorkerCounts {
 let rollout = squares.stats().rollout;
 assert_eq!((rollout.paused, rollout.direction), (true, None));")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RolloutStatus {
     /// `true` while rollouts are [paused](super::PoolHandle::pause_rollout): `spec.paused` of a

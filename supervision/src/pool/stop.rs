@@ -1,5 +1,7 @@
 //! Stopping a pool.
 
+use std::convert::Infallible;
+
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -139,7 +141,7 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
     /// Stops all workers. If the pool does not run, there are none, and those that would start with
     /// it decline.
     async fn stop_workers(&self, how: PoolShutdown) {
-        self.shared.set_wanted(0);
+        let Ok(()) = self.shared.set_wanted(0, |_| Ok::<(), Infallible>(()));
         tokio::select! {
             biased;
             () = self.waits_for_start() => {}

@@ -7,6 +7,7 @@ use perennial_actors::{ActorHandle, Pid};
 
 use super::child::{ChildState, Restarts};
 use crate::policy::ChildKind;
+use crate::status::SupervisorStatus;
 
 /// The level below which the text indents no further. Without a limit, the length of the text would
 /// grow with the square of the depth.
@@ -51,6 +52,12 @@ pub struct Tree {
     /// How often its supervisor restarted it, counted from the start of that supervisor's
     /// incarnation.
     pub restarts: u64,
+    /// The status of the current or last incarnation, if this is a supervisor that has begun to
+    /// start.
+    pub status: Option<SupervisorStatus>,
+    /// The number of restarts that the supervisor tolerates at this moment, if this is one and it
+    /// runs. `u32::MAX` stands for any number.
+    pub restarts_left: Option<u32>,
     /// A handle that stops, kills and monitors it.
     pub handle: ActorHandle,
     /// The children in start order.
@@ -82,7 +89,7 @@ impl Tree {
     }
 
     /// Returns the same nodes as [`walk`](Self::walk), with the level of each below this one.
-    pub(super) fn levels(&self) -> impl Iterator<Item = (usize, &Self)> {
+    pub fn levels(&self) -> impl Iterator<Item = (usize, &Self)> {
         self.steps().map(|step| (step.level, step.node))
     }
 
@@ -131,6 +138,8 @@ impl Tree {
             state: self.state,
             pid: self.pid,
             restarts: self.restarts,
+            status: self.status.clone(),
+            restarts_left: self.restarts_left,
             handle: self.handle.clone(),
             children: Vec::new(),
         }

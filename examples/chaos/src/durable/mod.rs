@@ -12,8 +12,8 @@
 //! - [`worker`]: what the worker process does. [`jobs`]: its jobs and their results. [`rescue`]:
 //!   how long it takes until the jobs of the killed process run again. [`sabotage`]: stores that
 //!   break their promises.
-//! - [`account`]: what was acknowledged. [`verify`]: the checks of the store against it. [`report`]:
-//!   the result.
+//! - [`account`]: what was acknowledged. [`verify`]: the checks of the store against it.
+//!   [`report`]: the result.
 
 mod account;
 mod jobs;

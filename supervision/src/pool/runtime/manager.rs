@@ -49,6 +49,7 @@ impl<W: Work + 'static> Actor for PoolManager<W> {
 
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         args.pool.tree_started();
+        args.pool.register(ctx.system());
         // A rollout that was interrupted by the end of the supervisor goes on.
         args.pool.rollout.changed.notify_waiters();
         ctx.continue_with(Tick);

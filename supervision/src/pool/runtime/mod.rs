@@ -23,6 +23,7 @@ mod probing;
 mod queue;
 mod readiness;
 mod recycling;
+mod registration;
 mod repair;
 mod result_sink;
 mod revisions;

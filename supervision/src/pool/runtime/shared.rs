@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
-use perennial_actors::{Address, ProcessState};
+use perennial_actors::{Address, Pid, ProcessState, System};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -92,6 +92,13 @@ const ATTEMPTS: u32 = 3;
 /// The scheduler of the jobs of a pool.
 pub(crate) type Jobs<W> = Scheduler<Arc<JobState<W>>>;
 
+/// Where a pool is registered: its system, its path, and the incarnation of its supervisor.
+pub(crate) struct Registration {
+    pub(super) system: System,
+    pub(super) path: Arc<str>,
+    pub(super) supervisor: Pid,
+}
+
 /// The state behind the lock of the queue.
 pub(crate) struct State<W: Work + 'static> {
     pub(crate) scheduler: Jobs<W>,
@@ -130,6 +137,8 @@ pub(crate) struct State<W: Work + 'static> {
     pub(crate) tree_ended: bool,
     /// `true` if the pool rejects jobs because its tree stops after they are finished.
     pub(crate) is_draining: bool,
+    /// The system that lists the pool, since its first start.
+    pub(crate) registration: Option<Registration>,
     /// `true` if a callback for the end of the tree is registered.
     pub(crate) is_watching: bool,
 }
@@ -161,6 +170,7 @@ impl<W: Work + 'static> Shared<W> {
             terminating: Terminating::new(),
             drain_waiters: Vec::new(),
             tree_ended: false,
+            registration: None,
             is_draining: false,
             is_watching: false,
         };
@@ -221,7 +231,8 @@ impl<W: Work + 'static> Shared<W> {
         self.revisions.get()?.upgrade()
     }
 
-    pub(crate) fn set_wanted(&self, workers: usize) {
+    /// Stores the target number of workers. The caller holds the lock of the queue.
+    pub(super) fn store_wanted(&self, workers: usize) {
         self.wanted.store(workers, Ordering::Release);
     }
 

@@ -40,6 +40,7 @@ pub(crate) enum RolloutStep {
 
 /// Where a rollout goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RolloutDirection {
     /// It replaces the workers by new ones.

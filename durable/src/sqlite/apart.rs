@@ -1,0 +1,61 @@
+//! How the thread that writes commits transactions of callers: each apart from all others.
+
+use std::mem;
+
+use perennial_actors::host::ignore_panic;
+
+use super::rows::store_error;
+use super::transaction::CallerTransaction;
+use super::writer::{Ended, Request, Writer};
+use crate::error::{CommitErrorKind, StoreError};
+
+impl Writer {
+    /// Commits a group with transactions of callers, each of them apart from all others.
+    pub(super) fn commit_apart(&mut self, group: Vec<Request>) {
+        let mut batches = Vec::new();
+        for mut request in group {
+            let Some(mut caller) = request.take_caller() else {
+                batches.push(request);
+                continue;
+            };
+            if !batches.is_empty() {
+                self.commit_all(mem::take(&mut batches));
+            }
+            let outcome = self.commit_caller(&mut *caller);
+            // The values are of the caller.
+            ignore_panic(|| caller.answer(outcome));
+        }
+        if !batches.is_empty() {
+            self.commit_all(batches);
+        }
+    }
+
+    fn commit_caller(&mut self, caller: &mut dyn CallerTransaction) -> Result<(), CommitErrorKind> {
+        self.reopen().map_err(CommitErrorKind::NotApplied)?;
+        let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
+        let connection = self.connection.as_ref().ok_or_else(closed)?;
+        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        begun.map_err(|error| CommitErrorKind::NotApplied(store_error(&error)))?;
+        let is_wanted = caller.run(connection, self.epoch);
+        if connection.is_autocommit() {
+            let text = "the closure, or an error of SQLite, has ended the transaction";
+            return Err(CommitErrorKind::Unknown(StoreError::Failed(text.to_owned())));
+        }
+        if !is_wanted {
+            if connection.execute_batch("ROLLBACK").is_err() {
+                // Opened again by the next request.
+                self.close_file();
+            }
+            return Ok(());
+        }
+        match self.end_transaction() {
+            Ended::Committed => {
+                // It may have stored jobs.
+                self.changes.send_modify(|number| *number += 1);
+                Ok(())
+            }
+            Ended::RolledBack(error) => Err(CommitErrorKind::NotApplied(error)),
+            Ended::Unknown(error) => Err(CommitErrorKind::Unknown(error)),
+        }
+    }
+}
