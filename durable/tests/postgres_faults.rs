@@ -30,13 +30,13 @@ fn enqueue(text: &str) -> Batch {
 }
 
 async fn sessions(admin: &Client, store: &PostgresStore) -> Vec<i32> {
-    let epoch = i64::try_from(store.epoch().0).unwrap();
-    let rows = admin.query(SESSIONS, &[&store.schema(), &epoch]).await.unwrap();
+    let epoch = i64::try_from(store.epoch().0).expect("a small number");
+    let rows = admin.query(SESSIONS, &[&store.schema(), &epoch]).await.expect("rows");
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 async fn queued(store: &PostgresStore) -> u64 {
-    store.queue("q").await.unwrap().count(RecordState::Queued)
+    store.queue("q").await.expect("counts").count(RecordState::Queued)
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn on_insert(admin: &Client, store: &PostgresStore, when: &str, key: &str,
         CREATE {when} ON {schema}.jobs {} FOR EACH ROW WHEN (NEW.key = '{key}') EXECUTE FUNCTION {schema}.act()",
         if when.starts_with("CONSTRAINT") { "DEFERRABLE INITIALLY DEFERRED" } else { "" }
     );
-    admin.batch_execute(&sql).await.unwrap();
+    admin.batch_execute(&sql).await.expect("an answer");
 }
 
 #[tokio::test]

@@ -19,17 +19,17 @@ const NOW: Timestamp = Timestamp(1_000);
 
 async fn two(server: &Server) -> (PostgresStore, PostgresStore) {
     let builder = server.builder();
-    (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap())
+    (builder.clone().connect().await.expect("a store"), builder.connect().await.expect("a store"))
 }
 
 async fn enqueue(store: &PostgresStore, job: NewJob) -> Applied {
-    let mut applied = store.commit(Batch::of(NOW, Op::Enqueue(Box::new(job)))).await.unwrap();
-    applied.pop().unwrap()
+    let mut applied = store.commit(Batch::of(NOW, Op::Enqueue(Box::new(job)))).await.expect("a commit");
+    applied.pop().expect("an effect")
 }
 
 async fn lease(store: &PostgresStore, max: usize) -> Leased {
     let op = Op::Lease { queue: "q".to_owned(), max };
-    match store.commit(Batch::of(NOW, op)).await.unwrap().pop() {
+    match store.commit(Batch::of(NOW, op)).await.expect("a commit").pop() {
         Some(Applied::Leased(leased)) => leased,
         other => panic!("{other:?}"),
     }
@@ -165,7 +165,8 @@ async fn positions_of_events_ascend_in_the_order_of_commits_of_all_processes() {
 async fn a_change_of_one_process_is_noticed_by_the_others() {
     let Some(server) = server() else { return };
     let builder = server.builder().poll_interval(Duration::from_secs(3_600));
-    let (first, second) = (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap());
+    let (first, second) =
+        (builder.clone().connect().await.expect("a store"), builder.connect().await.expect("a store"));
     let mut changes = second.changes();
     // The first look is past.
     changes.changed().await.unwrap();

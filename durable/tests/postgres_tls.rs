@@ -17,27 +17,28 @@ fn server() -> Option<(Server, String)> {
     let server = Server::start(&[])?;
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = names.signed_by(&key, &authority).unwrap();
+    let authority =
+        CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("a certificate");
+    let key = KeyPair::generate().expect("a key");
+    let names = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = names.signed_by(&key, &authority).expect("a certificate");
     let data = server.folder().join("data");
-    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&data).unwrap());
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&data).expect("a file of the server"));
     for (name, pem) in [("server.crt", certificate.pem()), ("server.key", key.serialize_pem())] {
         let path = data.join(name);
-        fs::write(&path, pem).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        chown(&path, Some(owner), None).unwrap();
+        fs::write(&path, pem).expect("a file of the server");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a file of the server");
+        chown(&path, Some(owner), None).expect("a file of the server");
     }
     let root = server.folder().join("root ca.pem");
-    fs::write(&root, authority.pem()).unwrap();
+    fs::write(&root, authority.pem()).expect("a file of the server");
     let hba = "hostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\n";
-    fs::write(data.join("pg_hba.conf"), hba).unwrap();
-    let mut config = fs::read_to_string(data.join("postgresql.conf")).unwrap();
+    fs::write(data.join("pg_hba.conf"), hba).expect("a file of the server");
+    let mut config = fs::read_to_string(data.join("postgresql.conf")).expect("a file of the server");
     config.push_str("ssl = on\nlisten_addresses = 'localhost'\n");
-    fs::write(data.join("postgresql.conf"), config).unwrap();
+    fs::write(data.join("postgresql.conf"), config).expect("a file of the server");
     server.control(&["restart"]);
-    Some((server, root.to_str().unwrap().to_owned()))
+    Some((server, root.to_str().expect("text").to_owned()))
 }
 
 #[tokio::test]

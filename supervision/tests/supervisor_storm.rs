@@ -185,7 +185,7 @@ fn with_rules<M: Send + 'static>(child: Child<M>, world: &World, number: usize) 
         child = child.start_limit(burst, INTERVAL);
     }
     if number % 3 > 0 {
-        child = child.retry_start(delays.clone());
+        child = child.retry_start(delays);
     }
     if number % 2 == 1 {
         child = child.backoff(delays);
@@ -380,12 +380,17 @@ async fn run_storm(seed: u64) {
     storm.shut_down().await;
 }
 
-/// Runs storms of these seeds, each in a runtime of its own with paused time.
+/// Runs storms of these seeds, each in a runtime of its own with paused time, and in a thread whose
+/// name tells the seed if it panics.
 fn run_storms(seeds: impl Iterator<Item = u64>) {
     for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        eprintln!("the storm of seed {seed}");
-        runtime.expect("there are resources for it").block_on(run_storm(seed));
+        let thread = std::thread::Builder::new().name(format!("the storm of seed {seed}"));
+        let run = move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build();
+            runtime.expect("there are resources for it").block_on(run_storm(seed));
+        };
+        thread.spawn(run).expect("there is room for a thread").join().expect("the storm ends well");
     }
 }
 

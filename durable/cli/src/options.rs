@@ -106,7 +106,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, lexopt
     let file = words.next().ok_or("give the file of a store")?;
     let verb = words.next().ok_or("give a command")?;
     let is_selected = selection != Selection::default();
-    let command = command(&verb, words.collect(), is_selected)?;
+    let command = command(&verb, &words.collect::<Vec<_>>(), is_selected)?;
     selection.limit = limit.unwrap_or(if command == Command::List { LISTED } else { 0 });
     let changes = matches!(command, Command::Retry(_) | Command::Drop(_));
     if dry_run && !changes {
@@ -122,8 +122,8 @@ fn state(name: &str) -> Result<RecordState, String> {
     })
 }
 
-fn command(verb: &str, words: Vec<String>, is_selected: bool) -> Result<Command, lexopt::Error> {
-    let queue = |paused: bool| match &words[..] {
+fn command(verb: &str, words: &[String], is_selected: bool) -> Result<Command, lexopt::Error> {
+    let queue = |paused: bool| match words {
         [queue] => Ok(Command::Pause { queue: queue.clone(), paused }),
         _ => Err(lexopt::Error::from(format!("{verb}: give the name of a queue"))),
     };
@@ -134,13 +134,13 @@ fn command(verb: &str, words: Vec<String>, is_selected: bool) -> Result<Command,
         "pause" => queue(true),
         "resume" => queue(false),
         "show" if words.is_empty() => Err("show: give the numbers of jobs".into()),
-        "show" => Ok(Command::Show(numbers(&words)?)),
+        "show" => Ok(Command::Show(numbers(words)?)),
         "retry" | "drop" => {
             if words.is_empty() != is_selected {
                 // Never all jobs by mistake.
                 return Err(format!("{verb}: give either numbers of jobs or filters").into());
             }
-            let jobs = numbers(&words)?;
+            let jobs = numbers(words)?;
             Ok(if verb == "retry" { Command::Retry(jobs) } else { Command::Drop(jobs) })
         }
         other => Err(format!("there is no command {other:?}").into()),

@@ -15,7 +15,7 @@ const WIDTH: usize = 60;
 /// Lists jobs, one a line.
 pub fn list(records: &[JobRecord], is_json: bool) -> String {
     if is_json {
-        return lines(&records.iter().map(job_json).collect());
+        return lines(&records.iter().map(job_json).collect::<Vec<_>>());
     }
     let head = ["ID", "QUEUE", "STATE", "ATTEMPT", "SUBMITTED", "JOB", "LAST FAILURE"].map(str::to_owned);
     let rows = records.iter().map(|record| {
@@ -36,7 +36,7 @@ pub fn list(records: &[JobRecord], is_json: bool) -> String {
 pub fn jobs(records: &[JobRecord], missing: &[JobId], is_json: bool) -> String {
     if is_json {
         let missing = missing.iter().map(|id| json!({ "id": id.0, "missing": true }));
-        return lines(&records.iter().map(job_json).chain(missing).collect());
+        return lines(&records.iter().map(job_json).chain(missing).collect::<Vec<_>>());
     }
     let mut text = String::new();
     for record in records {
@@ -103,7 +103,7 @@ pub fn stats(queues: &BTreeMap<String, QueueInfo>, is_json: bool) -> String {
             let jobs: serde_json::Map<String, Value> = jobs.into_iter().collect();
             json!({ "queue": name, "paused": info.paused, "jobs": jobs })
         });
-        return lines(&queues.collect());
+        return lines(&queues.collect::<Vec<_>>());
     }
     let states = RecordState::ALL.map(|state| state.name().to_uppercase());
     let head: Vec<String> = ["QUEUE".to_owned(), "PAUSED".to_owned()].into_iter().chain(states).collect();
@@ -184,7 +184,7 @@ fn job_json(record: &JobRecord) -> Value {
 }
 
 /// Returns values, one a line.
-fn lines(values: &Vec<Value>) -> String {
+fn lines(values: &[Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }
 

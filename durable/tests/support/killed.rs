@@ -103,10 +103,10 @@ fn lines(child: &mut Child) -> Receiver<String> {
 
 /// Kills processes, each within this time, and checks the store after each.
 pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
-    let kills: u32 = env::var("PERENNIAL_KILLS").map_or(25, |kills| kills.parse().unwrap());
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let mut random = Random(since.as_micros().try_into().unwrap());
-    println!("the seed is {}", random.0);
+    let kills: u32 = env::var("PERENNIAL_KILLS").map_or(25, |kills| kills.parse().expect("a number"));
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
+    let mut random = Random(since.as_micros().try_into().expect("64 bits"));
+    print(&format!("the seed is {}", random.0));
     let mut acknowledged = Acknowledged::default();
     for kill in 1..=kills {
         let mut child = start(address);
@@ -120,16 +120,16 @@ pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
                 Err(RecvTimeoutError::Disconnected) => panic!("the process ended by itself"),
             }
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill().expect("a process");
+        child.wait().expect("a process");
         lines.iter().for_each(|line| acknowledged.read(&line));
         let store = open(address);
         acknowledged.check(&*store);
         if kill == kills {
-            block_on(store.check()).unwrap();
+            block_on(store.check()).expect("a store in order");
         }
     }
-    println!("{} jobs stored, {} done", acknowledged.stored.len(), acknowledged.done.len());
+    print(&format!("{} jobs stored, {} done", acknowledged.stored.len(), acknowledged.done.len()));
     assert!(kills < 25 || !acknowledged.done.is_empty(), "no process lived long enough to do a job");
 }
 
@@ -137,9 +137,9 @@ pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
 pub(crate) fn be_killed(open: Open) {
     let Ok(address) = env::var(ADDRESS) else { return };
     let store = open(&address);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(async move {
-        for orphan in store.orphans(QUEUE, usize::MAX).await.unwrap() {
+        for orphan in store.orphans(QUEUE, usize::MAX).await.expect("jobs") {
             let retry = AttemptEnd::Retry { failure: AttemptFailure::ProcessEnded, due: Timestamp(1) };
             finish(&*store, &orphan, retry).await;
         }
