@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 enum Msg {
     /// Call another actor in the handler.
-    Call(Address<Msg>, Duration),
+    Call(Address<Self>, Duration),
     /// Call another actor in a task of the actor.
-    Pipe(Address<Msg>),
+    Pipe(Address<Self>),
     /// Answer after this time.
     Answer(Duration, Reply<()>),
     Done,
