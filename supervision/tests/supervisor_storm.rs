@@ -24,16 +24,11 @@ mod storm;
 const CHILDREN: usize = 6;
 const CHANGES: u64 = 80;
 const INTERVAL: Duration = secs(10);
-
 /// A time in which everything that is calm has settled.
 const CALM: Duration = secs(100);
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
 
 /// The rules of a child, and what is known of it outside.
@@ -106,7 +101,7 @@ impl Incarnation {
                 facts.may_rest.store(true, Ordering::Relaxed);
                 return Err(ExitReason::Ignore);
             }
-            4 => sleep(ms(world.below(500))).await,
+            4 => sleep(Duration::from_millis(world.below(500))).await,
             _ => {}
         }
         let others = facts.living.fetch_add(1, Ordering::Relaxed);
@@ -158,7 +153,7 @@ async fn run(world: Arc<World>, number: usize, ctx: TaskContext) -> Result<(), E
     let incarnation = Incarnation::start(&world, number).await?;
     loop {
         ctx.ping_watchdog();
-        sleep(ms(500)).await;
+        sleep(Duration::from_millis(500)).await;
         match world.fault(40) {
             0 => return Err(ExitReason::failed("on purpose")),
             1 => panic!("on purpose"),
@@ -174,7 +169,7 @@ async fn run(world: Arc<World>, number: usize, ctx: TaskContext) -> Result<(), E
 
 /// Sets the rules of a child, of which the storm knows.
 fn with_rules<M: Send + 'static>(child: Child<M>, world: &World, number: usize) -> ChildSpec {
-    let (facts, delays) = (&world.children[number], Backoff::new(ms(100), secs(2)));
+    let (facts, delays) = (&world.children[number], Backoff::new(Duration::from_millis(100), secs(2)));
     let mut child = child.start_timeout(secs(1));
     child = match facts.restart {
         // The same rule, as a condition.
@@ -244,7 +239,11 @@ impl Storm {
 
     /// Makes a request, whose future is dropped in some cases.
     fn request<T>(&mut self, request: impl Future<Output = T> + Send + 'static) {
-        let patience = if self.world.below(5) == 0 { ms(self.world.below(300)) } else { secs(1_000_000) };
+        let patience = if self.world.below(5) == 0 {
+            Duration::from_millis(self.world.below(300))
+        } else {
+            secs(1_000_000)
+        };
         self.requests.spawn(async move { drop(timeout(patience, request).await) });
     }
 
@@ -369,10 +368,9 @@ impl Storm {
 async fn run_storm(seed: u64) {
     let mut storm = Storm::start(seed).await;
     let ends_early = seed % 2 == 0;
-    let changes = if ends_early { storm.world.below(CHANGES) } else { CHANGES };
-    for _ in 0..changes {
+    for _ in 0..if ends_early { storm.world.below(CHANGES) } else { CHANGES } {
         storm.change();
-        sleep(ms(storm.world.below(700))).await;
+        sleep(Duration::from_millis(storm.world.below(700))).await;
     }
     if !ends_early {
         storm.calm_down().await;
@@ -380,17 +378,14 @@ async fn run_storm(seed: u64) {
     storm.shut_down().await;
 }
 
-/// Runs storms of these seeds, each in a runtime of its own with paused time, and in a thread whose
-/// name tells the seed if it panics.
+/// Runs storms of these seeds, each in a thread whose name tells the seed if it panics.
 fn run_storms(seeds: impl Iterator<Item = u64>) {
     for seed in seeds {
-        let thread = std::thread::Builder::new().name(format!("the storm of seed {seed}"));
-        let run = move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_time().start_paused(true).build();
-            runtime.expect("there are resources for it").block_on(run_storm(seed));
-        };
-        thread.spawn(run).expect("there is room for a thread").join().expect("the storm ends well");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let storm = move || runtime.expect("there are resources for it").block_on(run_storm(seed));
+        let name = format!("the storm of seed {seed}");
+        let thread = std::thread::Builder::new().name(name).spawn(storm);
+        thread.expect("there is room for a thread").join().expect("the storm ends well");
     }
 }
 

@@ -63,9 +63,9 @@ pub(super) struct Transaction {
     pub(super) time: Duration,
 }
 
-/// Returns one piece of work and all that wait. Those that the latest transaction answered are likely to
-/// come back at once, and they are waited for: otherwise they would wait for a transaction of the
-/// others, and each sync would serve a part of them.
+/// Returns one piece of work and all that wait. Those that the latest transaction answered are
+/// likely to come back at once, and they are waited for: otherwise they would wait for a
+/// transaction of the others, and each sync would serve a part of them.
 pub(super) fn with_others(
     first: Work,
     requests: &Receiver<Work>,
