@@ -218,7 +218,7 @@ impl EventKind {
         }
     }
 
-    /// Returns `true` if an incarnation ended by a [crash](ExitReason::is_crash).
+    /// Returns `true` if an incarnation ended by a [crash](perennial_actors::ExitReason::is_crash).
     ///
     /// [ExitReason::is_crash]: perennial_actors::ExitReason::is_crash
     #[must_use]
