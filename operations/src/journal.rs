@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use perennial_actors::ExitReason;
@@ -31,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) event: Event,
     /// The reason, until the event is complete.
     reason: Mutex<Option<ExitReason>>,
+    /// The threads that run the code of users for its texts.
+    rendering: Mutex<Vec<ThreadId>>,
     complete: OnceLock<Event>,
 }
 
@@ -45,15 +48,23 @@ pub(crate) enum Next {
 }
 
 impl Entry {
-    /// Returns the event with all texts. Runs code of users, so it is called under no lock.
+    /// Returns the event with all texts. Runs code of users, so it is called under no lock. If that
+    /// code asks for the event whose texts it returns, it gets the event without them.
     pub(crate) fn complete(&self) -> Event {
         if let Some(event) = self.complete.get() {
             return event.clone();
         }
+        let thread = thread::current().id();
+        if self.rendering.lock().contains(&thread) {
+            return self.event.clone();
+        }
         let reason = self.reason.lock().clone();
         let mut event = self.event.clone();
         if let Some(reason) = &reason {
+            self.rendering.lock().push(thread);
+            // Panics of the code are texts too.
             event.kind.set_reason(Reason::of(reason));
+            self.rendering.lock().retain(|rendering| *rendering != thread);
         }
         // Another reader may have been faster. Its text is returned then, so that all see the same.
         let _ = self.complete.set(event.clone());
@@ -108,7 +119,8 @@ impl Journal {
         if reason.is_none() {
             let _ = complete.set(event.clone());
         }
-        self.ring.push_back(Arc::new(Entry { event, reason: Mutex::new(reason), complete }));
+        let (reason, rendering) = (Mutex::new(reason), Mutex::default());
+        self.ring.push_back(Arc::new(Entry { event, reason, rendering, complete }));
         if self.ring.len() > self.capacity { self.ring.pop_front() } else { None }
     }
 

@@ -33,6 +33,8 @@ impl fmt::Display for Hostile {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operations = Operations::of(&self.0);
         drop(operations.events_after(1));
+        // The event of this error is among them.
+        assert!(!operations.history().is_empty());
         std::panic::resume_unwind(Box::new("on purpose"))
     }
 }
