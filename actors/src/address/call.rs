@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub struct Call<M: Send + 'static, T, C: Callee<M> = Address<M>> {
     answer_lost: bool,
     timer: Timer,
     /// The number of its wait, while the waits of the system are watched.
-    wait: Option<u64>,
+    wait: Option<NonZeroU64>,
 }
 
 impl<M: Send + 'static> Address<M> {

@@ -4,6 +4,7 @@
 //! The caller is recorded as the task that polls the call, which costs no search. The actor that
 //! runs in the task is found when the waits are read.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use tokio::task;
@@ -21,7 +22,8 @@ pub(crate) struct CallWaits {
 
 #[derive(Default)]
 struct Waits {
-    next: u64,
+    /// The number of the latest wait. The first is 1, so that a call needs no more room for none.
+    last: u64,
     calls: SeqMap<WaitingCall>,
 }
 
@@ -45,20 +47,20 @@ impl CallWaits {
     /// Records that the current task waits for this identity. Returns the number of the wait, or
     /// `None` outside of tasks.
     #[cold]
-    pub(crate) fn begin(&self, callee: u64) -> Option<u64> {
+    pub(crate) fn begin(&self, callee: u64) -> Option<NonZeroU64> {
         let caller = task::try_id()?;
         let since = Instant::now();
         let mut waits = self.waits.lock();
-        let number = waits.next;
-        waits.next += 1;
-        waits.calls.insert(number, WaitingCall { caller, callee, since });
+        let number = waits.last.checked_add(1).and_then(NonZeroU64::new)?;
+        waits.last = number.get();
+        waits.calls.insert(number.get(), WaitingCall { caller, callee, since });
         Some(number)
     }
 
     /// Removes a wait.
     #[cold]
-    pub(crate) fn end(&self, number: u64) {
-        self.waits.lock().calls.remove(number);
+    pub(crate) fn end(&self, number: NonZeroU64) {
+        self.waits.lock().calls.remove(number.get());
     }
 
     /// Records calls until [`unwatch`](Self::unwatch).
