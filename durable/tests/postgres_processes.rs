@@ -8,7 +8,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_durable::pool::Durable;
@@ -172,17 +172,15 @@ fn the_process_that_works() {
     });
 }
 
-/// How long the jobs of a process that was killed wait once the next process is up.
+/// Also while a process that is up at the same time looks on.
 #[tokio::test]
-#[ignore = "a measurement"]
-async fn the_time_of_a_rescue() {
+async fn the_next_process_takes_over_the_jobs_of_each_process_that_was_killed() {
     let Some(server) = server() else { return };
     let schema = new_schema();
     let store = open(server, &schema).await;
-    enqueue(&*store, 20_000).await;
+    enqueue(&*store, 1_000).await;
     drop(store);
-    let mut times = Vec::new();
-    for _ in 0..100 {
+    for _ in 0..5 {
         let mut worker = Worker::start(server, &schema);
         let observer = open(server, &schema).await;
         let mut changes = observer.changes();
@@ -192,14 +190,10 @@ async fn the_time_of_a_rescue() {
         drop(observer);
         worker.kill();
         let store = open(server, &schema).await;
-        let began = Instant::now();
         let app = slow_squares().durable(store.clone()).prefetch(8).start(&System::new()).await.unwrap();
         while !running(&*store, worker.epoch).await.is_empty() {
             tokio::task::yield_now().await;
         }
-        times.push(began.elapsed());
         assert!(app.shutdown().await.is_clean());
     }
-    times.sort_unstable();
-    println!("rescue: p50 {:?}, p99 {:?}, longest {:?}", times[50], times[98], times[99]);
 }

@@ -84,6 +84,7 @@ mod builds;
 mod contestants;
 mod race;
 mod report;
+mod shared;
 mod targets;
 mod work;
 

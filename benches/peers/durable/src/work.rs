@@ -1,14 +1,7 @@
 //! The parts of the race that both programs have.
 
-#[path = "../../src/work/durable.rs"]
-#[allow(dead_code, reason = "the other program also has contestants without a pool")]
-mod durable;
-#[path = "../../src/work/measure.rs"]
-#[allow(dead_code, reason = "memory is measured in the other program")]
-mod measure;
-#[path = "../../src/work/tally.rs"]
-#[allow(dead_code, reason = "jobs of the other program have work")]
-mod tally;
+#[path = "../../src/shared/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the other program has more works and contestants")]
+mod shared;
 
-pub use durable::{DurableQueue, jobs};
-pub use tally::Tally;
+pub use shared::{DurableQueue, Tally, jobs};

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use super::crash::Crash;
 use super::goal::Goal;
-use super::tally::Tally;
 use super::task::{Mailbox, Task};
+use crate::shared::Tally;
 
 /// A contestant of the race.
 #[derive(Clone, Copy, Debug)]

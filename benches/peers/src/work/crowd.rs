@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use super::contestant::Peer;
 use super::goal::Goal;
-use super::measure::each;
 use super::task::{CASTS, CROWD, Mailbox, WARM_UP};
+use crate::shared::each;
 
 /// Returns the cost of each message of a number that goes around the ring.
 pub async fn ring<P: Peer>(peer: &P) -> Result<f64> {

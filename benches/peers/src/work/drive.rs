@@ -9,12 +9,12 @@ use tokio::sync::Notify;
 
 use super::contestant::Peer;
 use super::goal::Goal;
-use super::measure::{each, resident};
 use super::named::Named;
 use super::task::{
     CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Popularity, Task, Threads, WARM_UP,
 };
 use super::{crowd, pools, trees};
+use crate::shared::{each, resident};
 
 /// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
 /// tasks of that runtime.

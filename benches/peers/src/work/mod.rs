@@ -6,23 +6,18 @@ mod contestant;
 mod crash;
 mod crowd;
 mod drive;
-mod durable;
 mod goal;
-mod measure;
 mod named;
 mod pools;
-mod tally;
 mod task;
 mod trees;
 mod works;
 
+pub use crate::shared::{DurableQueue, Tally, each, file, jobs as durable_jobs, printed};
 pub use contestant::{Begin, Contestant, Life, NoTree, Peer, Pool, Tree};
 pub use crash::{Crash, TOLERATED, WITHIN};
 pub use drive::{block_on, drive, on_tokio};
-pub use durable::{DurableQueue, file, jobs as durable_jobs};
 pub use goal::Goal;
-pub use measure::{each, printed};
-pub use tally::Tally;
 pub use task::{
     CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, KILLS, LIVES, LOOKUPS, Mailbox, NAMES,
     ONE_CRASH_IN, PREFETCH, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WARM_UP, WORKERS,

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::contestant::Pool;
-use super::measure::each;
-use super::tally::Tally;
 use super::task::{CPU_JOBS, JOB_ROUNDS, JOBS, WARM_UP, WORKERS};
+use crate::shared::Tally;
+use crate::shared::each;
 
 /// How often the work of one worker and that of two alternate, so that other load on the machine
 /// affects both.

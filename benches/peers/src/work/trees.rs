@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::contestant::Tree;
-use super::measure::{each, peak, resident};
-use super::tally::Tally;
 use super::task::{ONE_CRASH_IN, REPEATED, SUPERVISORS, WARM_UP};
+use crate::shared::Tally;
+use crate::shared::{each, peak, resident};
 
 /// Returns the cost of the start and of the stop of each child, in nanoseconds.
 pub async fn children<T: Tree>(children: u64) -> Result<Vec<f64>> {
