@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::{Applied, Batch};
 use crate::error::{CommitError, CommitErrorKind, StoreError};
+use crate::store::StoreFuture;
 
 pub(crate) type Answer = Result<Vec<Applied>, CommitError>;
 
@@ -16,8 +17,17 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) const fn new(batch: Batch, answer: oneshot::Sender<Answer>) -> Self {
-        Self { batch, answer: Some(answer) }
+    /// Makes a request, and the future of its answer.
+    pub(crate) fn new(batch: Batch) -> (Self, StoreFuture<Answer>) {
+        let (answer, answered) = oneshot::channel();
+        let answered = async move {
+            // A request answers when it is dropped, so this error does not occur.
+            answered.await.unwrap_or_else(|_| {
+                let kind = CommitErrorKind::Unknown(StoreError::Closed);
+                Err(CommitError { kind, batch: Batch::default() })
+            })
+        };
+        (Self { batch, answer: Some(answer) }, Box::pin(answered))
     }
 
     pub(crate) const fn batch(&self) -> &Batch {

@@ -132,8 +132,7 @@ impl Store for PostgresStore {
     }
 
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request::new(batch, answer);
+        let (request, answered) = Request::new(batch);
         match &self.requests {
             Some(requests) => {
                 if let Err(unsent) = requests.send(request) {
@@ -142,13 +141,7 @@ impl Store for PostgresStore {
             }
             None => request.refuse(StoreError::Closed),
         }
-        Box::pin(async move {
-            // A request answers when it is dropped, so this error does not occur.
-            answered.await.unwrap_or_else(|_| {
-                let kind = CommitErrorKind::Unknown(StoreError::Closed);
-                Err(CommitError { kind, batch: Batch::default() })
-            })
-        })
+        answered
     }
 
     fn job(&self, id: JobId) -> StoreFuture<Result<Option<JobRecord>, StoreError>> {

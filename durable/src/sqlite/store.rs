@@ -265,9 +265,8 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
-        let (answer, answered) = oneshot::channel();
         let leases = batch.ops.iter().any(|op| matches!(op, Op::Lease { .. }));
-        let request = Request::new(batch, answer);
+        let (request, answered) = Request::new(batch);
         match &self.requests {
             Some(_) if leases && self.lock.is_none() => {
                 request.refuse(StoreError::Failed("a file that is attached leases no jobs".to_owned()));
@@ -279,13 +278,7 @@ impl Store for SqliteStore {
             }
             None => request.refuse(StoreError::Closed),
         }
-        Box::pin(async move {
-            // A request answers when it is dropped, so this error does not occur.
-            answered.await.unwrap_or_else(|_| {
-                let kind = CommitErrorKind::Unknown(StoreError::Closed);
-                Err(CommitError { kind, batch: Batch::default() })
-            })
-        })
+        answered
     }
 
     fn job(&self, id: JobId) -> StoreFuture<Result<Option<JobRecord>, StoreError>> {

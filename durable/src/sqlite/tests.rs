@@ -8,7 +8,6 @@ use perennial_actors::host::sync::{AtomicU32, Ordering};
 use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
@@ -185,7 +184,7 @@ fn a_group_ends_without_those_that_do_not_come_back() {
     let gathered = |waiting: usize, last| {
         let (requests, received) = channel();
         for _ in 0..waiting {
-            let sent = requests.send(Work::Batch(Request::new(Batch::default(), oneshot::channel().0)));
+            let sent = requests.send(Work::Batch(Request::new(Batch::default()).0));
             assert!(sent.is_ok(), "the receiver is there");
         }
         writer::with_others(received.recv().unwrap(), &received, last, Duration::ZERO).len()
