@@ -57,23 +57,25 @@ impl Readers {
         while running.join_next().await.is_some() {}
     }
 
-    /// Reads with one of the sessions; with another if the first is lost meanwhile.
+    /// Reads with one of the sessions; with a new one if it is lost meanwhile.
     pub(super) async fn read<T>(
         &self,
         read: impl for<'a> Fn(&'a Session) -> Reading<'a, T>,
     ) -> Result<T, StoreError> {
-        let session = self.session().await?;
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len().max(1);
+        let Some(slot) = self.slots.get(next) else { return Err(StoreError::Closed) };
+        let session = self.session(slot).await?;
         match read(&session).await {
             Err(StoreError::Disconnected(_)) => {}
             answer => return answer,
         }
+        // The server tells of the end before the client knows that it is closed.
+        slot.lock().await.session.take_if(|lost| Arc::ptr_eq(lost, &session));
         drop(session);
-        read(&*self.session().await?).await
+        read(&*self.session(slot).await?).await
     }
 
-    async fn session(&self) -> Result<Arc<Session>, StoreError> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len().max(1);
-        let Some(slot) = self.slots.get(next) else { return Err(StoreError::Closed) };
+    async fn session(&self, slot: &tokio::sync::Mutex<Slot>) -> Result<Arc<Session>, StoreError> {
         let mut slot = slot.lock().await;
         if let Some(session) = slot.session.as_ref().filter(|session| !session.client.is_closed()) {
             return Ok(session.clone());
