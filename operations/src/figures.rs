@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_actors::{MessageStats, Pid, ProcessState};
 use perennial_registry::GroupInfo;
 use perennial_supervision::pool::PoolInfo;
-use perennial_supervision::{ChildKind, ChildState, Strategy, SupervisionStats};
+use perennial_supervision::{ChildKind, ChildState, Restart, StopProgress, Strategy, SupervisionStats};
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
@@ -88,10 +88,16 @@ pub struct TreeNode {
     pub identity: u64,
     /// Whether it is a worker or a supervisor.
     pub kind: ChildKind,
+    /// Which of its exits cause a restart. A root, which has no supervisor, shows `permanent`.
+    pub restart: Restart,
+    /// `true` if its exit may shut its supervisor down.
+    pub significant: bool,
     /// Its state, as its supervisor knows it.
     pub state: ChildState,
     /// The live incarnation, if there is one.
     pub pid: Option<Pid>,
+    /// How far its stop has come, if it is being stopped: the view of a shutdown.
+    pub stop: Option<StopProgress>,
     /// How often its supervisor restarted it, counted from the start of that supervisor's
     /// incarnation.
     pub restarts: u64,
@@ -100,4 +106,6 @@ pub struct TreeNode {
     /// The number of restarts that the supervisor tolerates at this moment, if this is one and it
     /// runs. `u32::MAX` stands for any number.
     pub restarts_left: Option<u32>,
+    /// `true` if it is a supervisor that exceeded its restart intensity.
+    pub gave_up: bool,
 }

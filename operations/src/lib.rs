@@ -18,12 +18,15 @@
 //! [`Events`] is the stream of [`Event`]s, with ascending sequence numbers. Each event names its
 //! [cause](Event::cause), so a [`CrashReport`] shows which crash led to which restart.
 //!
+//! [`Health`] says whether a tree is live, ready and started, with the reasons: what the probes of
+//! Kubernetes and systemd's watchdog ask.
+//!
 //! # Guarantees
 //!
 //! - **Nothing is recorded while nothing asks**: recording begins with the first [`Operations`] of
 //!   a system and ends with the last one.
-//! - **Never in the way**: no actor is asked, no supervisor is asked, and no sender waits. All
-//!   streams are bounded. A client that falls behind is told how many events it
+//! - **Never in the way**: no actor is asked, and no sender waits. Only a [`HealthCheck`] asks
+//!   supervisors. All streams are bounded. A client that falls behind is told how many events it
 //!   [missed](Update::Missed).
 //! - **Plain data**: no value of a user is kept. Errors are texts.
 //!
@@ -68,6 +71,7 @@ mod deadlock;
 mod event;
 mod events;
 mod figures;
+mod health;
 mod journal;
 mod model;
 mod operations;
@@ -83,6 +87,7 @@ pub use deadlock::DeadlockWatch;
 pub use event::{DeadLetterInfo, DeadLetterKind, Event, EventKind, WaitingActor};
 pub use events::{Events, Update};
 pub use figures::{Figures, PendingStart, ProcessFigures, TreeNode};
+pub use health::{Health, HealthCheck, HealthStatus, NotLive, NotReady, ReadinessGate};
 pub use model::{Model, Process, ProcessPhase};
 pub use operations::Operations;
 pub use reason::{Reason, ReasonKind};

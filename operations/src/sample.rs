@@ -69,17 +69,21 @@ impl ProcessFigures {
 }
 
 impl TreeNode {
-    fn of(level: usize, node: &Tree) -> Self {
+    pub(crate) fn of(level: usize, node: &Tree) -> Self {
         Self {
             level,
             id: node.id.clone(),
             identity: node.handle.identity(),
             kind: node.kind,
+            restart: node.restart,
+            significant: node.significant,
             state: node.state,
             pid: node.pid,
+            stop: node.stop,
             restarts: node.restarts,
             strategy: node.status.as_ref().and_then(|status| status.strategy),
             restarts_left: node.restarts_left,
+            gave_up: node.status.as_ref().is_some_and(|status| status.gave_up),
         }
     }
 }

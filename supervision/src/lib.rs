@@ -127,4 +127,4 @@ pub use supervisor::{
     WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
-pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Tree, UnstoppedChild};
+pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, StopProgress, Tree, UnstoppedChild};

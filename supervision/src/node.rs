@@ -16,10 +16,10 @@ use tokio::runtime;
 
 use crate::dropped::DropCounters;
 use crate::link::RactorLink;
-use crate::policy::ChildKind;
+use crate::policy::ChildPolicy;
 use crate::report::LivenessFailure;
 use crate::status::SupervisorStatus;
-use crate::tree::{ChildState, UnstoppedChild};
+use crate::tree::{ChildState, StopProgress, UnstoppedChild};
 
 /// A child, from its first opening to its final exit.
 pub(crate) trait ChildNode: Send + Sync {
@@ -129,11 +129,12 @@ pub(crate) trait Group {
 /// A child, as its supervisor shows it.
 pub(crate) struct ListedChild {
     pub(crate) id: Arc<str>,
-    pub(crate) kind: ChildKind,
+    pub(crate) policy: Arc<ChildPolicy>,
     pub(crate) node: Arc<dyn ChildNode>,
     /// Its state, or `None` if its supervisor has no incarnation.
     pub(crate) shown: Option<ChildState>,
     pub(crate) restarts: u64,
+    pub(crate) stop: Option<StopProgress>,
 }
 
 /// A list of node references that are dropped in a loop. A node that is dropped adds the nodes

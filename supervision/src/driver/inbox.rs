@@ -96,6 +96,8 @@ pub(crate) enum Query {
     CountChildren(Reply<ChildCounts>),
     /// `get_childspec`.
     Policy(Target, Reply<Option<ChildPolicy>>),
+    /// Nothing: any answer says that the supervisor handles its messages.
+    Ping(Reply<()>),
 }
 
 /// The channel on which children report to their supervisor. It is the supervisor's address, which

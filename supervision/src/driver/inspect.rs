@@ -9,10 +9,10 @@ use super::root::Roots;
 use super::state::SupervisorState;
 use crate::engine::{ChildView, Target};
 use crate::node::{Group, ListedChild};
-use crate::policy::ChildKind;
+use crate::policy::{ChildKind, Restart};
 use crate::spec::ChildSpec;
 use crate::status::SupervisorStatus;
-use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
+use crate::tree::{ChildCounts, ChildInfo, ChildState, StopProgress, Tree};
 
 impl SupervisorNode {
     /// Answers a query. The lock is released before the caller is answered.
@@ -36,7 +36,15 @@ impl SupervisorNode {
                 let policy = self.state().view_of(&child).map(|view| view.policy.clone());
                 reply.send(policy);
             }
+            Query::Ping(reply) => reply.send(()),
         }
+    }
+
+    /// Returns the progress of its stop, if it shuts down by itself or by a request.
+    fn stop_progress(&self) -> Option<StopProgress> {
+        let state = self.state();
+        let is_stopping = state.engine.as_ref().is_some_and(|engine| engine.is_stopping_or_ended());
+        is_stopping.then_some(StopProgress { killed: false, time_left: None })
     }
 
     /// Returns the child with this id, running or not.
@@ -50,11 +58,15 @@ impl SupervisorNode {
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
         let (status, restarts_left) = status_of(&handle, Some(self));
+        let stop = self.stop_progress().filter(|_| handle.pid().is_some());
         let top = Tree {
             id: self.id().clone(),
             kind: ChildKind::Supervisor,
-            state: state_of(&handle),
+            restart: Restart::default(),
+            significant: false,
+            state: stop.map_or_else(|| state_of(&handle), |_| ChildState::Stopping),
             pid: handle.pid(),
+            stop,
             restarts: 0,
             status,
             restarts_left,
@@ -64,15 +76,28 @@ impl SupervisorNode {
         let mut below = Vec::new();
         let mut due: Vec<(Option<usize>, ListedChild)> =
             with_parent(None, self.state().list_children()).collect();
-        while let Some((parent, ListedChild { id, kind, node, shown, restarts })) = due.pop() {
+        while let Some((parent, child)) = due.pop() {
+            let ListedChild { id, policy, node, shown, restarts, stop } = child;
             let handle = node.handle();
             let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
             let children = node.group().map(Group::list_children).unwrap_or_default();
             due.extend(with_parent(Some(below.len()), children));
             let pid = handle.pid();
             let (status, restarts_left) = status_of(&handle, node.group());
-            let children = Vec::new();
-            let tree = Tree { id, kind, state, pid, restarts, status, restarts_left, handle, children };
+            let tree = Tree {
+                id,
+                kind: policy.kind,
+                restart: policy.restart,
+                significant: policy.significant,
+                state,
+                pid,
+                stop,
+                restarts,
+                status,
+                restarts_left,
+                handle,
+                children: Vec::new(),
+            };
             below.push((parent, tree));
         }
         Tree::assemble(top, below)
@@ -112,9 +137,10 @@ fn with_parent(
 }
 
 impl ListedChild {
-    fn of(spec: &ChildSpec, shown: Option<ChildState>, restarts: u64) -> Self {
-        let node = spec.node.node().clone();
-        Self { id: spec.id.clone(), kind: spec.policy.kind, node, shown, restarts }
+    /// Returns a child of a supervisor that has no incarnation.
+    fn of(spec: &ChildSpec) -> Self {
+        let (id, policy, node) = (spec.id.clone(), spec.policy.clone(), spec.node.node().clone());
+        Self { id, policy, node, shown: None, restarts: 0, stop: None }
     }
 }
 
@@ -122,11 +148,17 @@ impl SupervisorState {
     /// Returns the children, to be read after the lock is released.
     pub(super) fn list_children(&self) -> Vec<ListedChild> {
         let Some(engine) = &self.engine else {
-            return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
+            return self.plan.children.iter().map(ListedChild::of).collect();
         };
-        let is_running = !engine.has_ended();
+        let (is_running, now) = (!engine.has_ended(), self.age());
         let listed = |view: ChildView<'_>| {
-            Some(ListedChild::of(self.spec(view.key)?, is_running.then_some(view.shown), view.restarts))
+            let child = ListedChild::of(self.spec(view.key)?);
+            let shown = is_running.then_some(view.shown);
+            let stop = view.stop.map(|(killed, deadline)| StopProgress {
+                killed,
+                time_left: deadline.map(|deadline| deadline.saturating_sub(now)),
+            });
+            Some(ListedChild { shown, restarts: view.restarts, stop, ..child })
         };
         engine.views().filter_map(listed).collect()
     }

@@ -18,6 +18,7 @@
 //! first. After a kill, of the identity or of the ractor actor, a [cleanup](cleanup) task kills the
 //! children and waits for their exits before the parent is notified.
 
+mod answering;
 mod children;
 mod cleanup;
 mod clock;

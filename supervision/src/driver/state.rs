@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::Pid;
 use perennial_actors::host::SeqMap;
@@ -111,8 +112,13 @@ impl SupervisorState {
 
     /// Returns how many restarts are tolerated now, if an incarnation runs.
     pub(super) fn restarts_left(&self) -> Option<u32> {
-        let (_, began) = self.incarnation?;
-        Some(self.engine.as_ref()?.restarts_left_at(began.elapsed()))
+        Some(self.engine.as_ref()?.restarts_left_at(self.age()))
+    }
+
+    /// Returns the time since the current or last incarnation began, which is the time of its
+    /// engine.
+    pub(super) fn age(&self) -> Duration {
+        self.incarnation.map(|(_, began)| began.elapsed()).unwrap_or_default()
     }
 
     /// Ends the incarnation. Returns its engine, which holds exit reasons, to be dropped under no

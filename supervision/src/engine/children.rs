@@ -39,6 +39,10 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    pub(super) const fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+
     /// Returns `true` if there is an incarnation, which a shutdown would have to stop.
     pub(super) const fn is_live(&self) -> bool {
         self.state.is_live()

@@ -18,6 +18,8 @@ pub(crate) struct ChildView<'a> {
     /// The state that trees, lists and counts all show.
     pub(crate) shown: ChildState,
     pub(crate) restarts: u64,
+    /// Whether it was killed and when its time is over, if it is being stopped.
+    pub(crate) stop: Option<(bool, Option<Time>)>,
     #[cfg(test)]
     pub(crate) state: &'a State,
 }
@@ -59,6 +61,10 @@ impl Engine {
             policy: &entry.policy,
             shown: shown(entry, self.is_stopping_or_ended(), self.is_group_restart()),
             restarts: entry.restarts,
+            stop: match &entry.state {
+                State::Stopping(stopping) => Some((stopping.killed, entry.deadline())),
+                _ => None,
+            },
             #[cfg(test)]
             state: &entry.state,
         }

@@ -12,6 +12,7 @@ use super::start_limit::StartLimit;
 
 /// Which exits of a child cause a restart.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Restart {
     /// Every exit. The default, as in OTP, except for actors and tasks in a dynamic supervisor.
     #[default]

@@ -145,7 +145,8 @@ assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
     }
 
     /// Returns the system in which the tree runs.
-    pub(super) fn system(&self) -> &System {
+    #[must_use]
+    pub fn system(&self) -> &System {
         &self.root.system
     }
 

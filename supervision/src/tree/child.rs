@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::Pid;
 
@@ -44,6 +45,18 @@ impl fmt::Display for ChildState {
             Self::Failed => "failed",
         })
     }
+}
+
+/// How far the stop of a child has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct StopProgress {
+    /// `true` if the child was killed. Until then it was only asked to stop.
+    pub killed: bool,
+    /// The time until the child is killed or, if it was killed, until it is abandoned. `None` is no
+    /// limit.
+    pub time_left: Option<Duration>,
 }
 
 /// A child that did not stop within its time.

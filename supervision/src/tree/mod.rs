@@ -9,5 +9,5 @@ mod data;
 mod mermaid;
 mod snapshot;
 
-pub use child::{ChildCounts, ChildInfo, ChildStart, ChildState, UnstoppedChild};
+pub use child::{ChildCounts, ChildInfo, ChildStart, ChildState, StopProgress, UnstoppedChild};
 pub use snapshot::Tree;

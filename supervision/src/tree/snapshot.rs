@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use perennial_actors::{ActorHandle, Pid};
 
-use super::child::{ChildState, Restarts};
-use crate::policy::ChildKind;
+use super::child::{ChildState, Restarts, StopProgress};
+use crate::policy::{ChildKind, Restart};
 use crate::status::SupervisorStatus;
 
 /// The level below which the text indents no further. Without a limit, the length of the text would
@@ -45,10 +45,16 @@ pub struct Tree {
     pub id: Arc<str>,
     /// The kind of the child: worker or supervisor.
     pub kind: ChildKind,
+    /// Which of its exits cause a restart. The root, which has no supervisor, shows the default.
+    pub restart: Restart,
+    /// `true` if its exit may shut its supervisor down.
+    pub significant: bool,
     /// Its state.
     pub state: ChildState,
     /// The live incarnation, if there is one.
     pub pid: Option<Pid>,
+    /// How far its stop has come, if it is being stopped.
+    pub stop: Option<StopProgress>,
     /// How often its supervisor restarted it, counted from the start of that supervisor's
     /// incarnation.
     pub restarts: u64,
@@ -135,8 +141,11 @@ impl Tree {
         Self {
             id: self.id.clone(),
             kind: self.kind,
+            restart: self.restart,
+            significant: self.significant,
             state: self.state,
             pid: self.pid,
+            stop: self.stop,
             restarts: self.restarts,
             status: self.status.clone(),
             restarts_left: self.restarts_left,
