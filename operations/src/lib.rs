@@ -80,6 +80,8 @@ mod report;
 mod sample;
 mod snapshot;
 mod sources;
+#[cfg(unix)]
+mod systemd;
 mod truth;
 
 pub use crash::CrashReport;
@@ -93,3 +95,5 @@ pub use operations::Operations;
 pub use reason::{Reason, ReasonKind};
 pub use report::Report;
 pub use snapshot::Snapshot;
+#[cfg(unix)]
+pub use systemd::SdNotify;

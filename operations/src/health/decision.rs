@@ -45,6 +45,7 @@ impl Observation {
     /// Returns the health.
     pub(super) fn decide(self) -> Health {
         let started = self.phase != Phase::Starting;
+        let stopping = self.nodes.first().is_some_and(|root| root.state == ChildState::Stopping);
         let mut not_ready = self.not_ready();
         let mut not_live = Vec::new();
         if self.nodes.first().is_some_and(|root| root.gave_up) {
@@ -54,7 +55,7 @@ impl Observation {
         }
         not_live.extend(self.unresponsive.into_iter().map(|supervisor| NotLive::Unresponsive { supervisor }));
         not_ready.extend(self.closed_gates.into_iter().map(|gate| NotReady::GateClosed { gate }));
-        Health { started, not_live, not_ready }
+        Health { started, stopping, not_live, not_ready }
     }
 
     /// Returns which nodes keep the tree from being ready. Nothing below a node that is down, that

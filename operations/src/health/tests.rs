@@ -46,7 +46,7 @@ fn down(child: &str, state: ChildState) -> NotReady {
 
 /// Returns why a tree with these children is not ready.
 fn not_ready(nodes: impl IntoIterator<Item = TreeNode>) -> Vec<NotReady> {
-    let Health { started, not_live, not_ready } = observe(nodes).decide();
+    let Health { started, not_live, not_ready, .. } = observe(nodes).decide();
     assert!(started && not_live.is_empty());
     not_ready
 }
@@ -125,8 +125,9 @@ fn tree_that_stops_is_live_and_not_ready() {
     let mut observation = observe([]);
     observation.nodes[0].state = Stopping;
     let health = observation.decide();
-    assert_eq!((health.status(), health.is_live()), (HealthStatus::NotReady, true));
-    assert_eq!(health.to_string(), "not ready: app is stopping");
+    assert_eq!((health.status(), health.is_live()), (HealthStatus::Stopping, true));
+    assert!(!health.is_ready());
+    assert_eq!(health.to_string(), "stopping: app is stopping");
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn health_is_plain_data() {
     let health = observation.decide();
     let text = serde_json::to_string(&health).expect("it is data");
     let expected = concat!(
-        r#"{"started":true,"not_live":[{"unresponsive":{"supervisor":"app"}}],"#,
+        r#"{"started":true,"stopping":false,"not_live":[{"unresponsive":{"supervisor":"app"}}],"#,
         r#""not_ready":[{"down":{"child":"app/w","state":"restarting"}}]}"#
     );
     assert_eq!(text, expected);

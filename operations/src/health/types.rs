@@ -31,6 +31,8 @@ use serde::{Deserialize, Serialize};
 pub struct Health {
     /// `true` if the tree has come up once.
     pub started: bool,
+    /// `true` if the tree has begun to stop. It is not ready then.
+    pub stopping: bool,
     /// Why the tree is not live. Empty if it is.
     pub not_live: Vec<NotLive>,
     /// Why the tree is not ready, in the order of the tree. Empty if it is.
@@ -97,6 +99,8 @@ pub enum HealthStatus {
     Failed,
     /// It has not come up yet.
     Starting,
+    /// It has begun to stop.
+    Stopping,
     /// It is live and not ready.
     NotReady,
     /// It is live and ready.
@@ -130,6 +134,8 @@ impl Health {
             HealthStatus::Failed
         } else if !self.is_started() {
             HealthStatus::Starting
+        } else if self.stopping {
+            HealthStatus::Stopping
         } else if self.is_ready() {
             HealthStatus::Ready
         } else {
@@ -143,6 +149,7 @@ impl fmt::Display for HealthStatus {
         f.pad(match self {
             Self::Failed => "failed",
             Self::Starting => "starting",
+            Self::Stopping => "stopping",
             Self::NotReady => "not ready",
             Self::Ready => "ready",
         })
