@@ -116,7 +116,7 @@ assert_eq!(&*Tree::all(&system)[0].id, "app");
     )]
     #[must_use]
     pub fn all(system: &System) -> Vec<Self> {
-        Roots::of(system).all().iter().map(|root| root.node.tree()).collect()
+        Roots::of(system).all().iter().map(|root| root.tree()).collect()
     }
 }
 

@@ -2,12 +2,14 @@
 //! exits.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use perennial_actors::host::sync::{Mutex, OnceLock};
 use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, SpawnError, System};
 use tokio::runtime;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::node::SupervisorNode;
 use super::run::Tie;
@@ -16,6 +18,7 @@ use crate::error::StartError;
 use crate::link::RactorLink;
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
+use crate::tree::Tree;
 
 /// The phase of a tree.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Root {
     phase: watch::Sender<Phase>,
     /// The totals of the drop counters when the tree was told to stop.
     dropped_before: OnceLock<Dropped>,
+    /// When a shutdown kills what has not stopped, once it has begun.
+    deadline: OnceLock<Option<Instant>>,
 }
 
 impl Root {
@@ -47,9 +52,24 @@ impl Root {
     }
 
     /// Shuts the tree down for good: children that are set to drain handle their queued messages.
-    pub(crate) fn stop(&self) {
+    /// Returns when the first call, which may be this one, lets what has not stopped be killed.
+    pub(crate) fn stop(&self, limit: Option<Duration>) -> Option<Instant> {
+        // A limit that overflows never passes.
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = *self.deadline.get_or_init(|| deadline);
         self.dropped_before.get_or_init(|| self.node.drop_counters().total());
         self.node.drain(ExitReason::shutdown());
+        deadline
+    }
+
+    /// Returns a snapshot of the tree, with the time that is left to its shutdown.
+    pub(crate) fn tree(&self) -> Tree {
+        let mut tree = self.node.tree();
+        if let Some(stop) = &mut tree.stop {
+            let deadline = self.deadline.get().copied().flatten();
+            stop.time_left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        }
+        tree
     }
 
     /// Returns what was dropped since the tree was [told to stop](Self::stop).
@@ -130,6 +150,7 @@ impl Starting {
             system: system.clone(),
             phase: watch::Sender::new(Phase::Starting),
             dropped_before: OnceLock::new(),
+            deadline: OnceLock::new(),
         });
         Roots::of(system).add(&root);
         let params = StartParams { parent: root.clone(), run: 0, link: None };

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::{ActorHandle, ExitReason, Monitor, System};
+use tokio::time::{Instant, sleep_until};
 
 use crate::driver::Root;
 use crate::dropped::Dropped;
 use crate::nesting;
 use crate::node::ChildNode;
+use crate::policy::ChildKind;
 use crate::tree::{Tree, UnstoppedChild};
 
 /// A running tree. `H` is the handle that manages the root.
@@ -19,11 +22,12 @@ use crate::tree::{Tree, UnstoppedChild};
 pub struct App<H> {
     root: Arc<Root>,
     supervisor: H,
+    shutdown_timeout: Option<Duration>,
 }
 
 impl<H> App<H> {
     pub(crate) const fn new(root: Arc<Root>, supervisor: H) -> Self {
-        Self { root, supervisor }
+        Self { root, supervisor, shutdown_timeout: None }
     }
 
     /// Returns the handle that manages the children of the root.
@@ -51,7 +55,7 @@ assert!(app.tree().at(["clock"]).is_some());
     )]
     #[must_use]
     pub fn tree(&self) -> Tree {
-        self.root.node.tree()
+        self.root.tree()
     }
 
     /// Returns the handle of the root as an actor: for stopping, killing and monitoring it alone.
@@ -88,6 +92,33 @@ assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
         self.handle().monitor()
     }
 
+    /// Sets the longest time that a [`shutdown`](Self::shutdown) of the whole tree may take, also
+    /// one by a signal. After it every child that has not stopped is killed, whatever its own
+    /// [`Shutdown`](crate::Shutdown) says, and the report names it. By default there is no limit:
+    /// the times of the children add up.
+    ///
+    /// It is a setting of this value and its clones. The first shutdown sets the deadline. Choose
+    /// less than systemd's `TimeoutStopSec=` or the `terminationGracePeriodSeconds` of a pod, so
+    /// that there is time for the report.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::{RunOutcome, Supervisor};
+    /// #[tokio::main]
+    /// async fn main() -> Result<RunOutcome, Box<dyn std::error::Error>> {
+    ///     let app = Supervisor::new("app").start(&System::new()).await?;
+    ///     Ok(app.shutdown_timeout(Duration::from_secs(25)).run_until_signal().await?)
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = Some(timeout);
+        self
+    }
+
     /// Stops the tree and resolves once no part of it runs. If the tree has already ended, this
     /// resolves at once.
     ///
@@ -100,7 +131,8 @@ assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the tree stops all the same.
+    /// If the future is dropped, the tree stops all the same. A
+    /// [timeout](Self::shutdown_timeout) has no effect then.
     ///
     /// # Examples
     ///
@@ -137,11 +169,35 @@ assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
     /// # }
     /// ```
     pub async fn shutdown(&self) -> ShutdownReport {
-        self.root.stop();
+        let deadline = self.root.stop(self.shutdown_timeout);
+        let late = self.kill_after(deadline).await;
         let reason = self.join().await;
         let Dropped { messages, jobs } = self.root.dropped();
-        let unstopped = nesting::unstopped(&self.root.node);
+        let mut unstopped = nesting::unstopped(&self.root.node);
+        for child in late {
+            if unstopped.iter().all(|known| known.path != child.path) {
+                unstopped.push(child);
+            }
+        }
         ShutdownReport { reason, unstopped, dropped_messages: messages, dropped_jobs: jobs }
+    }
+
+    /// Waits until the tree has ended, or kills it at `deadline`. Returns the children that had not
+    /// stopped by then.
+    async fn kill_after(&self, deadline: Option<Instant>) -> Vec<UnstoppedChild> {
+        let Some(deadline) = deadline else { return Vec::new() };
+        tokio::select! {
+            biased;
+            _ = self.join() => Vec::new(),
+            () = sleep_until(deadline) => {
+                let tree = self.tree();
+                let runs = |node: &&Tree| node.kind == ChildKind::Worker && node.pid.is_some();
+                let paths = tree.walk().filter(runs).filter_map(|node| node.handle.label());
+                let late = paths.map(|path| UnstoppedChild { path, abandoned: false }).collect();
+                self.kill().await;
+                late
+            }
+        }
     }
 
     /// Returns the system in which the tree runs.
@@ -185,7 +241,8 @@ impl<H> fmt::Debug for App<H> {
 pub struct ShutdownReport {
     /// The exit reason of the root.
     pub reason: ExitReason,
-    /// The children that did not stop within their shutdown timeout, and the children that were
+    /// The children that did not stop within their shutdown timeout or that of the
+    /// [tree](App::shutdown_timeout), and the children that were
     /// abandoned earlier, because these may still run.
     pub unstopped: Vec<UnstoppedChild>,
     /// The number of messages that were not handled because of the stop: they were queued in a

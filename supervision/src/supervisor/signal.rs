@@ -206,7 +206,7 @@ impl<H> App<H> {
     }
 
     /// Kills every actor of the tree and waits until all have ended or are abandoned.
-    async fn kill(&self) {
+    pub(super) async fn kill(&self) {
         // An error means that the root has already ended.
         let _ = self.handle().kill();
         let ended = self.join();
