@@ -142,6 +142,8 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
     /// it decline.
     async fn stop_workers(&self, how: PoolShutdown) {
         let Ok(()) = self.shared.set_wanted(0, |_| Ok::<(), Infallible>(()));
+        // A rollout ends, also if no worker runs whose end it would see.
+        self.shared.rollout.changed.notify_waiters();
         tokio::select! {
             biased;
             () = self.waits_for_start() => {}

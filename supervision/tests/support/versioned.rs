@@ -13,7 +13,7 @@ use perennial_supervision::pool::{
 };
 use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::{self, ms, quiet, secs, soon};
 
@@ -25,6 +25,8 @@ pub(crate) enum Init {
     Fails,
     FailsIn(usize),
     Hangs,
+    /// It starts before this time. From then on it fails after a second.
+    StartsUntil(Instant),
 }
 
 /// The arguments of a version.
@@ -67,6 +69,11 @@ impl Worker for Versioned {
             Init::FailsIn(slot) if slot != at.slot => {}
             Init::Fails | Init::FailsIn(_) => return Err(ExitReason::failed("a bad version")),
             Init::Hangs => std::future::pending().await,
+            Init::StartsUntil(time) if Instant::now() < time => {}
+            Init::StartsUntil(_) => {
+                sleep(secs(1)).await;
+                return Err(ExitReason::failed("a bad time"));
+            }
         }
         let (now, most) = &*version.running;
         most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -101,13 +108,19 @@ pub(crate) async fn start(
 
 /// Starts a pool below a supervisor that is started again 10 seconds after the pool has ended.
 pub(crate) async fn started_below(size: impl Into<PoolSize>) -> Running {
+    started_below_with(size, Init::Starts).await
+}
+
+/// Starts such a pool, whose workers do this.
+pub(crate) async fn started_below_with(size: impl Into<PoolSize>, init: Init) -> Running {
     let running = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
-    let args = Version { number: 1, init: Init::Starts, running: running.clone() };
+    let args = Version { number: 1, init, running: running.clone() };
     let pool = Pool::<Versioned>::new("pool", size, args).intensity(0, secs(60));
     let handle = pool.handle();
     let delays = Backoff::new(secs(10), secs(10)).factor(1.0).jitter(0.0);
     let parent = Supervisor::new("parent").intensity(0, secs(1)).backoff(delays).child(pool);
-    let app = Supervisor::new("app").child(parent).start(&System::new()).await.expect("it starts");
+    let app = Supervisor::new("app").intensity(u32::MAX, secs(1)).child(parent);
+    let app = app.start(&System::new()).await.expect("it starts");
     quiet().await;
     Running { app, pool: handle, running }
 }

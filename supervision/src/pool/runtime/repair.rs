@@ -176,7 +176,8 @@ impl<W: Work + 'static> PoolHandle<W> {
         // Another change may be about to want it.
         let _change = shared.changing.lock().await;
         if slot >= shared.wanted() {
-            let _ = self.stop_worker(slot).await;
+            // No other change waits for a pool that is down.
+            let _ = self.uninterrupted(self.stop_worker(slot)).await;
         }
     }
 }

@@ -202,7 +202,7 @@ impl<W: Work + 'static> Rolling<W> {
             let is_pending = pool.is_pending();
             if is_pending && self.may_end_at_rest() {
                 self.state.end_at_rest();
-            } else if !is_pending && shared.is_managed() {
+            } else if self.runs() {
                 self.begin_steps(now);
             }
             // The number holds for the next start of the pool.
@@ -220,16 +220,25 @@ impl<W: Work + 'static> Rolling<W> {
                 Some(finished) = self.steps.join_next() => self.finish(finished.ok()),
                 () = ready => {}
                 () = control => {}
+                () = pool.waits_for_start(), if !is_pending => {}
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
         }
     }
 
+    /// Returns `true` if the pool has started and has not ended.
+    fn runs(&self) -> bool {
+        !self.pool.is_pending() && self.pool.shared.is_managed()
+    }
+
+    fn is_paused(&self) -> bool {
+        self.pool.shared.rollout.is_paused.load(Ordering::Acquire)
+    }
+
     /// Returns `true` if the rollout need not wait for the start of its pool. A version that some
     /// workers have already is first to be proven.
     fn may_end_at_rest(&self) -> bool {
-        let is_paused = self.pool.shared.rollout.is_paused.load(Ordering::Acquire);
-        !self.state.is_forward() || !(is_paused || self.state.has_begun())
+        !self.state.is_forward() || !(self.is_paused() || self.state.has_begun())
     }
 
     /// Changes the number of workers as the handles say. The last one counts.
@@ -268,6 +277,7 @@ impl<W: Work + 'static> Rolling<W> {
         if self.pool.shared.rollout.is_undone.swap(false, Ordering::AcqRel) {
             self.fail(RolloutFailure::Undone);
         }
+        self.state.observe_pool(!self.runs(), self.is_paused(), now);
         let queue = self.pool.shared.lock_state();
         for slot in 0..self.state.slots() {
             self.state.observe(slot, queue.scheduler.observed(slot), now);
@@ -289,7 +299,7 @@ impl<W: Work + 'static> Rolling<W> {
     }
 
     fn begin_steps(&mut self, now: Time) {
-        let is_paused = self.pool.shared.rollout.is_paused.load(Ordering::Acquire);
+        let is_paused = self.is_paused();
         while let Some(step) = self.state.next_step(is_paused, now) {
             let (pool, grace) = (self.pool.clone(), self.grace);
             match step {

@@ -17,7 +17,7 @@ pub(crate) struct RolloutControl {
     /// The rollout that is under way.
     under_way: Mutex<Option<UnderWay>>,
     /// Notified of a pause, its end, an undo and a resize, when a rollout begins, and when the pool
-    /// has started.
+    /// has started or is stopped.
     pub(crate) changed: Notify,
 }
 

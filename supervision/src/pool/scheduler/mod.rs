@@ -43,6 +43,7 @@ mod rates;
 mod readiness;
 mod retention;
 mod rollout;
+mod rollout_downtime;
 mod rollout_events;
 mod rollout_limit;
 mod rollout_place;

@@ -19,7 +19,8 @@
 //!    rollout goes, and additional workers become workers of the pool. The surplus ones are
 //!    stopped, and killed if they have not started yet.
 //! 8. A restart of the pool's supervisor is no failure. A step that it interrupts is taken again:
-//!    the rollout goes on from the workers that the supervisor has started again.
+//!    the rollout goes on from the workers that the supervisor has started again. If they are not
+//!    started again in time, the rollout fails.
 
 use super::readiness::Observed;
 use super::rollout_limit::{Margins, RolloutLimits};
@@ -86,6 +87,8 @@ pub(crate) struct RolloutState {
     pub(super) direction: Direction,
     /// `true` if it goes back when it fails.
     pub(super) reverts: bool,
+    /// When it fails because the pool does not run; [`Time::MAX`] while it does.
+    pub(super) down_until: Time,
     /// `true` if it has ended while no worker ran.
     is_at_rest: bool,
 }
@@ -114,7 +117,16 @@ impl RolloutState {
         });
         let margins = limits.resolve(wanted);
         let places = base.chain(std::iter::repeat_n(Place::UNUSED, margins.surge)).collect();
-        Self { limits, wanted, margins, places, direction: Direction::Forward, reverts, is_at_rest: false }
+        Self {
+            limits,
+            wanted,
+            margins,
+            places,
+            direction: Direction::Forward,
+            reverts,
+            down_until: Time::MAX,
+            is_at_rest: false,
+        }
     }
 
     /// Returns the number of slots: those of the pool and the additional ones.

@@ -38,8 +38,9 @@ impl RolloutState {
         let wanted = self.wanted;
         let Some(place) = self.places.get_mut(slot) else { return };
         if end == StepEnd::Interrupted && slot >= wanted {
-            // It may have been started again, and is stopped again.
+            // The pool may have started it again. It is stopped again.
             place.status = Status::Running { ready: None, deadline: Time::MAX };
+            place.was_touched = false;
             return;
         }
         let has_failed = end == StepEnd::Failed;
@@ -100,7 +101,7 @@ impl RolloutState {
             };
             has_expired && place.version == target && !place.is_surplus()
         };
-        let slot = self.places.iter().position(is_overdue)?;
+        let slot = self.kept_down(now).or_else(|| self.places.iter().position(is_overdue))?;
         if self.direction == Direction::Back {
             self.places[slot].status = Status::Abandoned { runs: true };
         } else {
@@ -134,6 +135,7 @@ impl RolloutState {
             Status::Starting { deadline, .. } if self.is_forward() => Some(deadline),
             Status::Starting { .. } | Status::Down | Status::Stopping | Status::Abandoned { .. } => None,
         };
-        self.places.iter().filter_map(due).filter(|due| *due != Time::MAX).min()
+        let down_until = self.is_forward().then_some(self.down_until);
+        self.places.iter().filter_map(due).chain(down_until).filter(|due| *due != Time::MAX).min()
     }
 }

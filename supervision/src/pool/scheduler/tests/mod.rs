@@ -10,6 +10,7 @@ mod rate;
 mod readiness;
 mod retention;
 mod rollout;
+mod rollout_downtime;
 mod rollout_limit;
 mod rollout_resize;
 mod rollout_world;

@@ -162,6 +162,26 @@ fn a_surplus_worker_that_stops_makes_the_resize_complete() {
 }
 
 #[test]
+fn a_rollout_does_not_wait_for_an_additional_worker_that_a_restart_has_kept_and_a_resize_wants() {
+    let mut world = World::new(1, 0, 1, true);
+    world.begin(|_| secs(0));
+    world.end();
+    world.state.observe(1, Observed::Ready(2), world.now);
+    world.now += secs(2);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(0)));
+    world.state.stopped(0, StepEnd::Succeeded);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Start(0, Version::New)));
+    world.state.started(0, StepEnd::Succeeded);
+    world.state.observe(0, Observed::Ready(3), world.now);
+    world.now += secs(2);
+    assert_eq!(world.state.next_step(false, world.now), Some(RolloutStep::Stop(1)), "it ends last");
+    world.state.stopped(1, StepEnd::Interrupted);
+    world.state.resize(2);
+    assert!(world.state.is_over(world.now), "it may never be ready");
+    assert_eq!(world.outcomes(), [SlotOutcome::Replaced, SlotOutcome::Unavailable]);
+}
+
+#[test]
 fn an_additional_worker_that_stops_as_the_pool_grows_counts_as_added_when_it_has_started_again() {
     for stops in [true, false] {
         let mut world = World::new(1, 0, 1, true);
