@@ -42,10 +42,10 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// What counts is what is wanted, as for a controller of Kubernetes. If the supervisor of the pool
 /// is killed or restarted meanwhile, the rollout goes on when the pool has started again. It waits
 /// for that no longer than the [progress deadline](Self::progress_deadline), and then has failed.
-/// Workers that the rollout had not replaced start from the old arguments. If the pool waits for its
-/// first start or a restart, a rollout that begins or goes back sets the arguments and ends at once:
-/// all workers start from them, and are [unavailable](RolloutReport::unavailable) in the report. A
-/// paused one waits.
+/// Workers that the rollout had not replaced start from the old arguments. If the pool waits for
+/// its first start or a restart, a rollout that begins or goes back sets the arguments and ends at
+/// once: all workers start from them, and are [unavailable](RolloutReport::unavailable) in the
+/// report. A paused one waits.
 ///
 /// # Cancel safety
 ///
