@@ -23,8 +23,8 @@ pub use perennial_supervision::{
     ChildStart, ChildState, Dynamic, DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness,
     LivenessFailure, OpenError, PartitionKey, PartitionSupervisor, Partitioned, Partitions, Probe,
     ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport, SpecError,
-    StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopSignal, StopSignals,
-    Strategy, Supervised, SupervisionStats, Supervisor, SupervisorBuilder, SupervisorHandle,
+    StartChildError, StartChildErrorKind, StartError, StartOnceError, Static, StopProgress, StopSignal,
+    StopSignals, Strategy, Supervised, SupervisionStats, Supervisor, SupervisorBuilder, SupervisorHandle,
     SupervisorReport, SupervisorStatus, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle,
     WeakPartitions, WeakSupervisorHandle,
 };

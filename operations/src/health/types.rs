@@ -85,7 +85,7 @@ pub enum NotReady {
     },
     /// The gate is closed.
     GateClosed {
-        /// The name of the [`ReadinessGate`].
+        /// The name of the [`ReadinessGate`](super::ReadinessGate).
         gate: Arc<str>,
     },
 }
