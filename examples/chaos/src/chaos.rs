@@ -34,6 +34,7 @@ mod output;
 
 mod check;
 mod collector;
+mod data;
 #[cfg(feature = "durable")]
 mod durable;
 mod fault_point;

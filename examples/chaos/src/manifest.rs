@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use jzon::JsonValue;
+use serde::Serialize;
 
 use super::files::{self, Digest};
 use super::options::Options;
@@ -33,7 +33,7 @@ impl Outputs {
         files.filter_map(|file| file.metadata().ok()).map(|data| files::id(&data)).collect()
     }
 
-    pub fn write(&self, files: &BTreeMap<PathBuf, Digest>, report: &JsonValue) -> Result<(), String> {
+    pub fn write(&self, files: &BTreeMap<PathBuf, Digest>, report: &impl Serialize) -> Result<(), String> {
         if let Some(file) = &self.manifest {
             write_manifest(file, files).map_err(|error| format!("--manifest: {error}"))?;
         }
@@ -60,9 +60,9 @@ fn write_manifest(file: &File, files: &BTreeMap<PathBuf, Digest>) -> io::Result<
     out.flush()
 }
 
-fn write_json(file: &File, report: &JsonValue) -> io::Result<()> {
+fn write_json(file: &File, report: &impl Serialize) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    report.write_pretty(&mut out, 2)?;
+    serde_json::to_writer_pretty(&mut out, report)?;
     out.write_all(b"\n")?;
     out.flush()
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::plan::{Fault, FaultKind};
 
 /// How many faults took effect, by kind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct FaultCounts {
     pub panic: u64,
     pub error: u64,
@@ -54,7 +56,7 @@ impl AttackResult {
 }
 
 /// The percentiles of the time from a crash to the start of the next incarnation, in microseconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Recovery {
     pub p50: u64,
     pub p90: u64,

@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jzon::{JsonValue, array, object};
 use perennial::pool::PoolStats;
 use perennial::{MessageStats, SupervisionStats};
+use serde::Serialize;
 
 use super::check::Check;
+use super::data::{FileData, RunData, total_bytes, violations};
 use super::files::Digest;
 use super::interrupt;
 use super::recovery::{FaultCounts, Recovery};
@@ -36,6 +37,28 @@ pub struct Report {
     /// The tree after the attack.
     pub tree: String,
     pub elapsed: Duration,
+}
+
+/// The report as data.
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    run: RunData,
+    #[serde(flatten)]
+    files: FileData<'a>,
+    faults: FaultData,
+    supervision: SupervisionStats,
+    messages: MessageStats,
+    jobs: PoolStats,
+    recovery_us: Recovery,
+    elapsed_ms: u128,
+}
+
+#[derive(Serialize)]
+struct FaultData {
+    planned: usize,
+    #[serde(flatten)]
+    done: FaultCounts,
 }
 
 /// How many lines the tree takes, and how many it takes at least when other lines need the room.
@@ -66,48 +89,17 @@ impl Report {
         shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
     }
 
-    pub fn json(&self) -> JsonValue {
-        let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
-        let PoolStats { submitted, completed: done, failed, dropped, retried, .. } = self.jobs;
-        let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
-        let Recovery { p50, p90, p99, max } = self.recovery;
-        let violations = violations(&self.checks);
-        object! {
-            version: 1,
-            seed: self.seed,
-            interrupted: self.is_interrupted,
-            verified: violations.is_empty() && !self.is_interrupted,
-            files: self.matching.len(),
-            bytes: total_bytes(&self.matching),
-            special: self.special,
-            failed: failed_files(&self.failed),
-            faults: {
-                planned: self.planned,
-                panic: panic,
-                error: error,
-                kill: kill,
-                exhaust_restarts: exhaust_restarts,
-                total: total,
-            },
-            restarts: self.totals.restarts,
-            escalations: self.totals.escalations,
-            messages: {
-                accepted: accepted,
-                handled: handled,
-                lost_in_flight: lost_in_flight,
-                dead_lettered: dead_lettered,
-                queued: queued,
-            },
-            jobs: {
-                submitted: submitted,
-                completed: done,
-                failed: failed,
-                dropped: dropped,
-                retried: retried,
-            },
-            recovery_us: { p50: p50, p90: p90, p99: p99, max: max },
-            violations: violations,
-            elapsed_ms: self.elapsed.as_millis() as u64,
+    /// Returns the report as data.
+    pub fn json(&self) -> impl Serialize + '_ {
+        Data {
+            run: RunData::new(self.seed, self.is_interrupted, &self.checks),
+            files: FileData::new(&self.matching, self.special, &self.failed),
+            faults: FaultData { planned: self.planned, done: self.faults },
+            supervision: self.totals,
+            messages: self.messages,
+            jobs: self.jobs,
+            recovery_us: self.recovery,
+            elapsed_ms: self.elapsed.as_millis(),
         }
     }
 
@@ -171,12 +163,6 @@ impl Report {
     }
 }
 
-/// Returns every violation, with its invariant.
-pub fn violations(checks: &[Check]) -> Vec<String> {
-    let all = checks.iter();
-    all.flat_map(|check| check.violations.iter().map(|text| format!("{}: {text}", check.invariant))).collect()
-}
-
 pub fn exit_code(checks: &[Check], is_interrupted: bool, failed: &BTreeMap<PathBuf, String>) -> u8 {
     match (checks.iter().all(Check::passed), is_interrupted, failed.is_empty()) {
         (false, ..) => 1,
@@ -208,21 +194,6 @@ pub fn shown_verdict(
         0 => format!("verified: {files}, {what}, nothing lost (seed {seed})"),
         failed => format!("verified: {files}, {what}, but {failed} could not be read (seed {seed})"),
     }
-}
-
-pub fn total_bytes(files: &BTreeMap<PathBuf, Digest>) -> u64 {
-    files.values().map(|digest| digest.bytes).sum()
-}
-
-/// Returns the files that were not read as JSON.
-pub fn failed_files(failed: &BTreeMap<PathBuf, String>) -> JsonValue {
-    let mut files = array![];
-    for (path, error) in failed {
-        // An array takes every value.
-        let path = path.to_string_lossy().into_owned();
-        let _ = files.push(object! { path: path, error: error.as_str() });
-    }
-    files
 }
 
 /// Writes the files that were not read.

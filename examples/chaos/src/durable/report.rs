@@ -5,14 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jzon::{JsonValue, object};
+use serde::Serialize;
 
 use super::super::check::Check;
+use super::super::data::{FileData, RunData, total_bytes};
 use super::super::files::Digest;
 use super::super::recovery::Recovery;
-use super::super::report::{
-    exit_code, failed_files, shown_verdict, total_bytes, violations, write_checks, write_failed,
-};
+use super::super::report::{exit_code, shown_verdict, write_checks, write_failed};
 use super::super::text::{Bytes, counted};
 
 /// The result of a run.
@@ -52,31 +51,45 @@ impl Report {
         shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
     }
 
-    pub fn json(&self) -> JsonValue {
-        let Recovery { p50, p90, p99, max } = self.rescue;
-        let violations = violations(&self.checks);
-        object! {
-            version: 1,
-            seed: self.seed,
-            interrupted: self.is_interrupted,
-            verified: violations.is_empty() && !self.is_interrupted,
-            files: self.matching.len(),
-            bytes: total_bytes(&self.matching),
-            special: self.special,
-            failed: failed_files(&self.failed),
+    /// Returns the report as data.
+    pub fn json(&self) -> impl Serialize + '_ {
+        Data {
+            run: RunData::new(self.seed, self.is_interrupted, &self.checks),
+            files: FileData::new(&self.matching, self.special, &self.failed),
             kills: self.kills,
-            jobs: {
+            jobs: JobData {
                 acknowledged: self.acknowledged,
                 stored: self.jobs,
                 attempts: self.attempts,
                 cut_off: self.cut_off,
             },
             rescues: self.rescues,
-            rescue_us: { p50: p50, p90: p90, p99: p99, max: max },
-            violations: violations,
-            elapsed_ms: self.elapsed.as_millis() as u64,
+            rescue_us: self.rescue,
+            elapsed_ms: self.elapsed.as_millis(),
         }
     }
+}
+
+/// The report as data.
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    run: RunData,
+    #[serde(flatten)]
+    files: FileData<'a>,
+    kills: u64,
+    jobs: JobData,
+    rescues: u64,
+    rescue_us: Recovery,
+    elapsed_ms: u128,
+}
+
+#[derive(Serialize)]
+struct JobData {
+    acknowledged: u64,
+    stored: u64,
+    attempts: u64,
+    cut_off: u64,
 }
 
 impl fmt::Display for Report {
