@@ -72,7 +72,10 @@ async fn the_events_of_an_actor_come_in_the_order_in_which_they_happened() {
         .map(|event| match event {
             LifecycleEvent::Started { pid, label } => ("started", pid, label, String::new()),
             LifecycleEvent::Ended { pid, label, reason } => ("ended", pid, label, reason.to_string()),
-            LifecycleEvent::Closed { pid, label, reason } => ("closed", pid, label, reason.to_string()),
+            LifecycleEvent::Closed { pid, label, reason, messages } => {
+                assert_eq!((messages.accepted, messages.lost_in_flight, messages.queued), (1, 1, 0));
+                ("closed", pid, label, reason.to_string())
+            }
             other => panic!("{other:?}"),
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::Pid;
+use perennial_actors::{MessageStats, Pid};
 use perennial_supervision::SupervisorStatus;
 use perennial_supervision::pool::PoolStatus;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,8 @@ pub enum EventKind {
         label: Arc<str>,
         /// Why the actor was closed.
         reason: Reason,
+        /// Its message counts, which are final unless it is opened again.
+        messages: MessageStats,
     },
     /// The status of a supervisor changed: it began, restarted a child, gave up, or its spec was
     /// changed.

@@ -57,6 +57,10 @@
 //! # }
 //! ```
 //!
+//! # Metrics
+//!
+//! With the feature `metrics`, `Metrics` publishes what is observed through the facade `metrics`.
+//!
 //! # What it is not for
 //!
 //! Messages and states of actors: [`ActorHandle::get_state`](perennial_actors::ActorHandle) reads a
@@ -73,6 +77,8 @@ mod events;
 mod figures;
 mod health;
 mod journal;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod model;
 mod operations;
 mod reason;
@@ -90,6 +96,9 @@ pub use event::{DeadLetterInfo, DeadLetterKind, Event, EventKind, WaitingActor};
 pub use events::{Events, Update};
 pub use figures::{Figures, PendingStart, ProcessFigures, TreeNode};
 pub use health::{Health, HealthCheck, HealthStatus, NotLive, NotReady, ReadinessGate};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use metrics::{MetricInfo, MetricKind, Metrics};
 pub use model::{Model, Process, ProcessPhase};
 pub use operations::Operations;
 pub use reason::{Reason, ReasonKind};

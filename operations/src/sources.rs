@@ -168,8 +168,8 @@ fn lifecycle_kind(event: &LifecycleEvent) -> Option<EventKind> {
         LifecycleEvent::Ended { pid, label, reason } => {
             EventKind::Ended { pid: *pid, label: label.clone(), reason: bare(reason) }
         }
-        LifecycleEvent::Closed { pid, label, reason } => {
-            EventKind::Closed { pid: *pid, label: label.clone(), reason: bare(reason) }
+        LifecycleEvent::Closed { pid, label, reason, messages } => {
+            EventKind::Closed { pid: *pid, label: label.clone(), reason: bare(reason), messages: *messages }
         }
         LifecycleEvent::Abandoned { pid, label } => EventKind::Abandoned { pid: *pid, label: label.clone() },
         _ => return None,

@@ -114,7 +114,10 @@ impl<M: Send + 'static> Process<M> {
     fn publish_closed(&self, reason: &ExitReason) {
         let pid = self.pid_of(self.queue.latest_incarnation());
         let state = LifecycleState::Closed(pid);
-        self.publish(state, |label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
+        self.publish(state, |label| {
+            let messages = self.queue.counters();
+            LifecycleEvent::Closed { pid, label, reason: reason.clone(), messages }
+        });
     }
 
     /// Notifies of an end in the promised order. Names are free, and callers and senders are

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
@@ -60,5 +61,7 @@ pub enum LifecycleEvent {
         label: Arc<str>,
         /// Why the actor was closed.
         reason: ExitReason,
+        /// Its message counts, which are final unless it is opened again.
+        messages: MessageStats,
     },
 }

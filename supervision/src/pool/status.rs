@@ -20,6 +20,7 @@
 //! ```
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use perennial_actors::host::Broadcast;
 use perennial_actors::host::sync::Mutex;
@@ -52,6 +53,12 @@ pub struct PoolInfo {
     pub status: PoolStatus,
     /// The statistics.
     pub stats: PoolStats,
+    /// How many jobs waited for how long before they started: upper bounds, an eighth apart, and
+    /// the number of jobs between each and the one before. Of the first 1,024 jobs each is
+    /// measured, and one in 16 of the later ones.
+    pub wait_times: Vec<(Duration, u64)>,
+    /// How many attempts took how long, of the jobs that are measured.
+    pub run_times: Vec<(Duration, u64)>,
 }
 
 impl PoolInfo {
@@ -64,7 +71,7 @@ impl PoolInfo {
             list.iter().filter_map(Weak::upgrade).collect()
         };
         // The last reference to a pool may be dropped here, under no lock.
-        pools.iter().filter_map(|pool| Some(Self { status: pool.status()?, stats: pool.stats() })).collect()
+        pools.iter().filter_map(|pool| pool.info()).collect()
     }
 }
 
@@ -82,9 +89,8 @@ impl SystemEvent for PoolStatus {
 
 /// A pool without the type of its jobs.
 pub(super) trait AnyPool: Send + Sync {
-    /// Returns the size, or `None` before the first start.
-    fn status(&self) -> Option<PoolStatus>;
-    fn stats(&self) -> PoolStats;
+    /// Returns the size and the statistics, or `None` before the first start.
+    fn info(&self) -> Option<PoolInfo>;
 }
 
 /// The pools of one system.

@@ -38,6 +38,12 @@ impl Histogram {
         }
         Duration::ZERO
     }
+
+    /// Returns the upper bounds of the buckets that are not empty, with their counts.
+    pub(crate) fn buckets(&self) -> Vec<(Duration, u64)> {
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.map(|(bucket, count)| (upper(bucket), u64::from(*count))).collect()
+    }
 }
 
 fn bucket(time: Duration) -> usize {

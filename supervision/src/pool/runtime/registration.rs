@@ -5,18 +5,16 @@ use std::sync::{Arc, Weak};
 use perennial_actors::System;
 
 use super::shared::{Registration, Shared, State};
-use crate::pool::stats::PoolStats;
-use crate::pool::status::{AnyPool, PoolStatus, Pools};
+use crate::pool::status::{AnyPool, PoolInfo, PoolStatus, Pools};
 use crate::pool::worker::Work;
 
 impl<W: Work + 'static> AnyPool for Shared<W> {
-    fn status(&self) -> Option<PoolStatus> {
+    fn info(&self) -> Option<PoolInfo> {
         let state = self.lock_state();
-        state.registration.as_ref().map(|registration| self.status_in(registration))
-    }
-
-    fn stats(&self) -> PoolStats {
-        Self::stats(self)
+        let status = state.registration.as_ref().map(|registration| self.status_in(registration))?;
+        let (wait_times, run_times) = (state.waits.buckets(), state.works.buckets());
+        drop(state);
+        Some(PoolInfo { status, stats: self.stats(), wait_times, run_times })
     }
 }
 
