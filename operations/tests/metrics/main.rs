@@ -6,6 +6,7 @@ mod documented;
 mod messages;
 mod pools;
 mod published;
+mod queries;
 mod recorded;
 mod registry;
 mod supervisors;
