@@ -85,6 +85,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The store failed.
     fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>>;
 
+    /// Returns the same of each queue that has jobs or is paused. It counts, and reads no job.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>>;
+
     /// Returns the events that match a filter, in the order of their positions.
     ///
     /// # Errors
@@ -138,6 +145,16 @@ pub struct QueueInfo {
 }
 
 impl QueueInfo {
+    /// Adds jobs in the state of a name, as counted by a database.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn add(&mut self, state: &str, count: u64) {
+        if let Some(state) = RecordState::from_name(state)
+            && count > 0
+        {
+            *self.jobs.entry(state).or_default() += count;
+        }
+    }
+
     /// Returns the number of jobs in a state.
     #[must_use]
     pub fn count(&self, state: RecordState) -> u64 {

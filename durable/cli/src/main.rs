@@ -1,5 +1,5 @@
-//! `perennial-jobs`: shows, retries and removes durable jobs, also while the program runs that does
-//! them. [`options`] is the command line, [`run`] the commands, [`show`] their output, [`time`]
+//! `perennial-jobs`: shows, retries, cancels and removes durable jobs, also while the program runs
+//! that does them. [`options`] is the command line, [`run`] the commands, [`show`] their output, [`time`]
 //! what people write and read as times.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]

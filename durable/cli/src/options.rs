@@ -9,17 +9,19 @@ use perennial_durable::{JobId, RecordState};
 use super::time::parse_age;
 
 const HELP: &str = "\
-Shows, retries and removes durable jobs, also while the program runs that does them
+Shows, retries, cancels and removes durable jobs, also while the program runs that does them
 
-Usage: perennial-jobs FILE COMMAND [OPTIONS]
+Usage: perennial-jobs STORE COMMAND [OPTIONS]
 
-FILE is the file of a SqliteStore.
+STORE is the file of a SqliteStore, or the address of a PostgresStore: postgres://user@host/database
 
 Commands:
   list               List jobs, in the order of their submission
   show ID...         Show jobs with their payloads, outputs and all attempts
   retry [ID...]      Queue jobs again that are dead, cancelled, expired or unknown, with all their
                      attempts: those that are named, or those that the filters select
+  cancel [ID...]     End jobs that wait or run, without a further attempt: those that are named, or
+                     that the filters select. What a running attempt still does counts for nothing
   drop [ID...]       Remove jobs that do not run: those that are named, or that the filters select
   stats              Count the jobs of each queue by state
   pause QUEUE        Start no more jobs of a queue; what runs finishes
@@ -33,13 +35,14 @@ Filters:
       --limit N          At most N jobs; 0 is no limit [default: 100 for list, else 0]
 
 Options:
-      --dry-run          Change nothing; print what retry and drop would change
+      --schema NAME      The schema of the tables in a server [default: perennial]
+      --dry-run          Change nothing; print what retry, cancel and drop would change
       --json             Print JSON for programs: one object a line, times in milliseconds since
                          1970
   -h, --help             Print this help
   -V, --version          Print the version
 
-The program that has the file open goes on, and notices a change within a second. Times are UTC.
+The programs that have the store open go on, and notice a change within a second. Times are UTC.
 
 Exit codes: 0 done; 1 a job that was named is not there, or is in no state for the command; 2 wrong
 usage; 3 the store cannot be opened, or failed.
@@ -48,7 +51,8 @@ usage; 3 the store cannot be opened, or failed.
 /// What the program does.
 #[derive(Debug)]
 pub struct Options {
-    pub file: String,
+    pub store: String,
+    pub schema: Option<String>,
     pub command: Command,
     pub selection: Selection,
     pub dry_run: bool,
@@ -61,6 +65,7 @@ pub enum Command {
     List,
     Show(Vec<JobId>),
     Retry(Vec<JobId>),
+    Cancel(Vec<JobId>),
     Drop(Vec<JobId>),
     Stats,
     Pause { queue: String, paused: bool },
@@ -81,7 +86,7 @@ const LISTED: usize = 100;
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let (mut words, mut selection) = (Vec::new(), Selection::default());
-    let (mut limit, mut dry_run, mut json) = (None, false, false);
+    let (mut limit, mut schema, mut dry_run, mut json) = (None, None, false, false);
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) => words.push(word.string()?),
@@ -92,6 +97,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, lexopt
                 selection.older_than = Some(age.map_err(|error| format!("--older-than {error}"))?);
             }
             Long("limit") => limit = Some(parser.value()?.parse()?),
+            Long("schema") => schema = Some(parser.value()?.string()?),
             Long("dry-run") => dry_run = true,
             Long("json") => json = true,
             Short('h') | Long("help") => return Ok(Parsed::Print(HELP.to_owned())),
@@ -103,16 +109,26 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, lexopt
         }
     }
     let mut words = words.into_iter();
-    let file = words.next().ok_or("give the file of a store")?;
+    let store = words.next().ok_or("give the file or the address of a store")?;
     let verb = words.next().ok_or("give a command")?;
     let is_selected = selection != Selection::default();
     let command = command(&verb, &words.collect::<Vec<_>>(), is_selected)?;
     selection.limit = limit.unwrap_or(if command == Command::List { LISTED } else { 0 });
-    let changes = matches!(command, Command::Retry(_) | Command::Drop(_));
-    if dry_run && !changes {
-        return Err("--dry-run is for retry and drop".into());
+    if dry_run && !matches!(command, Command::Retry(_) | Command::Cancel(_) | Command::Drop(_)) {
+        return Err("--dry-run is for retry, cancel and drop".into());
     }
-    Ok(Parsed::Run(Options { file, command, selection, dry_run, json }))
+    let options = Options { store, schema, command, selection, dry_run, json };
+    if options.schema.is_some() && !options.is_server() {
+        return Err("--schema is for a server".into());
+    }
+    Ok(Parsed::Run(options))
+}
+
+impl Options {
+    /// Returns `true` if the store is named by the address of a server.
+    pub fn is_server(&self) -> bool {
+        self.store.starts_with("postgres://") || self.store.starts_with("postgresql://")
+    }
 }
 
 fn state(name: &str) -> Result<RecordState, String> {
@@ -135,13 +151,17 @@ fn command(verb: &str, words: &[String], is_selected: bool) -> Result<Command, l
         "resume" => queue(false),
         "show" if words.is_empty() => Err("show: give the numbers of jobs".into()),
         "show" => Ok(Command::Show(numbers(words)?)),
-        "retry" | "drop" => {
+        "retry" | "cancel" | "drop" => {
             if words.is_empty() != is_selected {
                 // Never all jobs by mistake.
                 return Err(format!("{verb}: give either numbers of jobs or filters").into());
             }
             let jobs = numbers(words)?;
-            Ok(if verb == "retry" { Command::Retry(jobs) } else { Command::Drop(jobs) })
+            Ok(match verb {
+                "retry" => Command::Retry(jobs),
+                "cancel" => Command::Cancel(jobs),
+                _ => Command::Drop(jobs),
+            })
         }
         other => Err(format!("there is no command {other:?}").into()),
     }

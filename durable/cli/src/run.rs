@@ -1,9 +1,9 @@
 //! The commands.
 
-use perennial_durable::inspect::{Selection, queues};
+use perennial_durable::inspect::Selection;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Applied, Batch, CommitErrorKind, JobId, JobRecord, Op, RecordState, Store, StoreError,
+    Applied, Batch, CommitErrorKind, JobId, JobRecord, Op, OpenError, RecordState, Store, StoreError,
 };
 
 use super::options::{Command, Options};
@@ -22,31 +22,46 @@ const NOT_THERE: u8 = 1;
 ///
 /// The store cannot be opened, or failed.
 pub async fn run(options: &Options) -> Result<Ended, String> {
-    let store = open(&options.file)?;
-    let ended = command(&store, options).await;
-    ended.map_err(|error| format!("{}: {error}", options.file))
-}
-
-fn open(file: &str) -> Result<SqliteStore, String> {
-    if file.starts_with("postgres://") || file.starts_with("postgresql://") {
-        return Err("a database server is not supported yet: give the file of a SqliteStore".to_owned());
+    if !options.is_server() {
+        let opened = SqliteStore::attach(&options.store);
+        return run_on(opened, &options.store, options).await;
     }
-    SqliteStore::attach(file).map_err(|error| error.to_string())
+    #[cfg(feature = "postgres")]
+    {
+        let mut builder = perennial_durable::postgres::PostgresStore::builder(&options.store);
+        if let Some(schema) = &options.schema {
+            builder = builder.schema(schema);
+        }
+        // An address may have a password.
+        run_on(builder.attach().await, "the server", options).await
+    }
+    #[cfg(not(feature = "postgres"))]
+    Err("a server needs the feature postgres, without which this program was built".to_owned())
 }
 
-async fn command(store: &SqliteStore, options: &Options) -> Result<Ended, StoreError> {
+async fn run_on<S: Store>(
+    opened: Result<S, OpenError>,
+    name: &str,
+    options: &Options,
+) -> Result<Ended, String> {
+    let store = opened.map_err(|error| error.to_string())?;
+    command(&store, options).await.map_err(|error| format!("{name}: {error}"))
+}
+
+async fn command(store: &dyn Store, options: &Options) -> Result<Ended, StoreError> {
     let Options { selection, json, .. } = options;
     let text = match &options.command {
         Command::List => show::list(&selection.find(store, now()).await?, *json),
         Command::Stats => {
-            let mut queues = queues(store).await?;
-            if let Some(queue) = &selection.queue {
-                queues = [(queue.clone(), store.queue(queue).await?)].into();
-            }
+            let queues = match &selection.queue {
+                Some(queue) => [(queue.clone(), store.queue(queue).await?)].into(),
+                None => store.queues().await?,
+            };
             show::stats(&queues, *json)
         }
         Command::Show(ids) => return shown(store, ids, *json).await,
         Command::Retry(ids) => return change(store, options, ids, Op::Retry, is_retried).await,
+        Command::Cancel(ids) => return change(store, options, ids, Op::Cancel, is_cancelled).await,
         Command::Drop(ids) => return change(store, options, ids, Op::Remove, is_dropped).await,
         Command::Pause { queue, paused } => {
             commit(store, vec![Op::Pause { queue: queue.clone(), paused: *paused }]).await?;
@@ -56,7 +71,7 @@ async fn command(store: &SqliteStore, options: &Options) -> Result<Ended, StoreE
     Ok(Ended { text, code: 0 })
 }
 
-async fn shown(store: &SqliteStore, ids: &[JobId], json: bool) -> Result<Ended, StoreError> {
+async fn shown(store: &dyn Store, ids: &[JobId], json: bool) -> Result<Ended, StoreError> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for id in ids {
         match store.job(*id).await? {
@@ -72,13 +87,17 @@ const fn is_retried(state: RecordState) -> bool {
     state.is_over() && !matches!(state, RecordState::Completed)
 }
 
+const fn is_cancelled(state: RecordState) -> bool {
+    !state.is_over()
+}
+
 const fn is_dropped(state: RecordState) -> bool {
     !matches!(state, RecordState::Running)
 }
 
 /// Changes the jobs that are named or selected, and are in a state for it.
 async fn change(
-    store: &SqliteStore,
+    store: &dyn Store,
     options: &Options,
     ids: &[JobId],
     op: fn(JobId) -> Op,
@@ -108,12 +127,16 @@ async fn change(
         }
     }
     let code = if ids.is_empty() || unchanged.is_empty() { 0 } else { NOT_THERE };
-    let verb = if matches!(options.command, Command::Retry(_)) { "retried" } else { "dropped" };
+    let verb = match options.command {
+        Command::Retry(_) => "retried",
+        Command::Cancel(_) => "cancelled",
+        _ => "dropped",
+    };
     Ok(Ended { text: show::changed(verb, &changed, &unchanged, options.dry_run, options.json), code })
 }
 
 async fn selected(
-    store: &SqliteStore,
+    store: &dyn Store,
     selection: &Selection,
     is_changed: fn(RecordState) -> bool,
 ) -> Result<Vec<JobId>, StoreError> {
@@ -127,7 +150,7 @@ async fn selected(
     Ok(found.iter().map(|record: &JobRecord| record.id).collect())
 }
 
-async fn commit(store: &SqliteStore, ops: Vec<Op>) -> Result<Vec<Applied>, StoreError> {
+async fn commit(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<Applied>, StoreError> {
     let committed = store.commit(Batch { now: now(), ops }).await;
     committed.map_err(|error| match error.kind {
         CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,

@@ -1,7 +1,8 @@
 //! The program as its user sees it, while another process does the jobs.
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,16 +32,11 @@ fn file(folder: &Path) -> PathBuf {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let program = env!("CARGO_BIN_EXE_perennial-jobs");
-    let output: Output = Command::new(program).arg(file(folder)).args(arguments).output().expect("it runs");
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
-    (output.status.code().expect("a code"), text)
+    support::run(file(folder), arguments)
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Vec<Value> {
-    let (code, text) = run(folder, &[arguments, &["--json"]].concat());
-    assert_eq!(code, 0, "{text}");
-    text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    support::json(file(folder), arguments)
 }
 
 async fn outcome(texts: &DurableHandle<Texts>, id: u64) -> Result<String, String> {
@@ -131,6 +127,10 @@ async fn jobs_are_dropped_by_number_or_filter_without_a_running_program() {
     assert!(numbers(&["--older-than", "1d"]).is_empty());
     assert_eq!(numbers(&["--older-than", "0s", "--queue", "texts"]), [1, 3]);
     assert_eq!(run(folder.path(), &["retry", "1"]).0, 1, "it is queued already");
+    assert_eq!(run(folder.path(), &["cancel", "3"]), (0, "job 3 cancelled\n1 job cancelled\n".to_owned()));
+    assert_eq!(run(folder.path(), &["cancel", "3"]).0, 1, "it is over");
+    assert_eq!(numbers(&["--state", "cancelled"]), [3]);
+    assert_eq!(run(folder.path(), &["retry", "3"]).0, 0);
     assert_eq!(run(folder.path(), &["show", "1", "2"]).0, 1);
     assert_eq!(run(folder.path(), &["drop", "--state", "queued", "--state", "delayed"]).0, 0);
     assert!(numbers(&[]).is_empty());
@@ -139,7 +139,7 @@ async fn jobs_are_dropped_by_number_or_filter_without_a_running_program() {
 #[test]
 fn wrong_usage_is_2_and_a_store_that_cannot_be_opened_is_3() {
     let folder = TempDir::new().unwrap();
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 13] = [
         &[],
         &["frobnicate"],
         &["list", "1"],
@@ -151,6 +151,8 @@ fn wrong_usage_is_2_and_a_store_that_cannot_be_opened_is_3() {
         &["list", "--state", "lost"],
         &["list", "--older-than", "7"],
         &["list", "--dry-run"],
+        &["cancel"],
+        &["list", "--schema", "perennial"],
     ];
     for arguments in wrong {
         let (code, text) = run(folder.path(), arguments);

@@ -10,7 +10,7 @@ use super::steps::{
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Op};
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Unique};
 use crate::run_options::RunOptions;
-use crate::store::JobFilter;
+use crate::store::{JobFilter, QueueInfo};
 
 fn all_run_options() -> RunOptions {
     RunOptions {
@@ -163,6 +163,39 @@ pub(super) async fn jobs_are_listed_by_queue_and_state_in_pages(opener: &Opener)
     let info = read(store.queue(QUEUE)).await?;
     let counts = (info.count(RecordState::Queued), info.count(RecordState::Running), info.jobs.len());
     same(&counts, &(4, 1, 2), "the counts of the queue")
+}
+
+pub(super) async fn the_jobs_of_all_queues_are_counted_by_state(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    for new in [job("a"), job("b"), NewJob { due: at(60), ..job("c") }, job("d")] {
+        enqueue(&*store, new).await?;
+    }
+    let completed = NewJob { retention: Duration::from_secs(60), priority: 9, ..job("e") };
+    enqueue(&*store, completed).await?;
+    let leased = lease_one(&*store, NOW).await?;
+    finish(&*store, NOW, &leased, AttemptEnd::Completed(None)).await?;
+    lease_one(&*store, NOW).await?;
+    enqueue(&*store, NewJob::new("others", payload("x"))).await?;
+    for queue in ["others", "paused"] {
+        apply(&*store, NOW, Op::Pause { queue: queue.to_owned(), paused: true }).await?;
+    }
+    let queues = read(store.queues()).await?;
+    let jobs = [
+        (RecordState::Queued, 2),
+        (RecordState::Delayed, 1),
+        (RecordState::Running, 1),
+        (RecordState::Completed, 1),
+    ];
+    let expected = [
+        (QUEUE.to_owned(), QueueInfo { jobs: jobs.into(), paused: false }),
+        ("others".to_owned(), QueueInfo { jobs: [(RecordState::Queued, 1)].into(), paused: true }),
+        ("paused".to_owned(), QueueInfo { jobs: [].into(), paused: true }),
+    ];
+    same(&queues, &expected.into(), "the queues")?;
+    for (queue, info) in queues {
+        same(&read(store.queue(&queue)).await?, &info, "one of them")?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_commit_changes_the_number_of_changes(opener: &Opener) -> Result<(), Failure> {

@@ -36,6 +36,7 @@ checks! {
         a_unique_job_is_stored_once_while_it_is_not_over
         a_unique_job_that_is_over_counts_if_asked_and_only_within_its_period
         jobs_are_listed_by_queue_and_state_in_pages
+        the_jobs_of_all_queues_are_counted_by_state
         a_commit_changes_the_number_of_changes
         the_check_of_a_sound_store_passes;
     leases:

@@ -1,5 +1,6 @@
 //! The handle of the store that fails.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
@@ -247,6 +248,10 @@ impl Store for FaultStore {
 
     fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>> {
         self.read(|state| state.queue(queue))
+    }
+
+    fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>> {
+        self.read(MemoryState::queues)
     }
 
     fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {

@@ -3,7 +3,7 @@
 mod select;
 mod text;
 
-pub use select::{Selection, queues};
+pub use select::Selection;
 pub use text::{escape, payload_text};
 
 #[cfg(test)]

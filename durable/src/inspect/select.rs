@@ -1,11 +1,10 @@
-//! Which jobs and queues a store has.
+//! Which jobs of a store a person asks for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::record::{JobId, JobRecord, RecordState, Timestamp};
-use crate::store::{JobFilter, QueueInfo, Store};
+use crate::store::{JobFilter, Store};
 
 /// The most jobs that one read takes.
 const PAGE: usize = 1_000;
@@ -74,28 +73,5 @@ impl Selection {
         self.queue.as_ref().is_none_or(|queue| *queue == record.job.queue)
             && (self.states.is_empty() || self.states.contains(&record.state))
             && self.older_than.is_none_or(|age| now.since(record.submitted) >= age)
-    }
-}
-
-/// Returns the queues that have jobs, with what [`Store::queue`] returns of each. It reads all
-/// jobs, a page at a time.
-///
-/// # Errors
-///
-/// The store failed.
-pub async fn queues(store: &dyn Store) -> Result<BTreeMap<String, QueueInfo>, StoreError> {
-    let mut queues = BTreeMap::new();
-    let mut after: Option<JobId> = None;
-    loop {
-        let page = store.jobs(JobFilter { after, max: PAGE, ..JobFilter::default() }).await?;
-        for record in &page {
-            if !queues.contains_key(&record.job.queue) {
-                queues.insert(record.job.queue.clone(), store.queue(&record.job.queue).await?);
-            }
-        }
-        after = page.last().map(|record| record.id);
-        if page.len() < PAGE {
-            return Ok(queues);
-        }
     }
 }

@@ -118,6 +118,12 @@ impl MemoryState {
         info
     }
 
+    pub(crate) fn queues(&self) -> BTreeMap<String, QueueInfo> {
+        let with_jobs = self.jobs.all().values().map(|record| &record.job.queue);
+        let names: BTreeSet<&String> = with_jobs.chain(&self.paused).collect();
+        names.into_iter().map(|queue| (queue.clone(), self.queue(queue))).collect()
+    }
+
     pub(crate) fn events(&self, filter: &EventFilter) -> Vec<StoredEvent> {
         let max = limit(filter.max);
         let Some(journal) = &filter.journal else {

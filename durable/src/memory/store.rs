@@ -1,5 +1,6 @@
 //! The handle of a store in memory.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -131,6 +132,10 @@ impl Store for MemoryStore {
 
     fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>> {
         self.read(|state| state.queue(queue))
+    }
+
+    fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>> {
+        self.read(MemoryState::queues)
     }
 
     fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {

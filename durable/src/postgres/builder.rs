@@ -134,16 +134,39 @@ impl PostgresBuilder {
     ///
     /// Cancel safe: what has begun is closed again.
     pub async fn connect(self) -> Result<PostgresStore, OpenError> {
-        let settings = self.settings().map_err(|reason| OpenError::Store(StoreError::Failed(reason)))?;
+        self.open(false).await
+    }
+
+    /// Connects beside the processes that work, to look at jobs and to change what waits or is
+    /// over: to retry, remove, cancel and submit jobs, and to pause queues. `perennial-jobs` does.
+    ///
+    /// It makes no tables, begins no epoch and ends none. It leases no jobs: a
+    /// [`Lease`](crate::Op::Lease) is refused. The processes that work notice a change at once.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect), and [`OpenError::NotAStore`] if the schema has no tables,
+    /// or those of an older version, which [`connect`](Self::connect) brings up to date.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what has begun is closed again.
+    pub async fn attach(self) -> Result<PostgresStore, OpenError> {
+        self.open(true).await
+    }
+
+    async fn open(self, is_attached: bool) -> Result<PostgresStore, OpenError> {
+        let settings = self.settings(is_attached);
+        let settings = settings.map_err(|reason| OpenError::Store(StoreError::Failed(reason)))?;
         let (opened, opening) = oneshot::channel();
         let spawned =
             thread::Builder::new().name("postgres store".to_owned()).spawn(|| run(settings, opened));
         let thread = spawned.map_err(|error| OpenError::Store(StoreError::Failed(error.to_string())))?;
         let opened = opening.await.unwrap_or(Err(OpenError::Store(StoreError::Closed)))?;
-        Ok(PostgresStore::new(opened, thread))
+        Ok(PostgresStore::new(opened, thread, is_attached))
     }
 
-    fn settings(&self) -> Result<Settings, String> {
+    fn settings(&self, is_attached: bool) -> Result<Settings, String> {
         if self.schema.is_empty() || self.schema.len() > MAX_NAME || self.schema.contains('\0') {
             return Err(format!("{:?} is no name of a schema", self.schema));
         }
@@ -162,7 +185,8 @@ impl PostgresBuilder {
         }
         // In whole seconds, and not 0.
         config.keepalives_idle((self.lease / 2).max(Duration::from_secs(1)));
-        let connector = Connector { config, tls, schema: self.schema.clone(), lease: self.lease };
+        let (schema, lease) = (self.schema.clone(), self.lease);
+        let connector = Connector { config, tls, schema, lease, is_attached };
         Ok(Settings {
             connector: Arc::new(connector),
             poll_interval: self.poll_interval.min(self.lease / 4),

@@ -86,6 +86,9 @@ const NEXT_DUE: &str = concat!(
     " FROM jobs WHERE queue = $1 AND state = 'delayed' AND due > $2 ORDER BY due LIMIT 1"
 );
 
+/// The statements that a process needs first: for the outcomes of orphans, and for a lease.
+pub(super) const FIRST: &[&str] = &[JOBS, PAUSED, PROMOTE, READY, RUNNING_KEYS, EXPIRED, NEXT_DUE];
+
 /// What becomes of the rows of a statement.
 enum Answer {
     Nothing,

@@ -11,7 +11,6 @@ use tokio_postgres::{Error, Notification};
 
 use super::errors::{is_lost, store_error};
 use super::process::{self, Notice};
-use super::schema::quoted;
 use super::session::{Connector, Session};
 use super::writer::ConnectBackoff;
 use crate::error::StoreError;
@@ -33,8 +32,8 @@ pub(super) struct Monitor {
     pub(super) backoff: ConnectBackoff,
     /// The processes that lived at the last look.
     pub(super) lived: BTreeSet<Epoch>,
-    /// The processes that had no session at the last look.
-    pub(super) without_session: BTreeSet<Epoch>,
+    /// The processes that had no session at the last look, if there was one.
+    pub(super) without_session: Option<BTreeSet<Epoch>>,
     pub(super) next_beat: Instant,
 }
 
@@ -47,10 +46,7 @@ pub(super) struct Listener {
 /// Begins a session that listens, without an epoch yet.
 pub(super) async fn listen(connector: &Connector) -> Result<Listener, StoreError> {
     let (sender, heard) = unbounded_channel();
-    let session = connector.connect(Some(sender)).await?;
-    // The heartbeats of a server that crashes need not be on its disk.
-    let listen = format!("SET synchronous_commit = off; LISTEN {}", quoted(&connector.schema));
-    session.client.batch_execute(&listen).await.map_err(|error| store_error(&error))?;
+    let session = connector.connect(process::FIRST, Some(sender)).await?;
     Ok(Listener { session, heard })
 }
 
@@ -132,7 +128,8 @@ impl Monitor {
 
     /// Returns the time until the next look.
     fn pause(&self) -> Duration {
-        if self.without_session.is_empty() { self.poll_interval } else { SECOND_LOOK.min(self.poll_interval) }
+        let is_suspicious = self.without_session.as_ref().is_some_and(|found| !found.is_empty());
+        if is_suspicious { SECOND_LOOK.min(self.poll_interval) } else { self.poll_interval }
     }
 
     fn note(&self, notification: &Notification) {
@@ -145,6 +142,20 @@ impl Monitor {
 
     /// Looks for what no notification has told.
     async fn poll(&mut self, session: &Session) -> Result<(), Error> {
+        if !self.connector.is_attached {
+            self.live(session).await?;
+        }
+        let lives: BTreeSet<Epoch> = process::all(session).await?.into_iter().collect();
+        if !self.lived.is_subset(&lives) {
+            tell(&self.ended_epochs);
+        }
+        self.lived = lives;
+        tell(&self.changes);
+        Ok(())
+    }
+
+    /// Shows that this process lives, and ends those that do not.
+    async fn live(&mut self, session: &Session) -> Result<(), Error> {
         let now = Instant::now();
         if now >= self.next_beat {
             process::beat(session, self.epoch).await?;
@@ -153,16 +164,13 @@ impl Monitor {
         process::end_silent(session, self.epoch).await?;
         let without: BTreeSet<Epoch> =
             process::without_session(session, self.epoch).await?.into_iter().collect();
-        let still: Vec<Epoch> = without.intersection(&self.without_session).copied().collect();
-        self.without_session = without;
-        process::end(session, &still).await?;
-        let lives: BTreeSet<Epoch> = process::all(session).await?.into_iter().collect();
-        if !self.lived.is_subset(&lives) {
-            tell(&self.ended_epochs);
-        }
-        self.lived = lives;
-        tell(&self.changes);
-        Ok(())
+        // The first look follows that of the start: the sessions of a killed process may need a moment.
+        let still: Vec<Epoch> = match &self.without_session {
+            Some(before) => without.intersection(before).copied().collect(),
+            None => without.iter().copied().collect(),
+        };
+        self.without_session = Some(without);
+        process::end(session, &still).await
     }
 }
 

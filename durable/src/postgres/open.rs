@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use super::errors::failed;
 use super::monitor::{Listener, Monitor, listen};
 use super::process::{self, Notice};
-use super::reader::{Read, Readers};
-use super::schema::migrate;
+use super::reader::{self, Read, Readers};
+use super::schema::{check_schema, migrate};
 use super::session::{Connector, Session};
 use super::writer::{self, ConnectBackoff, Writer};
 use crate::error::{OpenError, StoreError};
@@ -46,6 +46,7 @@ struct Begun {
     epoch: Epoch,
     listener: Listener,
     writer: Session,
+    reader: Session,
 }
 
 /// Runs a store until its handle is dropped. It has a runtime of its own: a program that blocks its
@@ -67,17 +68,39 @@ pub(super) fn run(settings: Settings, opened: oneshot::Sender<Result<Opened, Ope
     });
 }
 
+/// Begins the sessions at the same time: each starts a process of the server.
 async fn begin(connector: &Connector) -> Result<Begun, OpenError> {
-    let listener = listen(connector).await?;
-    migrate(&listener.session().client, &connector.schema).await?;
-    let epoch = process::begin(listener.session(), connector.lease).await.map_err(|error| failed(&error))?;
-    let writer = writer::connect(connector, epoch).await?;
-    Ok(Begun { epoch, listener, writer })
+    let (listener, writer, reader) =
+        tokio::try_join!(listen(connector), writer::connect(connector), reader::connect(connector))?;
+    let session = listener.session();
+    let epoch = match process::next_epoch(session).await {
+        Ok(Some(epoch)) => epoch,
+        _ => after_migration(session, connector).await?,
+    };
+    let begun = async {
+        if connector.is_attached { Ok(()) } else { process::begin(session, epoch, connector.lease).await }
+    };
+    let joined =
+        tokio::try_join!(begun, process::become_writer(&writer, epoch), process::share_life(&reader, epoch));
+    joined.map_err(|error| failed(&error))?;
+    Ok(Begun { epoch, listener, writer, reader })
+}
+
+/// Brings the tables up to date, unless the store is attached, and returns the next number.
+async fn after_migration(session: &Session, connector: &Connector) -> Result<Epoch, OpenError> {
+    let Connector { schema, is_attached, .. } = connector;
+    if *is_attached {
+        check_schema(&session.client, schema).await?;
+    } else {
+        migrate(&session.client, schema).await?;
+    }
+    let next = process::next_epoch(session).await.map_err(|error| failed(&error))?;
+    next.ok_or_else(|| OpenError::Store(StoreError::Busy("another program changes its version".to_owned())))
 }
 
 async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<Opened, OpenError>>) {
     let Settings { connector, poll_interval, readers } = settings;
-    let Begun { epoch, listener, writer } = begun;
+    let Begun { epoch, listener, writer, reader } = begun;
     let (requests, to_commit): (_, UnboundedReceiver<Request>) = unbounded_channel();
     let (reads, to_read) = unbounded_channel();
     let is_broken = Arc::new(AtomicBool::new(false));
@@ -92,7 +115,7 @@ async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<
         added: added.clone(),
         backoff: ConnectBackoff::default(),
     };
-    let readers = Arc::new(Readers::new(connector.clone(), epoch, readers));
+    let readers = Arc::new(Readers::new(connector.clone(), epoch, reader, readers));
     let monitor = Monitor {
         connector: connector.clone(),
         epoch,
@@ -102,7 +125,7 @@ async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<
         added,
         backoff: ConnectBackoff::default(),
         lived: [epoch].into(),
-        without_session: [].into(),
+        without_session: None,
         next_beat: Instant::now(),
     };
     let schema = connector.schema.clone();
@@ -117,8 +140,11 @@ async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<
     };
     let (session, ()) = tokio::join!(work, monitor.run(listener, stopped));
     if let Some(session) = session {
-        // If this fails, the end of the sessions tells the others.
+        // If this fails, the others find it by looking.
         let end = async {
+            if connector.is_attached {
+                return process::notify(&session, Notice::Changed, Some(epoch)).await;
+            }
             process::end(&session, &[epoch]).await?;
             process::notify(&session, Notice::Ended, Some(epoch)).await
         };

@@ -6,13 +6,14 @@
 //! that was killed closes its connections at once. A server that has started since has no sessions,
 //! which says nothing.
 
-use tokio_postgres::Error;
+use std::time::Duration;
+
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::rows::{int, uint};
+use super::schema::latest;
 use super::session::{Query, Session};
 use crate::record::Epoch;
-
-const NEXT: &str = "SELECT nextval('epochs')";
 
 /// The locks of a process: it lives, and it writes.
 const SHARE_LIFE: &str =
@@ -30,6 +31,17 @@ const END_OTHER_WRITERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks,
 const BEGIN: &str = "INSERT INTO processes (epoch, started, heartbeat, lease, server_started) \
     VALUES ($1, clock_timestamp(), clock_timestamp(), $2::bigint * interval '1 millisecond', \
     pg_postmaster_start_time())";
+
+/// As [`WITHOUT_SESSION`], [`END`] and [`NOTIFY`], at the start of a process.
+const END_WITHOUT_SESSION: &str = "WITH ended AS (DELETE FROM processes WHERE epoch = ANY (ARRAY( \
+    SELECT epoch FROM processes WHERE epoch <> $1 AND server_started = pg_postmaster_start_time() \
+    AND pg_try_advisory_xact_lock(hashtextextended('perennial ' || current_schema(), epoch)) \
+    ORDER BY epoch FOR UPDATE SKIP LOCKED)) RETURNING epoch) \
+    SELECT pg_notify(current_schema(), 'ended ' || $1::bigint) FROM ended LIMIT 1";
+
+/// The statements that a session needs when a process begins.
+pub(super) const FIRST: &[&str] = &[SHARE_LIFE, BEGIN, END_WITHOUT_SESSION];
+pub(super) const FIRST_OF_WRITER: &[&str] = &[END_OTHER_WRITERS, LOCK_WRITER, SHARE_LIFE];
 
 const BEAT: &str = "UPDATE processes SET heartbeat = clock_timestamp(), \
     server_started = pg_postmaster_start_time() WHERE epoch = $1";
@@ -70,17 +82,32 @@ impl Notice {
     }
 }
 
-/// Begins the next epoch. The processes without a session have ended.
-pub(super) async fn begin(session: &Session, lease: std::time::Duration) -> Result<Epoch, Error> {
-    let numbers = session.query(Query::new(NEXT)).await?;
-    let epoch = Epoch(numbers.first().map_or(Ok(0), |row| row.try_get(0).map(uint))?);
-    // The lock is there before the row, so that no other finds the row without it.
-    share_life(session, epoch).await?;
+/// Returns a number that no process and no attached store has, or `None` if the tables are not up to
+/// date. It is one round trip, and an error if there are no tables.
+pub(super) async fn next_epoch(session: &Session) -> Result<Option<Epoch>, Error> {
+    let sql = format!(
+        "SELECT nextval('epochs') FROM meta WHERE name = 'version' AND value = {} \
+        AND to_regclass('jobs') IS NOT NULL AND to_regclass('processes') IS NOT NULL",
+        latest()
+    );
+    let answer = session.client.simple_query(&sql).await?;
+    Ok(answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok().map(Epoch),
+        _ => None,
+    }))
+}
+
+/// Begins an epoch. The processes without a session have ended.
+pub(super) async fn begin(session: &Session, epoch: Epoch, lease: Duration) -> Result<(), Error> {
+    let number = int(epoch.0);
     let millis: i64 = lease.as_millis().try_into().unwrap_or(i64::MAX);
-    session.query(Query::new(BEGIN).bind(int(epoch.0)).bind(millis)).await?;
-    let lost = without_session(session, epoch).await?;
-    end(session, &lost).await?;
-    Ok(epoch)
+    // The lock is there before the row, so that no other finds the row without it.
+    let steps = [
+        Query::new(SHARE_LIFE).bind(number),
+        Query::new(BEGIN).bind(number).bind(millis),
+        Query::new(END_WITHOUT_SESSION).bind(number),
+    ];
+    session.run(&steps).await.map(drop)
 }
 
 /// Marks a session as one of the process.
@@ -91,9 +118,8 @@ pub(super) async fn share_life(session: &Session, epoch: Epoch) -> Result<(), Er
 /// Makes a session the only one of the process that writes. All that the one before has done is
 /// there or undone then.
 pub(super) async fn become_writer(session: &Session, epoch: Epoch) -> Result<(), Error> {
-    session.query(Query::new(END_OTHER_WRITERS).bind(int(epoch.0))).await?;
-    session.query(Query::new(LOCK_WRITER).bind(int(epoch.0))).await?;
-    share_life(session, epoch).await
+    let steps = [END_OTHER_WRITERS, LOCK_WRITER, SHARE_LIFE].map(|sql| Query::new(sql).bind(int(epoch.0)));
+    session.run(&steps).await.map(drop)
 }
 
 /// Returns `false` if the process has ended.
@@ -118,8 +144,7 @@ pub(super) async fn end(session: &Session, ended: &[Epoch]) -> Result<(), Error>
         return Ok(());
     }
     let numbers: Vec<i64> = ended.iter().map(|epoch| int(epoch.0)).collect();
-    session.query(Query::new(END).bind(numbers)).await?;
-    notify(session, Notice::Ended, None).await
+    session.run(&[Query::new(END).bind(numbers), notification(Notice::Ended, None)]).await.map(drop)
 }
 
 /// Returns the processes that live.
@@ -134,8 +159,12 @@ async fn epochs(session: &Session, query: Query<'_>) -> Result<Vec<Epoch>, Error
 
 /// Tells all processes but the sender.
 pub(super) async fn notify(session: &Session, notice: Notice, sender: Option<Epoch>) -> Result<(), Error> {
+    session.query(notification(notice, sender)).await.map(drop)
+}
+
+fn notification(notice: Notice, sender: Option<Epoch>) -> Query<'static> {
     let payload = format!("{} {}", notice.name(), sender.map_or(0, |epoch| epoch.0));
-    session.query(Query::new(NOTIFY).bind(payload)).await.map(drop)
+    Query::new(NOTIFY).bind(payload)
 }
 
 /// Returns what a notification says, unless this process has sent it.

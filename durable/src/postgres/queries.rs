@@ -1,5 +1,7 @@
 //! What is read from the tables.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Row;
 
 use super::errors::store_error;
@@ -34,6 +36,9 @@ const ORPHANS: &str = concat!(
     AND NOT EXISTS (SELECT 1 FROM processes AS p WHERE p.epoch = j.epoch) ORDER BY id LIMIT $2"
 );
 
+/// The statements that a process needs first.
+pub(super) const FIRST: &[&str] = &[ORPHANS, JOBS_OF_STATE];
+
 const PAUSED: &str = "SELECT paused FROM queues WHERE name = $1";
 
 /// Each of these counts the entries of an index.
@@ -43,6 +48,13 @@ const COUNTS: [&str; 4] = [
     "SELECT 'running', count(*) FROM jobs WHERE queue = $1 AND state = 'running'",
     "SELECT state, count(*) FROM jobs WHERE queue = $1 AND ended IS NOT NULL GROUP BY state",
 ];
+
+/// The jobs of each queue and state, from indexes, and the paused queues, without a state.
+const QUEUES: &str = "SELECT queue, state, count(*) FROM jobs WHERE state = 'queued' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'delayed' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'running' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE ended IS NOT NULL GROUP BY 1, 2 \
+    UNION ALL SELECT name, NULL, 0 FROM queues WHERE paused";
 
 const FEED: &str = "SELECT e.position, j.name, e.sequence, e.tag, e.version, e.codec, e.body \
     FROM events AS e JOIN journals AS j ON j.id = e.journal \
@@ -103,14 +115,21 @@ pub(super) async fn queue(session: &Session, queue: &str) -> Result<QueueInfo, S
         info.paused = get(row, 0)?;
     }
     for row in answers.flatten() {
-        let count = uint(get(row, 1)?);
-        if let Some(state) = RecordState::from_name(get(row, 0)?)
-            && count > 0
-        {
-            info.jobs.insert(state, count);
-        }
+        info.add(get(row, 0)?, uint(get(row, 1)?));
     }
     Ok(info)
+}
+
+pub(super) async fn queues(session: &Session) -> Result<BTreeMap<String, QueueInfo>, StoreError> {
+    let mut queues: BTreeMap<String, QueueInfo> = BTreeMap::new();
+    for row in query(session, Query::new(QUEUES)).await? {
+        let info = queues.entry(get(&row, 0)?).or_default();
+        match get(&row, 1)? {
+            Some(state) => info.add(state, uint(get(&row, 2)?)),
+            None => info.paused = true,
+        }
+    }
+    Ok(queues)
 }
 
 pub(super) async fn events(session: &Session, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {

@@ -4,12 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::errors::store_error;
 use super::process;
+use super::queries;
 use super::session::{Connector, Session};
 use super::writer::ConnectBackoff;
 use crate::error::StoreError;
@@ -28,18 +28,33 @@ struct Slot {
     backoff: ConnectBackoff,
 }
 
-/// The sessions of a process that read. Each is connected when it is needed.
+/// Begins a session that reads.
+pub(super) async fn connect(connector: &Connector) -> Result<Session, StoreError> {
+    connector.connect(queries::FIRST, None).await
+}
+
+/// A slot, and as many references to its use as there are reads that use it, and one.
+#[derive(Default)]
+struct Reader {
+    slot: tokio::sync::Mutex<Slot>,
+    in_use: Arc<()>,
+}
+
+/// The sessions of a process that read. The first is there, and each other is connected when it is
+/// needed.
 pub(super) struct Readers {
     connector: Arc<Connector>,
     epoch: Epoch,
-    slots: Vec<tokio::sync::Mutex<Slot>>,
-    next: AtomicUsize,
+    readers: Vec<Reader>,
 }
 
 impl Readers {
-    pub(super) fn new(connector: Arc<Connector>, epoch: Epoch, sessions: usize) -> Self {
-        let slots = (0..sessions.max(1)).map(|_| tokio::sync::Mutex::default()).collect();
-        Self { connector, epoch, slots, next: AtomicUsize::new(0) }
+    pub(super) fn new(connector: Arc<Connector>, epoch: Epoch, first: Session, sessions: usize) -> Self {
+        let mut readers: Vec<Reader> = (0..sessions.max(1)).map(|_| Reader::default()).collect();
+        if let Some(reader) = readers.first_mut() {
+            reader.slot.get_mut().session = Some(Arc::new(first));
+        }
+        Self { connector, epoch, readers }
     }
 
     /// Reads what is received, until all senders are gone.
@@ -57,13 +72,14 @@ impl Readers {
         while running.join_next().await.is_some() {}
     }
 
-    /// Reads with one of the sessions; with a new one if it is lost meanwhile.
+    /// Reads with the session that the fewest reads use; with a new one if it is lost meanwhile.
     pub(super) async fn read<T>(
         &self,
         read: impl for<'a> Fn(&'a Session) -> Reading<'a, T>,
     ) -> Result<T, StoreError> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len().max(1);
-        let Some(slot) = self.slots.get(next) else { return Err(StoreError::Closed) };
+        let reader = self.readers.iter().min_by_key(|reader| Arc::strong_count(&reader.in_use));
+        let Some(Reader { slot, in_use }) = reader else { return Err(StoreError::Closed) };
+        let _in_use = in_use.clone();
         let session = self.session(slot).await?;
         match read(&session).await {
             Err(StoreError::Disconnected(_)) => {}
@@ -89,7 +105,7 @@ impl Readers {
     }
 
     async fn connect(&self) -> Result<Session, StoreError> {
-        let session = self.connector.connect(None).await?;
+        let session = connect(&self.connector).await?;
         process::share_life(&session, self.epoch).await.map_err(|error| store_error(&error))?;
         Ok(session)
     }

@@ -111,6 +111,23 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Returns the latest version.
+pub(super) fn latest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// Checks that the schema is up to date, and changes nothing.
+pub(super) async fn check_schema(client: &Client, schema: &str) -> Result<(), OpenError> {
+    let known = latest();
+    let reason = match version(client, schema).await? {
+        Some(found) if found > known => return Err(OpenError::NewerSchema { found, known }),
+        Some(found) if found == known => return Ok(()),
+        Some(found) => format!("its version is {found}, and becomes {known} when a program opens it"),
+        None => "it has no tables".to_owned(),
+    };
+    Err(not_a_store(schema, reason))
+}
+
 /// Brings the schema up to date, as one transaction. One process at a time does it.
 pub(super) async fn migrate(client: &Client, schema: &str) -> Result<(), OpenError> {
     let shown = |error: Error| failed(&error);
@@ -130,8 +147,8 @@ async fn migrate_within(client: &Client, schema: &str) -> Result<(), OpenError> 
     if !is_there {
         client.batch_execute(&format!("CREATE SCHEMA {}", quoted(schema))).await.map_err(shown)?;
     }
-    let found = version(client, schema).await?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found = version(client, schema).await?.unwrap_or_default();
+    let known = latest();
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
     }
@@ -145,24 +162,26 @@ async fn migrate_within(client: &Client, schema: &str) -> Result<(), OpenError> 
     Ok(())
 }
 
-/// Returns the version of the tables; 0 if there are none.
-async fn version(client: &Client, schema: &str) -> Result<i64, OpenError> {
-    let shown = |error: Error| failed(&error);
+fn not_a_store(schema: &str, reason: String) -> OpenError {
+    OpenError::NotAStore { path: format!("the schema {schema}"), reason }
+}
+
+/// Returns the version of the tables, or `None` if there are none.
+async fn version(client: &Client, schema: &str) -> Result<Option<i64>, OpenError> {
     let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace($1) \
         AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f')";
-    let tables = client.query(tables, &[&quoted(schema)]).await.map_err(shown)?;
+    let tables = client.query(tables, &[&quoted(schema)]).await.map_err(|error| failed(&error))?;
     if tables.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
-    let not_a_store = |reason: String| OpenError::NotAStore { path: format!("the schema {schema}"), reason };
     let has_ours = ["meta", "processes", "jobs"]
         .iter()
         .all(|name| tables.iter().any(|row| row.try_get(0).is_ok_and(|found: &str| found == *name)));
     if !has_ours {
-        return Err(not_a_store("it has tables of another program".to_owned()));
+        return Err(not_a_store(schema, "it has tables of another program".to_owned()));
     }
     let found = client.query_opt("SELECT value FROM meta WHERE name = 'version'", &[]).await;
-    let row = found.map_err(|error| not_a_store(store_error(&error).to_string()))?;
-    let row = row.ok_or_else(|| not_a_store("it has no version".to_owned()))?;
-    row.try_get(0).map_err(|error| not_a_store(store_error(&error).to_string()))
+    let shown = |error: Error| not_a_store(schema, store_error(&error).to_string());
+    let row = found.map_err(shown)?.ok_or_else(|| not_a_store(schema, "it has no version".to_owned()))?;
+    row.try_get(0).map(Some).map_err(shown)
 }

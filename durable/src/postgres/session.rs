@@ -1,6 +1,6 @@
 //! One session with the server: its settings, its prepared statements and its pipeline.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
@@ -51,15 +51,19 @@ pub(super) struct Connector {
     pub(super) schema: String,
     /// How long a process may be silent.
     pub(super) lease: Duration,
+    /// The store is attached: its sessions are those of no process that works.
+    pub(super) is_attached: bool,
 }
 
 impl Connector {
-    /// Begins a session. Notifications are sent to `heard`.
+    /// Begins a session, and prepares the statements that it needs first. If `heard` is given, the
+    /// session listens, and notifications are sent to it.
     pub(super) async fn connect(
         &self,
+        first: &[&'static str],
         heard: Option<UnboundedSender<Notification>>,
     ) -> Result<Session, StoreError> {
-        let connected = timeout(CONNECT_TIMEOUT, self.connect_and_set_up(heard)).await;
+        let connected = timeout(CONNECT_TIMEOUT, self.connect_and_set_up(first, heard)).await;
         match connected {
             Ok(session) => session.map_err(|error| store_error(&error)),
             Err(_) => Err(StoreError::Disconnected("the server does not answer".to_owned())),
@@ -68,8 +72,15 @@ impl Connector {
 
     async fn connect_and_set_up(
         &self,
+        first: &[&'static str],
         heard: Option<UnboundedSender<Notification>>,
     ) -> Result<Session, Error> {
+        let mut settings = self.settings();
+        if heard.is_some() {
+            // The heartbeats of a server that crashes need not be on its disk.
+            settings.push_str("; SET synchronous_commit = off; LISTEN ");
+            settings.push_str(&quoted(&self.schema));
+        }
         let client = match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
@@ -83,8 +94,14 @@ impl Connector {
                 client
             }
         };
-        client.batch_execute(&self.settings()).await?;
-        Ok(Session { client, statements: Mutex::default() })
+        let session = Session { client, statements: Mutex::default() };
+        // One round trip. Statements on tables that are not there yet are prepared when they are.
+        let (set, _) = tokio::join!(
+            biased;
+            session.client.batch_execute(&settings),
+            session.prepare(first.iter().copied().collect()),
+        );
+        set.map(|()| session)
     }
 
     /// Returns the settings of every session.
@@ -152,21 +169,24 @@ impl Session {
         Ok(self.run(&[query]).await?.pop().unwrap_or_default())
     }
 
+    /// Prepares statements in one round trip.
+    async fn prepare(&self, new: BTreeSet<&'static str>) -> Result<(), Error> {
+        let prepared = join_in_order(new.iter().map(|sql| self.client.prepare(sql)).collect()).await?;
+        self.statements.lock().extend(new.into_iter().zip(prepared));
+        Ok(())
+    }
+
+    /// Returns the prepared statements. Those that are new are prepared before.
     async fn prepared(&self, queries: &[Query<'_>]) -> Result<Vec<Statement>, Error> {
-        let mut statements = Vec::with_capacity(queries.len());
-        for query in queries {
-            let known = self.statements.lock().get(query.sql).cloned();
-            let statement = match known {
-                Some(statement) => statement,
-                None => {
-                    let statement = self.client.prepare(query.sql).await?;
-                    self.statements.lock().insert(query.sql, statement.clone());
-                    statement
-                }
-            };
-            statements.push(statement);
+        let new: BTreeSet<&'static str> = {
+            let known = self.statements.lock();
+            queries.iter().map(|query| query.sql).filter(|sql| !known.contains_key(sql)).collect()
+        };
+        if !new.is_empty() {
+            self.prepare(new).await?;
         }
-        Ok(statements)
+        let known = self.statements.lock();
+        Ok(queries.iter().filter_map(|query| known.get(query.sql).cloned()).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The handle of a store in a server.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,7 +14,7 @@ use super::open::Opened;
 use super::queries;
 use super::reader::{Read, Reading};
 use super::session::Session;
-use crate::batch::{Applied, Batch};
+use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::record::{Epoch, JobId, JobRecord, NewJob};
 use crate::request::Request;
@@ -21,8 +22,8 @@ use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, Stored
 
 /// A store in a PostgreSQL server: see the [module](crate::postgres).
 ///
-/// When it is dropped, the batches that were handed over are committed, and its epoch ends. The
-/// drop waits for both.
+/// When it is dropped, the batches that were handed over are committed, and its epoch ends, unless
+/// it was [attached](crate::postgres::PostgresBuilder::attach). The drop waits for both.
 pub struct PostgresStore {
     epoch: Epoch,
     schema: String,
@@ -32,13 +33,14 @@ pub struct PostgresStore {
     changes: watch::Sender<u64>,
     ended_epochs: watch::Sender<u64>,
     thread: Option<JoinHandle<()>>,
+    is_attached: bool,
 }
 
 impl PostgresStore {
-    pub(super) fn new(opened: Opened, thread: JoinHandle<()>) -> Self {
+    pub(super) fn new(opened: Opened, thread: JoinHandle<()>, is_attached: bool) -> Self {
         let Opened { epoch, schema, requests, reads, is_broken, changes, ended_epochs } = opened;
         let (requests, reads, thread) = (Some(requests), Some(reads), Some(thread));
-        Self { epoch, schema, requests, reads, is_broken, changes, ended_epochs, thread }
+        Self { epoch, schema, requests, reads, is_broken, changes, ended_epochs, thread, is_attached }
     }
 
     /// Returns the schema of the tables.
@@ -132,8 +134,12 @@ impl Store for PostgresStore {
     }
 
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+        let leases = batch.ops.iter().any(|op| matches!(op, Op::Lease { .. }));
         let (request, answered) = Request::new(batch);
         match &self.requests {
+            Some(_) if leases && self.is_attached => {
+                request.refuse(StoreError::Failed("a store that is attached leases no jobs".to_owned()));
+            }
             Some(requests) => {
                 if let Err(unsent) = requests.send(request) {
                     unsent.0.refuse(StoreError::Closed);
@@ -169,6 +175,10 @@ impl Store for PostgresStore {
             let queue = queue.clone();
             Box::pin(async move { queries::queue(session, &queue).await })
         })
+    }
+
+    fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>> {
+        self.read(|session| Box::pin(queries::queues(session)))
     }
 
     fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {

@@ -20,6 +20,11 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// The process is not ended as long as a transaction holds this lock.
 const LIVES: &str = "SELECT 1 FROM processes WHERE epoch = $1 FOR KEY SHARE";
 
+const COMMIT: &str = "COMMIT";
+
+/// The statements of every transaction.
+pub(super) const FIRST: &[&str] = &[BEGIN, LIVES, COMMIT];
+
 /// The reason why a transaction was not committed.
 #[derive(Debug)]
 pub(super) enum Aborted {
@@ -52,9 +57,10 @@ impl From<StoreError> for Aborted {
 pub(super) async fn commit(
     session: &Session,
     epoch: Epoch,
+    is_attached: bool,
     batches: &[&Batch],
 ) -> Result<Vec<Outcome>, Aborted> {
-    let committed = Transaction { session, epoch, has_begun: false }.run(batches).await;
+    let committed = Transaction { session, epoch, is_attached, has_begun: false }.run(batches).await;
     if let Err(Aborted::RolledBack { is_lost: false, .. }) = &committed {
         // Without a transaction, it is a warning.
         session.client.batch_execute("ROLLBACK").await?;
@@ -65,6 +71,8 @@ pub(super) async fn commit(
 struct Transaction<'a> {
     session: &'a Session,
     epoch: Epoch,
+    /// It is that of no process, so it does not end with one.
+    is_attached: bool,
     has_begun: bool,
 }
 
@@ -133,12 +141,15 @@ impl Transaction<'_> {
         if self.has_begun {
             return Ok(self.session.run(&queries).await?);
         }
-        let mut all = vec![Query::new(BEGIN), Query::new(LIVES).bind(int(self.epoch.0))];
+        let mut all = vec![Query::new(BEGIN)];
+        if !self.is_attached {
+            all.push(Query::new(LIVES).bind(int(self.epoch.0)));
+        }
         let own = all.len();
         all.extend(queries);
         let mut answers = self.session.run(&all).await?;
         self.has_begun = true;
-        if answers.get(1).is_none_or(Vec::is_empty) {
+        if !self.is_attached && answers.get(1).is_none_or(Vec::is_empty) {
             return Err(StoreError::EpochEnded.into());
         }
         Ok(answers.split_off(own))
@@ -161,7 +172,7 @@ impl Transaction<'_> {
             let changed = self.session.execute(&queries).await?;
             return if check(&changed) { Err(lost_rows().into()) } else { Ok(()) };
         }
-        queries.push(Query::new("COMMIT"));
+        queries.push(Query::new(COMMIT));
         // The commit is sent with what it commits. It does not happen if any of that fails.
         match self.session.execute(&queries).await {
             Ok(changed) if check(&changed) => Err(Aborted::Unknown(lost_rows())),

@@ -42,6 +42,9 @@ const UPDATE: &str = "UPDATE jobs AS j SET state = c.state, attempt = c.attempt,
     progress_done, progress_total, history, output_tag, output_version, output_codec, output_body) \
     WHERE j.id = c.id";
 
+/// The statements that a process needs first.
+pub(super) const FIRST: &[&str] = &[UPDATE];
+
 const REMOVE: &str = "DELETE FROM jobs WHERE id = ANY ($1)";
 
 const PAUSE: &str = "INSERT INTO queues SELECT * FROM unnest($1::text[], $2::boolean[]) \

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::errors::store_error;
 use super::plan::bytes;
-use super::process;
 use super::session::{Connector, Session};
-use super::transaction::{Aborted, Outcome, commit};
+use super::transaction::{self, Aborted, Outcome, commit};
+use super::{load, process, write};
 use crate::batch::Batch;
 use crate::error::{CommitErrorKind, StoreError};
 use crate::record::Epoch;
@@ -83,6 +83,12 @@ impl ConnectBackoff {
     }
 }
 
+/// Begins a session that may become the one that writes.
+pub(super) async fn connect(connector: &Connector) -> Result<Session, StoreError> {
+    let first = [process::FIRST_OF_WRITER, transaction::FIRST, load::FIRST, write::FIRST].concat();
+    connector.connect(&first, None).await
+}
+
 impl Writer {
     /// Commits what is received, until all senders are gone. Returns the session.
     pub(super) async fn run(mut self, mut requests: UnboundedReceiver<Request>) -> Option<Session> {
@@ -130,7 +136,7 @@ impl Writer {
             }
             let session = self.session.as_ref()?;
             let batches: Vec<&Batch> = group.iter().map(Request::batch).collect();
-            match commit(session, self.epoch, &batches).await {
+            match commit(session, self.epoch, self.connector.is_attached, &batches).await {
                 Ok(outcomes) => {
                     self.answer(group, outcomes);
                     return None;
@@ -174,16 +180,15 @@ impl Writer {
         }
         self.session = None;
         self.backoff.check()?;
-        let connected = connect(&self.connector, self.epoch).await;
+        let connected = self.begin_session().await;
         self.session = Some(self.backoff.note(connected)?);
         self.is_broken.store(false, Ordering::SeqCst);
         Ok(())
     }
-}
 
-/// Begins the session of the writer of a process.
-pub(super) async fn connect(connector: &Connector, epoch: Epoch) -> Result<Session, StoreError> {
-    let session = connector.connect(None).await?;
-    process::become_writer(&session, epoch).await.map_err(|error| store_error(&error))?;
-    Ok(session)
+    async fn begin_session(&self) -> Result<Session, StoreError> {
+        let session = connect(&self.connector).await?;
+        process::become_writer(&session, self.epoch).await.map_err(|error| store_error(&error))?;
+        Ok(session)
+    }
 }

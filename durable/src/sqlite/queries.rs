@@ -1,11 +1,20 @@
 //! What is read from the tables.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
 use super::rows::{self, int, job_columns, select_jobs, uint};
 use crate::error::StoreError;
 use crate::record::{Epoch, JobId, JobRecord, RecordState};
 use crate::store::{EventFilter, JobFilter, QueueInfo, StoredEvent, StoredSnapshot};
+
+/// The jobs of each queue and state, from indexes, and the paused queues, without a state.
+const QUEUES: &str = "SELECT queue, state, count(*) FROM jobs WHERE state = 'queued' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'delayed' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'running' GROUP BY 1, 2 \
+    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE ended IS NOT NULL GROUP BY 1, 2 \
+    UNION ALL SELECT name, NULL, 0 FROM queues WHERE paused";
 
 /// Returns a limit as SQLite has it: a negative one is none.
 fn limit(max: usize) -> i64 {
@@ -58,24 +67,34 @@ pub(super) fn queue(connection: &Connection, queue: &str) -> Result<QueueInfo, E
     let mut info = QueueInfo { paused: is_paused(connection, queue)?, ..QueueInfo::default() };
     // Each of these counts the entries of an index.
     for (state, sql) in [
-        (RecordState::Queued, "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'queued'"),
-        (RecordState::Delayed, "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'delayed'"),
-        (RecordState::Running, "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'running'"),
+        ("queued", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'queued'"),
+        ("delayed", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'delayed'"),
+        ("running", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'running'"),
     ] {
         let count: i64 = connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?;
-        if count > 0 {
-            info.jobs.insert(state, uint(count));
-        }
+        info.add(state, uint(count));
     }
     let sql = "SELECT state, count(*) FROM jobs WHERE queue = ?1 AND ended IS NOT NULL GROUP BY state";
     let mut statement = connection.prepare_cached(sql)?;
     let mut over = statement.query([queue])?;
     while let Some(row) = over.next()? {
-        if let Some(state) = RecordState::from_name(&row.get::<_, String>(0)?) {
-            info.jobs.insert(state, uint(row.get(1)?));
-        }
+        info.add(&row.get::<_, String>(0)?, uint(row.get(1)?));
     }
     Ok(info)
+}
+
+pub(super) fn queues(connection: &Connection) -> Result<BTreeMap<String, QueueInfo>, Error> {
+    let mut queues: BTreeMap<String, QueueInfo> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(QUEUES)?;
+    let mut counted = statement.query([])?;
+    while let Some(row) = counted.next()? {
+        let info = queues.entry(row.get(0)?).or_default();
+        match row.get::<_, Option<String>>(1)? {
+            Some(state) => info.add(&state, uint(row.get(2)?)),
+            None => info.paused = true,
+        }
+    }
+    Ok(queues)
 }
 
 pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<StoredEvent>, Error> {

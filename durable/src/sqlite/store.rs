@@ -1,5 +1,6 @@
 //! The handle of the store in one file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -297,6 +298,10 @@ impl Store for SqliteStore {
     fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>> {
         let queue = queue.to_owned();
         self.query(move |connection| queries::queue(connection, &queue))
+    }
+
+    fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>> {
+        self.query(queries::queues)
     }
 
     fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {

@@ -34,9 +34,11 @@ Options:
                           and with --durable one of
                             ack-before-commit  acknowledge a job before it is on the disk
                             no-fencing         accept a late outcome of a killed process
-      --durable FILE      Keep the jobs in FILE, which a process of its own works off, and kill that
-                          process. --faults and --duration have no effect then. Needs the feature
+      --durable STORE     Keep the jobs in STORE, which a process of its own works off, and kill that
+                          process. --faults and --duration have no effect then. STORE is a file, or
+                          the address of a PostgreSQL server, postgres://... Needs the feature
                           durable: cargo run --release --features durable --example chaos
+                          and with a server the feature durable-postgres
       --kill-process N    With --durable: how often to kill the process [default: 20]
   -v, --verbose           Print the planned faults before, and every check after the run
   -q, --quiet             Print the last line only
@@ -211,20 +213,30 @@ pub fn parse_from(
 /// Checks the options of durable runs.
 fn check_durable(options: &Options, has_kills: bool) -> Result<(), lexopt::Error> {
     let Options { durable, sabotage, worker_process, .. } = options;
+    let on_server = durable.as_deref().is_some_and(is_server);
     let wrong = match (durable, sabotage) {
         (Some(_), _) if !cfg!(feature = "durable") => {
             "--durable needs the feature durable: cargo run --release --features durable --example chaos"
+        }
+        (Some(_), _) if on_server && !cfg!(feature = "durable-postgres") => {
+            "--durable postgres://.. needs the feature durable-postgres: \
+            cargo run --release --features durable-postgres --example chaos"
         }
         (Some(_), Some(sabotage)) if !sabotage.is_durable() => {
             "--sabotage: give one of ack-before-commit, no-fencing with --durable"
         }
         (None, Some(sabotage)) if sabotage.is_durable() => {
-            "--sabotage ack-before-commit and no-fencing need --durable FILE"
+            "--sabotage ack-before-commit and no-fencing need --durable STORE"
         }
-        (None, _) if has_kills || worker_process.is_some() => "--kill-process needs --durable FILE",
+        (None, _) if has_kills || worker_process.is_some() => "--kill-process needs --durable STORE",
         _ => return Ok(()),
     };
     Err(wrong.into())
+}
+
+/// Returns `true` if a store is named by the address of a server.
+pub fn is_server(target: &str) -> bool {
+    target.starts_with("postgres://") || target.starts_with("postgresql://")
 }
 
 /// Parses the value of an option. The error names the option.

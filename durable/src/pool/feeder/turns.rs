@@ -158,17 +158,18 @@ where
     /// Ends the attempts that no process runs: those of ended processes, and those of this one that
     /// no feeder knows.
     async fn recover(&mut self) -> Result<(), StoreError> {
-        loop {
-            let orphans = self.shared.store.orphans(&self.shared.queue, PAGE).await?;
-            let is_last = orphans.len() < PAGE;
+        let store = &self.shared.store;
+        let mut orphans = store.orphans(&self.shared.queue, PAGE).await?;
+        while orphans.len() == PAGE {
             self.end_lost(orphans).await?;
-            if is_last {
-                break;
-            }
+            orphans = store.orphans(&self.shared.queue, PAGE).await?;
         }
         let queue = Some(self.shared.queue.to_string());
         let running = JobFilter { queue, state: Some(RecordState::Running), ..JobFilter::default() };
-        let mut running = self.shared.store.jobs(running).await?;
+        // It is read while the last orphans are ended.
+        let running = store.jobs(running);
+        self.end_lost(orphans).await?;
+        let mut running = running.await?;
         let epoch: Epoch = self.shared.store.epoch();
         running.retain(|record| record.epoch == Some(epoch) && !self.in_flight.held.contains(&record.id));
         self.end_lost(running).await

@@ -1,4 +1,4 @@
-//! The demo with jobs that outlive its process: `--durable FILE --kill-process N`.
+//! The demo with jobs that outlive its process: `--durable STORE --kill-process N`.
 //!
 //! The checksums are computed by a durable pool in a process of its own, the *worker process*. It
 //! is killed with SIGKILL again and again, and started again with the same store. This process is

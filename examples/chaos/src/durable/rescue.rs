@@ -1,6 +1,6 @@
 //! A store that tells when the jobs of the killed process run again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 

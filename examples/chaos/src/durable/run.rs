@@ -212,7 +212,7 @@ impl Client<'_> {
     }
 
     async fn records(&self) -> Result<Vec<JobRecord>, String> {
-        let store = store::open(self.target)?;
+        let store = store::open(self.target).await?;
         store.check().await.map_err(|error| error.to_string())?;
         let filter = JobFilter { queue: Some(self.queue.clone()), ..JobFilter::default() };
         store.jobs(filter).await.map_err(|error| error.to_string())

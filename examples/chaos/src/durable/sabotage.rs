@@ -1,6 +1,6 @@
 //! Stores that break their promises, each in one way: the checks must notice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,10 @@ macro_rules! by_inner {
     (@ rest) => {
         fn queue(&self, queue: &str) -> StoreFuture<Result<QueueInfo, StoreError>> {
             self.inner.queue(queue)
+        }
+
+        fn queues(&self) -> StoreFuture<Result<BTreeMap<String, QueueInfo>, StoreError>> {
+            self.inner.queues()
         }
 
         fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {

@@ -31,7 +31,7 @@ type Hash = fn(FileJob) -> Result<FileResult, Infallible>;
 /// Opens the store and answers the requests on the standard input. `began` is when the process
 /// began.
 pub async fn work(options: &Options, target: &str, queue: &str, began: Instant) -> Result<(), String> {
-    let opened = store::open(target)?;
+    let opened = store::open(target).await?;
     let epoch = opened.epoch().0;
     say(&Answer::Up(epoch));
     let opened = sabotaged(opened, options.sabotage).await.map_err(|error| error.to_string())?;
