@@ -186,6 +186,44 @@ async fn a_change_without_a_notification_is_noticed_by_looking() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_attached_to_a_server_leases_nothing_and_ends_no_epoch() {
+    let Some(server) = server() else { return };
+    let builder = server.builder().poll_interval(Duration::from_secs(3_600));
+    let process = builder.clone().connect().await.unwrap();
+    let schema = process.schema();
+    let ended = format!(
+        "INSERT INTO \"{schema}\".processes \
+        SELECT 99, now(), now() - interval '1 hour', interval '1 second', pg_postmaster_start_time()"
+    );
+    let admin = server.admin().await;
+    admin.execute(&ended, &[]).await.unwrap();
+    let epochs = format!("SELECT epoch FROM \"{schema}\".processes ORDER BY epoch");
+    let epochs = || async {
+        let rows = admin.query(&epochs, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>()
+    };
+    let attached = builder.clone().poll_interval(Duration::from_millis(10)).attach().await.unwrap();
+    let mut looks = attached.changes();
+    for _ in 0..5 {
+        looks.changed().await.unwrap();
+    }
+    let op = Op::Lease { queue: "q".to_owned(), max: 1 };
+    let refused = attached.commit(Batch::of(NOW, op)).await.unwrap_err();
+    assert!(refused.to_string().contains("attached"), "{refused}");
+
+    let mut changes = process.changes();
+    changes.mark_unchanged();
+    enqueue(&attached, NewJob::new("q", payload("a"))).await;
+    drop(attached);
+    changes.changed().await.unwrap();
+    assert_eq!(lease(&process, 1).await.jobs.len(), 1);
+    assert_eq!(epochs().await, [1, 99]);
+    // A process that begins ends what an attached store leaves alone.
+    let next = builder.connect().await.unwrap();
+    assert_eq!(epochs().await, [1, i64::try_from(next.epoch().0).unwrap()]);
+}
+
+#[tokio::test]
 async fn a_process_that_is_dropped_leaves_its_jobs_to_the_others_at_once() {
     let Some(server) = server() else { return };
     let (first, second) = two(server).await;
