@@ -1,0 +1,157 @@
+//! Transactions of several processes that meet: each waits for the other's locks, in a known order.
+
+#[path = "support/postgres.rs"]
+mod postgres;
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_durable::postgres::{PostgresBuilder, PostgresStore};
+use perennial_durable::{
+    Applied, AttemptEnd, Batch, CommitErrorKind, JobRecord, NewJob, Op, RecordState, Store, StoreError,
+    Timestamp,
+};
+use postgres::{Server, new_schema, server};
+use support::payload;
+use tokio_postgres::{Client, Transaction};
+
+const NOW: Timestamp = Timestamp(1_000);
+
+/// Returns the builder of a store whose sessions have the name of its schema.
+fn builder(server: &Server) -> (PostgresBuilder, String) {
+    let schema = new_schema().replace(' ', "-");
+    let url = format!("{}?application_name={schema}", server.url());
+    (PostgresStore::builder(url).schema(schema.clone()), schema)
+}
+
+/// A job that is leased by a store.
+async fn leased(store: &PostgresStore) -> JobRecord {
+    let new = NewJob { retention: Duration::from_secs(60), ..NewJob::new("q", payload("a")) };
+    let lease = Op::Lease { queue: "q".to_owned(), max: 1 };
+    let ops = vec![Op::Enqueue(Box::new(new)), lease];
+    match store.commit(Batch { now: NOW, ops }).await.expect("a commit").pop() {
+        Some(Applied::Leased(mut leased)) => leased.jobs.pop().expect("a job"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Locks the row of a job until the transaction ends.
+async fn lock<'a>(client: &'a mut Client, schema: &str, job: &JobRecord) -> Transaction<'a> {
+    let transaction = client.transaction().await.expect("a transaction");
+    let sql = format!("SELECT 1 FROM \"{schema}\".jobs WHERE id = {} FOR UPDATE", job.id);
+    transaction.execute(&sql, &[]).await.expect("a lock");
+    transaction
+}
+
+/// Waits until so many sessions of a store wait for locks.
+async fn wait_for_waiting(admin: &Client, schema: &str, sessions: i64) {
+    let sql =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'";
+    while admin.query_one(sql, &[&schema]).await.expect("a count").get::<_, i64>(0) < sessions {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn of_an_outcome_and_a_cancellation_that_meet_the_first_holds() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let (first, second) = (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap());
+    let job = leased(&first).await;
+    let (admin, mut client) = (server.admin().await, server.admin().await);
+    let locked = lock(&mut client, &schema, &job).await;
+    let end = AttemptEnd::Completed(Some(payload("out")));
+    let outcome = first.commit(Batch::of(NOW, Op::Finish { job: job.id, attempt: job.attempt, end }));
+    let cancelled = second.commit(Batch::of(NOW, Op::Cancel(job.id)));
+    wait_for_waiting(&admin, &schema, 2).await;
+    locked.rollback().await.unwrap();
+    let (outcome, cancelled) = (outcome.await, cancelled.await.unwrap());
+    let record = first.job(job.id).await.unwrap().unwrap();
+    match outcome {
+        Ok(_) => {
+            assert_eq!((record.state, &cancelled[0]), (RecordState::Completed, &Applied::Changed(false)))
+        }
+        Err(error) => {
+            assert!(matches!(error.kind, CommitErrorKind::Conflict { .. }), "{error}");
+            assert_eq!((record.state, &cancelled[0]), (RecordState::Cancelled, &Applied::Changed(true)));
+        }
+    }
+}
+
+async fn lease(store: &PostgresStore) -> Vec<JobRecord> {
+    let lease = Op::Lease { queue: "q".to_owned(), max: 9 };
+    match store.commit(Batch::of(NOW, lease)).await.expect("a commit").pop() {
+        Some(Applied::Leased(leased)) => leased.jobs,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The later job comes first in the queue, and that one of its key is being leased is not to be seen.
+#[tokio::test]
+async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let (first, second) =
+        (Arc::new(builder.clone().connect().await.unwrap()), builder.connect().await.unwrap());
+    let keyed = |priority| {
+        let new = NewJob { key: Some("k".to_owned()), priority, ..NewJob::new("q", payload("a")) };
+        Batch::of(NOW, Op::Enqueue(Box::new(new)))
+    };
+    first.commit(keyed(1)).await.unwrap();
+    let (admin, mut client) = (server.admin().await, server.admin().await);
+    let wait = format!(
+        "CREATE FUNCTION \"{schema}\".wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$; \
+        CREATE TRIGGER waits BEFORE UPDATE ON \"{schema}\".jobs FOR EACH ROW WHEN (NEW.priority = 1) \
+        EXECUTE FUNCTION \"{schema}\".wait()"
+    );
+    admin.batch_execute(&wait).await.unwrap();
+    let held = client.transaction().await.unwrap();
+    held.execute("SELECT pg_advisory_xact_lock(4711)", &[]).await.unwrap();
+    let leasing = tokio::spawn({
+        let first = first.clone();
+        async move { lease(&first).await }
+    });
+    wait_for_waiting(&admin, &schema, 1).await;
+    second.commit(keyed(9)).await.unwrap();
+    assert_eq!(lease(&second).await, []);
+    held.rollback().await.unwrap();
+    let leased = leasing.await.unwrap();
+    assert_eq!(leased.iter().map(|job| job.job.priority).collect::<Vec<_>>(), [1]);
+    assert_eq!(lease(&second).await, []);
+    let end = AttemptEnd::Completed(None);
+    first.commit(Batch::of(NOW, Op::Finish { job: leased[0].id, attempt: 1, end })).await.unwrap();
+    assert_eq!(lease(&second).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_is_not_given_up_within_a_transaction_and_is_after_it() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let slow = builder.clone().lease(Duration::from_secs(3_600)).connect().await.unwrap();
+    let job = leased(&slow).await;
+    let (admin, mut client) = (server.admin().await, server.admin().await);
+    let locked = lock(&mut client, &schema, &job).await;
+    let end = AttemptEnd::Completed(Some(payload("out")));
+    let outcome = slow.commit(Batch::of(NOW, Op::Finish { job: job.id, attempt: job.attempt, end }));
+    wait_for_waiting(&admin, &schema, 1).await;
+    // Its heartbeats have stopped for long.
+    let silence = format!("UPDATE \"{schema}\".processes SET heartbeat = heartbeat - interval '1 day'");
+    admin.execute(&silence, &[]).await.unwrap();
+    let other = builder.poll_interval(Duration::from_millis(10)).connect().await.unwrap();
+    let (mut looks, mut ended) = (other.changes(), other.ended_epochs());
+    for _ in 0..5 {
+        let look = tokio::time::timeout(Duration::from_secs(30), looks.changed());
+        look.await.expect("it does not wait for the process").unwrap();
+    }
+    let processes = format!("SELECT count(*) FROM \"{schema}\".processes");
+    assert_eq!(admin.query_one(&processes, &[]).await.unwrap().get::<_, i64>(0), 2);
+    assert!(!ended.has_changed().unwrap());
+    locked.rollback().await.unwrap();
+    outcome.await.unwrap();
+    ended.changed().await.unwrap();
+    let refused = slow.commit(Batch::default()).await.unwrap_err();
+    assert_eq!(refused.kind, CommitErrorKind::NotApplied(StoreError::EpochEnded));
+    assert_eq!(other.job(job.id).await.unwrap().unwrap().state, RecordState::Completed);
+}
