@@ -119,6 +119,10 @@ fn what_is_no_store_is_wrong_usage_and_is_left_as_it_was() {
     assert_code(&output, 2);
     assert!(text(&output.stderr).contains("text is not a store"), "{}", text(&output.stderr));
     assert_eq!(fs::read_to_string(place.path().join("text")).expect("a file"), "no store");
+    let output = place.run(&["--durable", "postgres://me:secret@localhost/db"]);
+    assert_code(&output, 2);
+    let told = text(&output.stderr);
+    assert!(told.contains("feature durable-postgres") && !told.contains("secret"), "{told}");
     let output = place.run(&["--durable", "jobs.db", "--sabotage", "no-restart"]);
     assert_code(&output, 2);
     assert!(text(&output.stderr).contains("ack-before-commit"), "{}", text(&output.stderr));

@@ -124,7 +124,7 @@ async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<
         ended_epochs: ended_epochs.clone(),
         added,
         backoff: ConnectBackoff::default(),
-        lived: [epoch].into(),
+        lived: (!connector.is_attached).then_some(epoch).into_iter().collect(),
         without_session: None,
         next_beat: Instant::now(),
     };

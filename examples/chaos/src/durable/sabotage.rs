@@ -1,12 +1,14 @@
 //! Stores that break their promises, each in one way: the checks must notice.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use perennial::durable::{
-    Applied, AttemptEnd, Batch, Bincode, CommitError, Epoch, EventFilter, JobFilter, JobId, JobRecord, Op,
-    QueueInfo, Store, StoreError, StoreFuture, StoredEvent, StoredSnapshot, decode, encode,
+    Applied, AttemptEnd, Batch, Bincode, CommitError, Epoch, EventFilter, JobFilter, JobId, JobRecord,
+    NewJob, Op, QueueInfo, Store, StoreError, StoreFuture, StoredEvent, StoredSnapshot, Timestamp, decode,
+    encode,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -76,7 +78,7 @@ pub(super) use by_inner;
 pub async fn sabotaged(
     store: Arc<dyn Store>,
     sabotage: Option<Sabotage>,
-) -> Result<Arc<dyn Store>, StoreError> {
+) -> Result<Arc<dyn Store>, Box<dyn Error + Send + Sync>> {
     Ok(match sabotage {
         Some(Sabotage::AckBeforeCommit) => Arc::new(AckBeforeCommit::new(store).await?),
         Some(Sabotage::NoFencing) => Arc::new(NoFencing { inner: store }),
@@ -116,9 +118,9 @@ impl Numbers {
 }
 
 impl AckBeforeCommit {
-    async fn new(inner: Arc<dyn Store>) -> Result<Self, StoreError> {
+    async fn new(inner: Arc<dyn Store>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let jobs = inner.jobs(JobFilter::default()).await?;
-        let last = jobs.last().map_or(0, |record| record.id.0);
+        let last = last_number(&*inner).await?;
         let unique = jobs.into_iter().filter_map(|record| {
             let key = record.job.unique?.key;
             Some(((record.job.queue, key), record.id))
@@ -139,13 +141,26 @@ impl AckBeforeCommit {
     }
 }
 
+/// Returns the number of a job that is stored and removed again: the next one has the next number.
+async fn last_number(store: &dyn Store) -> Result<u64, Box<dyn Error + Send + Sync>> {
+    let now = Timestamp(0);
+    let job = NewJob::new("chaos numbers", encode::<_, Bincode>(&())?);
+    let applied = store.commit(Batch::of(now, Op::Enqueue(Box::new(job)))).await?;
+    let [Applied::Enqueued(id)] = applied[..] else { return Err("the store does not number jobs".into()) };
+    store.commit(Batch::of(now, Op::Remove(id))).await?;
+    Ok(id.0)
+}
+
 impl Store for AckBeforeCommit {
-    fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
+    fn commit(&self, mut batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         if !batch.ops.iter().all(|op| matches!(op, Op::Enqueue(_))) {
             return self.inner.commit(batch);
         }
-        let applied = batch.ops.iter().filter_map(|op| numbers.acknowledge(op)).collect();
+        let applied: Vec<Applied> = batch.ops.iter().filter_map(|op| numbers.acknowledge(op)).collect();
+        // A server would number what is there already, too.
+        let mut is_new = applied.iter().map(|applied| matches!(applied, Applied::Enqueued(_)));
+        batch.ops.retain(|_| is_new.next().unwrap_or_default());
         // It fails when the runtime ends.
         let _ = self.late.send((Instant::now() + LATE, batch, numbers.next - 1));
         Box::pin(std::future::ready(Ok(applied)))

@@ -11,8 +11,8 @@ use super::super::options::is_server;
 /// Opens the store of a path or an address.
 pub async fn open(target: &str) -> Result<Arc<dyn Store>, String> {
     // An address may have a password.
-    let shown = if is_server(target) { "the server" } else { target };
-    opened(target).await.map_err(|error| format!("--durable: {shown}: {error}"))
+    let shown = if is_server(target) { "postgres://.." } else { target };
+    opened(target).await.map_err(|error| format!("--durable {shown}: {error}"))
 }
 
 async fn opened(target: &str) -> Result<Arc<dyn Store>, OpenError> {
