@@ -87,7 +87,7 @@ async fn lease(store: &PostgresStore) -> Vec<JobRecord> {
     }
 }
 
-/// The later job comes first in the queue, and that one of its key is being leased is not to be seen.
+/// The later job comes first in the queue, and the lease of the other is not to be seen yet.
 #[tokio::test]
 async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
     let Some(server) = server() else { return };
@@ -123,6 +123,66 @@ async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
     let end = AttemptEnd::Completed(None);
     first.commit(Batch::of(NOW, Op::Finish { job: leased[0].id, attempt: 1, end })).await.unwrap();
     assert_eq!(lease(&second).await.len(), 1);
+}
+
+#[tokio::test]
+async fn two_claims_of_one_journal_that_meet_have_different_writers() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let (first, second) = (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap());
+    let claim = || Batch::of(NOW, Op::Claim { journal: "j".to_owned() });
+    first.commit(claim()).await.unwrap();
+    let (admin, mut client) = (server.admin().await, server.admin().await);
+    let locked = client.transaction().await.unwrap();
+    let journal = format!("SELECT 1 FROM \"{schema}\".journals FOR UPDATE");
+    locked.execute(&journal, &[]).await.unwrap();
+    let claims = [first.commit(claim()), second.commit(claim())];
+    wait_for_waiting(&admin, &schema, 2).await;
+    locked.rollback().await.unwrap();
+    let mut writers = Vec::new();
+    for claimed in claims {
+        match claimed.await.unwrap()[..] {
+            [Applied::Claimed { writer, .. }] => writers.push(writer),
+            ref other => panic!("{other:?}"),
+        }
+    }
+    writers.sort_unstable();
+    assert_eq!(writers, [2, 3]);
+}
+
+/// Removes and leases at this time. Returns how many jobs were removed, leased and expired.
+async fn work(store: &PostgresStore, now: Timestamp) -> [usize; 3] {
+    let lease = Op::Lease { queue: "q".to_owned(), max: 9 };
+    let purged = store.commit(Batch::of(now, Op::Purge { max: 9 })).await.expect("a commit");
+    let leased = store.commit(Batch::of(now, lease)).await.expect("a commit");
+    match (&purged[..], &leased[..]) {
+        ([Applied::Purged(purged)], [Applied::Leased(leased)]) => {
+            [*purged, leased.jobs.len(), leased.expired.len()]
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_lease_and_a_removal_pass_over_what_another_transaction_has_locked() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let store = builder.connect().await.unwrap();
+    let done = leased(&store).await;
+    let end = AttemptEnd::Completed(None);
+    store.commit(Batch::of(NOW, Op::Finish { job: done.id, attempt: 1, end })).await.unwrap();
+    let later = Timestamp(NOW.0 + 100_000);
+    let new = NewJob::new("q", payload("a"));
+    let delayed = NewJob { due: later, ..new.clone() };
+    let expiring = NewJob { expires: Some(later), ..new.clone() };
+    let ops = [new, delayed, expiring].map(|new| Op::Enqueue(Box::new(new)));
+    store.commit(Batch { now: NOW, ops: ops.into() }).await.unwrap();
+    let mut client = server.admin().await;
+    let locked = client.transaction().await.unwrap();
+    locked.execute(&format!("SELECT 1 FROM \"{schema}\".jobs FOR UPDATE"), &[]).await.unwrap();
+    assert_eq!(work(&store, later).await, [0, 0, 0]);
+    locked.rollback().await.unwrap();
+    assert_eq!(work(&store, later).await, [1, 2, 1]);
 }
 
 #[tokio::test]

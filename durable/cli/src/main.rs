@@ -1,6 +1,6 @@
 //! `perennial-jobs`: shows, retries, cancels and removes durable jobs, also while the program runs
-//! that does them. [`options`] is the command line, [`run`] the commands, [`show`] their output, [`time`]
-//! what people write and read as times.
+//! that does them. [`options`] is the command line, [`run`] the commands, [`show`] their output,
+//! [`time`] what people write and read as times.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
 

@@ -14,8 +14,8 @@
 //!   within about a second by those that run: its sessions have ended. If it is frozen or cut off,
 //!   it is given up when its lease is over, by the clock of the server. Its transactions are
 //!   refused from then on, with [`StoreError::EpochEnded`](crate::StoreError::EpochEnded).
-//! - A start takes few round trips. Its three sessions begin at the same time, and each prepares what
-//!   it needs first with its settings. So the jobs of a killed process run again soon.
+//! - A start takes few round trips. Its three sessions begin at the same time, and each prepares
+//!   what it needs first with its settings. So the jobs of a killed process run again soon.
 //! - Notifications (`LISTEN`) tell of changes. What a lost one would have told is found by looking,
 //!   twice a second by default.
 //! - A session that was lost is connected again, with backoff. If that happened during a commit,

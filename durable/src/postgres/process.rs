@@ -82,8 +82,8 @@ impl Notice {
     }
 }
 
-/// Returns a number that no process and no attached store has, or `None` if the tables are not up to
-/// date. It is one round trip, and an error if there are no tables.
+/// Returns a number that no process and no attached store has, or `None` if the tables are not up
+/// to date. It is one round trip, and an error if there are no tables.
 pub(super) async fn next_epoch(session: &Session) -> Result<Option<Epoch>, Error> {
     let sql = format!(
         "SELECT nextval('epochs') FROM meta WHERE name = 'version' AND value = {} \
