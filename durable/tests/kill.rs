@@ -20,8 +20,7 @@ fn open(path: &str) -> Arc<dyn Store> {
 fn nothing_acknowledged_is_lost_when_a_process_is_killed_at_any_moment() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("jobs.db");
-    // The first millisecond is that of the open, and of its migration.
-    killed::kill_again_and_again(path.to_str().unwrap(), 150_000, open);
+    killed::kill_again_and_again(path.to_str().unwrap(), 100_000, open);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn open(url: &str) -> Arc<dyn Store> {
 #[test]
 fn nothing_acknowledged_by_a_server_is_lost_when_a_process_is_killed_at_any_moment() {
     let Some(server) = server() else { return };
-    killed::kill_again_and_again(&server.url(), 400_000, open);
+    killed::kill_again_and_again(&server.url(), 150_000, open);
 }
 
 #[test]

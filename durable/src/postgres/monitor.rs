@@ -164,7 +164,7 @@ impl Monitor {
         process::end_silent(session, self.epoch).await?;
         let without: BTreeSet<Epoch> =
             process::without_session(session, self.epoch).await?.into_iter().collect();
-        // The first look follows that of the start: sessions of a killed process may end after that.
+        // The first look follows that of the start: sessions of a killed process may end later.
         let still: Vec<Epoch> = match &self.without_session {
             Some(before) => without.intersection(before).copied().collect(),
             None => without.iter().copied().collect(),

@@ -21,6 +21,9 @@ use super::support::payload;
 const ADDRESS: &str = "PERENNIAL_KILLED_ADDRESS";
 const QUEUE: &str = "q";
 
+/// The first line of a process that has opened the store.
+const UP: &str = "up";
+
 /// Opens the store of an address.
 pub(crate) type Open = fn(&str) -> Arc<dyn Store>;
 
@@ -101,7 +104,8 @@ fn lines(child: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// Kills processes, each within this time, and checks the store after each.
+/// Kills processes, each within this time since it had opened the store, and checks the store after
+/// each. One in eight is killed within this time since its start.
 pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
     let kills: u32 = env::var("PERENNIAL_KILLS").map_or(25, |kills| kills.parse().expect("a number"));
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
@@ -111,7 +115,9 @@ pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
     for kill in 1..=kills {
         let mut child = start(address);
         let lines = lines(&mut child);
-        // The first millisecond is that of the open, and of its migration.
+        if random.below(8) > 0 {
+            while !lines.recv().expect("the process ended by itself").ends_with(UP) {}
+        }
         let end = Instant::now() + Duration::from_micros(random.below(micros));
         loop {
             match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -137,6 +143,7 @@ pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
 pub(crate) fn be_killed(open: Open) {
     let Ok(address) = env::var(ADDRESS) else { return };
     let store = open(&address);
+    print(UP);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(async move {
         for orphan in store.orphans(QUEUE, usize::MAX).await.expect("jobs") {
