@@ -63,7 +63,7 @@ impl<M: Send + 'static> Guard<M> {
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        self.run_until(Interest::Signals, code)
+        self.run_until(|| Interest::Signals, code)
     }
 
     /// Runs the loop that handles messages. A kill ends it. So does an exit signal that is not
@@ -75,7 +75,7 @@ impl<M: Send + 'static> Guard<M> {
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        self.run_until(Interest::Exits, code)
+        self.run_until(|| Interest::Exits, code)
     }
 
     /// Runs any other code. Only a kill ends it early. The rest of it is dropped with this future.
@@ -83,19 +83,20 @@ impl<M: Send + 'static> Guard<M> {
         &self,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
-        self.run_until(Interest::Kill, code)
+        self.run_until(|| Interest::Kill, code)
     }
 
+    /// The interest is a closure, which takes no memory in every task.
     fn run_until<F: Future>(
         &self,
-        interest: Interest,
+        interest: impl Fn() -> Interest,
         code: Pin<&mut Option<F>>,
     ) -> impl Future<Output = Outcome<F::Output>> {
         let mut code = InPlace::new(code);
         poll_fn(move |cx| {
             // An event that came since it was last polled.
             if self.process.queue.has_signal() {
-                if let Poll::Ready(outcome) = self.poll_event(interest, cx) {
+                if let Poll::Ready(outcome) = self.poll_event(interest(), cx) {
                     return Poll::Ready(outcome);
                 }
             }
@@ -103,7 +104,7 @@ impl<M: Send + 'static> Guard<M> {
             match self.catch_panic(|| running.poll(cx)) {
                 Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
                 Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
-                Ok(Poll::Pending) => self.poll_event(interest, cx),
+                Ok(Poll::Pending) => self.poll_event(interest(), cx),
             }
         })
     }

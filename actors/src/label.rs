@@ -29,7 +29,6 @@ pub struct Label(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Given(Arc<str>),
     /// The name is computed when it is read, because most actors outside trees are never
     /// logged.
     Type(fn() -> &'static str),
@@ -62,7 +61,7 @@ impl Label {
     pub fn child(&self, id: Arc<str>) -> Self {
         let parent = match &self.0 {
             Kind::Path(segment) => segment.clone(),
-            Kind::Given(_) | Kind::Type(_) => Arc::new(Segment::new(None, self.to_shared())),
+            Kind::Type(_) => Arc::new(Segment::new(None, self.to_shared())),
         };
         Self(Kind::Path(Arc::new(Segment::new(Some(parent), id))))
     }
@@ -70,7 +69,6 @@ impl Label {
     /// Returns the text. The label caches it, however long it is.
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
-            Kind::Given(label) => label,
             Kind::Type(name) => name(),
             Kind::Path(segment) => segment.text.get_or_init(|| segment.render()),
         }
@@ -80,7 +78,6 @@ impl Label {
     #[must_use]
     pub fn to_shared(&self) -> Arc<str> {
         match &self.0 {
-            Kind::Given(label) => label.clone(),
             Kind::Type(name) => name().into(),
             Kind::Path(segment) if segment.len <= KEPT => {
                 segment.text.get_or_init(|| segment.render()).clone()
@@ -123,13 +120,13 @@ impl Drop for Segment {
 
 impl From<Arc<str>> for Label {
     fn from(label: Arc<str>) -> Self {
-        Self(Kind::Given(label))
+        Self::root(label)
     }
 }
 
 impl From<&str> for Label {
     fn from(label: &str) -> Self {
-        Self(Kind::Given(label.into()))
+        Self::root(label.into())
     }
 }
 

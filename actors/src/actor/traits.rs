@@ -147,7 +147,7 @@ pub trait Actor: Sized + Send + 'static {
 /// The context of one incarnation: its address and identity, and what it may do to itself.
 pub struct Context<A: Actor> {
     /// Dropped before the attachment, whose drop notifies others of the exit.
-    self_messages: SyncWrapper<Option<Box<SelfMessages<A::Msg>>>>,
+    self_messages: Option<Box<SyncWrapper<SelfMessages<A::Msg>>>>,
     // Rare, so it takes no memory in every task.
     stopping: Option<Box<ExitReason>>,
     attachment: MailboxConsumer<A::Msg>,
@@ -155,7 +155,7 @@ pub struct Context<A: Actor> {
 
 impl<A: Actor> Context<A> {
     pub(crate) const fn new(attachment: MailboxConsumer<A::Msg>) -> Self {
-        Self { self_messages: SyncWrapper::new(None), stopping: None, attachment }
+        Self { self_messages: None, stopping: None, attachment }
     }
 
     /// Stops this actor after the current message, or after its `init`. The first reason wins.
@@ -257,11 +257,11 @@ ctx.stop(ExitReason::Normal);")]
     }
 
     pub(crate) fn self_messages_if_any(&mut self) -> Option<&mut SelfMessages<A::Msg>> {
-        self.self_messages.get().as_deref_mut()
+        self.self_messages.as_deref_mut().map(SyncWrapper::get)
     }
 
     pub(crate) fn self_messages_mut(&mut self) -> &mut SelfMessages<A::Msg> {
-        self.self_messages.get().get_or_insert_with(|| Box::new(SelfMessages::new()))
+        self.self_messages.get_or_insert_with(|| Box::new(SyncWrapper::new(SelfMessages::new()))).get()
     }
 
     /// Sends the replies that were deferred until `terminate` has run. An answer that no caller

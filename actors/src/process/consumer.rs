@@ -16,7 +16,7 @@ use crate::system::{LifecycleEvent, LifecycleState, System};
 
 /// The number of messages that an incarnation handles before it yields. Tokio's own budget is as
 /// large.
-const BUDGET: u32 = 128;
+const BUDGET: u8 = 128;
 
 /// What an incarnation must act on next.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct MailboxConsumer<M: Send + 'static> {
     process: Arc<Process<M>>,
     system: System,
     incarnation: u32,
-    budget: u32,
+    budget: u8,
     start_phase: StartPhase,
     /// Set once the incarnation was told to stop. Later suspensions are ignored, so that it can
     /// come to its end.
@@ -248,12 +248,12 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     }
 
     /// Returns how many events the incarnation may handle before it yields.
-    pub(crate) const fn budget(&self) -> u32 {
+    pub(crate) const fn budget(&self) -> u8 {
         self.budget
     }
 
     /// Restores the budget to its value before a check of the mailbox.
-    pub(crate) const fn set_budget(&mut self, budget: u32) {
+    pub(crate) const fn set_budget(&mut self, budget: u8) {
         self.budget = budget;
     }
 

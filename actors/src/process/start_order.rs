@@ -17,7 +17,7 @@ use crate::system::{AnyProcess, StartOrder, StartOrderParts};
 pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyProcess>) {
     {
         let mut slot = process.start_order().lock();
-        if matches!(*slot, StartOrder::Unset) {
+        if matches!(*slot, StartOrder::Parts(None)) {
             *slot = StartOrder::Supervised(supervisor);
             return;
         }

@@ -210,14 +210,18 @@ impl dyn AnyProcess {
 }
 
 /// The process that the start of a process waits for, and its id before the first start.
-#[derive(Default)]
 pub(crate) enum StartOrder {
-    /// Nothing was set. The process is outside of trees.
-    #[default]
-    Unset,
     /// Only the supervisor is set, as for most children that were opened.
     Supervised(Weak<dyn AnyProcess>),
-    Parts(Box<StartOrderParts>),
+    /// `None` if nothing was set: the process is outside of trees.
+    // Not a variant of its own, so that the enum is as small as the weak reference.
+    Parts(Option<Box<StartOrderParts>>),
+}
+
+impl Default for StartOrder {
+    fn default() -> Self {
+        Self::Parts(None)
+    }
 }
 
 /// The parts of a start order that may be set.
@@ -235,36 +239,34 @@ impl StartOrder {
     /// Returns the supervisor, if it is set.
     pub(crate) fn supervisor(&self) -> Option<&Weak<dyn AnyProcess>> {
         match self {
-            Self::Unset => None,
             Self::Supervised(supervisor) => Some(supervisor),
-            Self::Parts(parts) => parts.supervisor.as_ref(),
+            Self::Parts(parts) => parts.as_ref()?.supervisor.as_ref(),
         }
     }
 
     /// Returns the parts, if more than the supervisor is set.
     pub(crate) fn parts(&self) -> Option<&StartOrderParts> {
-        if let Self::Parts(parts) = self { Some(parts) } else { None }
+        if let Self::Parts(parts) = self { parts.as_deref() } else { None }
     }
 
     /// Takes the parts out. [`set`](Self::set) puts them back.
     pub(crate) fn take(&mut self) -> Box<StartOrderParts> {
         match std::mem::take(self) {
-            Self::Unset => Box::default(),
             Self::Supervised(supervisor) => {
                 Box::new(StartOrderParts { supervisor: Some(supervisor), ..StartOrderParts::default() })
             }
-            Self::Parts(parts) => parts,
+            Self::Parts(parts) => parts.unwrap_or_default(),
         }
     }
 
     /// Sets the parts.
     pub(crate) fn set(&mut self, parts: Box<StartOrderParts>) {
         *self = match *parts {
-            StartOrderParts { id: None, supervisor: None, awaited: None } => Self::Unset,
+            StartOrderParts { id: None, supervisor: None, awaited: None } => Self::Parts(None),
             StartOrderParts { id: None, supervisor: Some(supervisor), awaited: None } => {
                 Self::Supervised(supervisor)
             }
-            _ => Self::Parts(parts),
+            _ => Self::Parts(Some(parts)),
         };
     }
 }
