@@ -99,7 +99,11 @@ impl<T: Tables> Step<'_, T> {
         if self.tables.is_paused(queue)? {
             return Ok(leased);
         }
-        self.tables.promote(queue, self.now)?;
+        leased.next_due = self.tables.next_due(queue)?;
+        if leased.next_due.is_some_and(|due| due <= self.now) {
+            self.tables.promote(queue, self.now)?;
+            leased.next_due = self.tables.next_due(queue)?;
+        }
         while leased.jobs.len() < max {
             let wanted = max - leased.jobs.len();
             let ready = self.tables.ready(queue, wanted)?;
@@ -120,7 +124,6 @@ impl<T: Tables> Step<'_, T> {
                 break;
             }
         }
-        leased.next_due = self.tables.next_due(queue)?;
         Ok(leased)
     }
 

@@ -6,7 +6,7 @@ use perennial_actors::host::ignore_panic;
 
 use super::rows::store_error;
 use super::transaction::CallerTransaction;
-use super::writer::{Ended, Work, Writer};
+use super::writer::{Ended, Work, Writer, begin};
 use crate::error::{CommitErrorKind, StoreError};
 
 impl Writer {
@@ -37,7 +37,7 @@ impl Writer {
         self.reopen().map_err(CommitErrorKind::NotApplied)?;
         let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
         let connection = self.connection.as_ref().ok_or_else(closed)?;
-        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        let begun = begin(connection);
         begun.map_err(|error| CommitErrorKind::NotApplied(store_error(&error)))?;
         let is_wanted = caller.run(connection, self.epoch);
         if connection.is_autocommit() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
@@ -107,19 +108,22 @@ impl SqliteStore {
         let reader = connect(path)?;
         let is_broken = Arc::new(AtomicBool::new(false));
         let changes = watch::Sender::new(0);
+        let (requests, received) = channel();
         let writer = Writer {
+            requests: received,
+            next: Vec::new(),
             path: path.to_owned(),
             epoch,
             connection: Some(connection),
             is_broken: is_broken.clone(),
             changes: changes.clone(),
             commit,
+            committed_in: Duration::ZERO,
         };
-        let (requests, received) = channel();
         let (reads, to_read) = channel::<Read>();
         let told = changes.clone();
         let threads = vec![
-            spawn("sqlite writer", move || writer.run(&received))?,
+            spawn("sqlite writer", move || writer.run())?,
             spawn("sqlite reader", move || reader::run(&reader, &to_read, &told))?,
         ];
         let (requests, reads) = (Some(requests), Arc::new(Mutex::new(Some(reads))));

@@ -43,7 +43,7 @@ const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended
     AND epoch IS NOT NULL AND started IS NOT NULL AND progress_done IS NULL";
 
 /// A job of a key is ready if none of the key runs, and none of the key that is queued comes first.
-const READY: &str = concat!(
+pub(super) const READY: &str = concat!(
     "SELECT ",
     job_columns!(),
     " FROM jobs AS j WHERE queue = ?1 AND state = 'queued' AND (key IS NULL OR NOT EXISTS \

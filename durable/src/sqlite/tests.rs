@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicU32, Ordering};
 use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
-use rusqlite::{Connection, Error};
+use rusqlite::{Connection, Error, StatementStatus};
 use tempfile::TempDir;
 
+use super::open::open;
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
+use super::tables::{READY, SqliteTables};
 use super::writer::{self, Transaction, Work};
 use crate::batch::{Applied, AttemptEnd, Batch, Op};
+use crate::engine::Tables as _;
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
 use crate::payload::Payload;
@@ -155,41 +158,69 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_jobs() {
 }
 
 fn last(answered: usize, millis: u64) -> Transaction {
-    Transaction { answered, time: Duration::from_millis(millis) }
+    Transaction { answered, commit: Duration::from_millis(millis) }
 }
 
 #[test]
-fn those_that_were_just_answered_are_awaited_for_a_part_of_a_transaction() {
+fn the_next_transaction_waits_as_long_as_the_latest_commit_took() {
     let micros = Duration::from_micros;
     let rows = [
-        (1, last(64, 4), micros(10), Some((64, micros(500)))),
-        // Others have come during the transaction.
-        (3, last(61, 4), micros(10), Some((63, micros(500)))),
-        (1, last(1, 4), micros(10), Some((1, micros(500)))),
-        (1, last(64, 400), micros(10), Some((64, micros(1_000)))),
-        (2, last(writer::MAX_GROUP, 4), micros(10), Some((writer::MAX_GROUP, micros(500)))),
+        (Transaction { answered: 64, commit: micros(500) }, micros(10), Some(micros(500))),
+        (last(64, 400), micros(10), Some(micros(1_000))),
         // They have gone.
-        (1, last(64, 4), micros(500), None),
+        (last(64, 1), micros(1_000), None),
         // The sync takes no time.
-        (1, Transaction { answered: 64, time: micros(399) }, Duration::ZERO, None),
-        (1, Transaction::default(), Duration::ZERO, None),
+        (Transaction { answered: 64, commit: micros(49) }, Duration::ZERO, None),
+        (Transaction::default(), Duration::ZERO, None),
     ];
-    for (waiting, last, idle, expected) in rows {
-        assert_eq!(writer::awaited(waiting, last, idle), expected, "{waiting}, {last:?}, {idle:?}");
+    for (last, idle, patience) in rows {
+        assert_eq!(last.max_wait(idle), patience, "{last:?}, {idle:?}");
     }
+}
+
+/// To prepare a statement takes longer than to run it.
+#[test]
+fn the_statement_that_leases_is_not_prepared_again_for_other_values() {
+    let (_folder, path) = file();
+    let (connection, _) = open(&path).unwrap();
+    for max in [1, 2, 3] {
+        assert_eq!(SqliteTables(&connection).ready("q", max), Ok(Vec::new()));
+    }
+    let statement = connection.prepare_cached(READY).unwrap();
+    assert_eq!(statement.get_status(StatementStatus::Run), 3);
+    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+}
+
+/// A request that does nothing.
+fn nothing() -> Work {
+    Work::Batch(Request::new(Batch::default()).0)
+}
+
+/// Returns how many requests the next transaction has. So many have come during the latest one, and
+/// so many after its answers.
+fn gathered(before: usize, after: usize, last: Transaction) -> usize {
+    let (requests, received) = channel();
+    let mut next: Vec<_> = (0..before).map(|_| nothing()).collect();
+    for _ in 0..after {
+        assert!(requests.send(nothing()).is_ok(), "the receiver is there");
+    }
+    assert!(writer::fill_group(&mut next, &received, last));
+    next.len()
 }
 
 #[test]
 fn a_group_ends_without_those_that_do_not_come_back() {
-    let gathered = |waiting: usize, last| {
-        let (requests, received) = channel();
-        for _ in 0..waiting {
-            let sent = requests.send(Work::Batch(Request::new(Batch::default()).0));
-            assert!(sent.is_ok(), "the receiver is there");
-        }
-        writer::with_others(received.recv().unwrap(), &received, last, Duration::ZERO).len()
-    };
-    assert_eq!(gathered(3, last(64, 8)), 3);
-    assert_eq!(gathered(3, Transaction::default()), 3);
-    assert_eq!(gathered(writer::MAX_GROUP + 1, last(64, 8)), writer::MAX_GROUP);
+    assert_eq!(gathered(0, 3, last(64, 8)), 3);
+    assert_eq!(gathered(0, 3, Transaction::default()), 3);
+    assert_eq!(gathered(0, writer::MAX_GROUP + 1, last(64, 8)), writer::MAX_GROUP);
+    assert_eq!(gathered(writer::MAX_GROUP, 1, last(64, 8)), writer::MAX_GROUP);
+}
+
+/// Otherwise two that wait for each other's transactions would have a sync each, for ever.
+#[test]
+fn one_that_waits_and_one_that_was_answered_are_expected_together() {
+    assert_eq!(last(1, 1).expected(1), 2);
+    assert_eq!(last(64, 1).expected(3), 67);
+    assert_eq!(last(1, 1).expected(0), 1, "the only one");
+    assert_eq!(last(writer::MAX_GROUP, 1).expected(2), writer::MAX_GROUP);
 }

@@ -1,5 +1,6 @@
 //! The thread that writes: it commits all batches that wait as one transaction.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -22,9 +23,6 @@ use crate::request::Request;
 /// The most batches of one transaction.
 pub(super) const MAX_GROUP: usize = 1024;
 
-/// The part of the latest transaction that the next one waits for others: an eighth.
-const PATIENCE: u32 = 8;
-
 /// The bounds of that wait. The shorter one is the accuracy of timers.
 const MIN_PATIENCE: Duration = Duration::from_micros(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(1);
@@ -41,11 +39,18 @@ pub(super) enum Work {
 pub(super) type CommitFn = fn(&Connection) -> Result<(), rusqlite::Error>;
 
 pub(super) fn commit(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch("COMMIT")
+    connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+}
+
+pub(super) fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
 }
 
 /// The writer of a file.
 pub(super) struct Writer {
+    pub(super) requests: Receiver<Work>,
+    /// The work of the next transaction: what came during the latest one, before it was answered.
+    pub(super) next: Vec<Work>,
     pub(super) path: PathBuf,
     pub(super) epoch: Epoch,
     /// `None` after a commit that failed, until the file has been opened again.
@@ -54,44 +59,57 @@ pub(super) struct Writer {
     pub(super) is_broken: Arc<AtomicBool>,
     pub(super) changes: watch::Sender<u64>,
     pub(super) commit: CommitFn,
+    /// The time of the latest commit.
+    pub(super) committed_in: Duration,
 }
 
 /// The latest transaction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Transaction {
     pub(super) answered: usize,
-    pub(super) time: Duration,
+    /// The time of its commit, which is mostly that of the sync.
+    pub(super) commit: Duration,
 }
 
-/// Returns one piece of work and all that wait. Those that the latest transaction answered are
-/// likely to come back at once, and they are waited for: otherwise they would wait for a
-/// transaction of the others, and each sync would serve a part of them.
-pub(super) fn with_others(
-    first: Work,
-    requests: &Receiver<Work>,
-    last: Transaction,
-    idle: Duration,
-) -> Vec<Work> {
-    let mut group = vec![first];
-    group.extend(requests.try_iter().take(MAX_GROUP - 1));
-    let Some((expected, patience)) = awaited(group.len(), last, idle) else { return group };
-    let begin = Instant::now();
-    while group.len() < expected {
-        let left = patience.saturating_sub(begin.elapsed());
-        let Ok(next) = requests.recv_timeout(left) else { break };
-        group.push(next);
+impl Transaction {
+    /// Returns how many requests the next one is likely to have, if so many came during this one:
+    /// they are none of those that it answered.
+    pub(super) fn expected(self, waiting: usize) -> usize {
+        (waiting + self.answered).min(MAX_GROUP)
     }
-    group
+
+    /// Returns how long the next one waits for what this one answered: as long as this one was
+    /// committed, because a commit is what such a wait may save. Returns `None` if commits take no
+    /// time, or if the writer has been idle for longer than that: what comes back is back then.
+    pub(super) fn max_wait(self, idle: Duration) -> Option<Duration> {
+        let patience = self.commit.min(MAX_PATIENCE);
+        (patience >= MIN_PATIENCE && patience > idle).then_some(patience)
+    }
 }
 
-/// Returns how many requests are awaited if so many are there, and how long at most: a small part
-/// of a transaction. Returns `None` if a transaction takes no time, or if the writer has been idle
-/// for longer than that: those that come back have come back then.
-pub(super) fn awaited(waiting: usize, last: Transaction, idle: Duration) -> Option<(usize, Duration)> {
-    // One that waits may be one of those that were answered.
-    let expected = (waiting.saturating_sub(1) + last.answered).min(MAX_GROUP);
-    let patience = (last.time / PATIENCE).min(MAX_PATIENCE);
-    (patience >= MIN_PATIENCE && patience > idle).then_some((expected, patience))
+/// Adds what waits to the work of the next transaction.
+pub(super) fn take_waiting(next: &mut Vec<Work>, requests: &Receiver<Work>) {
+    next.extend(requests.try_iter().take(MAX_GROUP.saturating_sub(next.len())));
+}
+
+/// Completes the work of the next transaction. What the latest one answered is likely to come back
+/// at once, and it is waited for: otherwise it would wait for a transaction of the others, and each
+/// sync would serve a part of them. Returns `false` if there is no work, and never will be.
+pub(super) fn fill_group(next: &mut Vec<Work>, requests: &Receiver<Work>, last: Transaction) -> bool {
+    let expected = last.expected(next.len());
+    let answered = Instant::now();
+    if next.is_empty() {
+        let Ok(first) = requests.recv() else { return false };
+        next.push(first);
+    }
+    take_waiting(next, requests);
+    let Some(patience) = last.max_wait(answered.elapsed()) else { return true };
+    while next.len() < expected {
+        let left = patience.saturating_sub(answered.elapsed());
+        let Ok(another) = requests.recv_timeout(left) else { break };
+        next.push(another);
+    }
+    true
 }
 
 /// The end of a transaction.
@@ -103,15 +121,13 @@ pub(super) enum Ended {
 
 impl Writer {
     /// Commits what is received, until all senders are gone.
-    pub(super) fn run(mut self, requests: &Receiver<Work>) {
+    pub(super) fn run(mut self) {
         let mut last = Transaction::default();
-        let mut idle = Instant::now();
-        while let Ok(first) = requests.recv() {
-            let group = with_others(first, requests, last, idle.elapsed());
-            let (answered, begin) = (group.len(), Instant::now());
+        while fill_group(&mut self.next, &self.requests, last) {
+            let group = mem::take(&mut self.next);
+            let answered = group.len();
             self.commit_in_order(group);
-            idle = Instant::now();
-            last = Transaction { answered, time: idle - begin };
+            last = Transaction { answered, commit: self.committed_in };
         }
     }
 
@@ -151,7 +167,7 @@ impl Writer {
     /// Commits a group and answers it. Returns it if nothing of it was applied.
     fn commit_group(&mut self, group: Vec<Request>) -> Result<(), (Vec<Request>, StoreError)> {
         let Some(connection) = &self.connection else { return Err((group, StoreError::Closed)) };
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(error) = begin(connection) {
             return Err((group, store_error(&error)));
         }
         let mut outcomes = Vec::with_capacity(group.len());
@@ -170,6 +186,7 @@ impl Writer {
                 if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
+                take_waiting(&mut self.next, &self.requests);
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
             }
             Ended::RolledBack(error) => return Err((group, error)),
@@ -183,7 +200,10 @@ impl Writer {
 
     pub(super) fn end_transaction(&mut self) -> Ended {
         let Some(connection) = &self.connection else { return Ended::RolledBack(StoreError::Closed) };
-        let Err(error) = (self.commit)(connection) else { return Ended::Committed };
+        let begin = Instant::now();
+        let committed = (self.commit)(connection);
+        self.committed_in = begin.elapsed();
+        let Err(error) = committed else { return Ended::Committed };
         let error = store_error(&error);
         // These are found before the last page is written.
         let is_unwritten = matches!(error, StoreError::Full(_) | StoreError::Busy(_));
