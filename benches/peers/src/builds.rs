@@ -19,13 +19,13 @@ pub fn run(works: &[&'static Work], this: &Path, other: &Path, rounds: u32) -> R
 }
 
 /// Returns the medians of both builds. The ratio is the cost of this build divided by that of the
-/// other: less is better.
+/// other in the same round, and the median over the rounds: less is better.
 pub fn table(outcomes: &[Outcome]) -> String {
     let head = ["median cost", "unit", OTHER, THIS, "ratio"].map(str::to_owned).to_vec();
     let rows = outcomes.iter().map(|outcome| {
         let cell = |cost: Option<f64>, digits| cost.map_or("-".to_owned(), |cost| format!("{cost:.digits$}"));
         let (other, this) = (outcome.cost(OTHER), outcome.cost(THIS));
-        let ratio = this.zip(other).map(|(this, other)| this / other);
+        let ratio = outcome.ratio(THIS, OTHER);
         let name = outcome.row.row.to_owned();
         vec![name, outcome.row.unit.to_owned(), cell(other, 1), cell(this, 1), cell(ratio, 3)]
     });
@@ -35,12 +35,12 @@ pub fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::race::{Cost, Spread};
+    use crate::race::{Cost, Samples};
     use crate::work::named;
 
     #[test]
     fn the_ratio_is_above_one_if_this_build_is_slower() {
-        let cost = |median| Cost::Measured(Spread { median, slowest: median });
+        let cost = |cost| Cost::Measured(Samples::of(vec![cost]).unwrap());
         let work = named("restart_error").unwrap();
         let costs = vec![(OTHER, cost(200.0)), (THIS, cost(206.0))];
         let table = table(&[Outcome { work, row: work.results[0], costs }]);

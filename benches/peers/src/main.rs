@@ -18,9 +18,10 @@
 //! The rules, the same for every contestant:
 //!
 //! - Every result is a cost, the median over the rounds. In each round every contestant does each
-//!   work once, in a process of its own. The works whose slowest round has a target have nine
-//!   rounds, unless there is one of all. The order of the contestants rotates. A tenth of the work
-//!   is done before it is measured, in the same process.
+//!   work once, in a process of its own. A ratio is that of two costs of the same round, and the
+//!   median over the rounds. The works whose slowest round has a target, and those that wait for a
+//!   disk, have nine rounds, unless there is one of all. The order of the contestants rotates. A
+//!   tenth of the work is done before it is measured, in the same process.
 //! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled.
 //!   The senders are tasks on it, as the actors are. With the suffix `_one_thread` it is the
 //!   runtime of one thread. Actix and Erlang bring their own: a thread for the senders and one for
@@ -55,7 +56,9 @@
 //! - `pool_cpu_jobs` is the time of a pool of two workers for jobs of some 50 microseconds of
 //!   arithmetic, in percent of the time of a pool of one. It is 50 if two workers do twice as much
 //!   and no other program wants the processors: compare with bare.
-//! - `durable_jobs_1` and `durable_jobs_64` have so many submitters of 1,000 and of 10,000 empty
+//! - `durable_sync` is the floor of a job of one submitter: a page of 4 KiB is written over the one
+//!   that is there, and synced, 1,000 times.
+//! - `durable_jobs_1` and `durable_jobs_64` have so many submitters of 1,000 and of 6,400 empty
 //!   jobs to a durable queue, which they share. A submitter goes on when its job is synced to the
 //!   disk, and the work ends when the last completion is stored. The file is beside this program.
 //!   Every commit of every contestant is synced: SQLite with a log ahead and `synchronous=FULL`.

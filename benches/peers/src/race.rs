@@ -28,40 +28,56 @@ pub struct Outcome {
 }
 
 /// The cost over all rounds, or the reason why there is none.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Cost {
-    Measured(Spread),
+    Measured(Samples),
     /// The contestant cannot do the work.
     Missing,
     /// The contestant is not on this machine.
     Absent(&'static str),
 }
 
-/// The costs of all rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
-    pub median: f64,
-    pub slowest: f64,
-}
+/// The costs of all rounds, in the order of the rounds: one at least.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples(Vec<f64>);
 
-impl Cost {
-    pub const fn spread(self) -> Option<Spread> {
-        match self {
-            Self::Measured(spread) => Some(spread),
-            Self::Missing | Self::Absent(_) => None,
-        }
+impl Samples {
+    /// Returns the samples, or `None` if there are none.
+    pub fn of(samples: Vec<f64>) -> Option<Self> {
+        (!samples.is_empty()).then_some(Self(samples))
+    }
+
+    /// Returns the middle sample, or the mean of the two in the middle.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+    }
+
+    pub fn slowest(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }
 
 impl Outcome {
     /// Returns the costs of an entrant.
-    pub fn spread(&self, entrant: &str) -> Option<Spread> {
-        self.costs.iter().find(|(name, _)| *name == entrant)?.1.spread()
+    pub fn samples(&self, entrant: &str) -> Option<&Samples> {
+        match &self.costs.iter().find(|(name, _)| *name == entrant)?.1 {
+            Cost::Measured(samples) => Some(samples),
+            Cost::Missing | Cost::Absent(_) => None,
+        }
     }
 
     /// Returns the median cost of an entrant.
     pub fn cost(&self, entrant: &str) -> Option<f64> {
-        Some(self.spread(entrant)?.median)
+        Some(self.samples(entrant)?.median())
+    }
+
+    /// Returns the cost of an entrant divided by that of another in the same round: the median over
+    /// the rounds. Whatever slows a whole round down is in both.
+    pub fn ratio(&self, entrant: &str, to: &str) -> Option<f64> {
+        let pairs = self.samples(entrant)?.0.iter().zip(&self.samples(to)?.0);
+        Some(Samples::of(pairs.map(|(one, other)| one / other).collect())?.median())
     }
 }
 
@@ -100,8 +116,8 @@ pub fn run(
 }
 
 fn cost(work: &Work, entrant: &Entrant<'_>, absence: Option<&'static str>, samples: Vec<f64>) -> Cost {
-    match (spread(samples), absence) {
-        (Some(spread), _) => Cost::Measured(spread),
+    match (Samples::of(samples), absence) {
+        (Some(samples), _) => Cost::Measured(samples),
         (None, Some(why)) if (entrant.contestant.can)(work.task) => Cost::Absent(why),
         (None, _) => Cost::Missing,
     }
@@ -110,14 +126,6 @@ fn cost(work: &Work, entrant: &Entrant<'_>, absence: Option<&'static str>, sampl
 /// Returns the places in order, with a different first place in each round.
 fn rotated(places: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..places).map(move |place| (place + round) % places)
-}
-
-/// Returns the middle sample, or the mean of the two in the middle, and the last one.
-fn spread(mut samples: Vec<f64>) -> Option<Spread> {
-    samples.sort_by(f64::total_cmp);
-    let upper = *samples.get(samples.len() / 2)?;
-    let lower = samples[(samples.len() - 1) / 2];
-    Some(Spread { median: f64::midpoint(lower, upper), slowest: *samples.last()? })
 }
 
 fn in_child(work: &Work, entrant: Entrant<'_>) -> Result<Vec<f64>> {
@@ -139,18 +147,29 @@ mod tests {
 
     #[test]
     fn the_median_of_an_odd_number_is_the_middle_one() {
-        assert_eq!(spread(vec![9.0, 1.0, 2.0]), Some(Spread { median: 2.0, slowest: 9.0 }));
-        assert_eq!(spread(vec![7.0]), Some(Spread { median: 7.0, slowest: 7.0 }));
+        let samples = Samples(vec![9.0, 1.0, 2.0]);
+        assert_eq!((samples.median(), samples.slowest()), (2.0, 9.0));
+        assert_eq!(Samples(vec![7.0]).median(), 7.0);
     }
 
     #[test]
     fn the_median_of_an_even_number_is_between_the_middle_ones() {
-        assert_eq!(spread(vec![4.0, 1.0, 2.0, 100.0]), Some(Spread { median: 3.0, slowest: 100.0 }));
+        assert_eq!(Samples(vec![4.0, 1.0, 2.0, 100.0]).median(), 3.0);
     }
 
     #[test]
     fn there_is_no_median_of_nothing() {
-        assert_eq!(spread(Vec::new()), None);
+        assert_eq!(Samples::of(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_ratio_compares_the_costs_of_the_same_round() {
+        let cost = |samples: &[f64]| Cost::Measured(Samples(samples.to_vec()));
+        let costs = vec![("one", cost(&[20.0, 2.0, 9.0])), ("other", cost(&[10.0, 1.0, 3.0]))];
+        let work = &crate::work::WORKS[0];
+        let outcome = Outcome { work, row: work.results[0], costs };
+        assert_eq!(outcome.ratio("one", "other"), Some(2.0));
+        assert_eq!(outcome.ratio("one", "a third"), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn erl(dir: &Path, task: Task) -> Result<Command> {
         Task::Whereis(Popularity::Skewed) => ("whereis_skewed", vec![NAMES, LOOKUPS]),
         Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
         Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
-        Task::DurableJobs { .. } | Task::Rescue => bail!("it has no durable queue"),
+        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue => bail!("it has no durable queue"),
         Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
         Task::IdleBytes => ("idle_bytes", vec![IDLE]),
         Task::Children { children } => ("children", vec![children, (REPEATED / children).max(1)]),

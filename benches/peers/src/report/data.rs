@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::contestants::{self, PERENNIAL};
-use crate::race::Outcome;
+use crate::race::{Outcome, Samples};
 use crate::targets::{self, Against, Target};
 
 /// All results and the targets that they meet.
@@ -32,6 +32,10 @@ pub struct Row {
     /// Perennial's cost in its slowest round.
     pub slowest: Option<f64>,
     pub contestants: BTreeMap<String, Option<f64>>,
+    /// The cost of a contestant divided by perennial's in the same round: the median over the
+    /// rounds. Older files have none.
+    #[serde(default)]
+    pub ratios: BTreeMap<String, f64>,
     pub targets: Vec<Standing>,
 }
 
@@ -75,14 +79,16 @@ impl Report {
 impl Row {
     fn new(outcome: &Outcome, all: &[Outcome]) -> Self {
         let others = contestants::ALL.into_iter().map(|other| other.name);
-        let others = others.filter(|other| *other != PERENNIAL.name);
+        let others: Vec<_> = others.filter(|other| *other != PERENNIAL.name).collect();
+        let ratio = |other: &str| Some((other.to_owned(), outcome.ratio(other, PERENNIAL.name)?));
         let targets = targets::of(outcome.row.row).iter();
         Self {
             row: outcome.row.row.to_owned(),
             unit: outcome.row.unit.to_owned(),
             perennial: outcome.cost(PERENNIAL.name),
-            slowest: outcome.spread(PERENNIAL.name).map(|spread| spread.slowest),
-            contestants: others.map(|other| (other.to_owned(), outcome.cost(other))).collect(),
+            slowest: outcome.samples(PERENNIAL.name).map(Samples::slowest),
+            ratios: others.iter().filter_map(|other| ratio(other)).collect(),
+            contestants: others.into_iter().map(|other| (other.to_owned(), outcome.cost(other))).collect(),
             targets: targets.map(|target| Standing::new(target, outcome, all)).collect(),
         }
     }
@@ -94,28 +100,30 @@ impl Row {
 
     /// Returns the cost of a contestant divided by perennial's.
     pub fn ratio(&self, contestant: &str) -> Option<f64> {
-        Some(self.cost(contestant)? / self.perennial?)
+        let of_medians = || Some(self.cost(contestant)? / self.perennial?);
+        self.ratios.get(contestant).copied().or_else(of_medians)
     }
 }
 
 impl Standing {
     fn new(target: &Target, outcome: &Outcome, all: &[Outcome]) -> Self {
-        let own = outcome.spread(PERENNIAL.name);
-        let (against, cost) = match target.against {
-            Against::Peer(peer) => (peer.to_owned(), outcome.cost(peer)),
+        let own = outcome.samples(PERENNIAL.name);
+        let to_own = |cost: f64| own.map(|own| cost / own.median());
+        let (against, ratio) = match target.against {
+            Against::Peer(peer) => (peer.to_owned(), outcome.ratio(peer, PERENNIAL.name)),
             Against::BestPeer => match targets::best_peer(outcome) {
-                Some((name, cost)) => (format!("best peer: {name}"), Some(cost)),
+                Some((name, _)) => (format!("best peer: {name}"), outcome.ratio(name, PERENNIAL.name)),
                 None => ("best peer".to_owned(), None),
             },
-            Against::Limit(limit) => (format!("{limit} {}", outcome.row.unit), Some(limit)),
+            Against::Limit(limit) => (format!("{limit} {}", outcome.row.unit), to_own(limit)),
             Against::Row(row) => {
                 let other = all.iter().find(|other| other.row.row == row);
-                (row.to_owned(), other.and_then(|other| other.cost(PERENNIAL.name)))
+                (row.to_owned(), other.and_then(|other| other.cost(PERENNIAL.name)).and_then(to_own))
             }
-            Against::OwnMedian => ("the slowest round".to_owned(), own.map(|own| own.median)),
+            Against::OwnMedian => {
+                ("the slowest round".to_owned(), own.map(|own| own.median() / own.slowest()))
+            }
         };
-        let own = own.map(|own| if target.against == Against::OwnMedian { own.slowest } else { own.median });
-        let ratio = cost.zip(own).map(|(cost, own)| cost / own);
         let met = ratio.is_some_and(|ratio| ratio >= target.at_least);
         Self { against, at_least_ratio: target.at_least, ratio, met }
     }
@@ -161,8 +169,8 @@ mod tests {
     #[test]
     fn a_steady_row_has_no_slow_round() {
         let mut steady = outcome("cast_1_1_bounded", [Some(100.0); 6]);
-        steady.costs[0].1 =
-            crate::race::Cost::Measured(crate::race::Spread { median: 100.0, slowest: 131.0 });
+        let rounds = Samples::of(vec![100.0, 131.0, 90.0]).unwrap();
+        steady.costs[0].1 = crate::race::Cost::Measured(rounds);
         let [_, _, (against, _, met)] = &standings(&[steady])[..] else { panic!("three targets") };
         assert_eq!((&**against, *met), ("the slowest round", false));
     }

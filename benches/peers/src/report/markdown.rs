@@ -87,6 +87,7 @@ fn cell(row: &Row, contestant: &str) -> String {
         (Some(cost), Some(ratio)) if contestant != PERENNIAL.name => {
             format!("{} ({ratio:.2}x)", number(cost))
         }
+        (Some(cost), _) if contestant != PERENNIAL.name => number(cost),
         (Some(cost), _) => format!("**{}**", number(cost)),
         (None, _) => "-".to_owned(),
     }

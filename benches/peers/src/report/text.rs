@@ -73,7 +73,7 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::race::{Cost, Outcome, Spread};
+    use crate::race::{Cost, Outcome, Samples};
     use crate::work::named;
 
     /// Returns the outcome of the first row of a work.
@@ -81,7 +81,7 @@ pub(super) mod tests {
         let names = contestants::ALL.map(|contestant| contestant.name);
         let work = named(work).unwrap();
         let cost = |cost: Option<f64>| {
-            cost.map_or(Cost::Missing, |median| Cost::Measured(Spread { median, slowest: median }))
+            cost.and_then(|cost| Samples::of(vec![cost])).map_or(Cost::Missing, Cost::Measured)
         };
         Outcome { work, row: work.results[0], costs: names.into_iter().zip(costs.map(cost)).collect() }
     }

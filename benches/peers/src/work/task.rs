@@ -94,6 +94,8 @@ pub enum Task {
     EmptyJobs { threads: Threads },
     /// Empty jobs of a durable queue, whose submitters wait until each is synced to the disk.
     DurableJobs { submitters: u64, jobs: u64 },
+    /// `syncs` of a page each, one after the other.
+    Sync { syncs: u64 },
     /// [`KILLS`] of a process with a durable queue, and the rescue of its jobs by the next.
     Rescue,
     /// [`CPU_JOBS`] by one worker, and by two.
@@ -118,7 +120,7 @@ impl Task {
 
     /// Returns `true` if the task needs a durable queue.
     pub const fn is_durable(self) -> bool {
-        matches!(self, Self::DurableJobs { .. } | Self::Rescue)
+        matches!(self, Self::DurableJobs { .. } | Self::Sync { .. } | Self::Rescue)
     }
 
     /// Returns `true` if a sender waits for room in a mailbox.

@@ -105,8 +105,9 @@ pub const WORKS: &[Work] = &[
     work!("pool_empty_jobs", Task::EmptyJobs { threads: Two }),
     work!("pool_empty_jobs_one_thread", Task::EmptyJobs { threads: One }),
     work!("pool_cpu_jobs", "%", Task::SpeedUp),
+    work!("durable_sync", Task::Sync { syncs: 1_000 }),
     work!("durable_jobs_1", Task::DurableJobs { submitters: 1, jobs: 1_000 }),
-    work!("durable_jobs_64", Task::DurableJobs { submitters: 64, jobs: 10_000 }),
+    work!("durable_jobs_64", Task::DurableJobs { submitters: 64, jobs: 6_400 }),
     Work {
         name: "durable_rescue",
         results: &[quantity("durable_rescue_p50", "ms"), quantity("durable_rescue_p99", "ms")],

@@ -3,12 +3,17 @@
 //! One thread inserts as many jobs as there are submitters and commits, and then takes them, marks
 //! them as done and commits. Each commit is synced.
 
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::time::Instant;
 
 use anyhow::Result;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::work::{WARM_UP, each, file};
+
+/// The bytes of a page of SQLite.
+const PAGE: usize = 4_096;
 
 const SCHEMA: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     CREATE TABLE jobs (id INTEGER PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL); \
@@ -23,6 +28,27 @@ pub fn jobs(submitters: u64, count: u64) -> Result<f64> {
     let begin = Instant::now();
     let done = run(&mut connection, submitters, count)?;
     Ok(each(begin.elapsed(), done))
+}
+
+/// Returns the cost of each of `count` syncs in nanoseconds. A page is written before each, over
+/// one that is there already, as SQLite writes its log.
+pub fn syncs(count: u64) -> Result<f64> {
+    let (_folder, path) = file()?;
+    let mut file = File::create_new(path)?;
+    let page = [0; PAGE];
+    sync_all(&mut file, &page, WARM_UP)?;
+    let begin = Instant::now();
+    sync_all(&mut file, &page, count)?;
+    Ok(each(begin.elapsed(), count))
+}
+
+fn sync_all(file: &mut File, page: &[u8], count: u64) -> Result<()> {
+    for _ in 0..count {
+        file.rewind()?;
+        file.write_all(page)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Returns how many jobs were done: at least `count`.

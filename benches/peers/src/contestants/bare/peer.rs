@@ -16,6 +16,7 @@ pub const CONTESTANT: Contestant = Contestant {
     absence: || None,
     run: |task| match task {
         Task::DurableJobs { submitters, jobs } => Ok(vec![super::durable::jobs(submitters, jobs)?]),
+        Task::Sync { syncs } => Ok(vec![super::durable::syncs(syncs)?]),
         _ => on_tokio(Bare::default(), task),
     },
 };

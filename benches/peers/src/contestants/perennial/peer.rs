@@ -21,7 +21,7 @@ use crate::work::{
 /// perennial in the race.
 pub const CONTESTANT: Contestant = Contestant {
     name: "perennial",
-    can: |_| true,
+    can: |task| !matches!(task, Task::Sync { .. }),
     absence: || None,
     run: |task| match task {
         Task::DurableJobs { submitters, jobs } => {
