@@ -6,25 +6,10 @@
 //!
 //! # What is written
 //!
-//! All lines have the target `perennial::actors` and no parent span.
-//!
-//! | level | line | fields |
-//! |---|---|---|
-//! | warn | actor crashed | actor, `reason`, `message_type` of the message in flight |
-//! | warn | actor did not start | actor, `reason` |
-//! | debug | actor stopped | actor, `reason`, `message_type` of the message in flight |
-//! | error | actor did not end when it was killed, ...: abandoned | actor |
-//! |warn/debug| dead letter: the message was not handled | actor, `message_type`, `cause`, `reason`
-//! | warn/debug | more dead letters: too many to log each | `count` |
-//! | info | the runtime was shut down while actors were running | |
-//! | warn | log lines were skipped: the subscriber is too slow | `skipped` |
-//! | error | built with panic = "abort": ... | |
-//!
-//! The fields of an actor are `actor` (its path in the tree, or its type), `pid` and `incarnation`.
-//! A reason is written with all sources of its error, and with the location of the panic if
-//! [`PanicLocations`](crate::PanicLocations) is installed. A crash is an exit with a reason for
-//! which [`is_crash`](crate::ExitReason::is_crash) holds. The `cause` of a dead letter is
-//! `in flight`, `unhandled` or `overflow`.
+//! `docs/OPERATIONS.md` lists all lines with their fields. All have the target `perennial::actors`
+//! and no parent span. A reason is written with all sources of its error, and with the location of
+//! the panic if [`PanicLocations`](crate::PanicLocations) is installed. A crash is an exit with a
+//! reason for which [`is_crash`](crate::ExitReason::is_crash) holds.
 //!
 //! This is the only file of the crate that calls tracing; `tests/architecture.rs` checks it.
 

@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub soft_time_limit: Option<Duration>,
     /// The kind of the job for the rate limits of the pool.
     pub rate_key: Option<String>,
+    /// The trace that the job belongs to, as a W3C `traceparent`. The library does not read it.
+    pub traceparent: Option<String>,
     /// How long the job is kept when it is dead; without end if there is none. Zero removes it at
     /// once.
     pub retain_dead: Option<Duration>,

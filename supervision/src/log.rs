@@ -8,38 +8,12 @@
 //!
 //! A crash has one line: `perennial::actors` writes it where the crash happens. The reaction of the
 //! supervisors is logged at debug level. Events that only a supervisor knows have a line here.
-//!
-//! | target | level | line | fields |
-//! |---|---|---|---|
-//! | `perennial::supervision` | debug | child started | child |
-//! | | info or debug | child ended | child, `reason` |
-//! | | warn or debug | child did not start | child, `reason` |
-//! | | debug | child is restarted | child, `reason`, `restarts_left`, `delay` |
-//! | | info or debug | child was stopped and ended with another reason | child, `reason` |
-//! | | warn | child is unresponsive | child, `cause` |
-//! | | warn | child did not stop in time: killed | child |
-//! | | debug | child did not end when it was killed: abandoned | child |
-//! | | warn | a child of a ractor actor outlives it | `actor` |
-//! | | warn | child hit its start limit: failed | child, `reason` |
-//! | | warn | the restart condition of a child panicked: restarted | `actor`, `reason` |
-//! | | error | supervisor gave up: restart intensity exceeded | as an actor, and `child` |
-//! | | error | ractor did not start the supervisor | `error` |
-//! | | error | no thread to watch deadlines | `error` |
-//! | | info | received SIGTERM: shutting down | `signal` |
-//! | | warn | second signal received: killing all actors | `signal` |
-//! | | error | the closure before the stop failed: the tree stops | `reason` |
-//! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
-//! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
-//! | | error | the closure of `retry_if` failed: the job is not retried | `reason` |
-//! | | warn | calls of blocking jobs still run after the stop of their pool | `pool`, `jobs` |
+//! `docs/OPERATIONS.md` lists all lines with their fields.
 //!
 //! Each attempt at a job runs in a span, if the subscriber wants spans of this level: `job` of
-//! `perennial::pool`, level info, with the fields `pool`, `job` and `attempt`. The lines of the job
-//! itself are in it. The subscriber runs in the task of the job then; a panic in it is ignored.
-//!
-//! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid),
-//! `actor` (its path), `pid` and `incarnation`. The fields of an actor are the last three. A reason
-//! is written with all its sources. Lines have no parent span.
+//! `perennial::pool`, level info, with the fields `pool`, `job`, `attempt` and `traceparent`. The
+//! lines of the job itself are in it. The subscriber runs in the task of the job then; a panic in
+//! it is ignored.
 //!
 //! No other file of the crate calls tracing; `tests/architecture.rs` checks this.
 
@@ -195,17 +169,18 @@ pub(crate) fn condition_panicked(
 }
 
 /// Logs that a pool could not be resized.
-pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send + 'static) {
+pub(crate) fn pool_not_resized(system: &System, pool: Arc<str>, error: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
         let error = format!("{error:#}");
-        line!(WARN, POOL, %error, "pool was not resized: it is tried again");
+        line!(WARN, POOL, %pool, %error, "pool was not resized: it is tried again");
     });
 }
 
 /// Logs that the closure that decides on the retry of a job panicked.
-pub(crate) fn retry_closure_failed(system: &System, reason: ExitReason) {
+pub(crate) fn retry_closure_failed(system: &System, pool: &str, reason: ExitReason) {
+    let pool = pool.to_owned();
     system.log_later(Level::ERROR, move || {
-        line!(ERROR, POOL, reason = %format_args!("{reason:#}"), "the closure of `retry_if` failed: the job is not retried");
+        line!(ERROR, POOL, %pool, reason = %format_args!("{reason:#}"), "the closure of `retry_if` failed: the job is not retried");
     });
 }
 
@@ -256,13 +231,27 @@ pub(crate) struct JobSpan(Guarded<Span>);
 
 /// Returns the span of an attempt, or `None` if no subscriber wants it.
 #[inline]
-pub(crate) fn job_span(pool: &str, job: impl fmt::Display, attempt: u32) -> Option<JobSpan> {
-    if Level::INFO <= LevelFilter::current() { make_job_span(pool, job, attempt) } else { None }
+pub(crate) fn job_span<'a>(
+    pool: &str,
+    job: impl fmt::Display,
+    attempt: u32,
+    traceparent: impl FnOnce() -> Option<&'a str>,
+) -> Option<JobSpan> {
+    if Level::INFO <= LevelFilter::current() {
+        make_job_span(pool, job, attempt, traceparent())
+    } else {
+        None
+    }
 }
 
 #[cold]
-fn make_job_span(pool: &str, job: impl fmt::Display, attempt: u32) -> Option<JobSpan> {
-    let make = || tracing::info_span!(target: POOL, parent: None, "job", pool, %job, attempt);
+fn make_job_span(
+    pool: &str,
+    job: impl fmt::Display,
+    attempt: u32,
+    traceparent: Option<&str>,
+) -> Option<JobSpan> {
+    let make = || tracing::info_span!(target: POOL, parent: None, "job", pool, %job, attempt, traceparent);
     let span = Guarded::new(catch_panic(None, make).ok()?);
     (!span.is_disabled()).then_some(JobSpan(span))
 }

@@ -29,7 +29,7 @@ async fn its_context_counts_from_the_attempt_of_the_origin_and_its_progress_is_t
     let app = pool.start(&System::new()).await.unwrap();
     let reports = Arc::new(Reports::default());
     let progress = Some(JobProgress::new(1, 9));
-    let origin = JobOrigin { id: 77, attempt: 3, progress, sink: Some(reports.clone()) };
+    let origin = JobOrigin { id: 77, attempt: 3, progress, traceparent: None, sink: Some(reports.clone()) };
     let job = jobs.submit(()).origin(origin).await.unwrap();
     assert_ne!(job.id().as_u64(), 77);
     let outcome = job.await.unwrap();
@@ -46,7 +46,7 @@ async fn the_progress_of_the_origin_is_read_before_the_first_report() {
     let jobs = pool.handle();
     let app = pool.start(&System::new()).await.unwrap();
     let progress = Some(JobProgress::new(4, 9));
-    let origin = JobOrigin { id: 1, attempt: 2, progress, sink: None };
+    let origin = JobOrigin { id: 1, attempt: 2, progress, traceparent: None, sink: None };
     assert_eq!(jobs.submit(()).origin(origin).await.unwrap().await.unwrap(), progress);
     assert_eq!(jobs.submit(()).await.unwrap().await.unwrap(), None);
     assert!(app.shutdown().await.is_clean());

@@ -75,6 +75,9 @@ fn write_job(text: &mut String, record: &JobRecord) -> std::fmt::Result {
     if job.at_most_once {
         writeln!(text, "  at most once")?;
     }
+    if let Some(trace) = &job.options.traceparent {
+        writeln!(text, "  trace      {}", escape(trace))?;
+    }
     if let Some(progress) = record.progress {
         writeln!(text, "  progress   {} of {}", progress.done, progress.total)?;
     }
@@ -171,6 +174,7 @@ fn job_json(record: &JobRecord) -> Value {
         "attempt": record.attempt,
         "priority": record.job.priority,
         "key": record.job.key,
+        "traceparent": record.job.options.traceparent,
         "at_most_once": record.job.at_most_once,
         "submitted": record.submitted.0,
         "due": record.due.0,

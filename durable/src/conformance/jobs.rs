@@ -17,6 +17,7 @@ fn all_run_options() -> RunOptions {
         time_limit: Some(Duration::from_millis(1_001)),
         soft_time_limit: Some(Duration::from_nanos(1)),
         rate_key: Some("'r\"".to_owned()),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         retain_dead: Some(Duration::from_secs(9)),
     }
 }

@@ -96,6 +96,7 @@ where
         id: record.id.0,
         attempt: record.attempt,
         progress: progress.map(|progress| JobProgress::new(progress.done, progress.total)),
+        traceparent: record.job.options.traceparent.as_deref().map(Arc::from),
         sink: Some(shared.reports.clone()),
     };
     let mut submission = shared.pool.submit(job).origin(origin).priority(record.job.priority);

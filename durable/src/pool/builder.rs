@@ -89,6 +89,7 @@ where
             retention: RETENTION,
             retain_dead: None,
             prefetch: None,
+            traceparent: None,
             encode_job: encode::<W::Job, Bincode>,
             encode_output: encode::<W::Output, Bincode>,
         };
@@ -160,6 +161,15 @@ where
     /// none. Jobs that were dead before keep what was set when they were submitted.
     pub fn retain_dead_jobs(self, time: Duration) -> Self {
         self.set(|settings| settings.retain_dead = Some(time))
+    }
+
+    /// Sets the function that returns the trace that the caller is in, as a W3C `traceparent`; none
+    /// by default. It is called for each job without a
+    /// [trace of its own](super::DurableSubmission::traceparent), in the task that submits. If it
+    /// panics, the job has no trace.
+    pub fn traceparent_from(self, current: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        let current: Box<dyn Fn() -> Option<String> + Send + Sync> = Box::new(current);
+        self.set(|settings| settings.traceparent = Some(Arc::new(Foreign::new(current))))
     }
 
     /// Sets how many jobs are leased at once; twice the workers by default, and at least 1. Many

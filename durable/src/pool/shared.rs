@@ -42,6 +42,9 @@ impl<E> Clone for RetryRule<E> {
     }
 }
 
+/// A user's function that returns the trace that the caller is in.
+pub(super) type Traceparent = Arc<Foreign<Box<dyn Fn() -> Option<String> + Send + Sync>>>;
+
 /// The settings of a durable pool.
 pub(super) struct Settings<W: Work + 'static> {
     pub(super) attempts: u32,
@@ -52,6 +55,8 @@ pub(super) struct Settings<W: Work + 'static> {
     pub(super) retain_dead: Option<Duration>,
     /// The most jobs that are leased at once; twice the workers by default.
     pub(super) prefetch: Option<usize>,
+    /// Returns the trace of a submission.
+    pub(super) traceparent: Option<Traceparent>,
     pub(super) encode_job: fn(&W::Job) -> Result<Payload, EncodeError>,
     pub(super) encode_output: fn(&W::Output) -> Result<Payload, EncodeError>,
 }
@@ -60,7 +65,7 @@ impl<W: Work + 'static> Clone for Settings<W> {
     fn clone(&self) -> Self {
         let Self { attempts, lost_workers, retention, retain_dead, prefetch, .. } = *self;
         let Self { encode_job, encode_output, backoff, .. } = *self;
-        let retry = self.retry.clone();
+        let (retry, traceparent) = (self.retry.clone(), self.traceparent.clone());
         Self {
             attempts,
             lost_workers,
@@ -69,6 +74,7 @@ impl<W: Work + 'static> Clone for Settings<W> {
             retention,
             retain_dead,
             prefetch,
+            traceparent,
             encode_job,
             encode_output,
         }

@@ -171,6 +171,15 @@ impl<W: Work + 'static, J> DurableSubmission<W, J> {
         self
     }
 
+    /// Sets the trace that the job belongs to, as a W3C `traceparent`; that of
+    /// [`DurablePool::traceparent_from`](super::DurablePool::traceparent_from) by default. It is
+    /// stored with the job as it is, and not read. Each attempt has it in its span and its
+    /// [context](perennial_supervision::pool::JobContext::traceparent), in whichever process.
+    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.options.options.traceparent = Some(traceparent.into());
+        self
+    }
+
     /// Sets how long the job is kept when it is dead: see
     /// [`DurablePool::retain_dead_jobs`](super::DurablePool::retain_dead_jobs).
     pub const fn retain_dead(mut self, time: Duration) -> Self {
@@ -178,17 +187,28 @@ impl<W: Work + 'static, J> DurableSubmission<W, J> {
         self
     }
 
+    /// Returns the trace of the submission. May run a user's function.
+    fn find_traceparent(&self) -> Option<String> {
+        if let Some(own) = &self.options.options.traceparent {
+            return Some(own.clone());
+        }
+        let current = self.shared.settings.lock().traceparent.clone()?;
+        catch_panic(None, || current()).ok().flatten()
+    }
+
     /// Returns the job with its options and its bytes.
     pub(super) fn encoded(&self, job: &W::Job, now: Timestamp) -> Result<NewJob, EncodeError> {
         let encode = self.shared.settings.lock().encode_job;
         let payload = catch_panic(None, || encode(job))
             .unwrap_or_else(|panicked| Err(EncodeError::Refused(panicked.to_string())))?;
-        Ok(NewJob {
+        let mut new = NewJob {
             payload,
             due: self.delay.map_or(Timestamp(0), |delay| now.saturating_add(delay)),
             expires: self.expires_in.map(|time| now.saturating_add(time)),
             ..self.options.clone()
-        })
+        };
+        new.options.traceparent = self.find_traceparent();
+        Ok(new)
     }
 }
 

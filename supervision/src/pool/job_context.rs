@@ -253,6 +253,13 @@ impl<'a> JobContext<'a> {
         self.job().last_progress()
     }
 
+    /// Returns the trace that the job belongs to, as a W3C `traceparent`, if it was submitted with
+    /// one: a durable job may. The span of the job has it as a field. The library does not read it.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.job().traceparent()
+    }
+
     /// Pings the [watchdog](super::Pool::watchdog) of the worker: the job makes progress. systemd's
     /// `sd_notify` with `WATCHDOG=1`. It has no effect once the attempt is over.
     ///

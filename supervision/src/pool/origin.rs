@@ -21,6 +21,9 @@ pub struct JobOrigin {
     /// What an earlier attempt has reported last: see
     /// [`JobContext::progress`](super::JobContext::progress).
     pub progress: Option<JobProgress>,
+    /// The trace that the job belongs to, as a W3C `traceparent`: see
+    /// [`JobContext::traceparent`](super::JobContext::traceparent).
+    pub traceparent: Option<Arc<str>>,
     /// What is told the progress of the job.
     pub sink: Option<Arc<dyn ProgressSink>>,
 }

@@ -164,7 +164,7 @@ assert_eq!(job.await?, 49);"#)]
     /// ids of the pool have its own numbers.
     ///
     #[doc = pool_example!(
-        r"let origin = JobOrigin { id: 77, attempt: 3, progress: None, sink: None };
+        r"let origin = JobOrigin { id: 77, attempt: 3, progress: None, traceparent: None, sink: None };
 assert_eq!(squares.submit(7).origin(origin).await?.await?, 49);"
     )]
     pub fn origin(mut self, origin: JobOrigin) -> Self {

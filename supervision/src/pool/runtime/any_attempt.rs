@@ -78,6 +78,9 @@ pub(crate) trait AnyJob: Send + Sync {
 
     /// Returns what this or an earlier start has reported last.
     fn last_progress(&self) -> Option<JobProgress>;
+
+    /// Returns the trace that the job belongs to.
+    fn traceparent(&self) -> Option<&str>;
 }
 
 /// What the contexts of an attempt in other tasks refer to.

@@ -40,7 +40,7 @@ pub(crate) async fn attempt<W: Work + 'static>(
     let running = RunningAttempt::new(leased, at);
     let ctx = JobContext::new(&running);
     let (mut timeout, mut cleanup) = (None, None);
-    let span = log::job_span(name, running.info.id, running.info.attempt);
+    let span = log::job_span(name, running.info.id, running.info.attempt, || running.task.traceparent());
     let work = log::in_span(span.as_ref(), || worker.work(&running.task.job, &ctx));
     let mut place = pin!(Some(work));
     // The values in the user's future may panic when they are dropped: with a result present, or in
@@ -50,7 +50,9 @@ pub(crate) async fn attempt<W: Work + 'static>(
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = log::in_span(span.as_ref(), || code.poll(cx)) {
             return Poll::Ready(result.map_or_else(
-                |error| AttemptOutcome::Failed(Box::new(decide_on(error, &running.task, pool, system))),
+                |error| {
+                    AttemptOutcome::Failed(Box::new(decide_on(error, &running.task, pool, (name, system))))
+                },
                 AttemptOutcome::Done,
             ));
         }
@@ -71,14 +73,14 @@ fn decide_on<W: Work + 'static>(
     error: W::Error,
     job: &JobState<W>,
     pool: &Shared<W>,
-    system: &System,
+    (name, system): (&str, &System),
 ) -> FailedAttempt<W::Error> {
     let decided = job
         .retry_rule()
         .or_else(|| pool.retry.get())
         .map_or(Ok(Retry::Never), |rule| rule.decide(&error, system));
     let retry = decided.unwrap_or_else(|reason| {
-        log::retry_closure_failed(system, reason);
+        log::retry_closure_failed(system, name, reason);
         Retry::Never
     });
     FailedAttempt { error: AttemptError::Error(error), retry }

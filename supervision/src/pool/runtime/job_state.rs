@@ -308,4 +308,8 @@ impl<W: Work + 'static> AnyJob for JobState<W> {
         let reported = self.delivery().progress.as_ref().map(|report| report.1);
         reported.or_else(|| self.origin().and_then(|origin| origin.progress))
     }
+
+    fn traceparent(&self) -> Option<&str> {
+        self.origin().and_then(|origin| origin.traceparent.as_deref())
+    }
 }

@@ -145,7 +145,7 @@ impl<W: Work + 'static> PoolManager<W> {
             let resized = pool.resize(wanted).await;
             let is_resized = resized.is_ok();
             if let Err(error) = resized {
-                log::pool_not_resized(&system, error);
+                log::pool_not_resized(&system, pool.supervisor().id().clone(), error);
             }
             is_resized
         }));
