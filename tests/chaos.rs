@@ -213,7 +213,7 @@ fn a_run_with_a_store_says_which_feature_it_needs() {
     for arguments in [&["--kill-process", "3"][..], &["--sabotage", "no-fencing"]] {
         let output = run(arguments, place.path());
         assert_code(&output, 2);
-        assert!(text(&output.stderr).contains("--durable FILE"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("--durable STORE"), "{}", text(&output.stderr));
     }
     assert!(!place.path().join("f").exists());
 }
@@ -269,7 +269,7 @@ fn run_unprivileged(arguments: &[&str], place: &Path) -> Output {
     const UNPRIVILEGED_UID: u32 = 65534;
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let program = place.join("chaos");
-    fs::copy(chaos(), &program).expect("it is copied");
+    examples::copy(&chaos(), &program);
     let mut command = Command::new(program);
     command.args(arguments).current_dir(place);
     if fs::metadata(place).expect("it is there").uid() == 0 {

@@ -25,7 +25,7 @@ impl Place {
             fs::write(place.path().join(format!("in/file {number}\n")), content).expect("a file");
         }
         let built = examples::built_with("chaos", "perennial-chaos/durable");
-        fs::copy(built, place.path().join("chaos")).expect("the demo");
+        examples::copy(&built, &place.path().join("chaos"));
         Self(place)
     }
 

@@ -1,6 +1,6 @@
 //! Building the examples as programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -27,4 +27,12 @@ pub(crate) fn built_with(example: &str, features: &str) -> PathBuf {
     let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = messages.find_map(|message| Some(message["executable"].as_str()?.to_owned()));
     program.expect("cargo says where the program is").into()
+}
+
+/// Copies a program to where it is run. Another process does it: a process that another test starts
+/// meanwhile inherits no file of this one, and a program that is open for writing cannot be run.
+#[allow(dead_code, reason = "each test uses a part of it")]
+pub(crate) fn copy(program: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(program).arg(to).status().expect("cp runs");
+    assert!(copied.success(), "{} is copied", program.display());
 }

@@ -87,8 +87,8 @@ impl Transaction {
     }
 }
 
-/// Adds what waits to the work of the next transaction.
-pub(super) fn take_waiting(next: &mut Vec<Work>, requests: &Receiver<Work>) {
+/// Adds what is queued to the work of the next transaction.
+pub(super) fn add_queued(next: &mut Vec<Work>, requests: &Receiver<Work>) {
     next.extend(requests.try_iter().take(MAX_GROUP.saturating_sub(next.len())));
 }
 
@@ -102,7 +102,7 @@ pub(super) fn fill_group(next: &mut Vec<Work>, requests: &Receiver<Work>, last: 
         let Ok(first) = requests.recv() else { return false };
         next.push(first);
     }
-    take_waiting(next, requests);
+    add_queued(next, requests);
     let Some(patience) = last.max_wait(answered.elapsed()) else { return true };
     while next.len() < expected {
         let left = patience.saturating_sub(answered.elapsed());
@@ -186,7 +186,7 @@ impl Writer {
                 if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
-                take_waiting(&mut self.next, &self.requests);
+                add_queued(&mut self.next, &self.requests);
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
             }
             Ended::RolledBack(error) => return Err((group, error)),

@@ -34,10 +34,10 @@ Options:
                           and with --durable one of
                             ack-before-commit  acknowledge a job before it is on the disk
                             no-fencing         accept a late outcome of a killed process
-      --durable STORE     Keep the jobs in STORE, which a process of its own works off, and kill that
-                          process. --faults and --duration have no effect then. STORE is a file, or
-                          the address of a PostgreSQL server, postgres://... Needs the feature
-                          durable: cargo run --release --features durable --example chaos
+      --durable STORE     Keep the jobs in STORE, which a process of its own works off, and kill
+                          that process. --faults and --duration have no effect then. STORE is a
+                          file, or the address of a PostgreSQL server, postgres://... Needs the
+                          feature durable: cargo run --release --features durable --example chaos
                           and with a server the feature durable-postgres
       --kill-process N    With --durable: how often to kill the process [default: 20]
   -v, --verbose           Print the planned faults before, and every check after the run
