@@ -329,3 +329,54 @@ async fn a_stop_whose_future_is_dropped_continues() {
     assert_eq!((outcome_of(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
     running.close().await;
 }
+
+/// A worker whose init takes a second.
+struct SlowWorker;
+
+impl Worker for SlowWorker {
+    type Job = ();
+    type Output = ();
+    type Error = &'static str;
+    type Args = ();
+
+    async fn init((): &(), _: &WorkerContext) -> Result<Self, ExitReason> {
+        sleep(secs(1)).await;
+        Ok(Self)
+    }
+
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_grows_wants_all_its_workers_while_a_missing_one_starts() {
+    let pool = Pool::<SlowWorker>::new("pool", 3, ());
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    app.supervisor().terminate_child("0").await.expect("it is there");
+    let growing = tokio::spawn({
+        let handle = handle.clone();
+        async move { soon(handle.resize(4)).await }
+    });
+    sleep(ms(900)).await;
+    let workers = handle.stats().workers;
+    assert_eq!((workers.wanted, workers.running), (3, 2), "the others run on");
+    assert_eq!(growing.await.expect("no panic"), Ok(()));
+    assert_eq!(handle.stats().workers.running, 4);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_ready_workers_ends_when_one_has_started_again() {
+    let pool = Pool::<SlowWorker>::new("pool", 2, ());
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let worker = app.tree().at(["1"]).expect("it is there").handle.clone();
+    worker.kill().expect("it lives");
+    quiet().await;
+    let killed = Instant::now();
+    soon(handle.wait_ready(2)).await.expect("the pool runs");
+    assert_eq!(killed.elapsed().as_millis(), 999);
+    assert!(app.shutdown().await.is_clean());
+}
