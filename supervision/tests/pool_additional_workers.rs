@@ -50,3 +50,32 @@ async fn no_job_waits_for_an_additional_worker_that_is_restarted_later() {
     assert_jobs_run(&running, 2).await;
     running.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_job_waits_for_an_additional_worker_that_finishes_its_last_job() {
+    let running = started(1).await;
+    let first = running.submit(secs(5));
+    quiet().await;
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts)).grace(secs(200));
+    let rollout = spawn(rollout.max_unavailable(0).max_surge(1));
+    quiet().await;
+    let last = running.submit(secs(100));
+    sleep(secs(10)).await;
+    assert_eq!(running.workers(), 2, "the new worker, and the additional one with its job");
+    assert_jobs_run(&running, 1).await;
+    assert!(!rollout.is_finished());
+    assert_eq!((soon(first).await.map(|done| done.0), soon(last).await.map(|done| done.0)), (Ok(1), Ok(2)));
+    assert_eq!(rollout.await.expect("no panic").expect("it is good").replaced, [0]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_additional_worker_that_an_owner_starts_after_the_rollout_declines() {
+    let running = started(1).await;
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts));
+    soon(rollout.max_unavailable(0).max_surge(1)).await.expect("it is good");
+    let _ = running.pool.supervisor().restart_child("1").await;
+    quiet().await;
+    assert_eq!((running.workers(), running.pool.stats().workers.running), (1, 1));
+    running.close().await;
+}
