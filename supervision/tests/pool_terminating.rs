@@ -243,6 +243,7 @@ async fn a_job_that_waits_for_its_call_can_be_found_and_cancelled() {
     assert!(pool.cancel(job.id()));
     ready(job).await.expect_err("it was cancelled");
     assert_eq!(counts(&pool), (1, 1, 0, 0, 0));
+    assert_eq!(pool.clear(), 0, "it has its outcome");
     assert_dropped_when_its_call_returns(&gate, opener, app, &pool).await;
 }
 
