@@ -380,3 +380,20 @@ async fn a_wait_for_ready_workers_ends_when_one_has_started_again() {
     assert_eq!(killed.elapsed().as_millis(), 999);
     assert!(app.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_are_down_together_come_back_apart_if_the_backoff_has_jitter() {
+    let (pool, journal) = scripted_pool(3);
+    let running = start((pool.backoff(Backoff::new(secs(10), secs(10)).jitter(0.5)), journal)).await;
+    for slot in ["0", "1", "2"] {
+        running.app.supervisor().terminate_child(slot).await.expect("it is there");
+    }
+    let mut counts = Vec::new();
+    for _ in 0..3_000 {
+        counts.push(running.pool.stats().workers.running);
+        sleep(ms(10)).await;
+    }
+    counts.dedup();
+    assert_eq!(counts, [0, 1, 2, 3]);
+    running.close().await;
+}
