@@ -232,6 +232,22 @@ async fn a_cancelled_job_has_the_grace_period_that_it_asked_for_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancelled_job_that_cleans_up_longer_than_the_stop_of_its_worker_takes_is_not_retried() {
+    let work = |_, ctx: JobContext<'static>| clean_up(secs(60), secs(60), ctx, Arc::default());
+    let (app, jobs) = start(pool(work)).await;
+    let job = now(jobs.submit(1));
+    quiet().await;
+    assert!(job.cancel());
+    let began = Instant::now();
+    jobs.resize(0).await.expect("it goes well");
+    assert_eq!(began.elapsed(), secs(5), "the worker was killed then");
+    let stats = jobs.stats();
+    assert_eq!((stats.dropped, stats.retried, stats.queued, stats.running), (1, 0, 0, 0));
+    assert!(matches!(job.await, Err(JobError::Cancelled(_))));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_abort_leaves_no_grace_period() {
     let cleaned = Arc::new(AtomicBool::new(false));
     let flag = cleaned.clone();

@@ -7,12 +7,13 @@ mod gate;
 mod support;
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use gate::{Gate, blocked, pass, start};
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{Pool, PoolShutdown};
-use support::{ms, now, quiet, secs};
+use support::{ms, now, quiet, secs, soon};
 
 #[tokio::test(start_paused = true)]
 async fn no_more_closures_run_at_once_than_there_are_workers_whatever_the_time_limit() {
@@ -139,4 +140,57 @@ async fn a_pool_of_closures_stops_at_once_when_none_runs() {
         assert!(report.is_clean() || shutdown == Shutdown::Timeout(Duration::ZERO), "{report:?}");
         assert!(began.elapsed() < secs(1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resize_waits_for_the_closure_of_a_cancelled_job_as_long_as_a_shutdown_may_take() {
+    for returns in [true, false] {
+        let (gate, mut opener) = Gate::new();
+        let (app, pool) = start(blocked(&gate, 1).shutdown(Shutdown::Timeout(ms(50)))).await;
+        let job = now(pool.submit(7));
+        opener.have_begun(1).await;
+        assert!(job.cancel());
+        pass(2).await;
+        let resizing = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.resize(0).await }
+        });
+        pass(40).await;
+        assert!(!resizing.is_finished());
+        if returns {
+            drop(opener);
+            assert_eq!(soon(resizing).await.expect("it does not panic"), Ok(()));
+            assert_eq!(gate.running(), 0);
+        } else {
+            pass(20).await;
+            assert!(resizing.is_finished());
+            assert_eq!(gate.running(), 1);
+            drop(opener);
+        }
+        let _ = app.shutdown().await;
+    }
+}
+
+#[test]
+fn a_job_that_is_cancelled_before_there_is_a_thread_for_it_is_not_called() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(1).enable_time().start_paused(true).build();
+    runtime.expect("there are threads").block_on(async {
+        let (gate, opener) = Gate::new();
+        let (app, pool) = start(blocked(&gate, 1)).await;
+        let (go, until) = mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || until.recv().is_err());
+        let job = now(pool.submit(7));
+        pass(1).await;
+        assert!(job.cancel());
+        pass(1).await;
+        drop(go);
+        assert!(busy.await.expect("it does not panic"));
+        // A call would return from now on.
+        drop(opener);
+        soon(pool.drain()).await;
+        assert_eq!(gate.begun.load(Ordering::SeqCst), 0);
+        assert_eq!(soon(now(pool.submit(8))).await, Ok(8), "its thread is free");
+        assert!(app.shutdown().await.is_clean());
+    });
 }

@@ -6,7 +6,7 @@ mod support;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 
 use perennial_supervision::Backoff;
@@ -15,6 +15,8 @@ use support::{
     ScriptedPoolHandle, Step, events, job, long, now, outcome_of, pends, quick, quiet, scripted_pool, secs,
     start, started,
 };
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::{spawn_blocking, yield_now};
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_queued_or_delayed_job_does_not_start() {
@@ -191,6 +193,42 @@ async fn a_long_list_is_cancelled_in_portions_between_which_the_pool_can_be_used
     for job in jobs {
         assert_eq!(outcome_of(job).await, "cancelled");
     }
+    running.close().await;
+}
+
+/// A waker that resumes its pool, and waits until the workers have had time to take jobs.
+struct Resuming(ScriptedPoolHandle, UnboundedSender<mpsc::Sender<()>>);
+
+impl Wake for Resuming {
+    fn wake(self: Arc<Self>) {
+        self.0.resume();
+        let (answer, answered) = mpsc::channel();
+        self.1.send(answer).expect("the test answers");
+        answered.recv().expect("the test answers");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_job_of_a_long_list_starts_on_another_thread_between_two_portions() {
+    let (pool, journal) = scripted_pool(1);
+    let running = start((pool.capacity(2_000), journal)).await;
+    running.pool.pause();
+    let mut jobs = running.submit_all(0..1_000);
+    let ids: Vec<_> = jobs.iter().map(JobHandle::id).collect();
+    let (sender, mut waits) = unbounded_channel();
+    let waker = Waker::from(Arc::new(Resuming(running.pool.clone(), sender)));
+    assert!(Pin::new(&mut jobs[0]).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    let pool = running.pool.clone();
+    let cancelling = spawn_blocking(move || pool.cancel_all(&ids));
+    let answer = waits.recv().await.expect("the first job is cancelled in the first portion");
+    for _ in 0..1_000 {
+        yield_now().await;
+    }
+    answer.send(()).expect("the waker waits");
+    assert_eq!(cancelling.await.expect("it does not panic"), 1_000);
+    assert_eq!(outcome_of(running.submit(quick(2_000))).await, "done 2000");
+    assert_eq!(running.journal.jobs(), [2_000]);
     running.close().await;
 }
 

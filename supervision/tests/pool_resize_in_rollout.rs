@@ -5,10 +5,10 @@ mod support;
 #[path = "support/versioned.rs"]
 mod versioned;
 
-use perennial_supervision::pool::{PoolError, PoolShutdown, RolloutError, RolloutLimit};
+use perennial_supervision::pool::{JobEvent, PoolError, PoolShutdown, RolloutError, RolloutLimit};
 use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Running, Take, spawn, started};
+use versioned::{Init, Running, Take, spawn, started, started_below_with};
 
 /// Returns the wanted and the running workers.
 fn counts(running: &Running) -> (usize, usize) {
@@ -105,6 +105,45 @@ async fn keyed_jobs_run_after_a_shrink_while_the_rollout_waits_for_the_jobs_of_t
     running.close().await;
 }
 
+/// Returns a key whose jobs run on this worker.
+async fn key_of(running: &Running, worker: &str) -> u32 {
+    let worker = running.app.tree().at([worker]).expect("it is there").handle.pid();
+    let mut events = running.pool.subscribe();
+    let mut key = 0;
+    loop {
+        soon(support::now(running.pool.submit(Take(ms(0))).key(&key))).await.expect("it is done");
+        let started = |event| matches!(event, JobEvent::Started { worker: on, .. } if worker == Some(on));
+        if support::events(&mut events).into_iter().any(started) {
+            return key;
+        }
+        key += 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_jobs_do_not_wait_for_a_worker_that_turns_surplus_while_the_rollout_stops_it() {
+    let running = started(3).await;
+    let key = key_of(&running, "2").await;
+    let submit = |time| support::now(running.pool.submit(Take(time)).key(&key));
+    let long = submit(secs(20));
+    quiet().await;
+    let rollout = spawn(running.pool.rollout().args(running.version(2, Init::Starts)));
+    sleep(secs(1)).await;
+    let early = submit(ms(1));
+    let pool = running.pool.clone();
+    let resizing = tokio::spawn(async move { pool.resize(2).await });
+    quiet().await;
+    let begun = Instant::now();
+    for job in [early, submit(ms(1))] {
+        assert_eq!(soon(job).await.expect("it is done").0, 2, "it runs on a new worker");
+    }
+    assert!(begun.elapsed() < secs(1), "a job waited for {:?}", begun.elapsed());
+    assert_eq!(soon(long).await.expect("it is done"), (1, 1, 1));
+    assert_eq!(resizing.await.expect("no panic"), Ok(()));
+    assert!(rollout.await.expect("no panic").is_ok());
+    running.close().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn keyed_jobs_run_on_all_workers_after_a_shrink_and_a_growth_at_once() {
     let running = started(3).await;
@@ -141,6 +180,34 @@ async fn a_version_that_does_not_start_for_an_added_worker_is_rolled_back_and_th
     let error = rollout.await.expect("no panic").expect_err("a worker does not start");
     assert!(matches!(error, RolloutError::RolledBack { .. }), "{error}");
     assert_eq!((counts(&running), running.versions().await), ((4, 4), vec![1; 4]));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resize_during_a_rollout_fails_if_an_added_worker_starts_with_no_version() {
+    let running = started_below_with(2, Init::FailsIn(2)).await;
+    running.pool.pause_rollout();
+    let rollout = spawn(running.pool.rollout().args(running.version(2, Init::FailsIn(2))));
+    quiet().await;
+    let error = soon(running.pool.resize(3)).await.expect_err("it does not start");
+    assert!(matches!(error, PoolError::Worker { slot: 2, .. }), "{error}");
+    assert!(rollout.await.expect("no panic").is_err());
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resize_during_a_rollout_stops_a_worker_in_its_start_without_an_error() {
+    let running = started(2).await;
+    running.pool.pause_rollout();
+    let rollout = spawn(running.pool.rollout().args(running.version(2, Init::StartsAfter(secs(10)))));
+    quiet().await;
+    let pool = running.pool.clone();
+    let growing = tokio::spawn(async move { pool.resize(3).await });
+    sleep(secs(1)).await;
+    assert_eq!(soon(running.pool.resize(2)).await, Ok(()));
+    assert_eq!(growing.await.expect("no panic"), Ok(()), "the last one counts");
+    running.pool.resume_rollout();
+    assert!(rollout.await.expect("no panic").is_ok());
     running.close().await;
 }
 

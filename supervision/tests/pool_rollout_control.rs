@@ -95,6 +95,31 @@ async fn a_rollout_is_undone_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_undo_without_a_rollout_has_no_effect_on_the_next_one() {
+    let running = started(2).await;
+    running.pool.undo_rollout();
+    let rollout = running.pool.rollout().args(running.version(2, Init::Starts));
+    assert_eq!(soon(rollout).await.expect("it is good").replaced, [0, 1]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_an_owner_starts_meanwhile_with_the_old_arguments_is_replaced_again() {
+    let running = started(1).await;
+    let job = running.submit(secs(28));
+    quiet().await;
+    let rollout = spawn(running.pool.rollout().args(running.version(2, Init::Starts)));
+    sleep(secs(26)).await;
+    let supervisor = running.pool.supervisor().clone();
+    let started = tokio::spawn(async move { supervisor.restart_child("0").await });
+    assert!(rollout.await.expect("no panic").is_ok());
+    started.await.expect("no panic").expect("it starts");
+    assert_eq!(running.result().await.0, 2);
+    soon(job).await.expect("it is done");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_belongs_to_the_pool_and_lasts_until_it_is_resumed() {
     let running = started(3).await;
     let status = || running.pool.stats().rollout;

@@ -83,6 +83,22 @@ async fn a_surplus_worker_finishes_its_job_or_another_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_surplus_worker_starts_another_job_while_it_waits_to_be_stopped() {
+    let running = started(3).await;
+    let jobs: Vec<_> = (0..9).map(|number| running.submit(long(number, ms(30)))).collect();
+    quiet().await;
+    running.journal.take();
+    let begun = Instant::now();
+    running.pool.resize(1).await.expect("it goes well");
+    assert_eq!(begun.elapsed(), ms(29), "the surplus workers finish together");
+    for job in jobs {
+        assert!(outcome_of(job).await.starts_with("done"));
+    }
+    assert!(running.journal.take().iter().all(|begun| begun.slot == 0));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_load() {
     let running = started(6).await;
     let pool = running.pool.clone();

@@ -157,6 +157,22 @@ async fn a_worker_whose_predecessor_left_a_call_on_its_thread_is_not_ready_until
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_for_ready_workers_ends_when_the_call_of_an_attempt_that_is_over_has_returned() {
+    let (_gate, opener, app, pool, job) = running(1, |pool| pool.time_limit(ms(5)).attempts(1)).await;
+    pass(6).await;
+    ready(job).await.expect_err("its time is over");
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.wait_ready(1).await }
+    });
+    pass(20).await;
+    assert!(!waiting.is_finished());
+    drop(opener);
+    soon(waiting).await.expect("it does not panic").expect("the pool runs");
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rollout_goes_on_only_when_the_calls_on_the_threads_of_new_workers_have_returned() {
     let (_gate, mut opener, app, pool, job) = running(2, |pool| pool).await;
     let other = now(pool.submit(8));
@@ -205,8 +221,16 @@ async fn the_thread_of_a_call_that_has_returned_does_not_wait_for_the_drop_of_it
     drop(job);
     drop(opener);
     soon(handle.drain()).await;
-    pass(1).await;
-    assert_eq!(dropped.try_recv(), Ok(thread::current().id()), "a task of the runtime drops it");
+    // The drain is over before that thread has started the task.
+    let began = Instant::now();
+    let dropped_on = loop {
+        if let Ok(thread) = dropped.try_recv() {
+            break thread;
+        }
+        assert!(began.elapsed() < LIMIT, "it is not dropped");
+        yield_now().await;
+    };
+    assert_eq!(dropped_on, thread::current().id(), "a task of the runtime drops it");
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -219,6 +243,7 @@ async fn a_job_that_waits_for_its_call_can_be_found_and_cancelled() {
     assert!(pool.cancel(job.id()));
     ready(job).await.expect_err("it was cancelled");
     assert_eq!(counts(&pool), (1, 1, 0, 0, 0));
+    assert_eq!(pool.clear(), 0, "it has its outcome");
     assert_dropped_when_its_call_returns(&gate, opener, app, &pool).await;
 }
 

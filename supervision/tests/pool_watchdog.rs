@@ -8,8 +8,8 @@ use std::future::pending;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use perennial_actors::System;
-use perennial_supervision::pool::{JobContext, Pool, Work};
+use perennial_actors::{ExitReason, System};
+use perennial_supervision::pool::{JobContext, Pool, Work, Worker, WorkerContext};
 use perennial_supervision::{App, Shutdown, SpecError, StartError, SupervisorHandle};
 use support::{long, now, quick, scripted_pool, secs};
 use tokio::time::{Instant, advance, sleep};
@@ -140,4 +140,36 @@ async fn a_watchdog_of_zero_is_refused() {
     let (pool, _) = scripted_pool(1);
     let failed = pool.watchdog(Duration::ZERO).start(&System::new()).await.expect_err("it is invalid");
     assert!(matches!(failed, StartError::Spec(SpecError::ZeroLiveness { .. })), "{failed}");
+}
+
+/// A worker that pings every 29 seconds of a job.
+struct PingingWorker;
+
+impl Worker for PingingWorker {
+    type Job = ();
+    type Output = u32;
+    type Error = Infallible;
+    type Args = ();
+
+    async fn init((): &(), _: &WorkerContext) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn work(&mut self, (): &(), ctx: &JobContext<'_>) -> Result<u32, Infallible> {
+        for _ in 0..10 {
+            sleep(secs(29)).await;
+            ctx.ping();
+        }
+        Ok(ctx.attempt())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_pings_also_with_the_context_that_it_borrows_from_its_worker() {
+    let pool = Pool::<PingingWorker>::new("jobs", 1, ()).attempts(2);
+    let jobs = pool.handle();
+    let app = start(pool).await;
+    assert_eq!(now(jobs.submit(())).await.expect("it is done"), 1);
+    assert_eq!(jobs.stats().retried, 0);
+    assert!(app.shutdown().await.is_clean());
 }

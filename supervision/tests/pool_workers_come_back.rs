@@ -329,3 +329,71 @@ async fn a_stop_whose_future_is_dropped_continues() {
     assert_eq!((outcome_of(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
     running.close().await;
 }
+
+/// A worker whose init takes a second.
+struct SlowWorker;
+
+impl Worker for SlowWorker {
+    type Job = ();
+    type Output = ();
+    type Error = &'static str;
+    type Args = ();
+
+    async fn init((): &(), _: &WorkerContext) -> Result<Self, ExitReason> {
+        sleep(secs(1)).await;
+        Ok(Self)
+    }
+
+    async fn work(&mut self, (): &(), _: &JobContext<'_>) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_grows_wants_all_its_workers_while_a_missing_one_starts() {
+    let pool = Pool::<SlowWorker>::new("pool", 3, ());
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    app.supervisor().terminate_child("0").await.expect("it is there");
+    let growing = tokio::spawn({
+        let handle = handle.clone();
+        async move { soon(handle.resize(4)).await }
+    });
+    sleep(ms(900)).await;
+    let workers = handle.stats().workers;
+    assert_eq!((workers.wanted, workers.running), (3, 2), "the others run on");
+    assert_eq!(growing.await.expect("no panic"), Ok(()));
+    assert_eq!(handle.stats().workers.running, 4);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_ready_workers_ends_when_one_has_started_again() {
+    let pool = Pool::<SlowWorker>::new("pool", 2, ());
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let worker = app.tree().at(["1"]).expect("it is there").handle.clone();
+    worker.kill().expect("it lives");
+    quiet().await;
+    let killed = Instant::now();
+    soon(handle.wait_ready(2)).await.expect("the pool runs");
+    assert_eq!(killed.elapsed().as_millis(), 999);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_are_down_together_come_back_apart_if_the_backoff_has_jitter() {
+    let (pool, journal) = scripted_pool(3);
+    let running = start((pool.backoff(Backoff::new(secs(10), secs(10)).jitter(0.5)), journal)).await;
+    for slot in ["0", "1", "2"] {
+        running.app.supervisor().terminate_child(slot).await.expect("it is there");
+    }
+    let mut counts = Vec::new();
+    for _ in 0..3_000 {
+        counts.push(running.pool.stats().workers.running);
+        sleep(ms(10)).await;
+    }
+    counts.dedup();
+    assert_eq!(counts, [0, 1, 2, 3]);
+    running.close().await;
+}
