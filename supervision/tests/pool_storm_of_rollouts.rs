@@ -15,7 +15,7 @@ use perennial_supervision::pool::{
     JobContext, Pool, PoolHandle, PoolShutdown, RolloutLimit, Worker, WorkerContext,
 };
 use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
-use storm::Dice;
+use storm::{Dice, run_storms};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -239,18 +239,7 @@ async fn run_storm(seed: u64) {
     assert_eq!((system.processes().len(), Arc::strong_count(&world)), (0, 1));
 }
 
-/// Runs storms of these seeds, each in a thread whose name tells the seed if it panics.
-fn run_storms(seeds: impl Iterator<Item = u64>) {
-    for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let storm = move || runtime.expect("there are resources for it").block_on(run_storm(seed));
-        let name = format!("the storm of seed {seed}");
-        let thread = std::thread::Builder::new().name(name).spawn(storm);
-        thread.expect("there is room for a thread").join().expect("the storm ends well");
-    }
-}
-
 #[test]
 fn each_request_is_answered_in_a_storm_of_rollouts() {
-    run_storms(0..32);
+    run_storms(0..32, run_storm);
 }

@@ -14,7 +14,7 @@ use perennial_supervision::{
     App, Backoff, Child, ChildError, ChildSpec, ChildStart, ChildState, Restart, Shutdown, Strategy,
     SupervisionStats, Supervisor, SupervisorHandle, TaskContext,
 };
-use storm::Dice;
+use storm::{Dice, run_storms};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -378,23 +378,12 @@ async fn run_storm(seed: u64) {
     storm.shut_down().await;
 }
 
-/// Runs storms of these seeds, each in a thread whose name tells the seed if it panics.
-fn run_storms(seeds: impl Iterator<Item = u64>) {
-    for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let storm = move || runtime.expect("there are resources for it").block_on(run_storm(seed));
-        let name = format!("the storm of seed {seed}");
-        let thread = std::thread::Builder::new().name(name).spawn(storm);
-        thread.expect("there is room for a thread").join().expect("the storm ends well");
-    }
-}
-
 #[test]
 fn each_wanted_child_runs_after_a_storm() {
-    run_storms((1..80).step_by(2));
+    run_storms((1..80).step_by(2), run_storm);
 }
 
 #[test]
 fn a_shutdown_in_the_middle_of_a_storm_ends_and_leaves_nothing() {
-    run_storms((0..80).step_by(2));
+    run_storms((0..80).step_by(2), run_storm);
 }

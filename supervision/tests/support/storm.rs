@@ -362,3 +362,17 @@ impl Logbook {
         assert!(panicked > 10 && failed > 10 && late > 0, "{seen:?}");
     }
 }
+
+/// Runs storms of these seeds in paused time, each in a thread whose name tells the seed if it
+/// panics.
+pub(crate) fn run_storms<F: Future + 'static>(seeds: impl Iterator<Item = u64>, run_storm: fn(u64) -> F) {
+    for seed in seeds {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let storm = move || {
+            runtime.expect("there are resources for it").block_on(run_storm(seed));
+        };
+        let name = format!("the storm of seed {seed}");
+        let thread = std::thread::Builder::new().name(name).spawn(storm);
+        thread.expect("there is room for a thread").join().expect("the storm ends well");
+    }
+}
