@@ -1,0 +1,69 @@
+// Requests to the console, with typed errors.
+
+const ROOT = "/api/v1";
+const TOKEN = "perennial-console-token";
+
+/// A request that failed. `kind` is that of the server, or `unreachable`.
+export class ApiError extends Error {
+  constructor(status, kind, detail) {
+    super(detail || kind);
+    this.name = "ApiError";
+    this.status = status;
+    this.kind = kind;
+  }
+}
+
+/// Returns the token, which lives as long as this tab.
+export function token() {
+  return sessionStorage.getItem(TOKEN);
+}
+
+/// Keeps the token in this tab, or forgets it.
+export function setToken(value) {
+  if (value) sessionStorage.setItem(TOKEN, value);
+  else sessionStorage.removeItem(TOKEN);
+}
+
+/// Returns `?a=1&b=2` of the parameters that have a value.
+export function query(parameters = {}) {
+  const entries = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return entries.length === 0 ? "" : `?${new URLSearchParams(entries)}`;
+}
+
+/// Fetches a resource.
+///
+/// Throws an `ApiError` if there is no answer, or one that is no success.
+export function get(path, parameters, { signal } = {}) {
+  return request(`${ROOT}${path}${query(parameters)}`, { signal, headers: authorization() });
+}
+
+/// Asks with a body, because the parameters are too long for an address.
+export function ask(path, body, { signal } = {}) {
+  return request(`${ROOT}${path}`, { method: "POST", signal, body: JSON.stringify(body), headers: json() });
+}
+
+/// Does something. It needs the token.
+export function act(path, body = {}) {
+  return request(`${ROOT}${path}`, { method: "POST", body: JSON.stringify(body), headers: json() });
+}
+
+function authorization() {
+  return token() ? { Authorization: `Bearer ${token()}` } : {};
+}
+
+function json() {
+  return { ...authorization(), "Content-Type": "application/json" };
+}
+
+async function request(url, options) {
+  let answer;
+  try {
+    answer = await fetch(url, { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "unreachable", "The console does not answer.");
+  }
+  const body = await answer.json().catch(() => null);
+  if (answer.ok && body !== null) return body;
+  throw new ApiError(answer.status, body?.error ?? "failed", body?.detail ?? `The answer has the status ${answer.status}.`);
+}

@@ -1,0 +1,10 @@
+// An actor on a page of its own.
+
+import { replace } from "../dom.js";
+import { actorCard } from "./actor_card.js";
+
+export function mount(root, { store, rest }) {
+  const card = actorCard(store, rest[0]);
+  replace(root, card.element);
+  return card;
+}

@@ -1,0 +1,142 @@
+// The card of an actor: what it does, what it did last, why it crashed, and what can be done to it.
+
+import * as answers from "../answers.js";
+import { get } from "../api.js";
+import { count, duration, pid, reasonText, restartsLeft, words } from "../format.js";
+import { animate, h, reconcile, replace, setAttribute, setText } from "../dom.js";
+import { busy, button, empty, facts, section, tag } from "../parts/small.js";
+import { account } from "../parts/account.js";
+import { eventLine } from "../parts/event.js";
+import { setCountdown, stateOf, stateOfProcess } from "../parts/mark.js";
+import { Refresher } from "../refresh.js";
+import { perform, sendDebug } from "../actions.js";
+import { link } from "../router.js";
+import { crashReport } from "./crash_report.js";
+
+/// Makes the card of an actor, which keeps itself up to date. `close` is for a card beside a tree.
+export function actorCard(store, identity, { close } = {}) {
+  return new ActorCard(store, identity, close);
+}
+
+/// The actions in the order of their buttons.
+const ACTIONS = [["restart", "Restart"], ["suspend", "Suspend"], ["resume", "Resume"], ["stop", "Stop"], ["kill", "Kill"], ["debug", "Send debug message"]];
+
+class ActorCard {
+  constructor(store, identity, close) {
+    Object.assign(this, { store, identity });
+    this.incarnation = null;
+    this.crash = null;
+    this.title = h("h1", { class: "card-title" }, "…");
+    this.path = h("p", { class: "card-path" });
+    this.mark = h("span", { class: "mark large" });
+    this.number = h("span", { class: "incarnation" });
+    this.actions = h("div", { class: "actions" });
+    this.now = h("div", {});
+    this.sum = h("div", {});
+    this.report = h("div", {});
+    this.events = h("div", { class: "feed" });
+    this.names = h("div", {});
+    this.element = h(
+      "article",
+      { class: "card" },
+      h("header", { class: "card-head" }, h("div", { class: "card-line" }, this.title, close && button("×", close, { small: true, title: "Close (Esc)" })), this.path, h("div", { class: "card-line" }, this.mark, this.number), this.actions),
+      this.now,
+      this.report,
+      section("Messages", this.sum),
+      this.names,
+      section("Last events", this.events),
+    );
+    this.refresher = new Refresher((signal) => this.#load(signal), { store, every: 1000, failed: (error) => this.#fail(error) });
+  }
+
+  async #load(signal) {
+    const card = answers.card(await get(`/processes/${this.identity}`, {}, { signal }));
+    this.#head(card);
+    this.#now(card);
+    replace(this.sum, account(card.account));
+    this.#names(card);
+    reconcile(this.events, [...card.events].reverse(), { key: (event) => event.sequence, create: (event) => eventLine(event, { subject: false }) });
+    if (card.events.length === 0) replace(this.events, h("p", { class: "none" }, "Nothing happened to it since the console looks."));
+    await this.#crash(card, signal);
+  }
+
+  #head(card) {
+    const { actor } = card;
+    const label = card.path || `<${actor.identity}>`;
+    const slash = label.lastIndexOf("/");
+    setText(this.title, label.slice(slash + 1));
+    setText(this.path, slash < 0 ? "" : label.slice(0, slash));
+    const state = card.node ? stateOf({ ...card.node, suspended: actor.suspended }) : stateOfProcess(actor);
+    setCountdown(this.mark, state, card.node?.retry_in_millis ?? actor.retry_in_millis);
+    const { incarnation } = actor;
+    setText(this.number, `incarnation ${incarnation}`);
+    setAttribute(this.number, "title", pid(actor));
+    if (this.incarnation !== null && incarnation > this.incarnation) animate(this.number, "came-back");
+    this.incarnation = incarnation;
+    this.#actions(card, label.slice(slash + 1), incarnation);
+  }
+
+  #actions(card, subject, incarnation) {
+    const { suspended } = card.actor;
+    const shown = ACTIONS.filter(([action]) => card.actions.includes(action) && (action !== "resume" || suspended) && (action !== "suspend" || !suspended));
+    const key = shown.map(([action]) => action).join();
+    this.subject = { subject, incarnation };
+    if (this.shown === key) return;
+    this.shown = key;
+    replace(this.actions, shown.map(([action, text]) => button(text, () => this.#perform(action), { small: true, tone: action === "kill" ? "bad" : "" })));
+  }
+
+  async #perform(action) {
+    const { subject, incarnation } = this.subject;
+    if (action === "debug") await sendDebug(this.identity, subject);
+    // What is seen is what is meant: another incarnation is left alone.
+    else await perform(action, `/processes/${this.identity}/${action}`, subject, { incarnation });
+    this.refresher.now();
+  }
+
+  #now(card) {
+    const { actor, node, handle_times: times, supervisor } = card;
+    replace(this.now, facts([
+      ["Queue", count(actor.queued)],
+      ["Oldest message", actor.oldest_waited_millis === null ? "none waits" : `waits for ${duration(actor.oldest_waited_millis)}`],
+      ["Busy for", busy(actor.busy_millis)],
+      ["Handler times", times && times.count > 0 ? h("span", {}, h("b", {}, duration(times.p50_millis)), " median, ", h("b", {}, duration(times.p99_millis)), " 99th percentile") : null],
+      ["Restarts", count(actor.restarts)],
+      ["Down because of", actor.reason && reasonText(actor.reason)],
+      ["Messages of type", card.message_type && h("code", {}, card.message_type)],
+      ["Restart type", node && [words(node.restart), node.significant ? ", significant" : ""]],
+      ["Strategy", node?.kind === "supervisor" && (node.strategy ? words(node.strategy) : "dynamic")],
+      ["Tolerates", node && restartsLeft(node.restarts_left)],
+      ["Supervisor", supervisor && h("span", {}, h("a", { href: link("actor", [supervisor.identity]) }, supervisor.path), supervisor.restarts_left === null ? "" : `, ${restartsLeft(supervisor.restarts_left)}`)],
+      ["Links", actor.links.length > 0 && actor.links.map((each) => [h("a", { href: link("actor", [each.identity]) }, pid(each)), " "])],
+      ["Monitors on it", actor.monitored_by > 0 && count(actor.monitored_by)],
+      ["Traps exits", actor.trap_exits && "yes"],
+    ]));
+  }
+
+  #names(card) {
+    const parts = [["name", card.names], ["key", card.keys], ["group", card.groups]].flatMap(([kind, values]) => values.map((value) => tag(`${kind} ${value}`, kind === "name" ? "info" : "muted")));
+    replace(this.names, parts.length > 0 && section("Registered as", h("div", { class: "tags" }, parts)));
+  }
+
+  async #crash(card, signal) {
+    if (card.last_crash === this.crash) return;
+    this.crash = card.last_crash;
+    if (this.crash === null) return;
+    const report = await get(`/crashes/${card.last_crash}`, {}, { signal }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : null));
+    if (report) replace(this.report, section("Last crash", crashReport(report), { aside: h("a", { href: link("crashes", [card.last_crash]) }, "Full report") }));
+  }
+
+  #fail(error) {
+    if (error.status !== 404) return;
+    setText(this.title, "Not here any more");
+    setText(this.path, `The actor ${this.identity} is closed, or there was none.`);
+    replace(this.now, empty("It is closed", "Its events are in the timeline as long as they are kept."));
+    replace(this.actions);
+    this.refresher.stop();
+  }
+
+  stop() {
+    this.refresher.stop();
+  }
+}

@@ -1,0 +1,241 @@
+// The tree: what runs below what, and what is in trouble. Only the rows that are seen are loaded.
+
+import * as answers from "../answers.js";
+import { ask } from "../api.js";
+import { counted, duration, short, words } from "../format.js";
+import { animate, h, replace, setAttribute, setText } from "../dom.js";
+import { budget, empty, filterField, setFigure, tabs } from "../parts/small.js";
+import { Rows } from "../parts/rows.js";
+import { rowHeight } from "../parts/table.js";
+import { setCountdown, stateOf } from "../parts/mark.js";
+import { actorCard } from "./actor_card.js";
+import { showTroubled } from "../rail.js";
+import { go, link, setParameters } from "../router.js";
+
+/// What is expanded lives as long as the page.
+const expanded = new Set();
+const collapsed = new Set();
+/// `auto` expands what is small, `roots` only the roots.
+let base = "auto";
+
+export function mount(root, { store, parameters }) {
+  const view = new TreeView(store, parameters);
+  replace(root, view.element);
+  return view;
+}
+
+class TreeView {
+  constructor(store, { q, actor }) {
+    this.store = store;
+    this.q = q ?? "";
+    this.selected = null;
+    this.incarnations = new Map();
+    this.troubled = h("div", { class: "troubled" });
+    this.pane = h("div", { class: "pane", hidden: true });
+    this.count = h("span", { class: "sub" });
+    this.rows = this.#rows();
+    this.grid = h(
+      "div",
+      { class: "tree", role: "treegrid", "aria-label": "Tree", tabindex: "0", on: { keydown: (event) => this.#press(event) } },
+      h("div", { role: "rowgroup", class: "table-head" }, head()),
+      this.rows.element,
+    );
+    this.element = h("div", { class: "split" }, h("div", { class: "split-main" }, this.#bar(), this.#trouble(), this.grid), this.pane);
+    this.leave = [store.on("overview", () => this.#showTrouble())];
+    this.#showTrouble();
+    this.#open(actor);
+  }
+
+  #bar() {
+    const filter = filterField("Filter by path", this.q, (q) => {
+      this.q = q;
+      setParameters({ q });
+      this.rows.restart();
+    });
+    const depth = tabs("Depth", [["auto", "Small groups"], ["roots", "Roots"]], base, (wanted) => this.#setBase(wanted));
+    return h("div", { class: "heading" }, h("div", {}, h("h1", {}, "Tree"), this.count), h("div", { class: "heading-aside" }, depth, filter));
+  }
+
+  #trouble() {
+    this.strip = h("section", { class: "strip", "aria-label": "In trouble", hidden: true }, this.troubled);
+    return this.strip;
+  }
+
+  #showTrouble() {
+    const nodes = this.store.overview?.troubled ?? [];
+    this.strip.hidden = nodes.length === 0;
+    showTroubled(this.troubled, nodes.slice(0, 12));
+  }
+
+  #rows() {
+    return new Rows({
+      store: this.store,
+      role: "rowgroup",
+      rowHeight: rowHeight(),
+      fetchPage: (offset, limit, signal) => this.#fetch(offset, limit, signal),
+      key: ({ node }) => node.identity || node.path,
+      create: (item) => this.#create(item),
+      update: (row, item, index) => this.#update(row, item, index),
+      loaded: ({ total }) => {
+        setText(this.count, this.q ? `${counted(total, "row")} with “${this.q}”` : counted(total, "row"));
+        setAttribute(this.grid, "aria-rowcount", total + 1);
+      },
+      empty: () => (this.q ? empty("Nothing has this in its path", "Another filter shows more.") : empty("There is no tree", "A tree is here as soon as a supervisor starts.")),
+    });
+  }
+
+  async #fetch(offset, limit, signal) {
+    const wanted = { base, expanded: [...expanded], collapsed: [...collapsed], offset, limit, q: this.q || undefined };
+    const page = await ask("/tree/rows", wanted, { signal });
+    return { ...page, items: page.items.map((row) => ({ ...row, node: answers.node(row.node) })) };
+  }
+
+  #create({ node }) {
+    const row = h("div", { class: "row tree-row", role: "row", id: `node-${node.identity}`, on: { click: (event) => this.#click(event, row) } },
+      h("div", { class: "cell tree-name", role: "gridcell" },
+        h("button", { type: "button", class: "twist", tabindex: "-1", "aria-hidden": "true" }, "▸"),
+        h("a", { class: "row-link", tabindex: "-1" }), h("span", { class: "tree-kind" }), h("span", { class: "tree-count" })),
+      h("div", { class: "cell", role: "gridcell" }, h("span", { class: "mark" })),
+      h("div", { class: "cell wide", role: "gridcell" }),
+      h("div", { class: "cell number wide", role: "gridcell" }),
+      h("div", { class: "cell number wide", role: "gridcell" }),
+      h("div", { class: "cell number wide", role: "gridcell" }));
+    return row;
+  }
+
+  #update(row, { level, expanded: open, node }, index) {
+    row.item = { node, open, index, level };
+    const [name, state, left, queue, busy, incarnation] = row.children;
+    name.style.setProperty("--level", level);
+    setAttribute(row, "aria-level", level + 1);
+    setAttribute(row, "aria-expanded", node.children > 0 ? String(open) : null);
+    setAttribute(row, "aria-selected", String(this.selected === node.identity));
+    row.classList.toggle("current", this.current === index);
+    const [twist, anchor, kind, inside] = name.children;
+    twist.hidden = node.children === 0;
+    setText(anchor, node.id);
+    setAttribute(anchor, "title", node.path);
+    setAttribute(anchor, "href", link("tree", [], { actor: node.identity, q: this.q }));
+    setText(kind, kindOf(node));
+    setText(inside, insideOf(node));
+    setAttribute(inside, "data-tone", node.descendants_in_trouble > 0 ? "bad" : null);
+    setCountdown(state.firstChild, stateOf(node), node.retry_in_millis);
+    left.replaceChildren(...[budget(node.restarts_left)].filter(Boolean));
+    setText(queue, node.queued ? short(node.queued) : "");
+    setText(busy, node.busy_millis === null ? "" : duration(node.busy_millis));
+    setAttribute(busy, "data-tone", node.busy_millis > 1000 ? "warn" : null);
+    this.#showIncarnation(row, incarnation, node);
+  }
+
+  /// A row whose actor came back says so by a short motion.
+  #showIncarnation(row, cell, node) {
+    setFigure(cell, node.incarnation > 0 ? String(node.incarnation) : "");
+    const before = this.incarnations.get(node.identity);
+    if (before !== undefined && node.incarnation > before) animate(row, "came-back");
+    this.incarnations.set(node.identity, node.incarnation);
+  }
+
+  #click(event, row) {
+    const { node, open, index } = row.item;
+    this.current = index;
+    if (event.target.closest(".twist")) this.#toggle(node, open);
+    else if (event.target.closest("a")) {
+      event.preventDefault();
+      this.#select(node);
+    } else this.#select(node);
+  }
+
+  #toggle(node, open) {
+    (open ? expanded : collapsed).delete(node.identity);
+    (open ? collapsed : expanded).add(node.identity);
+    this.rows.reload();
+  }
+
+  /// Expands what is small, or nothing but the roots.
+  #setBase(wanted) {
+    base = wanted;
+    expanded.clear();
+    collapsed.clear();
+    this.rows.restart();
+  }
+
+  #select(node) {
+    if (!node.identity) return;
+    // A small screen has no room for both.
+    if (matchMedia("(max-width: 1079px)").matches) go(link("actor", [node.identity]));
+    else {
+      setParameters({ actor: node.identity });
+      this.#open(node.identity);
+    }
+  }
+
+  #open(identity) {
+    this.card?.stop();
+    this.card = null;
+    this.selected = identity ? Number(identity) : null;
+    this.pane.hidden = !identity;
+    this.rows.draw();
+    if (!identity) return;
+    this.card = actorCard(this.store, identity, { close: () => this.#close() });
+    replace(this.pane, this.card.element);
+  }
+
+  #close() {
+    setParameters({ actor: null });
+    this.#open(null);
+    this.grid.focus();
+  }
+
+  #press(event) {
+    if (event.target !== this.grid && !event.target.closest?.(".tree-row")) return;
+    const item = this.rows.row(this.current ?? -1);
+    const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 15, PageUp: -15, Home: -Infinity, End: Infinity };
+    if (event.key in steps) this.#move(steps[event.key]);
+    else if (event.key === "ArrowRight" && item?.node.children && !item.expanded) this.#toggle(item.node, false);
+    else if (event.key === "ArrowLeft" && item) this.#left(item);
+    else if (event.key === "Enter" && item) this.#select(item.node);
+    else if (event.key === "Escape" && this.selected) this.#close();
+    else return;
+    event.preventDefault();
+  }
+
+  #left(item) {
+    if (item.expanded && item.node.children) return this.#toggle(item.node, true);
+    for (let at = this.current - 1; at >= 0; at -= 1) {
+      const above = this.rows.row(at);
+      if (!above) return undefined;
+      if (above.level < item.level) return this.#move(at - this.current);
+    }
+    return undefined;
+  }
+
+  #move(step) {
+    const last = this.rows.total - 1;
+    this.current = Math.max(0, Math.min(last, (this.current ?? -1) + step));
+    this.rows.reveal(this.current);
+    this.rows.draw();
+    const item = this.rows.row(this.current);
+    setAttribute(this.grid, "aria-activedescendant", item ? `node-${item.node.identity}` : null);
+  }
+
+  stop() {
+    this.rows.stop();
+    this.card?.stop();
+    this.leave.forEach((leave) => leave());
+  }
+}
+
+function head() {
+  const titles = [["Name", ""], ["State", ""], ["Restarts", "wide"], ["Queue", "number wide"], ["Busy", "number wide"], ["Inc.", "number wide"]];
+  return h("div", { class: "row head", role: "row" }, titles.map(([title, more]) => h("div", { class: `cell ${more}`, role: "columnheader", title: title === "Inc." ? "Incarnation" : null }, title)));
+}
+
+function kindOf(node) {
+  if (node.kind !== "supervisor") return node.restart === "permanent" ? "" : words(node.restart);
+  return node.strategy ? words(node.strategy) : "dynamic";
+}
+
+function insideOf(node) {
+  if (node.kind !== "supervisor" || node.children === 0) return "";
+  return node.descendants_in_trouble > 0 ? `${short(node.children)}, ${short(node.descendants_in_trouble)} in trouble` : short(node.children);
+}

@@ -1,0 +1,73 @@
+// The wait-for graph: which actor waits for the reply of which. A cycle is a deadlock.
+
+import { get } from "../api.js";
+import { counted, duration, lastOf } from "../format.js";
+import { h, replace, s } from "../dom.js";
+import { empty, heading, section } from "../parts/small.js";
+import { layout } from "../parts/graph.js";
+import { Refresher } from "../refresh.js";
+import { link } from "../router.js";
+
+/// The most nodes that are drawn. The list below the graph has all.
+const DRAWN = 120;
+
+export function mount(root, { store }) {
+  const body = h("div", { class: "page" });
+  const title = heading("Waits", "Calls that wait for a reply in a handler. A cycle of them is a deadlock: it ends with its timeouts.");
+  replace(root, title, body);
+  return new Refresher(
+    async (signal) => {
+      const graph = await get("/waits", {}, { signal });
+      if (graph.edges.length === 0) replace(body, empty("No actor waits for another", "A call is here when its handler has waited for half a second."));
+      else replace(body, verdict(graph), h("div", { class: "graph" }, draw(graph)), section("All waits", list(graph)));
+    },
+    { store, every: 1000 },
+  );
+}
+
+function verdict({ cycles, edges }) {
+  const tone = cycles.length > 0 ? "bad" : "ok";
+  const text = cycles.length > 0 ? `${counted(cycles.length, "deadlock")}: ${cycles.length === 1 ? "its actors wait" : "their actors wait"} for each other` : `${counted(edges.length, "call")} waits, no deadlock`;
+  return h("p", { class: "verdict", data: { tone } }, cycles.length > 0 ? "✕ " : "✓ ", text);
+}
+
+function draw({ nodes, edges, cycles }) {
+  const shown = nodes.slice(0, DRAWN);
+  const places = layout(shown.map((node) => node.identity), edges, cycles);
+  const onCycle = new Set(cycles.flat());
+  const inCycle = ({ from, to }) => cycles.some((cycle) => cycle.includes(from) && cycle[(cycle.indexOf(from) + 1) % cycle.length] === to);
+  const marker = (id) => s("marker", { id, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { d: "M0 0L10 5L0 10z", class: id }));
+  return s("svg", { viewBox: `0 0 ${places.width} ${places.height}`, width: places.width, height: places.height, role: "img", "aria-label": `Wait-for graph with ${counted(cycles.length, "cycle")}` },
+    s("defs", {}, marker("arrow"), marker("arrow-bad")),
+    edges.map((edge) => arrow(edge, places.nodes, inCycle(edge))),
+    shown.map((node) => box(node, places.nodes.get(node.identity), onCycle.has(node.identity))));
+}
+
+function arrow({ from, to, waited_millis: waited }, places, bad) {
+  const [a, b] = [places.get(from), places.get(to)];
+  if (!a || !b) return null;
+  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+  // From the edge of one box to that of the other.
+  const cut = (dx, dy) => Math.min(74 / Math.max(1e-6, Math.abs(dx)), 19 / Math.max(1e-6, Math.abs(dy)));
+  const [dx, dy] = [(b.x - a.x) / length, (b.y - a.y) / length];
+  const gap = cut(dx, dy);
+  const bend = 14;
+  const [mx, my] = [(a.x + b.x) / 2 - dy * bend, (a.y + b.y) / 2 + dx * bend];
+  return s("g", { class: bad ? "edge bad" : "edge" },
+    s("path", { d: `M${a.x + dx * gap} ${a.y + dy * gap}Q${mx} ${my} ${b.x - dx * gap} ${b.y - dy * gap}`, "marker-end": `url(#${bad ? "arrow-bad" : "arrow"})` }),
+    s("text", { x: mx, y: my - 4 }, duration(waited)));
+}
+
+function box({ identity, label }, place, bad) {
+  const name = lastOf(label);
+  return s("a", { href: link("actor", [identity]), class: bad ? "node bad" : "node", "aria-label": label },
+    s("title", {}, label),
+    s("rect", { x: place.x - 72, y: place.y - 17, width: 144, height: 34, rx: 6 }),
+    s("text", { x: place.x, y: place.y + 4 }, name.length > 19 ? `${name.slice(0, 18)}…` : name));
+}
+
+function list({ nodes, edges }) {
+  const labels = new Map(nodes.map((node) => [node.identity, node.label]));
+  const actor = (identity) => h("a", { href: link("actor", [identity]) }, labels.get(identity) ?? `<${identity}>`);
+  return h("ul", { class: "waits" }, edges.map((edge) => h("li", {}, actor(edge.from), " has waited for ", actor(edge.to), " for ", h("b", {}, duration(edge.waited_millis)))));
+}
