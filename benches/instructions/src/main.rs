@@ -4,6 +4,7 @@
 //! ./x instructions                # fails if a work grew by more than 3 percent
 //! ./x instructions cast call      # only the works with one of these in their names
 //! ./x instructions --bless        # writes the counts to limits.txt
+//! ./x instructions --floors       # the same by hand, with tasks and channels of tokio
 //! ```
 //!
 //! A time depends on what else runs on the machine. A count does not, so it can be a limit in CI.
@@ -25,6 +26,7 @@
 #![expect(clippy::print_stdout, reason = "it prints its counts")]
 
 mod callgrind;
+mod floors;
 mod limits;
 mod works;
 
@@ -32,6 +34,7 @@ use std::env;
 use std::fs;
 use std::process::ExitCode;
 
+use floors::FLOORS;
 use limits::Limits;
 use works::{WORKS, Work};
 
@@ -65,7 +68,9 @@ fn main() -> ExitCode {
     let given = |what: &str| arguments.iter().any(|argument| argument == what);
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |work: &&Work| filters.is_empty() || filters.iter().any(|part| work.name.contains(*part));
-    let wanted: Vec<&Work> = WORKS.iter().filter(is_wanted).collect();
+    let floors = given("--floors");
+    let works = if floors { FLOORS } else { WORKS };
+    let wanted: Vec<&Work> = works.iter().filter(is_wanted).collect();
     if wanted.is_empty() {
         println!("no work has such a name");
         return ExitCode::FAILURE;
@@ -73,7 +78,7 @@ fn main() -> ExitCode {
     let bless = arguments.iter().find_map(|argument| argument.strip_prefix("--bless="));
     let mode = match bless {
         Some(platform) => Mode::Bless(platform.to_owned()),
-        None if given("--check") => Mode::Check,
+        None if given("--check") && !floors => Mode::Check,
         None => Mode::Show,
     };
     match count(&wanted, mode) {
@@ -92,7 +97,7 @@ fn exists(name: &str) -> bool {
 
 /// Does a work in this process, for the process that started it.
 fn run(name: &str, items: &str) -> ExitCode {
-    let work = WORKS.iter().find(|work| work.name == name);
+    let work = WORKS.iter().chain(FLOORS).find(|work| work.name == name);
     let (Some(work), Ok(items)) = (work, items.parse()) else { return ExitCode::FAILURE };
     work.run(items);
     ExitCode::SUCCESS
@@ -139,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_work_ends_well() {
-        WORKS.iter().for_each(|work| work.run(1_000));
+        WORKS.iter().chain(FLOORS).for_each(|work| work.run(1_000));
     }
 
     #[test]

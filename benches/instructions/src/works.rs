@@ -5,11 +5,11 @@ use std::pin::Pin;
 
 use perennial::pool::{Pool, PoolHandle};
 use perennial::prelude::*;
-use perennial::{App, Registry, SupervisorHandle};
+use perennial::{App, DynamicSupervisor, Registry, SupervisorHandle};
 
 /// The messages, or the jobs, that are queued before the actor or the pool gets to run. All of them
 /// fit into a mailbox, and into a pool, of the default capacity.
-const BATCH: u64 = 500;
+pub(crate) const BATCH: u64 = 500;
 
 /// The number of names. The cost of a lookup depends on the place of the name in a hash table, and
 /// that differs between runs.
@@ -20,7 +20,7 @@ type Run = fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 /// One kind of work.
 pub(crate) struct Work {
     pub(crate) name: &'static str,
-    items: Run,
+    pub(crate) items: Run,
 }
 
 impl Work {
@@ -33,13 +33,16 @@ impl Work {
 
 macro_rules! works {
     ($($name:ident,)*) => {
-        [$(Work { name: stringify!($name), items: |items| Box::pin($name(items)) },)*]
+        [$($crate::works::Work { name: stringify!($name), items: |items| Box::pin($name(items)) },)*]
     };
 }
+pub(crate) use works;
 
 /// All works, in the order in which they are counted.
 pub(crate) const WORKS: &[Work] =
-    &works![cast, send_bounded, call, spawn_stop, restart, whereis, named_cast, empty_job, job_result,];
+    &works![
+        cast, send_bounded, call, spawn_stop, start_child, restart, whereis, named_cast, empty_job, job_result,
+    ];
 
 enum Msg {
     Add(u64),
@@ -73,7 +76,7 @@ async fn counter(mailbox: MailboxConfig) -> Address<Msg> {
 }
 
 /// Yields the lengths of the batches that make up `items`.
-fn batches(items: u64) -> impl Iterator<Item = u64> {
+pub(crate) fn batches(items: u64) -> impl Iterator<Item = u64> {
     (0..items.div_ceil(BATCH)).map(move |batch| BATCH.min(items - batch * BATCH))
 }
 
@@ -118,6 +121,17 @@ async fn spawn_stop(items: u64) {
         actor.stop(ExitReason::Normal).expect("it lives");
         end.await;
     }
+}
+
+/// Starts children of a dynamic supervisor, one after the other, and has it stop them all.
+async fn start_child(items: u64) {
+    let supervisor = DynamicSupervisor::new("supervisor");
+    let children = supervisor.handle().template(|()| Child::new::<Counter>("counter", ()));
+    let app = Supervisor::new("app").child(supervisor).start(&System::new()).await.expect("it starts");
+    for _ in 0..items {
+        children.start_child(()).await.expect("it starts");
+    }
+    assert!(app.shutdown().await.is_clean());
 }
 
 /// Has a supervised actor return an error, and waits for an answer of its next incarnation.

@@ -108,8 +108,8 @@ pub fn rounds(work: &Work, asked: u32) -> u32 {
 /// sent to another and nothing is locked: such a work has no target against actix.
 pub fn best_peer(outcome: &Outcome) -> Option<(&'static str, f64)> {
     let between_threads = match outcome.work.task {
-        Task::Cast { threads, .. } | Task::Call { threads, .. } | Task::EmptyJobs { threads } => {
-            threads == Threads::Two
+        Task::Cast { .. } | Task::Call { .. } | Task::CallInTime { .. } | Task::EmptyJobs { .. } => {
+            outcome.work.task.threads() == Threads::Two
         }
         _ => false,
     };

@@ -24,7 +24,10 @@ use crate::work::{
 /// Erlang in the race. Its mailboxes have no bounds, and its schedulers are not ours to choose.
 pub const CONTESTANT: Contestant = Contestant {
     name: "erlang",
-    can: |task| !task.is_bounded() && !task.is_durable() && task.threads() == Threads::Two,
+    can: |task| {
+        let is_here = !task.is_bounded() && !task.is_durable() && task.threads() == Threads::Two;
+        is_here && !matches!(task, Task::CallInTime { .. })
+    },
     absence: || (!is_on_path()).then_some("not on PATH"),
     run,
 };
@@ -61,6 +64,7 @@ fn erl(dir: &Path, task: Task) -> Result<Command> {
         Task::Whereis(Popularity::Skewed) => ("whereis_skewed", vec![NAMES, LOOKUPS]),
         Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
         Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
+        Task::CallInTime { .. } => bail!("its calls have no timeout here"),
         Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue => bail!("it has no durable queue"),
         Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
         Task::IdleBytes => ("idle_bytes", vec![IDLE]),

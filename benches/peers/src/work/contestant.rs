@@ -62,6 +62,11 @@ pub trait Peer: Send + Sync + 'static {
     /// Makes `count` calls, each after the reply to the previous one.
     fn call(actor: &Self::Address, count: u64) -> impl Future<Output = Result<()>> + Send;
 
+    /// Makes `count` calls like [`call`](Self::call), each of which ends at its timeout.
+    fn call_in_time(_: &Self::Address, _: u64) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("it has no timeouts") }
+    }
+
     /// Starts `count` actors, then stops them all, then waits for all exits.
     fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
 

@@ -56,6 +56,13 @@ async fn cost<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             call::<P>(&actor, callers, CALLS / WARM_UP).await?;
             Ok(each(call::<P>(&actor, callers, CALLS).await?, CALLS))
         }
+        Task::CallInTime { .. } => {
+            let actor = peer.start(Mailbox::Unbounded, Goal::none()).await?;
+            P::call_in_time(&actor, CALLS / WARM_UP).await?;
+            let begin = Instant::now();
+            P::call_in_time(&actor, CALLS).await?;
+            Ok(each(begin.elapsed(), CALLS))
+        }
         Task::Ring => crowd::ring(peer).await,
         Task::FanOut => crowd::fan_out(peer).await,
         Task::SpawnStop => {

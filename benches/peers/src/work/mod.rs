@@ -19,7 +19,8 @@ pub use crash::{Crash, TOLERATED, WITHIN};
 pub use drive::{block_on, drive, on_tokio};
 pub use goal::Goal;
 pub use task::{
-    CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, KILLS, LIVES, LOOKUPS, Mailbox, NAMES,
-    ONE_CRASH_IN, PREFETCH, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WARM_UP, WORKERS,
+    CALL_TIMEOUT, CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, KILLS, LIVES, LOOKUPS,
+    Mailbox, NAMES, ONE_CRASH_IN, PREFETCH, Popularity, REPEATED, ROOM, SUPERVISORS, Task, Threads, WARM_UP,
+    WORKERS,
 };
 pub use works::{Quantity, WORKS, Work, named};

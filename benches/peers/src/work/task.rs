@@ -1,11 +1,15 @@
 //! The tasks of the race, and their sizes.
 
+use std::time::Duration;
+
 use super::crash::Crash;
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
 /// Requests and replies.
 pub const CALLS: u64 = 200_000;
+/// The time within which a call has to be answered in [`Task::CallInTime`].
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Actors that are started and stopped.
 pub const LIVES: u64 = 200_000;
 /// Crashes of one supervised actor, one after the other.
@@ -75,6 +79,8 @@ pub enum Task {
     /// `callers` tasks share [`CALLS`] requests to one actor. Each sends its next one after the
     /// reply to its previous one.
     Call { callers: u64, mailbox: Mailbox, threads: Threads },
+    /// [`CALLS`] requests of one task to one actor, each within [`CALL_TIMEOUT`].
+    CallInTime { threads: Threads },
     /// A number goes around a ring of [`CROWD`] actors, for [`CASTS`] messages.
     Ring,
     /// [`CASTS`] messages from one task to [`CROWD`] actors in turn, until each has handled its
@@ -113,7 +119,10 @@ impl Task {
     /// Returns the threads of the senders and the actors.
     pub const fn threads(self) -> Threads {
         match self {
-            Self::Cast { threads, .. } | Self::Call { threads, .. } | Self::EmptyJobs { threads } => threads,
+            Self::Cast { threads, .. }
+            | Self::Call { threads, .. }
+            | Self::CallInTime { threads }
+            | Self::EmptyJobs { threads } => threads,
             _ => Threads::Two,
         }
     }

@@ -92,6 +92,8 @@ pub const WORKS: &[Work] = &[
     work!("cast_1_1_one_thread", cast(1, Unbounded, One)),
     work!("cast_4_1_one_thread", cast(4, Unbounded, One)),
     work!("call_one_thread", call(1, Unbounded, One)),
+    work!("call_in_time", Task::CallInTime { threads: Two }),
+    work!("call_in_time_one_thread", Task::CallInTime { threads: One }),
     work!("ring", Task::Ring),
     work!("fan_out", Task::FanOut),
     work!("fan_in", cast(CROWD, Unbounded, Two)),

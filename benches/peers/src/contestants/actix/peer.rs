@@ -11,7 +11,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 
 use crate::work::{
-    Begin, Contestant, Crash, Goal, Mailbox, NoTree, Peer, Pool, ROOM, Tally, Task, Threads, drive,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, NoTree, Peer, Pool, ROOM, Tally, Task, Threads,
+    drive,
 };
 
 /// actix in the race.
@@ -151,6 +152,13 @@ impl Peer for Actix {
     async fn call(actor: &Addr<Runner>, count: u64) -> Result<()> {
         for _ in 0..count {
             actor.send(Left).await.context("the actor gave no answer")?;
+        }
+        Ok(())
+    }
+
+    async fn call_in_time(actor: &Addr<Runner>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.send(Left).timeout(CALL_TIMEOUT).await.context("the actor gave no answer")?;
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use anyhow::{Context, Result, bail};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use crate::work::{Begin, Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
+use crate::work::{Begin, CALL_TIMEOUT, Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
 
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
@@ -127,6 +128,16 @@ impl Peer for Bare {
             }
             .context("the task is gone")?;
             answer.await.context("the task gave no answer")?;
+        }
+        Ok(())
+    }
+
+    async fn call_in_time(actor: &Sender, count: u64) -> Result<()> {
+        let Sender::Unbounded(sender) = actor else { bail!("the channel has a bound") };
+        for _ in 0..count {
+            let (reply, answer) = oneshot::channel();
+            sender.send(Msg::Left(reply)).ok().context("the task is gone")?;
+            timeout(CALL_TIMEOUT, answer).await?.context("the task gave no answer")?;
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use crate::work::{
-    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN, on_tokio,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN,
+    on_tokio,
 };
 
 /// kameo in the race.
@@ -115,6 +116,13 @@ impl Peer for Kameo {
     async fn call(actor: &ActorRef<Runner>, count: u64) -> Result<()> {
         for _ in 0..count {
             actor.ask(Left).send().await.ok().context("the actor is gone")?;
+        }
+        Ok(())
+    }
+
+    async fn call_in_time(actor: &ActorRef<Runner>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.ask(Left).reply_timeout(CALL_TIMEOUT).send().await.ok().context("the actor is gone")?;
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 
 use super::durable::DurableJobs;
 use crate::work::{
-    Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, Task, WITHIN, block_on,
-    durable_jobs, on_tokio,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, Task, WITHIN,
+    block_on, durable_jobs, on_tokio,
 };
 
 /// perennial in the race.
@@ -107,6 +107,13 @@ impl Peer for Perennial {
     async fn call(actor: &Address<Msg>, count: u64) -> Result<()> {
         for _ in 0..count {
             actor.call(Msg::Left).await.map_err(|failed| anyhow!("{failed}"))?;
+        }
+        Ok(())
+    }
+
+    async fn call_in_time(actor: &Address<Msg>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.call(Msg::Left).timeout(CALL_TIMEOUT).await.map_err(|failed| anyhow!("{failed}"))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use ractor::factory::queues::DefaultQueue;
 use ractor::factory::routing::QueuerRouting;
 use ractor::factory::{Factory, FactoryArguments, FactoryRef, Job, Worker, WorkerId, worker_builder};
@@ -13,7 +13,9 @@ use ractor_supervisor::{
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use crate::work::{Begin, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio};
+use crate::work::{
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio,
+};
 
 /// ractor in the race. Its mailboxes have no bounds.
 pub const CONTESTANT: Contestant = Contestant {
@@ -106,6 +108,14 @@ impl Peer for Ractor {
     async fn call(actor: &ActorRef<Msg>, count: u64) -> Result<()> {
         for _ in 0..count {
             ractor::call!(actor, Msg::Left).map_err(|failed| anyhow!("{failed}"))?;
+        }
+        Ok(())
+    }
+
+    async fn call_in_time(actor: &ActorRef<Msg>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            let reply = actor.call(Msg::Left, Some(CALL_TIMEOUT)).await?;
+            ensure!(reply.is_success(), "the actor gave no answer");
         }
         Ok(())
     }
