@@ -39,10 +39,18 @@ macro_rules! works {
 pub(crate) use works;
 
 /// All works, in the order in which they are counted.
-pub(crate) const WORKS: &[Work] =
-    &works![
-        cast, send_bounded, call, spawn_stop, start_child, restart, whereis, named_cast, empty_job, job_result,
-    ];
+pub(crate) const WORKS: &[Work] = &works![
+    cast,
+    send_bounded,
+    call,
+    spawn_stop,
+    start_child,
+    restart,
+    whereis,
+    named_cast,
+    empty_job,
+    job_result,
+];
 
 enum Msg {
     Add(u64),
