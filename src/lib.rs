@@ -32,6 +32,10 @@ pub use perennial_supervision::{
 #[cfg(doctest)]
 mod guide;
 
+/// The console in the browser: the live tree, crashes, pools and actions, and a JSON API.
+#[cfg(feature = "console")]
+#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
+pub use perennial_console as console;
 /// What outlives the process: durable pools and their stores. They need Rust 1.89.
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]

@@ -26,7 +26,7 @@ use std::path::Path;
 use sources::{Source, assert_none, everything, is_test, library, offenders, root, sources};
 
 /// The libraries, lowest rank first. A crate may import those before it, and none after it.
-const RANKS: [&str; 5] = ["actors", "registry", "supervision", "durable", "operations"];
+const RANKS: [&str; 6] = ["actors", "registry", "supervision", "durable", "operations", "console"];
 
 /// The maximum length of a file, and of a function in it.
 const FILE_LINES: usize = 400;

@@ -89,6 +89,7 @@ mod sources;
 #[cfg(unix)]
 mod systemd;
 mod truth;
+mod waits;
 
 pub use crash::CrashReport;
 pub use deadlock::DeadlockWatch;
@@ -106,3 +107,4 @@ pub use report::Report;
 pub use snapshot::Snapshot;
 #[cfg(unix)]
 pub use systemd::SdNotify;
+pub use waits::{WaitEdge, WaitGraph, WaitNode};

@@ -350,7 +350,17 @@ impl System {
     /// ```
     #[must_use]
     pub fn actor(&self, pid: Pid) -> Option<ActorHandle> {
-        self.table().find(pid.identity()).map(ActorHandle::new)
+        self.actor_with_identity(pid.identity())
+    }
+
+    /// Returns the actor whose identity has this number: see [`actor`](Self::actor).
+    #[doc = actor_example!(
+        r"let identity = counter.handle().identity();
+assert_eq!(system.actor_with_identity(identity), Some(counter.handle()));"
+    )]
+    #[must_use]
+    pub fn actor_with_identity(&self, identity: u64) -> Option<ActorHandle> {
+        self.table().find(identity).map(ActorHandle::new)
     }
 }
 

@@ -28,6 +28,7 @@ mod inspect;
 mod node;
 mod reports;
 mod requests;
+mod restarting;
 mod root;
 mod run;
 mod state;

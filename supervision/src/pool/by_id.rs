@@ -1,11 +1,55 @@
 //! The jobs of a pool by their ids: status, result and cancel.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::handle::PoolHandle;
-use super::job::{JobHandle, JobId};
+use super::job::{JobHandle, JobId, JobRef};
 use super::job_status::JobStatus;
+use super::runtime::JobState;
 use super::worker::Work;
 
+/// A job that has not ended, at one moment.
+#[non_exhaustive]
+pub struct UnfinishedJob<W: Work + 'static> {
+    /// The number of the job.
+    pub id: JobId,
+    /// The job itself.
+    pub job: JobRef<W>,
+    /// Its status: it waits or runs.
+    pub status: JobStatus,
+    /// The number of its latest attempt; 0 if it has not started.
+    pub attempt: u32,
+}
+
+impl<W: Work<Job: fmt::Debug>> fmt::Debug for UnfinishedJob<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, job, status, attempt } = self;
+        let mut debug = f.debug_struct("UnfinishedJob");
+        debug.field("id", id).field("job", job).field("status", status).field("attempt", attempt).finish()
+    }
+}
+
 impl<W: Work + 'static> PoolHandle<W> {
+    /// Returns the jobs that have not ended, at most this number: those that run first, then those
+    /// that are queued, those with a delay last.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+let unfinished = squares.unfinished_jobs(10);
+assert_eq!((unfinished[0].id, *unfinished[0].job), (job.id(), 7));
+squares.resume();
+assert_eq!(job.await?, 49);")]
+    #[must_use]
+    pub fn unfinished_jobs(&self, at_most: usize) -> Vec<UnfinishedJob<W>> {
+        let listed = self.shared.unfinished(at_most).into_iter();
+        let job = |(job, status): (Arc<JobState<W>>, JobStatus)| {
+            let (id, attempt) = (job.id, job.attempt());
+            UnfinishedJob { id, job: JobRef(job), status, attempt }
+        };
+        listed.map(job).collect()
+    }
+
     /// Returns a handle of the job with this id, for example to ask for the result of a job in
     /// another request than the one that submitted it. Returns `None` if there is no such job, or
     /// if it has ended and its result is not [retained](super::Pool::retain_results).

@@ -1,7 +1,9 @@
 //! The dead jobs of a pool, and their retry.
 
+use std::collections::BTreeSet;
+
 use super::handle::PoolHandle;
-use super::job::{DeadJob, JobHandle};
+use super::job::{DeadJob, JobHandle, JobId};
 use super::submit_error::SubmitError;
 use super::worker::Work;
 
@@ -13,6 +15,40 @@ impl<W: Work + 'static> PoolHandle<W> {
     #[must_use]
     pub fn drain_dead_jobs(&self) -> Vec<DeadJob<W>> {
         self.shared.lock_state().dead.drain(..).collect()
+    }
+
+    /// Returns the dead jobs, oldest first. They stay in the pool.
+    ///
+    #[doc = pool_example!("assert!(squares.dead_jobs().is_empty());")]
+    #[must_use]
+    pub fn dead_jobs(&self) -> Vec<DeadJob<W>> {
+        self.shared.lock_state().dead.iter().cloned().collect()
+    }
+
+    /// Returns the number of dead jobs.
+    ///
+    #[doc = pool_example!("assert_eq!(squares.count_dead_jobs(), 0);")]
+    #[must_use]
+    pub fn count_dead_jobs(&self) -> usize {
+        self.shared.lock_state().dead.len()
+    }
+
+    /// Returns and removes the dead jobs with these ids, oldest first. Ids of no dead job are
+    /// ignored.
+    ///
+    #[doc = pool_example!(
+        r"let ids: Vec<JobId> = squares.dead_jobs().iter().map(|dead| dead.id).collect();
+for dead in squares.take_dead_jobs(&ids) {
+    squares.retry_dead_job(dead)?.await?;
+}"
+    )]
+    #[must_use]
+    pub fn take_dead_jobs(&self, ids: &[JobId]) -> Vec<DeadJob<W>> {
+        let ids: BTreeSet<JobId> = ids.iter().copied().collect();
+        let mut state = self.shared.lock_state();
+        let (taken, kept): (Vec<_>, Vec<_>) = state.dead.drain(..).partition(|dead| ids.contains(&dead.id));
+        state.dead.extend(kept);
+        taken
     }
 
     /// Submits a dead job again, as a new job: with a new number, all its attempts, and the options

@@ -183,6 +183,17 @@ assert_eq!(job.await?, 49);")]
         self.shared.reschedule(|scheduler| scheduler.pause(true));
     }
 
+    /// Returns `true` if the pool is [paused](Self::pause).
+    ///
+    #[doc = pool_example!(r"squares.pause();
+assert!(squares.is_paused());
+squares.resume();
+assert!(!squares.is_paused());")]
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.with_queue(|queue| queue.state.scheduler.is_paused())
+    }
+
     /// Resumes a paused pool: jobs start again.
     ///
     #[doc = pool_example!(r"squares.pause();

@@ -8,6 +8,19 @@ use std::fmt;
 pub struct JobId(pub(super) u64);
 
 impl JobId {
+    /// Returns the id with this number, which another [`as_u64`](Self::as_u64) returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_supervision::pool::JobId;
+    /// assert_eq!(JobId::from_u64(7).as_u64(), 7);
+    /// ```
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
     /// Returns the number.
     #[must_use]
     pub const fn as_u64(self) -> u64 {

@@ -160,6 +160,7 @@ mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
+pub use by_id::UnfinishedJob;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{AttemptError, DeadJob, Failures, JobError, JobHandle, JobId, JobRef};

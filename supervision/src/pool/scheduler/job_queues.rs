@@ -260,6 +260,11 @@ impl<I> JobQueues<I> {
         queues.chain(self.kinds.iter()).chain(self.delayed.values()).map(|job| &job.item)
     }
 
+    /// Returns `true` if a job waits until its delay is over.
+    pub(crate) fn is_delayed(&self, number: u64) -> bool {
+        self.due.contains_key(&number)
+    }
+
     /// Returns the job with this number, and where it is.
     pub(crate) fn get(&self, number: u64) -> Option<(&I, Place)> {
         if let Some(due) = self.due.get(&number) {

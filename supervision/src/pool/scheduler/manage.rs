@@ -24,6 +24,11 @@ impl<I> Scheduler<I> {
         self.queues.get(number).or_else(leased)
     }
 
+    /// Returns the jobs that workers run.
+    pub(crate) fn leased_jobs(&self) -> impl Iterator<Item = &I> {
+        self.slots.iter().filter_map(|slot| Some(&slot.lease.as_ref()?.item))
+    }
+
     /// Returns the slot of the ready worker with the fewest jobs.
     pub(crate) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
@@ -121,6 +126,11 @@ impl<I> Scheduler<I> {
         self.stops = (self.stops & !PAUSED) | if paused { PAUSED } else { 0 };
         self.rate_limited &= paused;
         self.wake_all_idle()
+    }
+
+    /// Returns `true` if no job starts until the pool is resumed.
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.stops & PAUSED != 0
     }
 
     /// Keeps all jobs from being leased until [`release`](Self::release).

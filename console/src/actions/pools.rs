@@ -1,0 +1,100 @@
+//! Actions on a pool, on one of its jobs, and on its dead jobs.
+
+use std::time::Duration;
+
+use crate::api::{ActionOutcome, Problem, ProblemKind};
+use crate::pools::{Change, KnownPool};
+
+/// How long a change of a pool is waited for.
+const WAITED: Duration = Duration::from_secs(2);
+
+/// An action on a pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PoolAction {
+    Pause,
+    Resume,
+    Resize(usize),
+    RollingRestart,
+    Drain,
+}
+
+/// An action on a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum JobAction {
+    /// Cancels one that has not ended.
+    Cancel,
+    /// Submits a dead one again.
+    Retry,
+    /// Removes a dead one.
+    Drop,
+}
+
+/// The dead jobs of an action.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum DeadJobs {
+    Ids(Vec<u64>),
+    /// Those with an error that contains a text.
+    ErrorContains(String),
+}
+
+impl JobAction {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "cancel" => Some(Self::Cancel),
+            "retry" => Some(Self::Retry),
+            "drop" => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+
+/// Does something with a pool. What takes long goes on.
+pub(crate) async fn act(pool: &KnownPool, action: PoolAction) -> Result<ActionOutcome, Problem> {
+    let gone = || Problem::conflict("the pool is gone");
+    let change = match action {
+        PoolAction::Pause | PoolAction::Resume => {
+            let is_there = pool.set_paused(action == PoolAction::Pause);
+            return if is_there { Ok(ActionOutcome::done()) } else { Err(gone()) };
+        }
+        PoolAction::Resize(workers) => pool.resize(workers),
+        PoolAction::RollingRestart => pool.rolling_restart(),
+        PoolAction::Drain => pool.drain(),
+    };
+    wait_a_while(change.ok_or_else(gone)?).await
+}
+
+async fn wait_a_while(change: Change) -> Result<ActionOutcome, Problem> {
+    let mut change = tokio::spawn(change);
+    match tokio::time::timeout(WAITED, &mut change).await {
+        Ok(Ok(changed)) => changed.map(|()| ActionOutcome::done()).map_err(Problem::conflict),
+        Ok(Err(_)) => Err(Problem::new(ProblemKind::Internal, "the change panicked")),
+        Err(_) => Ok(ActionOutcome { detail: Some("it goes on".to_owned()), ..ActionOutcome::default() }),
+    }
+}
+
+/// Does something with a job.
+pub(crate) fn act_on_job(pool: &KnownPool, job: u64, action: JobAction) -> Result<ActionOutcome, Problem> {
+    let (is_done, what) = match action {
+        JobAction::Cancel => (pool.cancel(job), "job that has not ended"),
+        JobAction::Retry => (pool.retry(&[job]) == 1, "dead job"),
+        JobAction::Drop => (pool.discard(&[job]) == 1, "dead job"),
+    };
+    if is_done { Ok(ActionOutcome::done()) } else { Err(Problem::not_found(what)) }
+}
+
+/// Retries or removes dead jobs.
+pub(crate) fn act_on_dead_jobs(
+    pool: &KnownPool,
+    jobs: DeadJobs,
+    action: JobAction,
+) -> Result<ActionOutcome, Problem> {
+    let jobs = match jobs {
+        DeadJobs::Ids(ids) => ids,
+        DeadJobs::ErrorContains(text) => pool.dead_with(&text),
+    };
+    match action {
+        JobAction::Retry => Ok(ActionOutcome::counted(pool.retry(&jobs))),
+        JobAction::Drop => Ok(ActionOutcome::counted(pool.discard(&jobs))),
+        JobAction::Cancel => Err(Problem::not_found("action")),
+    }
+}

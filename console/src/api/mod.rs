@@ -1,0 +1,45 @@
+//! The answers of the API as plain values, and the pure functions that make them of a snapshot.
+//!
+//! A client deserializes the types here. `/openapi.json` describes them and the routes.
+
+mod actors;
+mod crashes;
+mod events;
+mod jobs;
+mod letters;
+mod names;
+mod overview;
+mod page;
+mod problem;
+mod session;
+mod shutdown;
+mod tally;
+mod tree;
+mod tree_index;
+mod view;
+
+pub use actors::{ActorCard, ActorRow, ActorSort, SupervisorSummary};
+pub use crashes::CrashRow;
+pub use events::{EventPage, Missed, StreamReset};
+pub use jobs::{JobDetail, JobRow, JobState, JobStep, JobStepKind, PoolRow};
+pub use letters::DeadLetterRow;
+pub use names::{GroupMember, GroupRow, NameRow, TopicRow};
+pub use overview::{MessageAccount, Overview, ProcessCounts, TreeHealth};
+pub use page::Page;
+pub use problem::{Problem, ProblemKind};
+pub use session::{ActionOutcome, AuditEntry, AuditOutcome, Session};
+pub use shutdown::{StoppingTree, Unstopped};
+pub use tree::{TreeItem, TreeRow};
+
+pub(crate) use actors::{card, rows as actor_rows};
+pub(crate) use crashes::rows as crash_rows;
+pub(crate) use events::{EventFilter, of_actor, page as event_page};
+pub(crate) use jobs::pool_row;
+pub(crate) use letters::rows as letter_rows;
+pub(crate) use names::{groups, names, topics};
+pub(crate) use overview::overview;
+pub(crate) use page::Window;
+pub(crate) use shutdown::stopping;
+pub(crate) use tally::Tally;
+pub(crate) use tree::{Expansion, children, rows as tree_rows};
+pub(crate) use view::View;

@@ -1,0 +1,218 @@
+//! The routes that act. Each needs the token, and each attempt is in the audit log.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::{json, problem};
+use super::guard::{Peer, authorize};
+use super::reads::{RowsRequest, tree_rows_of};
+use crate::actions::{
+    self, ActorAction, DeadJobs, JobAction, PoolAction, act_on_dead_jobs, act_on_job, act_on_pool,
+};
+use crate::api::{ActionOutcome, Problem, ProblemKind};
+use crate::pools::KnownPool;
+use crate::site::Site;
+
+/// The most bytes of a body.
+const BODY: usize = 64 * 1024;
+
+/// The client of an action, and what it asks for.
+pub(super) struct ActionAttempt {
+    site: Arc<Site>,
+    peer: Peer,
+    path: String,
+    /// The actor or pool.
+    target: Option<String>,
+}
+
+type Outcome = Result<ActionOutcome, Problem>;
+
+/// The body of an action on an actor.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActorRequest {
+    /// The incarnation that is meant.
+    incarnation: Option<u32>,
+    /// The text of a debug message.
+    text: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoolRequest {
+    size: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeadJobsRequest {
+    ids: Option<Vec<u64>>,
+    filter: Option<ErrorFilter>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ErrorFilter {
+    error_contains: String,
+}
+
+pub(super) async fn tree_rows(State(site): State<Arc<Site>>, request: Request) -> Response {
+    match body::<RowsRequest>(request).await {
+        Ok(rows) => tree_rows_of(site, rows).await,
+        Err(Problem { error, detail }) => problem(error, detail),
+    }
+}
+
+pub(super) async fn actor(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((identity, action)): Path<(u64, String)>,
+    request: Request,
+) -> Response {
+    attempt(site, peer, identity, request, async |attempt: &ActionAttempt, request: ActorRequest| {
+        let actor = attempt.site.actor(identity).ok_or_else(|| Problem::not_found("actor"))?;
+        let lives = actor.pid().map(perennial_actors::Pid::incarnation);
+        if request.incarnation.is_some_and(|meant| lives != Some(meant)) {
+            return Err(Problem::conflict("another incarnation lives, or none"));
+        }
+        if action == "debug" {
+            let text = request.text.ok_or_else(|| Problem::new(ProblemKind::Invalid, "`text` is missing"))?;
+            return attempt.site.shared.config.debug.send(identity, &text);
+        }
+        let action = ActorAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
+        actions::act(attempt.site.system(), &actor, action).await
+    })
+    .await
+}
+
+pub(super) async fn pool(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((pool, action)): Path<(u64, String)>,
+    request: Request,
+) -> Response {
+    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, request: PoolRequest| {
+        let pool = attempt.pool(pool)?;
+        let action = match (&*action, request.size) {
+            ("pause", _) => PoolAction::Pause,
+            ("resume", _) => PoolAction::Resume,
+            ("resize", Some(size)) => PoolAction::Resize(size),
+            ("resize", None) => return Err(Problem::new(ProblemKind::Invalid, "`size` is missing")),
+            ("rolling-restart", _) => PoolAction::RollingRestart,
+            ("drain", _) => PoolAction::Drain,
+            _ => return Err(Problem::not_found("action")),
+        };
+        act_on_pool(&pool, action).await
+    })
+    .await
+}
+
+pub(super) async fn job(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((pool, job, action)): Path<(u64, u64, String)>,
+    request: Request,
+) -> Response {
+    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, _: PoolRequest| {
+        let pool = attempt.pool(pool)?;
+        let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
+        attempt.compute(move || act_on_job(&pool, job, action)).await
+    })
+    .await
+}
+
+pub(super) async fn dead_jobs(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((pool, action)): Path<(u64, String)>,
+    request: Request,
+) -> Response {
+    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, request: DeadJobsRequest| {
+        let pool = attempt.pool(pool)?;
+        let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
+        let jobs = match (request.ids, request.filter) {
+            (Some(ids), None) => DeadJobs::Ids(ids),
+            (None, Some(filter)) => DeadJobs::ErrorContains(filter.error_contains),
+            _ => return Err(Problem::new(ProblemKind::Invalid, "either `ids` or `filter` is needed")),
+        };
+        attempt.compute(move || act_on_dead_jobs(&pool, jobs, action)).await
+    })
+    .await
+}
+
+/// Checks the token, reads the body, acts, and writes the audit log.
+async fn attempt<B: DeserializeOwned + Default>(
+    site: Arc<Site>,
+    peer: Peer,
+    identity: u64,
+    request: Request,
+    act: impl AsyncFnOnce(&ActionAttempt, B) -> Outcome,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let target = site.actor(identity).and_then(|actor| actor.label()).map(|label| label.to_string());
+    let attempt = ActionAttempt { site, peer, path, target };
+    let outcome = match authorize(&attempt.site.shared.config, request.headers()) {
+        Ok(()) => match body(request).await {
+            Ok(body) => act(&attempt, body).await,
+            Err(refused) => Err(refused),
+        },
+        Err(kind) => Err(Problem::new(kind, "the action needs the token")),
+    };
+    attempt.finish(outcome)
+}
+
+impl ActionAttempt {
+    fn pool(&self, identity: u64) -> Result<Arc<KnownPool>, Problem> {
+        self.site.shared.pools.find(identity).ok_or_else(|| Problem::not_found("known pool"))
+    }
+
+    /// Runs what calls users' code on a thread for that.
+    async fn compute(&self, act: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
+        let failed = || Err(Problem::new(ProblemKind::Internal, "the action panicked"));
+        self.site.compute(act).await.unwrap_or_else(failed)
+    }
+
+    /// Writes the audit log, and answers.
+    fn finish(self, outcome: Outcome) -> Response {
+        self.site.shared.audit.add(&self.path, self.target, &outcome, self.peer.0);
+        match outcome {
+            Ok(outcome) if outcome.done => json(StatusCode::OK, &outcome),
+            Ok(outcome) => json(StatusCode::ACCEPTED, &outcome),
+            Err(Problem { error, detail }) => problem(error, detail),
+        }
+    }
+}
+
+/// Reads a body as JSON. An empty one is the default.
+async fn body<B: DeserializeOwned + Default>(request: Request) -> Result<B, Problem> {
+    check_headers(request.headers())?;
+    let too_large = |_| Problem::new(ProblemKind::TooLarge, "the body is longer than 64 KiB");
+    let bytes = to_bytes(request.into_body(), BODY).await.map_err(too_large)?;
+    if bytes.is_empty() {
+        return Ok(B::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| Problem::new(ProblemKind::Invalid, error.to_string()))
+}
+
+/// Refuses a body that is announced as too long before it is read. One that is no JSON could come
+/// from a form of a foreign page.
+fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let len = text(CONTENT_LENGTH).and_then(|len| len.parse::<usize>().ok());
+    if len.is_some_and(|len| len > BODY) {
+        return Err(Problem::new(ProblemKind::TooLarge, "the body is longer than 64 KiB"));
+    }
+    let media = text(CONTENT_TYPE).and_then(|media| media.split(';').next()).unwrap_or_default();
+    if media.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, "the content type is not application/json"))
+}
