@@ -87,7 +87,6 @@ async fn actors_are_sorted_and_each_has_a_card() {
     assert!(card.events.iter().any(|event| matches!(event.kind, EventKind::Started { .. })));
     assert_eq!(stage.get("/api/v1/processes/999").await.error(), "not_found");
     stage.counter.handle().resume().unwrap();
-    assert_eq!(stage.counter.call(Msg::Get).await.unwrap(), 10);
     stage.end().await;
 }
 

@@ -114,7 +114,9 @@ impl Stage {
         ask(self.address(), &format!("{head}\r\nContent-Length: {len}\r\n{headers}\r\n{body}")).await
     }
 
+    /// Ends the tree once the counter has handled its messages.
     pub(crate) async fn end(self) {
+        self.counter.call(Msg::Get).await.expect("the counter answers");
         assert!(self.app.shutdown().await.is_clean());
     }
 }
