@@ -13,9 +13,10 @@ pub use perennial_actors::{
 };
 pub use perennial_registry::{
     BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupInfo,
-    GroupJoinError, GroupMonitor, HandOverError, KeyChange, KeyEntry, Keys, LookupError, Name, NameChange,
-    NameInfo, NamedCall, NamedCallError, NamedCastError, NotJoinedError, PublishReport, RegisterError,
-    Registry, SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys, WaitError, Whereis,
+    GroupJoinError, GroupMonitor, HandOverError, KeyChange, KeyEntry, KeyInfo, KeyTableInfo, Keys,
+    LookupError, Name, NameChange, NameInfo, NamedCall, NamedCallError, NamedCastError, NotJoinedError,
+    PublishReport, RegisterError, Registry, SlowSubscriberPolicy, Topic, TopicHandle, Unique, UniqueKeys,
+    WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, CheckResult, Child, ChildCounts, ChildError, ChildFactory,

@@ -46,6 +46,8 @@ pub mod faults;
 mod history;
 pub mod inspect;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod numbers;
 mod payload;
 pub mod pool;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{MessageStats, Pid, ProcessState};
-use perennial_registry::GroupInfo;
+use perennial_registry::{GroupInfo, KeyTableInfo};
 use perennial_supervision::pool::PoolInfo;
 use perennial_supervision::{ChildKind, ChildState, Restart, StopProgress, Strategy, SupervisionStats};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Figures {
     pub groups: Vec<GroupInfo>,
     /// The names of the topics that have subscribers.
     pub topics: Vec<String>,
+    /// The tables of keys that the program [shows](perennial_registry::Registry::show_keys).
+    pub keys: Vec<KeyTableInfo>,
 }
 
 /// The figures of one actor.

@@ -30,6 +30,7 @@ impl Figures {
             pools: state.pools,
             groups: registry.groups(),
             topics: registry.which_topics(),
+            keys: registry.key_tables(),
         }
     }
 }

@@ -89,7 +89,9 @@ pub use error::{
     RegisterError, WaitError,
 };
 pub use groups::{BroadcastReport, GroupChange, GroupHandle, GroupInfo, GroupMonitor};
-pub use keys::{Duplicate, DuplicateKeys, KeyChange, KeyEntry, Keys, Unique, UniqueKeys};
+pub use keys::{
+    Duplicate, DuplicateKeys, KeyChange, KeyEntry, KeyInfo, KeyTableInfo, Keys, Unique, UniqueKeys,
+};
 pub use label::{Group, Name, Topic};
 pub use name::{NameChange, NameInfo};
 pub use registry::Registry;

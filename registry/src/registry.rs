@@ -12,6 +12,7 @@ use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent}
 use crate::binding::{Binding, Metadata, dispose_metadata};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{GroupChange, GroupHandle, GroupInfo, Groups};
+use crate::keys::ShownTables;
 use crate::label::{Group, Name, Topic};
 use crate::name::{NameChange, NameInfo};
 use crate::name_key::NameKey;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     numbers: IdGen,
     pub(crate) groups: Arc<Groups>,
     pub(crate) topics: Arc<Topics>,
+    pub(crate) shown_keys: ShownTables,
     pub(crate) changes: Broadcast<NameChange>,
     /// The tasks that wait for names.
     pub(crate) waiters: Waiters,

@@ -271,7 +271,13 @@ where
     fn into_supervisor(self) -> Supervisor {
         let shared = self.shared;
         let fed = shared.clone();
-        let feeder = Child::task("feeder", move |ctx| feed(fed.clone(), ctx)).shutdown(self.shutdown);
+        let feeder = Child::task("feeder", move |ctx| {
+            let feeding = feed(fed.clone(), ctx);
+            #[cfg(feature = "metrics")]
+            let feeding = crate::metrics::measured(fed.queue.clone(), fed.store.clone(), feeding);
+            feeding
+        });
+        let feeder = feeder.shutdown(self.shutdown);
         // The schedules stop first, and then the feeder.
         let supervisor = Supervisor::new(format!("durable {}", self.pool.id()))
             .strategy(Strategy::RestForOne)

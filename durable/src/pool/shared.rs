@@ -14,10 +14,12 @@ use super::clock::Clock;
 use super::event::DurableEvent;
 use super::in_flight::InFlight;
 use super::progress::Reports;
-use crate::batch::{Applied, Batch, Op};
+use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::codec::EncodeError;
 use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
+#[cfg(feature = "metrics")]
+use crate::metrics;
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, Timestamp};
 use crate::store::{Store, StoreFuture};
@@ -178,7 +180,16 @@ impl<W: Work + 'static> Shared<W> {
     }
 
     pub(super) fn publish(&self, event: DurableEvent) {
+        #[cfg(feature = "metrics")]
+        metrics::count_event(&self.queue, &event);
         self.events.send(|| event);
+    }
+
+    /// Publishes the end of an attempt that was committed.
+    pub(super) fn publish_end(&self, job: JobId, attempt: u32, end: &AttemptEnd) {
+        #[cfg(feature = "metrics")]
+        metrics::count_end(&self.queue, end);
+        self.publish(DurableEvent::of_end(job, attempt, end));
     }
 
     /// Returns a random number from 0 to 1.
@@ -192,7 +203,7 @@ impl<W: Work + 'static> Shared<W> {
         record: &JobRecord,
         failure: AttemptFailure,
         retry: Retry,
-    ) -> crate::batch::AttemptEnd {
+    ) -> AttemptEnd {
         let backoff = self.settings.lock().backoff;
         super::retry::after_failure(record, failure, retry, backoff.as_ref(), self.draw(), self.now())
     }

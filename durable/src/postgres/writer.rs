@@ -15,6 +15,8 @@ use super::transaction::{self, Aborted, Outcome, commit};
 use super::{load, process, write};
 use crate::batch::Batch;
 use crate::error::{CommitErrorKind, StoreError};
+#[cfg(feature = "metrics")]
+use crate::metrics;
 use crate::record::Epoch;
 use crate::request::Request;
 
@@ -136,9 +138,13 @@ impl Writer {
             }
             let session = self.session.as_ref()?;
             let batches: Vec<&Batch> = group.iter().map(Request::batch).collect();
+            #[cfg(feature = "metrics")]
+            let (transaction, requests) = (metrics::Transaction::begin(), group.len());
             match commit(session, self.epoch, self.connector.is_attached, &batches).await {
                 Ok(outcomes) => {
                     self.answer(group, outcomes);
+                    #[cfg(feature = "metrics")]
+                    transaction.committed("postgres", requests);
                     return None;
                 }
                 Err(Aborted::Unknown(error)) => {

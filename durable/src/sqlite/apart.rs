@@ -8,6 +8,8 @@ use super::rows::store_error;
 use super::transaction::CallerTransaction;
 use super::writer::{Ended, Work, Writer, begin};
 use crate::error::{CommitErrorKind, StoreError};
+#[cfg(feature = "metrics")]
+use crate::metrics;
 
 impl Writer {
     /// Commits a group in its order: batches together, and transactions of callers each apart.
@@ -37,6 +39,8 @@ impl Writer {
         self.reopen().map_err(CommitErrorKind::NotApplied)?;
         let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
         let connection = self.connection.as_ref().ok_or_else(closed)?;
+        #[cfg(feature = "metrics")]
+        let transaction = metrics::Transaction::begin();
         let begun = begin(connection);
         begun.map_err(|error| CommitErrorKind::NotApplied(store_error(&error)))?;
         let is_wanted = caller.run(connection, self.epoch);
@@ -55,6 +59,8 @@ impl Writer {
             Ended::Committed => {
                 // It may have stored jobs.
                 self.changes.send_modify(|number| *number += 1);
+                #[cfg(feature = "metrics")]
+                transaction.committed("sqlite", 1);
                 Ok(())
             }
             Ended::RolledBack(error) => Err(CommitErrorKind::NotApplied(error)),

@@ -17,6 +17,8 @@ use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch};
 use crate::engine::{ApplyError, apply};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
+#[cfg(feature = "metrics")]
+use crate::metrics;
 use crate::record::Epoch;
 use crate::request::Request;
 
@@ -166,6 +168,8 @@ impl Writer {
 
     /// Commits a group and answers it. Returns it if nothing of it was applied.
     fn commit_group(&mut self, group: Vec<Request>) -> Result<(), (Vec<Request>, StoreError)> {
+        #[cfg(feature = "metrics")]
+        let (transaction, requests) = (metrics::Transaction::begin(), group.len());
         let Some(connection) = &self.connection else { return Err((group, StoreError::Closed)) };
         if let Err(error) = begin(connection) {
             return Err((group, store_error(&error)));
@@ -188,6 +192,8 @@ impl Writer {
                 }
                 add_queued(&mut self.next, &self.requests);
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
+                #[cfg(feature = "metrics")]
+                transaction.committed("sqlite", requests);
             }
             Ended::RolledBack(error) => return Err((group, error)),
             Ended::Unknown(error) => {

@@ -82,4 +82,5 @@ metrics! {
     NAMES Gauge count "names" [] "Names that are bound.";
     GROUP_MEMBERS Gauge count "group_members" ["group"] "Members of a group.";
     TOPICS Gauge count "topics" [] "Topics that have subscribers.";
+    KEYS Gauge count "keys" ["table"] "Keys of a table that the program shows.";
 }

@@ -7,7 +7,7 @@ use ::metrics::SharedString;
 use perennial_actors::MessageStats;
 use perennial_supervision::SupervisorStatus;
 
-use super::catalog::{GROUP_MEMBERS, MISSED, NAMES, TOPICS};
+use super::catalog::{GROUP_MEMBERS, KEYS, MISSED, NAMES, TOPICS};
 use super::events::Gaps;
 use super::jobs::Jobs;
 use super::processes::{Messages, measure_trees};
@@ -114,6 +114,10 @@ impl State {
         for group in &figures.groups {
             let name = SharedString::from(group.group.to_string());
             self.tally.series.add(GROUP_MEMBERS, vec![name], group.members.len() as f64);
+        }
+        for table in &figures.keys {
+            let name = SharedString::from(table.table.clone());
+            self.tally.series.add(KEYS, vec![name], table.keys as f64);
         }
     }
 

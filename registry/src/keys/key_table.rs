@@ -279,6 +279,18 @@ where
         each(owned.filter_map(pick))
     }
 
+    /// Returns some entries, at most `most`.
+    pub(super) fn some(&self, most: usize) -> Vec<Shared<K, M, V>> {
+        let mut left = most;
+        let some = |_: &u64, slots: &Slots<K, M, V>| {
+            let entries = slots.iter().flat_map(|slot| slot.entries.values().cloned());
+            let entries: Vec<_> = entries.take(left).collect();
+            left -= entries.len();
+            Some(entries).filter(|entries| !entries.is_empty())
+        };
+        self.entries.collect(some).into_iter().flatten().collect()
+    }
+
     /// Returns the number of incarnations that have a list.
     #[cfg(test)]
     pub(crate) fn listed(&self) -> usize {

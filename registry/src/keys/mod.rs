@@ -49,9 +49,12 @@
 mod entry;
 mod handle;
 mod key_table;
+mod shown;
 mod slots;
 
 pub use entry::{KeyChange, KeyEntry};
 pub use handle::{Duplicate, DuplicateKeys, Keys, Unique, UniqueKeys};
 #[cfg(all(test, model))]
 pub(crate) use key_table::KeyTable;
+pub(crate) use shown::ShownTables;
+pub use shown::{KeyInfo, KeyTableInfo};

@@ -95,7 +95,7 @@ where
     /// Forgets an attempt whose end was committed, or refused.
     fn forget(&mut self, ended: &EndedAttempt, is_committed: bool) {
         if is_committed {
-            self.shared.publish(DurableEvent::of_end(ended.job, ended.attempt, &ended.end));
+            self.shared.publish_end(ended.job, ended.attempt, &ended.end);
         }
         self.in_flight.held.remove(&ended.job);
         self.shared.notify(ended.job);
@@ -111,6 +111,8 @@ where
             self.shared.notify(id);
         }
         for record in leased.jobs {
+            #[cfg(feature = "metrics")]
+            crate::metrics::sample_wait(&self.shared.queue, &record);
             self.in_flight.held.insert(record.id);
             self.shared.publish(DurableEvent::Leased { id: record.id, attempt: record.attempt });
             self.in_flight.running.spawn(attempt::start(self.shared, record));

@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::batch::{Applied, AttemptEnd, Op};
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
-use crate::pool::event::DurableEvent;
 use crate::pool::in_flight::InFlight;
 use crate::pool::shared::Shared;
 use crate::record::{Epoch, JobRecord, RecordState, Timestamp};
@@ -181,19 +180,19 @@ where
             .map(|record| {
                 let end = self.shared.after_failure(&record, AttemptFailure::ProcessEnded, Retry::Never);
                 let end = self.released(&record).unwrap_or(end);
-                let event = DurableEvent::of_end(record.id, record.attempt, &end);
-                let op = Op::Finish { job: record.id, attempt: record.attempt, end };
-                (event, self.shared.commit(op))
+                let (job, attempt) = (record.id, record.attempt);
+                let op = Op::Finish { job, attempt, end: end.clone() };
+                (job, attempt, end, self.shared.commit(op))
             })
             .collect();
         let mut failure = None;
-        for (event, commit) in commits {
+        for (job, attempt, end, commit) in commits {
             match commit.await.map_err(|error| error.kind) {
                 Ok(_) => {
-                    self.shared.publish(event);
-                    self.shared.notify(event.id());
+                    self.shared.publish_end(job, attempt, &end);
+                    self.shared.notify(job);
                 }
-                Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(event.id()),
+                Err(CommitErrorKind::Conflict { .. }) => self.shared.notify(job),
                 Err(CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error)) => {
                     failure = Some(or_broken(error));
                 }

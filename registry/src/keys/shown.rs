@@ -1,0 +1,122 @@
+//! The tables of keys that a system shows: to snapshots, metrics and consoles.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::{Arc, Weak};
+
+use perennial_actors::Pid;
+use perennial_actors::host::sync::Mutex;
+use perennial_actors::host::{Guarded, catch_panic};
+
+use super::handle::Keys;
+use super::key_table::KeyTable;
+use crate::registry::Registry;
+
+/// The most entries of one table that are listed, and the most characters of a key.
+const MAX_LISTED: usize = 100;
+const MAX_TEXT: usize = 200;
+
+/// A table of keys as its system shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct KeyTableInfo {
+    /// The name of the table.
+    pub table: String,
+    /// The number of keys, each counted once.
+    pub keys: usize,
+    /// Entries of running incarnations, sorted by key: all of them or some, and at most 100.
+    pub entries: Vec<KeyInfo>,
+}
+
+/// An entry of a table of keys.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// The first 200 characters of the key, as `Debug` prints it.
+    pub key: String,
+    /// The incarnation that registered it.
+    pub pid: Pid,
+}
+
+/// A table that is shown.
+trait ShownTable: Send + Sync {
+    fn keys(&self) -> usize;
+    fn entries(&self) -> Vec<KeyInfo>;
+}
+
+/// The tables that a system shows, by their names.
+#[derive(Default)]
+pub(crate) struct ShownTables(Mutex<BTreeMap<String, Weak<dyn ShownTable>>>);
+
+impl<K, M, V> ShownTable for KeyTable<K, M, V>
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    M: Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn keys(&self) -> usize {
+        self.len()
+    }
+
+    fn entries(&self) -> Vec<KeyInfo> {
+        let some = self.some(MAX_LISTED).into_iter().filter(|stored| stored.is_owned());
+        let entries = some.map(|stored| {
+            let text = catch_panic(None, || format!("{:?}", **stored.key));
+            let text = text.unwrap_or_else(|panicked| panicked.to_string());
+            KeyInfo { key: text.chars().take(MAX_TEXT).collect(), pid: stored.pid }
+        });
+        let mut entries: Vec<KeyInfo> = entries.collect();
+        entries.sort_unstable();
+        entries
+    }
+}
+
+impl ShownTables {
+    fn insert(&self, name: String, table: Weak<dyn ShownTable>) {
+        let mut tables = self.0.lock();
+        tables.retain(|_, table| table.strong_count() > 0);
+        tables.insert(name, table);
+    }
+
+    fn list(&self) -> Vec<KeyTableInfo> {
+        let tables: Vec<_> =
+            self.0.lock().iter().map(|(name, table)| (name.clone(), table.clone())).collect();
+        let infos = tables.into_iter().filter_map(|(name, table)| {
+            // If it is the last reference by now, users' values are dropped here.
+            let table = Guarded::new(table.upgrade()?);
+            Some(KeyTableInfo { table: name, keys: table.keys(), entries: table.entries() })
+        });
+        infos.collect()
+    }
+}
+
+impl Registry {
+    /// Shows a table of keys under a name: in [`key_tables`](Self::key_tables), and so in snapshots
+    /// and metrics of this system. A table that had this name is not shown any more. One whose last
+    /// clone is dropped is not either.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+assert_eq!(registry.key_tables()[0].table, "sessions");"#)]
+    pub fn show_keys<K, M, V, P>(&self, name: impl Into<String>, keys: &Keys<K, M, V, P>)
+    where
+        K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+        M: Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let table: Weak<KeyTable<K, M, V>> = Arc::downgrade(&keys.0);
+        self.0.shown_keys.insert(name.into(), table);
+    }
+
+    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name. It reads each
+    /// table as a whole.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+assert_eq!(registry.key_tables()[0].keys, 0);"#)]
+    #[must_use]
+    pub fn key_tables(&self) -> Vec<KeyTableInfo> {
+        self.0.shown_keys.list()
+    }
+}
