@@ -21,8 +21,7 @@ impl Metrics {
     /// Returns a child that publishes the metrics every five seconds, at its start and at its stop.
     /// It counts events as they come, so that none is lost between two publications.
     ///
-    /// A recorder that panics ends the child, and its supervisor restarts it: a
-    /// [start limit](Child::start_limit) keeps that from the rest of the tree.
+    /// A recorder that panics is not noticed: the series for which it does is missing then.
     ///
     /// Place it first among its siblings: it is stopped last, and publishes what they counted.
     ///

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics::set_default_local_recorder;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString};
 use metrics_util::debugging::DebuggingRecorder;
 use perennial_actors::System;
 use perennial_operations::{MetricKind, Metrics};
@@ -66,4 +67,46 @@ async fn counting_ends_with_the_last_value() {
     drop(system.spawn::<Unit>(true).label("unit").await.expect("it starts"));
     let seen = Recorded::collect(&Metrics::of(&system));
     assert_eq!(seen.value("actor_starts_total{actor=unit}"), None);
+}
+
+/// A recorder that panics at one metric.
+struct Touchy(DebuggingRecorder);
+
+impl Recorder for Touchy {
+    fn describe_counter(&self, name: KeyName, unit: Option<metrics::Unit>, text: SharedString) {
+        self.0.describe_counter(name, unit, text);
+    }
+    fn describe_gauge(&self, name: KeyName, unit: Option<metrics::Unit>, text: SharedString) {
+        assert_ne!(name.as_str(), "perennial_names", "on purpose");
+        self.0.describe_gauge(name, unit, text);
+    }
+    fn describe_histogram(&self, name: KeyName, unit: Option<metrics::Unit>, text: SharedString) {
+        self.0.describe_histogram(name, unit, text);
+    }
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.0.register_counter(key, metadata)
+    }
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        assert_ne!(key.name(), "perennial_names", "on purpose");
+        self.0.register_gauge(key, metadata)
+    }
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        self.0.register_histogram(key, metadata)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recorder_that_panics_costs_that_value_and_nothing_else() {
+    let recorder = Touchy(DebuggingRecorder::new());
+    let _guard = set_default_local_recorder(&recorder);
+    let system = System::new();
+    let metrics = Metrics::of(&system);
+    let app = Supervisor::new("app").child(metrics.child("metrics")).start(&system).await;
+    let app = app.expect("it starts");
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let seen = Recorded::of(&recorder.0);
+    assert_eq!(seen.value("names"), None);
+    assert_eq!(seen.value("topics"), Some(0.0));
+    assert_eq!(seen.value("actor_starts_total{actor=app/metrics}"), Some(1.0), "it was not restarted");
+    assert!(app.shutdown().await.is_clean());
 }
