@@ -12,6 +12,11 @@
 #[path = "../../support/output.rs"]
 mod output;
 
+#[cfg(test)]
+mod everything;
+#[cfg(test)]
+mod queries;
+
 use std::error::Error;
 use std::time::Duration;
 

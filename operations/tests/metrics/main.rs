@@ -6,7 +6,6 @@ mod documented;
 mod messages;
 mod pools;
 mod published;
-mod queries;
 mod recorded;
 mod registry;
 mod supervisors;
