@@ -174,7 +174,7 @@ fn verbose_lists_every_check_and_every_worker() {
     let output = run(&["--input", "in", "--seed", "7", "-v", "--workers", "20"], place.path());
     assert_code(&output, 0);
     let shown = text(&output.stdout);
-    assert_eq!(shown.lines().filter(|line| line.starts_with("passed    ")).count(), 12, "{shown}");
+    assert_eq!(shown.lines().filter(|line| line.starts_with("passed    ")).count(), 13, "{shown}");
     for worker in 0..20 {
         assert!(shown.contains(&format!("─ {worker}  running <")), "worker {worker} is not in:\n{shown}");
     }

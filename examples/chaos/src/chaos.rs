@@ -23,7 +23,8 @@
 //!   crash.
 //! - [`plan`]: the faults, from a seed. [`fault_point`] and [`target`]: how a fault reaches its
 //!   target. [`injector`]: carries the plan out. [`recovery`]: how long the targets took to return.
-//! - [`check`]: the checks of a run. [`manifest`]: the result for other tools.
+//! - [`check`]: the checks of a run. [`follower`]: a client that follows what operators see.
+//!   [`manifest`]: the result for other tools.
 //! - `durable`: the run of `--durable`, whose jobs outlive their process.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
@@ -39,6 +40,7 @@ mod data;
 mod durable;
 mod fault_point;
 mod files;
+mod follower;
 mod hasher;
 mod injector;
 mod interrupt;

@@ -12,6 +12,7 @@ use perennial::{
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
+use super::follower::Follower;
 use super::injector::Injector;
 use super::interrupt::Interrupt;
 use super::journal::Journal;
@@ -62,6 +63,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         store: None,
     };
     let (run, tree) = Run::new(options, &scope, interrupt);
+    let follower = Follower::start(&run.system);
     let mut checks = Vec::new();
     let (mut attack, mut drawing) = (AttackResult::default(), String::new());
     match tree.start(&run.system).await {
@@ -77,6 +79,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
     }
     let (messages, jobs) = (run.system.counters(), run.layout.pool.stats());
     checks.push(messages_accounted_for(messages));
+    checks.push(Check::new("events lead to the model of a snapshot", follower.end().await));
     checks.push(Check::new("no panic except planned ones", unplanned.all()));
     let verified = run.verify(scope, since).await;
     let is_interrupted = verified.is_none();

@@ -214,4 +214,28 @@ impl Client {
             }
         }
     }
+
+    /// Compares the model with that of a fresh snapshot after the same event, while the system goes
+    /// on. The snapshot may hold changes of other threads before their events are there: few events
+    /// later, both are the same.
+    pub(crate) async fn compare(&mut self, operations: &Operations) {
+        const AHEAD: u64 = 100;
+        let Snapshot { sequence, model: mut fresh, .. } = operations.snapshot();
+        while self.events.last() < sequence || self.model != fresh {
+            let next = tokio::time::timeout(Duration::from_secs(5), self.events.next()).await;
+            match next {
+                Ok(Update::Event(event)) if event.sequence <= sequence + AHEAD => {
+                    self.model.apply(&event);
+                    self.applied += 1;
+                    if event.sequence > sequence {
+                        fresh.apply(&event);
+                    }
+                }
+                other => {
+                    assert_eq!(self.model, fresh, "after event {sequence}");
+                    panic!("{other:?}");
+                }
+            }
+        }
+    }
 }
