@@ -69,6 +69,7 @@ mod binding;
 
 mod error;
 mod groups;
+mod key_tables;
 mod keys;
 mod label;
 mod log;

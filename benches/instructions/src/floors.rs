@@ -128,7 +128,7 @@ async fn bare_job(items: u64) {
             loop {
                 let job = receiver.lock().await.recv().await;
                 let Some((number, result)) = job else { break };
-                drop(result.send(number));
+                let _ = result.send(number);
             }
         });
     }

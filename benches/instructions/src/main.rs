@@ -5,6 +5,7 @@
 //! ./x instructions cast call      # only the works with one of these in their names
 //! ./x instructions --bless        # writes the counts to limits.txt
 //! ./x instructions --floors       # the same by hand, with tasks and channels of tokio
+//! ./x instructions --metrics      # casts and calls, while a child publishes metrics
 //! ```
 //!
 //! A time depends on what else runs on the machine. A count does not, so it can be a limit in CI.
@@ -28,6 +29,7 @@
 mod callgrind;
 mod floors;
 mod limits;
+mod observed;
 mod works;
 
 use std::env;

@@ -7,6 +7,8 @@ use perennial::pool::{Pool, PoolHandle};
 use perennial::prelude::*;
 use perennial::{App, DynamicSupervisor, Registry, SupervisorHandle};
 
+use crate::observed::{Observer, system};
+
 /// The messages, or the jobs, that are queued before the actor or the pool gets to run. All of them
 /// fit into a mailbox, and into a pool, of the default capacity.
 pub(crate) const BATCH: u64 = 500;
@@ -79,8 +81,9 @@ impl Actor for Counter {
     }
 }
 
-async fn counter(mailbox: MailboxConfig) -> Address<Msg> {
-    System::new().spawn::<Counter>(()).mailbox(mailbox).await.expect("it starts")
+async fn counter(mailbox: MailboxConfig) -> (Address<Msg>, Observer) {
+    let (system, observer) = system().await;
+    (system.spawn::<Counter>(()).mailbox(mailbox).await.expect("it starts"), observer)
 }
 
 /// Yields the lengths of the batches that make up `items`.
@@ -90,7 +93,7 @@ pub(crate) fn batches(items: u64) -> impl Iterator<Item = u64> {
 
 /// Casts to an unbounded mailbox. One call for each batch waits until all are handled.
 async fn cast(items: u64) {
-    let counter = counter(MailboxConfig::unbounded()).await;
+    let (counter, _observer) = counter(MailboxConfig::unbounded()).await;
     for batch in batches(items) {
         for _ in 0..batch {
             counter.cast(Msg::Add(1)).expect("it is open");
@@ -102,7 +105,7 @@ async fn cast(items: u64) {
 
 /// Sends to a mailbox of the default capacity, which always has room.
 async fn send_bounded(items: u64) {
-    let counter = counter(MailboxConfig::default()).await;
+    let (counter, _observer) = counter(MailboxConfig::default()).await;
     for batch in batches(items) {
         for _ in 0..batch {
             counter.send(Msg::Add(1)).await.expect("it is open");
@@ -114,7 +117,7 @@ async fn send_bounded(items: u64) {
 
 /// Calls with the default timeout.
 async fn call(items: u64) {
-    let counter = counter(MailboxConfig::default()).await;
+    let (counter, _observer) = counter(MailboxConfig::default()).await;
     for _ in 0..items {
         counter.call(Msg::Get).await.expect("it answers");
     }
@@ -122,7 +125,7 @@ async fn call(items: u64) {
 
 /// Starts an actor, stops it, and waits for its end.
 async fn spawn_stop(items: u64) {
-    let system = System::new();
+    let (system, _observer) = system().await;
     for _ in 0..items {
         let actor = system.spawn::<Counter>(()).await.expect("it starts");
         let end = actor.monitor();
@@ -135,7 +138,8 @@ async fn spawn_stop(items: u64) {
 async fn start_child(items: u64) {
     let supervisor = DynamicSupervisor::new("supervisor");
     let children = supervisor.handle().template(|()| Child::new::<Counter>("counter", ()));
-    let app = Supervisor::new("app").child(supervisor).start(&System::new()).await.expect("it starts");
+    let (system, _observer) = system().await;
+    let app = Supervisor::new("app").child(supervisor).start(&system).await.expect("it starts");
     for _ in 0..items {
         children.start_child(()).await.expect("it starts");
     }
@@ -147,7 +151,8 @@ async fn restart(items: u64) {
     let child = Child::new::<Counter>("counter", ());
     let counter = child.address();
     let app = Supervisor::new("supervisor").never_give_up().child(child);
-    let app = app.start(&System::new()).await.expect("it starts");
+    let (system, _observer) = system().await;
+    let app = app.start(&system).await.expect("it starts");
     for _ in 0..items {
         counter.cast(Msg::Crash).expect("it is open");
         counter.call(Msg::Get).await.expect("it answers");
@@ -156,19 +161,19 @@ async fn restart(items: u64) {
 }
 
 /// Returns an actor with many names, and the system that knows them.
-async fn named() -> (System, Address<Msg>, Vec<Name<Msg>>) {
-    let system = System::new();
+async fn named() -> (System, Address<Msg>, Vec<Name<Msg>>, Observer) {
+    let (system, observer) = system().await;
     let counter = system.spawn::<Counter>(()).await.expect("it starts");
     let names: Vec<_> = (0..NAMES).map(|number| Name::from(format!("counter-{number}"))).collect();
     for name in &names {
         Registry::of(&system).bind(name, &counter).expect("the name is free");
     }
-    (system, counter, names)
+    (system, counter, names, observer)
 }
 
 /// Looks up names in turn.
 async fn whereis(items: u64) {
-    let (system, _counter, names) = named().await;
+    let (system, _counter, names, _observer) = named().await;
     for name in names.iter().cycle().take(items as usize) {
         system.whereis(name).expect("it is bound");
     }
@@ -176,7 +181,7 @@ async fn whereis(items: u64) {
 
 /// Looks up a name before each cast. All names are those of one actor.
 async fn named_cast(items: u64) {
-    let (system, counter, names) = named().await;
+    let (system, counter, names, _observer) = named().await;
     let mut names = names.iter().cycle();
     for batch in batches(items) {
         for name in names.by_ref().take(batch as usize) {
@@ -189,15 +194,16 @@ async fn named_cast(items: u64) {
 
 type Job = fn(u64) -> Result<u64, Infallible>;
 
-async fn pool() -> (PoolHandle<Job>, App<SupervisorHandle>) {
+async fn pool() -> (PoolHandle<Job>, App<SupervisorHandle>, Observer) {
     let pool = Pool::from_fn("pool", 2, |number: &u64| std::future::ready(Ok(*number)));
     let handle = pool.handle();
-    (handle, pool.start(&System::new()).await.expect("it starts"))
+    let (system, observer) = system().await;
+    (handle, pool.start(&system).await.expect("it starts"), observer)
 }
 
 /// Submits jobs that do nothing, to a pool of two workers. No result is waited for.
 async fn empty_job(items: u64) {
-    let (pool, app) = pool().await;
+    let (pool, app, _observer) = pool().await;
     for batch in batches(items) {
         for number in 0..batch {
             pool.submit(number).detach().await.expect("it is open");
@@ -210,7 +216,7 @@ async fn empty_job(items: u64) {
 
 /// Submits jobs to a pool of two workers, and waits for the result of each.
 async fn job_result(items: u64) {
-    let (pool, app) = pool().await;
+    let (pool, app, _observer) = pool().await;
     for number in 0..items {
         let job = pool.submit(number).await.expect("it is open");
         assert_eq!(job.await.expect("it succeeds"), number);

@@ -2,7 +2,7 @@
 
 /// A metric: its name and what it means.
 #[derive(Debug)]
-pub(super) struct Metric {
+pub(crate) struct Metric {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     /// `seconds` or `count`.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 
 macro_rules! metrics {
     ($($id:ident $kind:ident $unit:ident $name:literal [$($label:literal),*] $text:literal;)*) => {
-        $(pub(super) const $id: &Metric = &Metric {
+        $(pub(crate) const $id: &Metric = &Metric {
             name: concat!("perennial_", $name),
             kind: Kind::$kind,
             unit: stringify!($unit),

@@ -1,14 +1,12 @@
-//! What durable pools and stores do, as metrics of the facade `metrics`.
+//! What pools and stores do, as metrics of the facade `metrics`.
 
 mod catalog;
-mod jobs;
-mod measure;
 mod recorder;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction;
 
-pub(crate) use jobs::{count_end, count_event, sample_wait};
-pub(crate) use measure::measured;
+pub(crate) use catalog::{ATTEMPTS, ENDED, PAUSED, RESCUED, RETRIES, STORED, SUBMITTED, WAIT};
+pub(crate) use recorder::{count, describe, sample, set};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use transaction::Transaction;
 

@@ -8,17 +8,17 @@ use super::catalog::{ALL, Kind, Metric};
 const METADATA: Metadata<'static> = Metadata::new("perennial", Level::INFO, Some(module_path!()));
 
 /// Counts one more.
-pub(super) fn count<const N: usize>(metric: &Metric, values: [SharedString; N]) {
+pub(crate) fn count<const N: usize>(metric: &Metric, values: [SharedString; N]) {
     record(metric, values, |recorder, key| recorder.register_counter(key, &METADATA).increment(1));
 }
 
 /// Sets a gauge.
-pub(super) fn set<const N: usize>(metric: &Metric, values: [SharedString; N], value: f64) {
+pub(crate) fn set<const N: usize>(metric: &Metric, values: [SharedString; N], value: f64) {
     record(metric, values, |recorder, key| recorder.register_gauge(key, &METADATA).set(value));
 }
 
 /// Adds a sample to a histogram.
-pub(super) fn sample<const N: usize>(metric: &Metric, values: [SharedString; N], value: f64) {
+pub(crate) fn sample<const N: usize>(metric: &Metric, values: [SharedString; N], value: f64) {
     record(metric, values, |recorder, key| recorder.register_histogram(key, &METADATA).record(value));
 }
 
@@ -33,7 +33,7 @@ fn record<const N: usize>(
 }
 
 /// Describes all metrics.
-pub(super) fn describe() {
+pub(crate) fn describe() {
     for metric in ALL {
         let unit = if metric.unit == "seconds" { Unit::Seconds } else { Unit::Count };
         let (name, unit, text) = (metric.name.into(), Some(unit), metric.description.into());

@@ -274,7 +274,7 @@ where
         let feeder = Child::task("feeder", move |ctx| {
             let feeding = feed(fed.clone(), ctx);
             #[cfg(feature = "metrics")]
-            let feeding = crate::metrics::measured(fed.queue.clone(), fed.store.clone(), feeding);
+            let feeding = super::measure::measured(fed.queue.clone(), fed.store.clone(), feeding);
             feeding
         });
         let feeder = feeder.shutdown(self.shutdown);

@@ -71,12 +71,16 @@ mod batch;
 mod builder;
 mod bulk;
 mod clock;
+#[cfg(feature = "metrics")]
+mod counts;
 mod due;
 mod event;
 mod feeder;
 mod handle;
 mod in_flight;
 mod job;
+#[cfg(feature = "metrics")]
+mod measure;
 mod progress;
 mod resolve;
 mod retry;

@@ -11,6 +11,8 @@ use perennial_supervision::pool::{self, PoolHandle, Retry, Work};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+#[cfg(feature = "metrics")]
+use super::counts;
 use super::event::DurableEvent;
 use super::in_flight::InFlight;
 use super::progress::Reports;
@@ -18,8 +20,6 @@ use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::codec::EncodeError;
 use crate::error::{CommitError, CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
-#[cfg(feature = "metrics")]
-use crate::metrics;
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, Timestamp};
 use crate::store::{Store, StoreFuture};
@@ -181,14 +181,14 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(super) fn publish(&self, event: DurableEvent) {
         #[cfg(feature = "metrics")]
-        metrics::count_event(&self.queue, &event);
+        counts::count_event(&self.queue, &event);
         self.events.send(|| event);
     }
 
     /// Publishes the end of an attempt that was committed.
     pub(super) fn publish_end(&self, job: JobId, attempt: u32, end: &AttemptEnd) {
         #[cfg(feature = "metrics")]
-        metrics::count_end(&self.queue, end);
+        counts::count_end(&self.queue, end);
         self.publish(DurableEvent::of_end(job, attempt, end));
     }
 

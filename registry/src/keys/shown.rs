@@ -9,9 +9,7 @@ use perennial_actors::Pid;
 use perennial_actors::host::sync::Mutex;
 use perennial_actors::host::{Guarded, catch_panic};
 
-use super::handle::Keys;
 use super::key_table::KeyTable;
-use crate::registry::Registry;
 
 /// The most entries of one table that are listed, and the most characters of a key.
 const MAX_LISTED: usize = 100;
@@ -75,13 +73,20 @@ where
 }
 
 impl ShownTables {
-    fn insert(&self, name: String, table: Weak<dyn ShownTable>) {
+    /// Shows a table in place of another one of this name.
+    pub(crate) fn show<K, M, V>(&self, name: String, table: &Arc<KeyTable<K, M, V>>)
+    where
+        K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+        M: Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let table: Weak<KeyTable<K, M, V>> = Arc::downgrade(table);
         let mut tables = self.0.lock();
         tables.retain(|_, table| table.strong_count() > 0);
         tables.insert(name, table);
     }
 
-    fn list(&self) -> Vec<KeyTableInfo> {
+    pub(crate) fn list(&self) -> Vec<KeyTableInfo> {
         let tables: Vec<_> =
             self.0.lock().iter().map(|(name, table)| (name.clone(), table.clone())).collect();
         let infos = tables.into_iter().filter_map(|(name, table)| {
@@ -90,33 +95,5 @@ impl ShownTables {
             Some(KeyTableInfo { table: name, keys: table.keys(), entries: table.entries() })
         });
         infos.collect()
-    }
-}
-
-impl Registry {
-    /// Shows a table of keys under a name: in [`key_tables`](Self::key_tables), and so in snapshots
-    /// and metrics of this system. A table that had this name is not shown any more. One whose last
-    /// clone is dropped is not either.
-    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
-registry.show_keys("sessions", &sessions);
-assert_eq!(registry.key_tables()[0].table, "sessions");"#)]
-    pub fn show_keys<K, M, V, P>(&self, name: impl Into<String>, keys: &Keys<K, M, V, P>)
-    where
-        K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
-        M: Send + 'static,
-        V: Clone + Send + Sync + 'static,
-    {
-        let table: Weak<KeyTable<K, M, V>> = Arc::downgrade(&keys.0);
-        self.0.shown_keys.insert(name.into(), table);
-    }
-
-    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name. It reads each
-    /// table as a whole.
-    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
-registry.show_keys("sessions", &sessions);
-assert_eq!(registry.key_tables()[0].keys, 0);"#)]
-    #[must_use]
-    pub fn key_tables(&self) -> Vec<KeyTableInfo> {
-        self.0.shown_keys.list()
     }
 }

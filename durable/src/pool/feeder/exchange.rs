@@ -112,7 +112,7 @@ where
         }
         for record in leased.jobs {
             #[cfg(feature = "metrics")]
-            crate::metrics::sample_wait(&self.shared.queue, &record);
+            crate::pool::counts::sample_wait(&self.shared.queue, &record);
             self.in_flight.held.insert(record.id);
             self.shared.publish(DurableEvent::Leased { id: record.id, attempt: record.attempt });
             self.in_flight.running.spawn(attempt::start(self.shared, record));

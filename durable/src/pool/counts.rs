@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use ::metrics::SharedString;
 
-use super::catalog::{ATTEMPTS, ENDED, RESCUED, RETRIES, SUBMITTED, WAIT};
-use super::recorder::{count, sample};
+use super::event::DurableEvent;
 use crate::batch::AttemptEnd;
 use crate::history::AttemptFailure;
-use crate::pool::DurableEvent;
+use crate::metrics::{ATTEMPTS, ENDED, RESCUED, RETRIES, SUBMITTED, WAIT, count, sample};
 use crate::record::JobRecord;
 
 /// Counts an event.
-pub(crate) fn count_event(queue: &Arc<str>, event: &DurableEvent) {
+pub(super) fn count_event(queue: &Arc<str>, event: &DurableEvent) {
     let queue = SharedString::from(queue.clone());
     let outcome = match event {
         DurableEvent::Submitted(_) => return count(SUBMITTED, [queue]),
@@ -30,7 +29,7 @@ pub(crate) fn count_event(queue: &Arc<str>, event: &DurableEvent) {
 }
 
 /// Counts the end of an attempt.
-pub(crate) fn count_end(queue: &Arc<str>, end: &AttemptEnd) {
+pub(super) fn count_end(queue: &Arc<str>, end: &AttemptEnd) {
     let queue = SharedString::from(queue.clone());
     let why = match end {
         AttemptEnd::Completed(_) => "completed",
@@ -59,7 +58,7 @@ const fn why(failure: &AttemptFailure) -> &'static str {
 }
 
 /// Takes the time that a job has waited for its lease.
-pub(crate) fn sample_wait(queue: &Arc<str>, record: &JobRecord) {
+pub(super) fn sample_wait(queue: &Arc<str>, record: &JobRecord) {
     let Some(started) = record.started else { return };
     let waited = Duration::from_millis(started.0.saturating_sub(record.due.0));
     sample(WAIT, [SharedString::from(queue.clone())], waited.as_secs_f64());

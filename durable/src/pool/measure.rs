@@ -7,8 +7,7 @@ use std::time::Duration;
 use ::metrics::SharedString;
 use tokio::time::{sleep, timeout};
 
-use super::catalog::{PAUSED, STORED};
-use super::recorder::{describe, set};
+use crate::metrics::{PAUSED, STORED, describe, set};
 use crate::record::RecordState;
 use crate::store::{QueueInfo, Store};
 
@@ -17,7 +16,7 @@ const GATHERED: Duration = Duration::from_secs(5);
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// Runs a feeder, and measures its queue meanwhile.
-pub(crate) async fn measured<T>(
+pub(super) async fn measured<T>(
     queue: Arc<str>,
     store: Arc<dyn Store>,
     feeding: impl Future<Output = T>,

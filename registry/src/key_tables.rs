@@ -1,0 +1,34 @@
+//! Tables of keys that a registry shows to snapshots, metrics and consoles.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::keys::{KeyTableInfo, Keys};
+use crate::registry::Registry;
+
+impl Registry {
+    /// Shows a table of keys under a name: in [`key_tables`](Self::key_tables), and so in snapshots
+    /// and metrics of this system. A table that had this name is not shown any more. One whose last
+    /// clone is dropped is not either.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+assert_eq!(registry.key_tables()[0].table, "sessions");"#)]
+    pub fn show_keys<K, M, V, P>(&self, name: impl Into<String>, keys: &Keys<K, M, V, P>)
+    where
+        K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+        M: Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        self.0.shown_keys.show(name.into(), &keys.0);
+    }
+
+    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name. It reads each
+    /// table as a whole.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+assert_eq!(registry.key_tables()[0].keys, 0);"#)]
+    #[must_use]
+    pub fn key_tables(&self) -> Vec<KeyTableInfo> {
+        self.0.shown_keys.list()
+    }
+}
