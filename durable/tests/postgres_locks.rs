@@ -87,6 +87,30 @@ async fn lease(store: &PostgresStore) -> Vec<JobRecord> {
     }
 }
 
+/// A job of a key.
+fn keyed(priority: u8) -> Batch {
+    let new = NewJob { key: Some("k".to_owned()), priority, ..NewJob::new("q", payload("a")) };
+    Batch::of(NOW, Op::Enqueue(Box::new(new)))
+}
+
+/// Has an update of a job of priority 1 wait for a lock.
+async fn wait_at_update(admin: &Client, schema: &str, lock: i32) {
+    let wait = format!(
+        "CREATE FUNCTION \"{schema}\".wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        PERFORM pg_advisory_xact_lock({lock}); RETURN NEW; END $$; \
+        CREATE TRIGGER waits BEFORE UPDATE ON \"{schema}\".jobs FOR EACH ROW WHEN (NEW.priority = 1) \
+        EXECUTE FUNCTION \"{schema}\".wait()"
+    );
+    admin.batch_execute(&wait).await.expect("an answer");
+}
+
+/// Holds a lock until the transaction ends.
+async fn hold(client: &mut Client, lock: i32) -> Transaction<'_> {
+    let transaction = client.transaction().await.expect("a transaction");
+    transaction.execute(&format!("SELECT pg_advisory_xact_lock({lock})"), &[]).await.expect("a lock");
+    transaction
+}
+
 /// The later job comes first in the queue, and the lease of the other is not to be seen yet.
 #[tokio::test]
 async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
@@ -94,21 +118,10 @@ async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
     let (builder, schema) = builder(server);
     let (first, second) =
         (Arc::new(builder.clone().connect().await.unwrap()), builder.connect().await.unwrap());
-    let keyed = |priority| {
-        let new = NewJob { key: Some("k".to_owned()), priority, ..NewJob::new("q", payload("a")) };
-        Batch::of(NOW, Op::Enqueue(Box::new(new)))
-    };
     first.commit(keyed(1)).await.unwrap();
     let (admin, mut client) = (server.admin().await, server.admin().await);
-    let wait = format!(
-        "CREATE FUNCTION \"{schema}\".wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-        PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$; \
-        CREATE TRIGGER waits BEFORE UPDATE ON \"{schema}\".jobs FOR EACH ROW WHEN (NEW.priority = 1) \
-        EXECUTE FUNCTION \"{schema}\".wait()"
-    );
-    admin.batch_execute(&wait).await.unwrap();
-    let held = client.transaction().await.unwrap();
-    held.execute("SELECT pg_advisory_xact_lock(4711)", &[]).await.unwrap();
+    wait_at_update(&admin, &schema, 4711).await;
+    let held = hold(&mut client, 4711).await;
     let leasing = tokio::spawn({
         let first = first.clone();
         async move { lease(&first).await }
@@ -123,6 +136,44 @@ async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
     let end = AttemptEnd::Completed(None);
     first.commit(Batch::of(NOW, Op::Finish { job: leased[0].id, attempt: 1, end })).await.unwrap();
     assert_eq!(lease(&second).await.len(), 1);
+}
+
+/// A statement that leases begins before another process commits its lease, and comes to the lock of
+/// the key after it. Between the two, it waits for each row that it reads.
+#[tokio::test]
+async fn a_lease_that_began_before_another_of_the_same_key_was_committed_leases_none_of_it() {
+    let Some(server) = server() else { return };
+    let (builder, schema) = builder(server);
+    let first = Arc::new(builder.clone().connect().await.unwrap());
+    first.commit(keyed(1)).await.unwrap();
+    let (admin, mut client, mut other) = (server.admin().await, server.admin().await, server.admin().await);
+    wait_at_update(&admin, &schema, 4712).await;
+    let wait = format!(
+        "CREATE FUNCTION \"{schema}\".wait_to_read() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN \
+        PERFORM pg_advisory_lock_shared(4713); PERFORM pg_advisory_unlock_shared(4713); RETURN true; END $$; \
+        ALTER TABLE \"{schema}\".jobs RENAME TO all_jobs; \
+        CREATE VIEW \"{schema}\".jobs AS SELECT * FROM \"{schema}\".all_jobs WHERE \"{schema}\".wait_to_read()"
+    );
+    admin.batch_execute(&wait).await.unwrap();
+    let second = builder.connect().await.unwrap();
+    let update = hold(&mut client, 4712).await;
+    let leasing = tokio::spawn({
+        let first = first.clone();
+        async move { lease(&first).await }
+    });
+    wait_for_waiting(&admin, &schema, 1).await;
+    let key = hold(&mut other, 4713).await;
+    second.commit(keyed(9)).await.unwrap();
+    let second = Arc::new(second);
+    let late = tokio::spawn({
+        let second = second.clone();
+        async move { lease(&second).await }
+    });
+    wait_for_waiting(&admin, &schema, 2).await;
+    update.rollback().await.unwrap();
+    assert_eq!(leasing.await.unwrap().len(), 1);
+    key.rollback().await.unwrap();
+    assert_eq!(late.await.unwrap(), []);
 }
 
 #[tokio::test]
