@@ -135,6 +135,12 @@ impl NewJob {
             options: RunOptions::default(),
         }
     }
+
+    /// Returns the state of a job that is submitted now, and when it may start.
+    pub(crate) fn first_state(&self, now: Timestamp) -> (RecordState, Timestamp) {
+        let due = self.due.max(now);
+        (if due > now { RecordState::Delayed } else { RecordState::Queued }, due)
+    }
 }
 
 /// The rule that stores a job only once: as `unique` of Oban and River.
@@ -188,8 +194,7 @@ impl JobRecord {
     /// Makes the record of a job that is submitted now.
     #[must_use]
     pub fn new(id: JobId, job: NewJob, now: Timestamp) -> Self {
-        let due = job.due.max(now);
-        let state = if due > now { RecordState::Delayed } else { RecordState::Queued };
+        let (state, due) = job.first_state(now);
         Self {
             id,
             job,

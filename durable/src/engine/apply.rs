@@ -5,7 +5,6 @@ use super::transitions::{self, Retained};
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
-use crate::store::StoredSnapshot;
 
 /// The reason why a batch was not applied. Its transaction is to be rolled back.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl<T: Tables> Step<'_, T> {
                 self.append(journal, *writer, *expected, events)
             }
             Op::Snapshot { journal, writer, sequence, state } => {
-                self.snapshot(journal, *writer, StoredSnapshot { sequence: *sequence, state: state.clone() })
+                self.snapshot(journal, *writer, *sequence, state)
             }
             Op::Erase { journal } => {
                 let is_there = self.tables.journal(journal)?.is_some();
@@ -91,7 +90,7 @@ impl<T: Tables> Step<'_, T> {
                 return Ok(Applied::Existing(id));
             }
         }
-        Ok(Applied::Enqueued(self.tables.insert(job.clone(), self.now)?))
+        Ok(Applied::Enqueued(self.tables.insert(job, self.now)?))
     }
 
     fn lease(&mut self, queue: &str, max: usize) -> Stepped<Leased, T::Error> {
@@ -250,7 +249,7 @@ impl<T: Tables> Step<'_, T> {
         }
         for event in events {
             head.sequence += 1;
-            self.tables.append(journal, head.sequence, event.clone())?;
+            self.tables.append(journal, head.sequence, event)?;
         }
         self.tables.set_journal(journal, head)?;
         Ok(Applied::Appended(head.sequence))
@@ -260,14 +259,15 @@ impl<T: Tables> Step<'_, T> {
         &mut self,
         journal: &str,
         writer: u64,
-        snapshot: StoredSnapshot,
+        sequence: u64,
+        state: &Payload,
     ) -> Stepped<Applied, T::Error> {
         let head = self.journal_of(journal, writer)?;
-        if snapshot.sequence > head.sequence {
-            let (journal, expected, found) = (journal.to_owned(), snapshot.sequence, head.sequence);
+        if sequence > head.sequence {
+            let (journal, expected, found) = (journal.to_owned(), sequence, head.sequence);
             return Err(Stopped::Conflict(Conflict::WrongSequence { journal, expected, found }));
         }
-        self.tables.set_snapshot(journal, snapshot)?;
+        self.tables.set_snapshot(journal, sequence, state)?;
         Ok(Applied::Done)
     }
 }

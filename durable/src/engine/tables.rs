@@ -2,7 +2,6 @@
 
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, NewJob, Timestamp, Unique};
-use crate::store::StoredSnapshot;
 
 /// The writer of a journal, and its latest event.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -16,7 +15,7 @@ pub(crate) trait Tables {
     type Error;
 
     /// Stores a new job under the next number.
-    fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Self::Error>;
+    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Self::Error>;
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Self::Error>;
 
@@ -73,9 +72,10 @@ pub(crate) trait Tables {
     fn set_journal(&mut self, journal: &str, head: JournalHead) -> Result<(), Self::Error>;
 
     /// Stores an event under the next position.
-    fn append(&mut self, journal: &str, sequence: u64, event: Payload) -> Result<(), Self::Error>;
+    fn append(&mut self, journal: &str, sequence: u64, event: &Payload) -> Result<(), Self::Error>;
 
-    fn set_snapshot(&mut self, journal: &str, snapshot: StoredSnapshot) -> Result<(), Self::Error>;
+    /// Replaces the snapshot of a journal.
+    fn set_snapshot(&mut self, journal: &str, sequence: u64, state: &Payload) -> Result<(), Self::Error>;
 
     /// Removes the events and the snapshot of a journal.
     fn erase(&mut self, journal: &str) -> Result<(), Self::Error>;

@@ -111,17 +111,13 @@ impl MemoryState {
     }
 
     pub(crate) fn queue(&self, queue: &str) -> QueueInfo {
-        let mut info = QueueInfo { jobs: BTreeMap::new(), paused: self.paused.contains(queue) };
-        for record in self.jobs.all().values().filter(|record| record.job.queue == queue) {
-            *info.jobs.entry(record.state).or_default() += 1;
-        }
-        info
+        QueueInfo { jobs: self.jobs.counts(queue), paused: self.paused.contains(queue) }
     }
 
     pub(crate) fn queues(&self) -> BTreeMap<String, QueueInfo> {
-        let with_jobs = self.jobs.all().values().map(|record| &record.job.queue);
-        let names: BTreeSet<&String> = with_jobs.chain(&self.paused).collect();
-        names.into_iter().map(|queue| (queue.clone(), self.queue(queue))).collect()
+        let names: BTreeSet<&String> = self.jobs.queues().chain(&self.paused).collect();
+        let queues = names.into_iter().map(|queue| (queue.clone(), self.queue(queue)));
+        queues.filter(|(_, info)| info.paused || !info.jobs.is_empty()).collect()
     }
 
     pub(crate) fn events(&self, filter: &EventFilter) -> Vec<StoredEvent> {
@@ -192,10 +188,10 @@ impl Transaction<'_> {
 impl Tables for Transaction<'_> {
     type Error = Infallible;
 
-    fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Infallible> {
+    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Infallible> {
         let id = self.state.reserved.pop_front().unwrap_or(JobId(self.state.last_job + 1));
         self.state.last_job = id.0;
-        self.set_job(id, Some(JobRecord::new(id, job, now)));
+        self.set_job(id, Some(JobRecord::new(id, job.clone(), now)));
         Ok(id)
     }
 
@@ -282,19 +278,20 @@ impl Tables for Transaction<'_> {
         Ok(())
     }
 
-    fn append(&mut self, journal: &str, sequence: u64, event: Payload) -> Result<(), Infallible> {
+    fn append(&mut self, journal: &str, sequence: u64, event: &Payload) -> Result<(), Infallible> {
         self.state.last_position += 1;
         let position = self.state.last_position;
         let name = journal.to_owned();
         self.state.journals.entry(name.clone()).or_default().events.push(position);
         self.undo.push(Undo::Event(name.clone()));
-        let event = StoredEvent { position, journal: name, sequence, payload: event };
+        let event = StoredEvent { position, journal: name, sequence, payload: event.clone() };
         self.state.feed.insert(position, event);
         Ok(())
     }
 
-    fn set_snapshot(&mut self, journal: &str, snapshot: StoredSnapshot) -> Result<(), Infallible> {
+    fn set_snapshot(&mut self, journal: &str, sequence: u64, state: &Payload) -> Result<(), Infallible> {
         let name = journal.to_owned();
+        let snapshot = StoredSnapshot { sequence, state: state.clone() };
         let before = self.state.journals.entry(name.clone()).or_default().snapshot.replace(snapshot);
         self.undo.push(Undo::Snapshot(name, before));
         Ok(())

@@ -1,16 +1,22 @@
 //! The tables within a transaction.
 
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, named_params, params};
 
 use super::rows::{self, int, job_columns, millis, time};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
-use crate::store::StoredSnapshot;
 
 /// The tables of a connection that is within a transaction.
-pub(super) struct SqliteTables<'a>(pub(super) &'a Connection);
+pub(super) struct SqliteTables<'a> {
+    connection: &'a Connection,
+    /// The statements that are run for each job, from their first use on: the cache reads the text
+    /// of a statement to find it.
+    insert: Option<CachedStatement<'a>>,
+    start: Option<CachedStatement<'a>>,
+    complete: Option<CachedStatement<'a>>,
+}
 
 /// Its parameters have numbers, because each name is looked up at each job.
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
@@ -52,9 +58,25 @@ pub(super) const READY: &str = concat!(
     ORDER BY priority DESC, id LIMIT ?2"
 );
 
-impl SqliteTables<'_> {
+impl<'a> SqliteTables<'a> {
+    pub(super) const fn new(connection: &'a Connection) -> Self {
+        Self { connection, insert: None, start: None, complete: None }
+    }
+
     fn run(&self, sql: &str, params: &[&dyn ToSql]) -> Result<usize, Error> {
-        self.0.prepare_cached(sql)?.execute(params)
+        self.connection.prepare_cached(sql)?.execute(params)
+    }
+}
+
+/// Returns a statement that is kept.
+fn kept<'s, 'a>(
+    statement: &'s mut Option<CachedStatement<'a>>,
+    connection: &'a Connection,
+    sql: &str,
+) -> Result<&'s mut CachedStatement<'a>, Error> {
+    match statement {
+        Some(statement) => Ok(statement),
+        empty => Ok(empty.insert(connection.prepare_cached(sql)?)),
     }
 }
 
@@ -65,14 +87,14 @@ fn json(value: &impl serde::Serialize) -> Result<String, Error> {
 impl Tables for SqliteTables<'_> {
     type Error = Error;
 
-    fn insert(&mut self, job: NewJob, now: Timestamp) -> Result<JobId, Error> {
-        let JobRecord { job, state, due, .. } = JobRecord::new(JobId(0), job, now);
+    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Error> {
+        let (state, due) = job.first_state(now);
         let unique = job.unique.as_ref();
         let run_options = match &job.options {
             options if options.is_default() => None,
             options => Some(json(options)?),
         };
-        self.0.prepare_cached(INSERT)?.execute(params![
+        kept(&mut self.insert, self.connection, INSERT)?.execute(params![
             job.queue,
             state.name(),
             job.priority,
@@ -94,17 +116,17 @@ impl Tables for SqliteTables<'_> {
             job.payload.bytes,
             run_options,
         ])?;
-        Ok(JobId(rows::uint(self.0.last_insert_rowid())))
+        Ok(JobId(rows::uint(self.connection.last_insert_rowid())))
     }
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
-        super::queries::job(self.0, id)
+        super::queries::job(self.connection, id)
     }
 
     fn update(&mut self, record: JobRecord) -> Result<(), Error> {
         let output = record.output.as_ref();
         let history = json(&record.history)?;
-        self.0.prepare_cached(UPDATE)?.execute(named_params! {
+        self.connection.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": int(record.id.0),
             ":state": record.state.name(),
             ":attempt": record.attempt,
@@ -129,7 +151,8 @@ impl Tables for SqliteTables<'_> {
     fn start(&mut self, record: &JobRecord) -> Result<(), Error> {
         let epoch = record.epoch.map(|epoch| int(epoch.0));
         let started = record.started.map(time);
-        self.run(START, &[&int(record.id.0), &record.attempt, &epoch, &started]).map(drop)
+        let statement = kept(&mut self.start, self.connection, START)?;
+        statement.execute(params![int(record.id.0), record.attempt, epoch, started]).map(drop)
     }
 
     fn complete(
@@ -147,8 +170,8 @@ impl Tables for SqliteTables<'_> {
         let version = output.map(|output| output.version);
         let codec = output.map(|output| &output.codec);
         let bytes = output.map(|output| &output.bytes);
-        let params: [&dyn ToSql; 7] = [&int(job.0), &attempt, &time(now), &tag, &version, &codec, &bytes];
-        Ok(self.run(COMPLETE, &params)? > 0)
+        let statement = kept(&mut self.complete, self.connection, COMPLETE)?;
+        Ok(statement.execute(params![int(job.0), attempt, time(now), tag, version, codec, bytes])? > 0)
     }
 
     fn remove(&mut self, id: JobId) -> Result<(), Error> {
@@ -163,7 +186,7 @@ impl Tables for SqliteTables<'_> {
     ) -> Result<Option<JobId>, Error> {
         let sql = "SELECT id, state FROM jobs WHERE queue = ?1 AND unique_key = ?2 AND submitted >= ?3 \
             ORDER BY id";
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         let mut same = statement.query(params![queue, unique.key, time(since)])?;
         while let Some(row) = same.next()? {
             let state = RecordState::from_name(&row.get::<_, String>(1)?);
@@ -180,19 +203,19 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn ready(&mut self, queue: &str, max: usize) -> Result<Vec<JobRecord>, Error> {
-        let mut statement = self.0.prepare_cached(READY)?;
+        let mut statement = self.connection.prepare_cached(READY)?;
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         statement.query_map(params![queue, max], rows::job)?.collect()
     }
 
     fn next_due(&mut self, queue: &str) -> Result<Option<Timestamp>, Error> {
         let sql = "SELECT min(due) FROM jobs WHERE queue = ?1 AND state = 'delayed'";
-        let due: Option<i64> = self.0.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?;
+        let due: Option<i64> = self.connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?;
         Ok(due.map(|due| Timestamp(rows::uint(due))))
     }
 
     fn is_paused(&mut self, queue: &str) -> Result<bool, Error> {
-        super::queries::is_paused(self.0, queue)
+        super::queries::is_paused(self.connection, queue)
     }
 
     fn set_paused(&mut self, queue: &str, paused: bool) -> Result<(), Error> {
@@ -203,7 +226,7 @@ impl Tables for SqliteTables<'_> {
     fn outlived(&mut self, now: Timestamp, max: usize) -> Result<Vec<JobId>, Error> {
         let sql = "SELECT id FROM jobs WHERE retained_until <= ?1 ORDER BY retained_until LIMIT ?2";
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         let ids = statement.query_map(params![time(now), max], |row| Ok(JobId(rows::uint(row.get(0)?))))?;
         ids.collect()
     }
@@ -213,7 +236,7 @@ impl Tables for SqliteTables<'_> {
         let head = |row: &rusqlite::Row<'_>| {
             Ok(JournalHead { writer: rows::uint(row.get(0)?), sequence: rows::uint(row.get(1)?) })
         };
-        self.0.prepare_cached(sql)?.query_row([journal], head).optional()
+        self.connection.prepare_cached(sql)?.query_row([journal], head).optional()
     }
 
     fn set_journal(&mut self, journal: &str, head: JournalHead) -> Result<(), Error> {
@@ -222,18 +245,18 @@ impl Tables for SqliteTables<'_> {
         self.run(sql, &[&journal, &int(head.writer), &int(head.sequence)]).map(drop)
     }
 
-    fn append(&mut self, journal: &str, sequence: u64, event: Payload) -> Result<(), Error> {
+    fn append(&mut self, journal: &str, sequence: u64, event: &Payload) -> Result<(), Error> {
         let sql = "INSERT INTO events (journal, sequence, tag, version, codec, body) \
             SELECT id, ?2, ?3, ?4, ?5, ?6 FROM journals WHERE name = ?1";
         let Payload { tag, version, codec, bytes } = event;
-        self.run(sql, &[&journal, &int(sequence), &tag, &version, &codec, &bytes]).map(drop)
+        self.run(sql, &[&journal, &int(sequence), tag, version, codec, bytes]).map(drop)
     }
 
-    fn set_snapshot(&mut self, journal: &str, snapshot: StoredSnapshot) -> Result<(), Error> {
+    fn set_snapshot(&mut self, journal: &str, sequence: u64, state: &Payload) -> Result<(), Error> {
         let sql = "UPDATE journals SET snapshot_sequence = ?2, snapshot_tag = ?3, snapshot_version = ?4, \
             snapshot_codec = ?5, snapshot_body = ?6 WHERE name = ?1";
-        let StoredSnapshot { sequence, state: Payload { tag, version, codec, bytes } } = snapshot;
-        self.run(sql, &[&journal, &int(sequence), &tag, &version, &codec, &bytes]).map(drop)
+        let Payload { tag, version, codec, bytes } = state;
+        self.run(sql, &[&journal, &int(sequence), tag, version, codec, bytes]).map(drop)
     }
 
     fn erase(&mut self, journal: &str) -> Result<(), Error> {

@@ -174,17 +174,19 @@ impl Writer {
         if let Err(error) = begin(connection) {
             return Err((group, store_error(&error)));
         }
-        let mut outcomes = Vec::with_capacity(group.len());
-        for request in &group {
-            match apply_one(connection, request.batch(), self.epoch) {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(error) => {
-                    // SQLite may have rolled back already.
-                    let _ = connection.execute_batch("ROLLBACK");
-                    return Err((group, store_error(&error)));
-                }
+        let mut tables = SqliteTables::new(connection);
+        let applied =
+            group.iter().map(|request| apply_one(connection, &mut tables, request.batch(), self.epoch));
+        let applied: Result<Vec<_>, _> = applied.collect();
+        drop(tables);
+        let outcomes = match applied {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                // SQLite may have rolled back already.
+                let _ = connection.execute_batch("ROLLBACK");
+                return Err((group, store_error(&error)));
             }
-        }
+        };
         match self.end_transaction() {
             Ended::Committed => {
                 if group.iter().any(|request| request.batch().adds()) {
@@ -231,6 +233,7 @@ impl Writer {
 /// Applies one batch within the transaction. A conflict undoes what the batch had changed.
 fn apply_one(
     connection: &Connection,
+    tables: &mut SqliteTables<'_>,
     batch: &Batch,
     epoch: Epoch,
 ) -> Result<Result<Vec<Applied>, CommitErrorKind>, rusqlite::Error> {
@@ -239,7 +242,7 @@ fn apply_one(
     if is_guarded {
         connection.prepare_cached("SAVEPOINT batch")?.execute([])?;
     }
-    let outcome = match apply(&mut SqliteTables(connection), batch, epoch) {
+    let outcome = match apply(tables, batch, epoch) {
         Ok(applied) => Ok(applied),
         Err(ApplyError::Conflict { op, conflict }) => {
             if is_guarded {
