@@ -138,8 +138,8 @@ async fn a_job_is_not_leased_while_another_process_leases_one_of_its_key() {
     assert_eq!(lease(&second).await.len(), 1);
 }
 
-/// A statement that leases begins before another process commits its lease, and comes to the lock of
-/// the key after it. Between the two, it waits for each row that it reads.
+/// A statement that leases begins before another process commits its lease, and comes to the lock
+/// of the key after it. Between the two, it waits for each row that it reads.
 #[tokio::test]
 async fn a_lease_that_began_before_another_of_the_same_key_was_committed_leases_none_of_it() {
     let Some(server) = server() else { return };

@@ -47,10 +47,10 @@ fn completed(job: &JobRecord, output: &str) -> Batch {
     Batch::of(NOW, Op::Finish { job: job.id, attempt: job.attempt, end })
 }
 
-/// Waits until a session of a store waits for this.
-async fn wait_for(admin: &Client, schema: &str, event: &str) {
-    let sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event = $2";
-    while admin.query(sql, &[&schema, &event]).await.expect("rows").is_empty() {
+/// Waits until a session of a store waits for a lock that has a number.
+async fn wait_for_lock(admin: &Client, schema: &str) {
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'advisory'";
+    while admin.query(sql, &[&schema]).await.expect("rows").is_empty() {
         tokio::task::yield_now().await;
     }
 }
@@ -60,17 +60,19 @@ async fn a_new_writer_undoes_what_the_one_before_has_begun() {
     let Some(server) = server() else { return };
     let (store, proxy, schema) = open(server).await;
     let (job, admin) = (leased(&store).await, server.admin().await);
-    // Only the first update takes that long.
-    let sleep = format!(
+    // Only the first update waits, and for as long as the lock is held.
+    let wait = format!(
         "CREATE SEQUENCE \"{schema}\".updates; \
-        CREATE FUNCTION \"{schema}\".sleep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-        IF nextval('\"{schema}\".updates') = 1 THEN PERFORM pg_sleep(3600); END IF; RETURN NEW; END $$; \
-        CREATE TRIGGER sleeps BEFORE UPDATE ON \"{schema}\".jobs FOR EACH ROW \
-        EXECUTE FUNCTION \"{schema}\".sleep()"
+        CREATE FUNCTION \"{schema}\".wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        IF nextval('\"{schema}\".updates') = 1 THEN PERFORM set_config('lock_timeout', '0', true); \
+        PERFORM pg_advisory_xact_lock(4711); END IF; RETURN NEW; END $$; \
+        CREATE TRIGGER waits BEFORE UPDATE ON \"{schema}\".jobs FOR EACH ROW \
+        EXECUTE FUNCTION \"{schema}\".wait(); \
+        SELECT pg_advisory_lock(4711)"
     );
-    admin.batch_execute(&sleep).await.unwrap();
+    admin.batch_execute(&wait).await.unwrap();
     let first = store.commit(completed(&job, "first"));
-    wait_for(&admin, &schema, "PgSleep").await;
+    wait_for_lock(&admin, &schema).await;
     proxy.cut();
     let lost = first.await.unwrap_err();
     assert!(matches!(lost.kind, CommitErrorKind::Unknown(StoreError::Disconnected(_))), "{lost}");
@@ -112,7 +114,7 @@ async fn a_new_writer_waits_until_the_one_before_has_ended() {
     proxy.cut();
     tokio::select! {
         early = &mut commit => panic!("two sessions write: {early:?}"),
-        () = wait_for(&admin, &schema, "advisory") => {}
+        () = wait_for_lock(&admin, &schema) => {}
     }
     drop(frozen);
     commit.await.unwrap();
