@@ -12,9 +12,16 @@ const DEADLOCK_SHOWN = 30_000;
 export function overview(answer) {
   const trees = answer.health ?? [];
   const status = SEVERITY.find((each) => trees.some((tree) => tree.status === each)) ?? "none";
-  const reasons = trees.filter((tree) => tree.status !== "ready").map((tree) => [tree.tree, tree.text].filter(Boolean).join(": "));
+  const reasons = trees
+    .filter((tree) => tree.status !== "ready")
+    .map((tree) => [tree.tree, tree.text].filter(Boolean).join(": "));
   const recent = (answer.deadlocks ?? []).filter((event) => Date.now() - event.at_millis < DEADLOCK_SHOWN);
-  return { ...answer, health: { status, reasons }, deadlocks: recent, troubled: answer.troubled.map(node) };
+  return {
+    ...answer,
+    health: { status, reasons },
+    deadlocks: recent,
+    troubled: answer.troubled.map(node),
+  };
 }
 
 /// A node of a tree.
@@ -43,7 +50,13 @@ export function process(answer) {
 
 /// The card of an actor.
 export function card(answer) {
-  return { ...answer, actor: process(answer.actor), node: answer.node && node(answer.node), keys: answer.keys ?? [], handle_times: answer.handle_times ?? null };
+  return {
+    ...answer,
+    actor: process(answer.actor),
+    node: answer.node && node(answer.node),
+    keys: answer.keys ?? [],
+    handle_times: answer.handle_times ?? null,
+  };
 }
 
 /// A dead letter: the message and its target in one object.
@@ -54,7 +67,14 @@ export function letter(answer) {
 /// A pool, or a durable queue.
 export function pool(answer) {
   const stats = answer.info?.stats ?? answer.stats ?? null;
-  const jobs = answer.jobs ?? (stats && { queued: stats.queued, running: stats.running, terminating: stats.terminating, completed: stats.completed });
+  const jobs =
+    answer.jobs ??
+    (stats && {
+      queued: stats.queued,
+      running: stats.running,
+      terminating: stats.terminating,
+      completed: stats.completed,
+    });
   const dead = answer.dead === undefined || answer.dead === null ? {} : { dead: answer.dead };
   return {
     ...answer,
@@ -73,11 +93,22 @@ export function pool(answer) {
 }
 
 /// What may be done to a job in a state.
-const JOB_ACTIONS = { dead: ["retry", "drop"], unknown: ["retry", "drop"], queued: ["cancel"], delayed: ["cancel"], running: ["cancel"] };
+const JOB_ACTIONS = {
+  dead: ["retry", "drop"],
+  unknown: ["retry", "drop"],
+  queued: ["cancel"],
+  delayed: ["cancel"],
+  running: ["cancel"],
+};
 
 /// A job in a list.
 export function job(answer) {
-  return { ...answer, label: answer.label ?? answer.text ?? null, actions: answer.actions ?? JOB_ACTIONS[answer.state] ?? [], error: answer.error ?? null };
+  return {
+    ...answer,
+    label: answer.label ?? answer.text ?? null,
+    actions: answer.actions ?? JOB_ACTIONS[answer.state] ?? [],
+    error: answer.error ?? null,
+  };
 }
 
 /// One job, with the steps of its timeline joined to attempts.
@@ -107,7 +138,15 @@ export function attempts(timeline, failures) {
     const fields = typeof step.kind === "string" ? {} : step.kind[kind];
     const open = list.at(-1)?.ended_at_millis === null ? list.at(-1) : null;
     if (kind === "started") {
-      list.push({ number: list.length + 1, started_at_millis: step.at_millis, ended_at_millis: null, outcome: "running", worker: fields.worker, incarnation: fields.incarnation, error: null });
+      list.push({
+        number: list.length + 1,
+        started_at_millis: step.at_millis,
+        ended_at_millis: null,
+        outcome: "running",
+        worker: fields.worker,
+        incarnation: fields.incarnation,
+        error: null,
+      });
     } else if (open && (kind === "retried" || kind === "ended")) {
       open.ended_at_millis = step.at_millis;
       open.outcome = kind === "retried" ? String(fields.cause ?? "failed").toLowerCase() : fields.state;
@@ -123,6 +162,5 @@ export function attempts(timeline, failures) {
 /// An entry of the audit log.
 export function audit(answer) {
   const refused = answer.outcome?.refused;
-  const parts = String(answer.action).split("/").filter(Boolean);
-  return { ...answer, action: parts.at(-1) ?? "", path: answer.action, target: answer.target ?? parts.slice(2, -1).join("/"), ok: !refused, result: refused ? refused.error : answer.outcome };
+  return { ...answer, ok: !refused, result: refused?.error ?? refused ?? answer.outcome };
 }

@@ -26,7 +26,9 @@ export function setToken(value) {
 
 /// Returns `?a=1&b=2` of the parameters that have a value.
 export function query(parameters = {}) {
-  const entries = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const entries = Object.entries(parameters).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
   return entries.length === 0 ? "" : `?${new URLSearchParams(entries)}`;
 }
 
@@ -34,17 +36,29 @@ export function query(parameters = {}) {
 ///
 /// Throws an `ApiError` if there is no answer, or one that is no success.
 export function get(path, parameters, { signal } = {}) {
-  return request(`${ROOT}${path}${query(parameters)}`, { signal, headers: authorization() });
+  return request(`${ROOT}${path}${query(parameters)}`, {
+    signal,
+    headers: authorization(),
+  });
 }
 
 /// Asks with a body, because the parameters are too long for an address.
 export function ask(path, body, { signal } = {}) {
-  return request(`${ROOT}${path}`, { method: "POST", signal, body: JSON.stringify(body), headers: json() });
+  return request(`${ROOT}${path}`, {
+    method: "POST",
+    signal,
+    body: JSON.stringify(body),
+    headers: json(),
+  });
 }
 
 /// Does something. It needs the token.
 export function act(path, body = {}) {
-  return request(`${ROOT}${path}`, { method: "POST", body: JSON.stringify(body), headers: json() });
+  return request(`${ROOT}${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: json(),
+  });
 }
 
 function authorization() {
@@ -65,5 +79,9 @@ async function request(url, options) {
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body;
-  throw new ApiError(answer.status, body?.error ?? "failed", body?.detail ?? `The answer has the status ${answer.status}.`);
+  throw new ApiError(
+    answer.status,
+    body?.error ?? "failed",
+    body?.detail ?? `The answer has the status ${answer.status}.`,
+  );
 }

@@ -16,14 +16,26 @@ export function duration(value) {
   if (ms === null) return "–";
   if (ms < 1) return ms === 0 ? "0 ms" : `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 59_500) return `${Math.round(ms / 1000)} s`;
   return pair(ms);
+}
+
+/// A time that is counted down: `0.4 s`, `12 s`, `3 min 4 s`.
+export function countdown(ms) {
+  if (ms <= 0) return "now";
+  return ms < 10_000 ? `${(Math.ceil(ms / 100) / 10).toFixed(1)} s` : duration(Math.ceil(ms / 1000) * 1000);
 }
 
 /// The two largest units of a time of a minute or longer.
 function pair(ms) {
   const seconds = Math.round(ms / 1000);
-  const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   const first = units.findIndex(([, size]) => seconds >= size);
   const [name, size] = units[first];
   const rest = units[first + 1];

@@ -10,7 +10,13 @@ import { searchField } from "./search.js";
 import { currentTheme, switchTheme } from "./theme.js";
 import { link } from "./router.js";
 
-const HEALTH = { ready: ["Ready", "ok", "●"], not_ready: ["Not ready", "warn", "◐"], starting: ["Starting", "info", "◔"], stopping: ["Stopping", "warn", "◌"], failed: ["Failed", "bad", "▲"] };
+const HEALTH = {
+  ready: ["Ready", "ok", "●"],
+  not_ready: ["Not ready", "warn", "◐"],
+  starting: ["Starting", "info", "◔"],
+  stopping: ["Stopping", "warn", "◌"],
+  failed: ["Failed", "bad", "▲"],
+};
 
 /// The counts of the header: what stands there, its name, where it leads, and its tone.
 const COUNTS = [
@@ -34,13 +40,33 @@ export function header(element, store, { retry }) {
     const value = h("b", {}, "–");
     return [h("a", { class: "stat", href: `#/${href}`, data: { name } }, value, h("span", {}, name)), value];
   });
-  const sum = h("a", { class: "stat sum", href: link("processes") }, h("b", {}, "–"), h("span", {}, "account"));
-  const connection = h("button", { type: "button", class: "connection", on: { click: retry } }, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "connection-text" }, "connecting"));
+  const sum = h(
+    "a",
+    { class: "stat sum", href: link("processes") },
+    h("b", {}, "–"),
+    h("span", {}, "account"),
+  );
+  const connection = h(
+    "button",
+    { type: "button", class: "connection", on: { click: retry } },
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h("span", { class: "connection-text" }, "connecting"),
+  );
   replace(
     element,
-    h("a", { class: "brand", href: link("tree") }, h("img", { src: "/assets/icon.svg", alt: "", width: 22, height: 22 }), h("span", {}, "perennial")),
+    h(
+      "a",
+      { class: "brand", href: link("tree"), "aria-label": "perennial" },
+      h("img", { src: "/assets/icon.svg", alt: "", width: 22, height: 22 }),
+      h("span", {}, "perennial"),
+    ),
     health,
-    h("div", { class: "stats" }, counts.map(([stat]) => stat), sum),
+    h(
+      "div",
+      { class: "stats" },
+      counts.map(([stat]) => stat),
+      sum,
+    ),
     searchField(),
     h("div", { class: "tools" }, connection, lock(store), themeSwitch()),
   );
@@ -66,7 +92,11 @@ function show(overview, { health, counts, sum }) {
   setText(sum.lastChild, right ? "balances" : "does not balance");
   setAttribute(sum, "data-tone", right ? "ok" : "bad");
   const { accepted, handled, lost_in_flight, dead_lettered, queued } = overview.messages;
-  setAttribute(sum, "title", `${count(accepted)} accepted = ${count(handled)} handled + ${count(lost_in_flight)} lost in flight + ${count(dead_lettered)} dead letters + ${count(queued)} queued`);
+  setAttribute(
+    sum,
+    "title",
+    `${count(accepted)} accepted = ${count(handled)} handled + ${count(lost_in_flight)} lost in flight + ${count(dead_lettered)} dead letters + ${count(queued)} queued`,
+  );
 }
 
 function showConnection(element, store) {
@@ -79,8 +109,16 @@ function showConnection(element, store) {
   };
   setText(element.lastChild, texts[state]);
   setAttribute(element, "data-state", state);
-  setAttribute(element, "aria-label", `Connection: ${texts[state]}${state === "waiting" ? ". Connect now" : ""}`);
-  setAttribute(element, "title", state === "live" ? `event ${count(store.sequence)}${missed}` : "Connect now");
+  setAttribute(
+    element,
+    "aria-label",
+    `Connection: ${texts[state]}${state === "waiting" ? ". Connect now" : ""}`,
+  );
+  setAttribute(
+    element,
+    "title",
+    state === "live" ? `event ${count(store.sequence)}${missed}` : "Connect now",
+  );
   document.documentElement.dataset.sequence = store.sequence;
 }
 
@@ -91,10 +129,18 @@ function lock(store) {
   const update = () => {
     const { actions, authorized } = store.session ?? {};
     const state = !actions ? "off" : authorized ? "open" : "locked";
-    const words = { off: "read-only", open: "actions on", locked: token() ? "wrong token" : "read-only" };
+    const words = {
+      off: "read-only",
+      open: "actions on",
+      locked: token() ? "wrong token" : "read-only",
+    };
     setText(text, words[state]);
     setAttribute(button, "data-state", state);
-    setAttribute(button, "title", state === "off" ? "The console was started without a token." : "The token for actions");
+    setAttribute(
+      button,
+      "title",
+      state === "off" ? "The console was started without a token." : "The token for actions",
+    );
     button.disabled = state === "off";
   };
   const unlock = async () => {
@@ -106,7 +152,11 @@ function lock(store) {
 
 function themeSwitch() {
   const text = () => ({ dark: "☾", light: "☀", system: "◑" })[currentTheme()];
-  const button = h("button", { type: "button", class: "tool theme", on: { click: () => (switchTheme(), update()) } });
+  const button = h("button", {
+    type: "button",
+    class: "tool theme",
+    on: { click: () => (switchTheme(), update()) },
+  });
   const update = () => {
     setText(button, text());
     setAttribute(button, "aria-label", `Theme: ${currentTheme()}`);

@@ -31,7 +31,22 @@ import * as timeline from "./views/timeline.js";
 import * as tree from "./views/tree.js";
 import * as waits from "./views/waits.js";
 
-const MODULES = { tree, actor, processes, crashes, "dead-letters": deadLetters, pools, pool, queue: pool, job, registry, waits, timeline, shutdown, audit };
+const MODULES = {
+  tree,
+  actor,
+  processes,
+  crashes,
+  "dead-letters": deadLetters,
+  pools,
+  pool,
+  queue: pool,
+  job,
+  registry,
+  waits,
+  timeline,
+  shutdown,
+  audit,
+};
 
 const store = new Store();
 let view = null;
@@ -80,7 +95,10 @@ async function connect() {
 }
 
 function stream(boot) {
-  const reload = () => session().then(past).catch(() => {});
+  const reload = () =>
+    session()
+      .then(past)
+      .catch(() => {});
   const events = new EventStream({
     url: "/api/v1/events/stream",
     lastId: `${boot}-${store.sequence}`,
@@ -99,21 +117,34 @@ function keys() {
   listen();
 }
 
-/// Tells of a crash, wherever the user is. A storm of them is told once a second.
+/// The time between two notices of crashes.
+const NOTICE_GAP = 10_000;
+
+/// The views that show crashes themselves.
+const SHOW_CRASHES = new Set(["crashes", "timeline"]);
+
+/// Tells of a crash where it is not seen: the rail and some views show it anyway.
 function tellCrashes() {
   let told = 0;
   store.on("event", (event) => {
-    if (!isCrash(event) || Date.now() - told < 1000) return;
+    if (!isCrash(event) || Date.now() - told < NOTICE_GAP) return;
+    const isSeen = document.getElementById("rail").checkVisibility();
+    if (isSeen || SHOW_CRASHES.has(parse(location.hash).view)) return;
     told = Date.now();
     const { label, reason } = event.kind.ended;
-    toast(`${lastOf(label)} ${reasonText(reason)}`, { tone: "bad", href: link("crashes", [event.sequence]) });
+    toast(`${lastOf(label)} ${reasonText(reason)}`, {
+      tone: "bad",
+      href: link("crashes", [event.sequence]),
+    });
   });
 }
 
 async function start() {
   applyTheme();
   let events = null;
-  header(document.getElementById("header"), store, { retry: () => events?.retry() });
+  header(document.getElementById("header"), store, {
+    retry: () => events?.retry(),
+  });
   nav(document.getElementById("nav"), store);
   rail(document.getElementById("rail"), store);
   keys();
@@ -123,7 +154,10 @@ async function start() {
   addEventListener("hashchange", route);
   route();
   events = await connect();
-  new Refresher(async (signal) => store.setOverview(answers.overview(await get("/overview", {}, { signal }))), { store, every: 2000 });
+  new Refresher(
+    async (signal) => store.setOverview(answers.overview(await get("/overview", {}, { signal }))),
+    { store, every: 2000 },
+  );
 }
 
 start();

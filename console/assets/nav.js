@@ -17,18 +17,51 @@ const COUNTS = {
 export function nav(element, store) {
   const entries = VIEWS.map((view) => {
     const badge = h("span", { class: "badge", hidden: true });
-    const icon = s("svg", { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" }, s("path", { d: view.icon }));
-    return { view, badge, entry: h("a", { class: "nav-entry", href: link(view.name) }, icon, h("span", { class: "nav-text" }, view.title), badge) };
+    const icon = s(
+      "svg",
+      { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" },
+      s("path", { d: view.icon }),
+    );
+    return {
+      view,
+      badge,
+      entry: h(
+        "a",
+        { class: "nav-entry", href: link(view.name) },
+        icon,
+        h("span", { class: "nav-text" }, view.title),
+        badge,
+      ),
+    };
   });
-  const more = h("button", { type: "button", class: "nav-entry more", "aria-expanded": "false", on: { click: () => open(!element.classList.contains("open")) } }, s("svg", { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" }, s("path", { d: "M4 10h.01M10 10h.01M16 10h.01" })), h("span", { class: "nav-text" }, "More"));
+  const more = h(
+    "button",
+    {
+      type: "button",
+      class: "nav-entry more",
+      "aria-expanded": "false",
+      on: { click: () => open(!element.classList.contains("open")) },
+    },
+    s(
+      "svg",
+      { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" },
+      s("path", { d: "M4 10h.01M10 10h.01M16 10h.01" }),
+    ),
+    h("span", { class: "nav-text" }, "More"),
+  );
   const open = (wanted) => {
     element.classList.toggle("open", wanted);
     more.setAttribute("aria-expanded", String(wanted));
   };
-  replace(element, entries.map(({ entry }) => entry), more);
+  replace(
+    element,
+    entries.map(({ entry }) => entry),
+    more,
+  );
   const current = () => {
     const { view } = parse(location.hash);
-    for (const each of entries) setAttribute(each.entry, "aria-current", each.view.name === (PARENTS[view] ?? view) ? "page" : null);
+    for (const each of entries)
+      setAttribute(each.entry, "aria-current", each.view.name === (PARENTS[view] ?? view) ? "page" : null);
     open(false);
   };
   addEventListener("hashchange", current);

@@ -27,7 +27,19 @@ export function rail(element, store) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => showEvents(events, store.events));
   });
-  setInterval(() => replace(pulse, sparkline(perPart(store.events, Date.now()), { text: "Events of the last minute", width: 300, height: 28 })), 2000);
+  const beat = () => {
+    const counts = perPart(store.events, Date.now());
+    replace(
+      pulse,
+      sparkline(counts, {
+        text: "Events of the last minute",
+        width: 300,
+        height: 28,
+      }),
+    );
+  };
+  beat();
+  setInterval(beat, 2000);
 }
 
 /// Shows the nodes that are in trouble.
@@ -38,13 +50,22 @@ export function showTroubled(element, nodes) {
   }
   reconcile(element, nodes, {
     key: (node) => node.path,
-    create: (node) => h("a", { class: "trouble", href: link("actor", [node.identity]) }, h("span", { class: "mark" }), h("span", { class: "path", title: node.path }, node.path)),
+    create: (node) =>
+      h(
+        "a",
+        { class: "trouble", href: link("actor", [node.identity]) },
+        h("span", { class: "mark" }),
+        h("span", { class: "path", title: node.path }, node.path),
+      ),
     update: (entry, node) => setCountdown(entry.firstChild, stateOf(node), node.retry_in_millis),
   });
 }
 
 function showEvents(element, events) {
-  reconcile(element, events.slice(-SHOWN).reverse(), { key: (event) => event.sequence, create: (event) => eventLine(event) });
+  reconcile(element, events.slice(-SHOWN).reverse(), {
+    key: (event) => event.sequence,
+    create: (event) => eventLine(event),
+  });
 }
 
 /// Counts the events of each part of the last minute.

@@ -1,18 +1,26 @@
 // Keeps a view up to date: at once, after events, and from time to time for what changes without.
 
+/// The age that an answer may have: the server takes at most one snapshot in a quarter of a second.
+const AGE = 300;
+
 /// Loads again and again, one load at a time.
 export class Refresher {
   #timer = null;
   #running = false;
   #again = false;
   #stopped = false;
+  /// When the last load began, and when one has to begin that has the last event for certain.
   #last = 0;
+  #fresh = 0;
   #abort = new AbortController();
   #leave = [];
 
   /// `load` gets a signal that ends its requests. `every` is the time between two loads without
   /// events, `gap` the least time between two.
-  constructor(load, { store = null, topics = ["events", "reset"], every = 2000, gap = 250, failed = () => {} }) {
+  constructor(
+    load,
+    { store = null, topics = ["events", "reset"], every = 2000, gap = 250, failed = () => {} },
+  ) {
     Object.assign(this, { load, every, gap, failed });
     if (store) this.#leave = topics.map((topic) => store.on(topic, () => this.soon()));
     if (globalThis.document) {
@@ -23,8 +31,10 @@ export class Refresher {
     this.now();
   }
 
-  /// Loads as soon as the least time since the last load is over.
+  /// Loads as soon as the least time since the last load is over, and once more if what is loaded
+  /// then may be older than this moment.
   soon() {
+    this.#fresh = Date.now() + AGE;
     this.#plan(Math.max(0, this.gap - (Date.now() - this.#last)));
   }
 
@@ -46,8 +56,13 @@ export class Refresher {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
     this.#timer = null;
-    this.#plan(this.#again ? 0 : this.every);
+    this.#plan(this.#again ? 0 : this.#next());
     this.#again = false;
+  }
+
+  #next() {
+    if (this.#last >= this.#fresh) return this.every;
+    return Math.max(this.#fresh - Date.now(), this.gap - (Date.now() - this.#last), 0);
   }
 
   #plan(wait) {

@@ -4,7 +4,11 @@
 export function parse(hash) {
   const [path, search = ""] = hash.replace(/^#?\/?/, "").split("?");
   const [view, ...rest] = path.split("/").filter(Boolean).map(decode);
-  return { view: view ?? "tree", rest, parameters: Object.fromEntries(new URLSearchParams(search)) };
+  return {
+    view: view ?? "tree",
+    rest,
+    parameters: Object.fromEntries(new URLSearchParams(search)),
+  };
 }
 
 /// A `%` that begins no code stays as it is: addresses are typed by people too.
@@ -19,7 +23,9 @@ function decode(text) {
 /// Returns the address of a view.
 export function link(view, rest = [], parameters = {}) {
   const path = [view, ...rest].map((part) => encodeURIComponent(part)).join("/");
-  const entries = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const entries = Object.entries(parameters).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
   return `#/${path}${entries.length ? `?${new URLSearchParams(entries)}` : ""}`;
 }
 

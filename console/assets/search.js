@@ -9,8 +9,24 @@ const WAIT = 120;
 
 /// The field, with a list of what was found below it.
 export function searchField() {
-  const input = h("input", { type: "search", id: "search", placeholder: "Search actors and names", role: "combobox", "aria-label": "Search", "aria-expanded": "false", "aria-controls": "found", "aria-autocomplete": "list", autocomplete: "off" });
-  const list = h("ul", { id: "found", class: "found", role: "listbox", "aria-label": "Found", hidden: true });
+  const input = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search actors and names",
+    role: "combobox",
+    "aria-label": "Search",
+    "aria-expanded": "false",
+    "aria-controls": "found",
+    "aria-autocomplete": "list",
+    autocomplete: "off",
+  });
+  const list = h("ul", {
+    id: "found",
+    class: "found",
+    role: "listbox",
+    "aria-label": "Found",
+    hidden: true,
+  });
   const state = { input, list, items: [], at: -1, abort: null, timer: null };
   input.addEventListener("input", () => {
     clearTimeout(state.timer);
@@ -32,7 +48,11 @@ async function find(state) {
       get("/processes", { q, limit: 8, sort: "name" }, { signal }),
       get("/names", { q, limit: 4 }, { signal }),
     ]);
-    show(state, [...viewsOf(q), ...names.items.map(nameItem), ...processes.items.map(processItem)], processes.total);
+    show(
+      state,
+      [...viewsOf(q), ...names.items.map(nameItem), ...processes.items.map(processItem)],
+      processes.total,
+    );
   } catch (error) {
     if (error.name !== "AbortError") show(state, [], 0, error.message);
   }
@@ -41,23 +61,52 @@ async function find(state) {
 
 function viewsOf(q) {
   const found = VIEWS.filter((view) => view.title.toLowerCase().includes(q.toLowerCase()));
-  return found.map((view) => ({ kind: "view", text: view.title, href: link(view.name) }));
+  return found.map((view) => ({
+    kind: "view",
+    text: view.title,
+    href: link(view.name),
+  }));
 }
 
 function nameItem(name) {
-  return { kind: "name", text: name.name, href: link("actor", [name.identity]) };
+  return {
+    kind: "name",
+    text: name.name,
+    href: link("actor", [name.identity]),
+  };
 }
 
 function processItem(process) {
-  return { kind: "actor", text: process.label, href: link("actor", [process.identity]) };
+  return {
+    kind: "actor",
+    text: process.label,
+    href: link("actor", [process.identity]),
+  };
 }
 
 function show(state, items, total, problem) {
   Object.assign(state, { items, at: items.length ? 0 : -1 });
   const options = items.map((item, index) =>
-    h("li", { id: `found-${index}`, role: "option", on: { pointerdown: (event) => (event.preventDefault(), choose(state, index)) } }, h("span", { class: "found-kind" }, item.kind), h("span", { class: "found-text" }, item.text)),
+    h(
+      "li",
+      {
+        id: `found-${index}`,
+        role: "option",
+        on: {
+          pointerdown: (event) => (event.preventDefault(), choose(state, index)),
+        },
+      },
+      h("span", { class: "found-kind" }, item.kind),
+      h("span", { class: "found-text" }, item.text),
+    ),
   );
-  const note = problem ?? (items.length === 0 ? "Nothing has this in its path, type or name." : total > 8 ? `${total} actors in all: the view Processes lists them.` : null);
+  const note =
+    problem ??
+    (items.length === 0
+      ? "Nothing has this in its path, type or name."
+      : total > 8
+        ? `${total} actors in all: the view Processes lists them.`
+        : null);
   replace(state.list, options, note && h("li", { class: "found-note", role: "presentation" }, note));
   state.list.hidden = false;
   state.input.setAttribute("aria-expanded", "true");
@@ -65,7 +114,9 @@ function show(state, items, total, problem) {
 }
 
 function point(state) {
-  [...state.list.querySelectorAll("[role=option]")].forEach((option, index) => option.setAttribute("aria-selected", String(index === state.at)));
+  [...state.list.querySelectorAll("[role=option]")].forEach((option, index) =>
+    option.setAttribute("aria-selected", String(index === state.at)),
+  );
   setAttribute(state.input, "aria-activedescendant", state.at >= 0 ? `found-${state.at}` : null);
 }
 

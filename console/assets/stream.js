@@ -25,7 +25,14 @@ export class EventStream {
   #closed = false;
   #silence = null;
 
-  constructor({ url, on, status, lastId = null, fetch = globalThis.fetch.bind(globalThis), delay = backoff }) {
+  constructor({
+    url,
+    on,
+    status,
+    lastId = null,
+    fetch = globalThis.fetch.bind(globalThis),
+    delay = backoff,
+  }) {
     Object.assign(this, { url, on, status, lastId, fetch, delay });
   }
 
@@ -60,7 +67,11 @@ export class EventStream {
     if (this.lastId !== null) headers["Last-Event-ID"] = this.lastId;
     this.#listen();
     try {
-      const answer = await this.fetch(this.url, { headers, signal: this.#abort.signal, cache: "no-store" });
+      const answer = await this.fetch(this.url, {
+        headers,
+        signal: this.#abort.signal,
+        cache: "no-store",
+      });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.#attempt = 0;
       this.status("live");

@@ -29,4 +29,9 @@ export const VIEWS = [
 ].map((view) => ({ ...view, icon: ICONS[view.name] }));
 
 /// In which view an address is that is none itself.
-export const PARENTS = { actor: "tree", pool: "pools", queue: "pools", job: "pools" };
+export const PARENTS = {
+  actor: "tree",
+  pool: "pools",
+  queue: "pools",
+  job: "pools",
+};

@@ -30,19 +30,38 @@ export function account(messages) {
   }
   const terms = PARTS.map(([name, text, tone], index) => [
     h("span", { class: "operator" }, index === 0 ? "=" : "+"),
-    h("span", { class: "term", title: count(messages[name]) }, h("b", { data: { tone } }, short(messages[name])), ` ${text}`),
+    h(
+      "span",
+      { class: "term", title: count(messages[name]) },
+      h("b", { data: { tone } }, short(messages[name])),
+      ` ${text}`,
+    ),
   ]);
   return h(
     "div",
     { class: "account", data: { balances: String(right) } },
     bar,
-    h("p", { class: "equation" }, h("span", { class: "term", title: count(messages.accepted) }, h("b", {}, short(messages.accepted)), " accepted"), terms),
+    h(
+      "p",
+      { class: "equation" },
+      h(
+        "span",
+        { class: "term", title: count(messages.accepted) },
+        h("b", {}, short(messages.accepted)),
+        " accepted",
+      ),
+      terms,
+    ),
     verdict(right, missing),
   );
 }
 
 /// Says in one word whether an account is right.
 export function verdict(right, missing = 0) {
-  const text = right ? "balances" : missing ? `does not balance: ${count(Math.abs(missing))} ${missing > 0 ? "missing" : "too many"}` : "does not balance";
+  const text = right
+    ? "balances"
+    : missing
+      ? `does not balance: ${count(Math.abs(missing))} ${missing > 0 ? "missing" : "too many"}`
+      : "does not balance";
   return h("p", { class: "verdict", data: { tone: right ? "ok" : "bad" } }, right ? "✓ " : "✕ ", text);
 }

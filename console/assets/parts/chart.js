@@ -7,7 +7,12 @@ import { h, s } from "../dom.js";
 export function points(values, width, height) {
   const most = Math.max(1, ...values);
   const step = values.length > 1 ? width / (values.length - 1) : 0;
-  return values.map((value, index) => `${(index * step).toFixed(1)},${(height - 1 - (value / most) * (height - 2)).toFixed(1)}`).join(" ");
+  return values
+    .map(
+      (value, index) =>
+        `${(index * step).toFixed(1)},${(height - 1 - (value / most) * (height - 2)).toFixed(1)}`,
+    )
+    .join(" ");
 }
 
 /// A line without axes. Its text says what it shows.
@@ -15,19 +20,39 @@ export function sparkline(values, { text, width = 96, height = 20, tone = "info"
   const line = points(values.length ? values : [0, 0], width, height);
   return s(
     "svg",
-    { class: "sparkline", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text, preserveAspectRatio: "none", "data-tone": tone },
-    s("polygon", { points: `0,${height} ${line} ${width},${height}`, class: "area" }),
-    s("polyline", { points: line, class: "line", "vector-effect": "non-scaling-stroke" }),
+    {
+      class: "sparkline",
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": text,
+      preserveAspectRatio: "none",
+      "data-tone": tone,
+    },
+    s("polygon", {
+      points: `0,${height} ${line} ${width},${height}`,
+      class: "area",
+    }),
+    s("polyline", {
+      points: line,
+      class: "line",
+      "vector-effect": "non-scaling-stroke",
+    }),
   );
 }
 
 /// A histogram of durations: the bounds of `PoolInfo`, joined to few bars.
 export function histogram(entries, text) {
-  const bars = join(entries.map(([bound, number]) => [millis(bound), number]), 24);
+  const bars = join(
+    entries.map(([bound, number]) => [millis(bound), number]),
+    24,
+  );
   if (bars.length === 0) return h("p", { class: "none" }, "Nothing was measured yet.");
   const most = Math.max(...bars.map(([, number]) => number));
   const list = bars.map(([bound, number]) => {
-    const bar = h("span", { class: "histogram-bar", title: `up to ${duration(bound)}: ${number}` });
+    const bar = h("span", {
+      class: "histogram-bar",
+      title: `up to ${duration(bound)}: ${number}`,
+    });
     bar.style.height = `${Math.max(number ? 4 : 0, (100 * number) / most)}%`;
     return bar;
   });

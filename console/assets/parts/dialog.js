@@ -9,7 +9,17 @@ export function dialog({ title, body, buttons, focus }) {
     const id = `dialog-${dialog.count++}`;
     const form = h("form", { method: "dialog" });
     const element = h("dialog", { class: "dialog", "aria-labelledby": id }, form);
-    append(form, [h("h2", { id }, title), h("div", { class: "dialog-body" }, body), h("div", { class: "dialog-buttons" }, buttons.map(([value, text, tone]) => h("button", { value, class: "button", data: { tone: tone ?? "" } }, text)))]);
+    append(form, [
+      h("h2", { id }, title),
+      h("div", { class: "dialog-body" }, body),
+      h(
+        "div",
+        { class: "dialog-buttons" },
+        buttons.map(([value, text, tone]) =>
+          h("button", { value, class: "button", data: { tone: tone ?? "" } }, text),
+        ),
+      ),
+    ]);
     element.addEventListener("close", () => {
       element.remove();
       resolve(element.returnValue || null);
@@ -28,17 +38,38 @@ export async function confirm(title, text, verb, tone = "bad") {
   const answer = await dialog({
     title,
     body: h("p", {}, text),
-    buttons: [["", "Cancel"], ["yes", verb, tone]],
+    buttons: [
+      ["", "Cancel"],
+      ["yes", verb, tone],
+    ],
   });
   return answer === "yes";
 }
 
 /// Asks for one value. Resolves with it, or with `null`.
-export async function askFor(title, label, { text, type = "text", value = "", verb = "Send", ...properties } = {}) {
-  const input = h("input", { type, value, id: "dialog-input", autocomplete: "off", ...properties });
+export async function askFor(
+  title,
+  label,
+  { text, type = "text", value = "", verb = "Send", ...properties } = {},
+) {
+  const input = h("input", {
+    type,
+    value,
+    id: "dialog-input",
+    autocomplete: "off",
+    ...properties,
+  });
   const body = [text && h("p", {}, text), h("label", { class: "field", for: "dialog-input" }, label, input)];
   // The first button of a form is the one that Enter presses.
-  const answer = await dialog({ title, body, buttons: [["yes", verb, "accent"], ["", "Cancel"]], focus: input });
+  const answer = await dialog({
+    title,
+    body,
+    buttons: [
+      ["yes", verb, "accent"],
+      ["", "Cancel"],
+    ],
+    focus: input,
+  });
   return answer === "yes" ? input.value : null;
 }
 

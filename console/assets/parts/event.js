@@ -47,12 +47,18 @@ function restarting({ reason, restarts_left, delay }) {
 function signText(sign) {
   const [check, value] = Object.entries(sign ?? {})[0] ?? ["check", null];
   if (check === "probe") return `${counted(value, "probe")} unanswered`;
-  return check === "watchdog" ? `no ping for ${duration(value)}` : `a handler has been running for ${duration(value)}`;
+  return check === "watchdog"
+    ? `no ping for ${duration(value)}`
+    : `a handler has been running for ${duration(value)}`;
 }
 
 const KINDS = {
   started: (value) => ["started", "ok", `incarnation ${value.pid.incarnation}`],
-  ended: (value, event) => [isCrash(event) ? "crashed" : "ended", isCrash(event) ? "bad" : "muted", reasonText(value.reason)],
+  ended: (value, event) => [
+    isCrash(event) ? "crashed" : "ended",
+    isCrash(event) ? "bad" : "muted",
+    reasonText(value.reason),
+  ],
   abandoned: () => ["abandoned", "bad", "its mailbox was detached; its code runs on"],
   closed: (value) => ["closed", "muted", reasonText(value.reason)],
   supervisor: (value) => ["supervisor", value.gave_up ? "bad" : "info", supervisor(value)],
@@ -87,7 +93,8 @@ export function describe(event) {
 export function laneOf(event) {
   const [kind, value] = kindOf(event);
   if (isCrash(event)) return "crashes";
-  if (kind === "report" && (value.report.restarting || value.report.gave_up || value.report.start_limit_hit)) return "supervision";
+  if (kind === "report" && (value.report.restarting || value.report.gave_up || value.report.start_limit_hit))
+    return "supervision";
   if (kind === "dead_letter") return "dead letters";
   if (kind === "deadlock") return "crashes";
   return "other";
@@ -98,12 +105,18 @@ export function eventLine(event, { subject = true } = {}) {
   const [word, tone, detail] = describe(event);
   const identity = identityOf(event);
   const path = subjectOf(event);
-  const name = identity ? h("a", { href: link("actor", [identity]), title: path }, path || pid({ identity })) : h("span", { title: path }, path);
+  const name = identity
+    ? h("a", { href: link("actor", [identity]), title: path }, path || pid({ identity }))
+    : h("span", { title: path }, path);
   return h(
     "div",
     { class: "event", data: { sequence: event.sequence } },
     h("time", { title: `event ${event.sequence}` }, clock(event.at_millis)),
-    h("span", { class: "event-kind", data: { tone } }, isCrash(event) ? h("a", { href: link("crashes", [event.sequence]) }, word) : word),
+    h(
+      "span",
+      { class: "event-kind", data: { tone } },
+      isCrash(event) ? h("a", { href: link("crashes", [event.sequence]) }, word) : word,
+    ),
     subject && h("span", { class: "event-subject" }, name),
     h("span", { class: "event-detail", title: detail }, detail),
   );

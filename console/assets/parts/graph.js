@@ -5,8 +5,17 @@
 export function layout(ids, edges, cycles, { column = 220, row = 64, margin = 90 } = {}) {
   const nodes = new Map();
   let bottom = 0;
-  for (const cycle of cycles) bottom = circle(nodes, cycle.filter((id) => !nodes.has(id)), bottom, margin);
-  const ranks = rank(ids.filter((id) => !nodes.has(id)), edges);
+  for (const cycle of cycles)
+    bottom = circle(
+      nodes,
+      cycle.filter((id) => !nodes.has(id)),
+      bottom,
+      margin,
+    );
+  const ranks = rank(
+    ids.filter((id) => !nodes.has(id)),
+    edges,
+  );
   const rows = new Map();
   for (const [id, level] of ranks) {
     const at = rows.get(level) ?? 0;
@@ -21,15 +30,18 @@ export function layout(ids, edges, cycles, { column = 220, row = 64, margin = 90
   };
 }
 
-/// Places the nodes of a cycle in a circle below `top`. Returns where it ends.
+/// Places the nodes of a cycle in an ellipse below `top`. Returns where it ends.
 function circle(nodes, cycle, top, margin) {
   if (cycle.length === 0) return top;
-  const radius = Math.max(70, cycle.length * 26);
+  const [across, down] = [Math.max(170, cycle.length * 46), Math.max(80, cycle.length * 30)];
   cycle.forEach((id, index) => {
     const angle = (2 * Math.PI * index) / cycle.length - Math.PI;
-    nodes.set(id, { x: margin + 40 + radius * 1.4 * (1 + Math.cos(angle)), y: top + 50 + radius * (1 + Math.sin(angle)) });
+    nodes.set(id, {
+      x: margin + across * (1 + Math.cos(angle)),
+      y: top + 40 + down * (1 + Math.sin(angle)),
+    });
   });
-  return top + 2 * radius + 90;
+  return top + 2 * down + 80;
 }
 
 /// Returns the number of edges between a node and the start of the longest chain to it.

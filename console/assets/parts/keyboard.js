@@ -33,6 +33,21 @@ function isTyping(target) {
 
 /// Shows all keys.
 export function showKeys() {
-  const rows = [...keys].map(([key, { text }]) => h("div", { class: "key-row" }, h("dt", {}, key.split(" ").map((each) => h("kbd", {}, each))), h("dd", {}, text)));
-  return dialog({ title: "Keys", body: h("dl", { class: "keys" }, rows), buttons: [["", "Close"]] });
+  const rows = [...keys].map(([key, { text }]) =>
+    h(
+      "div",
+      { class: "key-row" },
+      h(
+        "dt",
+        {},
+        key.split(" ").map((each) => h("kbd", {}, each)),
+      ),
+      h("dd", {}, text),
+    ),
+  );
+  return dialog({
+    title: "Keys",
+    body: h("dl", { class: "keys" }, rows),
+    buttons: [["", "Close"]],
+  });
 }

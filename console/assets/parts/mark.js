@@ -1,6 +1,6 @@
 // The state of a node as a shape, a word and a colour: no state is told by its colour alone.
 
-import { duration } from "../format.js";
+import { countdown } from "../format.js";
 import { h, s, setAttribute, setText } from "../dom.js";
 
 /// The states: their word, their tone and the shape in a box of 16.
@@ -16,7 +16,14 @@ const MARKS = {
   failed: ["failed", "bad", [stroke("M4 4l8 8M12 4l-8 8")]],
   gave_up: ["gave up", "bad", [["path", { d: "M8 2l6.5 12h-13z" }]]],
   escalating: ["escalating", "bad", [stroke("M8 13.5V3M3.8 7.2L8 3l4.2 4.2")]],
-  suspended: ["suspended", "violet", [["rect", { x: 4, y: 3.5, width: 3, height: 9, rx: 0.8 }], ["rect", { x: 9, y: 3.5, width: 3, height: 9, rx: 0.8 }]]],
+  suspended: [
+    "suspended",
+    "violet",
+    [
+      ["rect", { x: 4, y: 3.5, width: 3, height: 9, rx: 0.8 }],
+      ["rect", { x: 9, y: 3.5, width: 3, height: 9, rx: 0.8 }],
+    ],
+  ],
   closed: ["closed", "muted", [ring(5), stroke("M4.5 11.5l7-7")]],
 };
 
@@ -46,7 +53,8 @@ export function stateOf(node) {
   if (node.gave_up) return state === "stopped" || state === "failed" ? "gave_up" : "escalating";
   if (state === "restarting") return node.retry_in_millis > 0 ? "backing_off" : "restarting";
   if (state === "running" && node.suspended) return "suspended";
-  if (state === "stopped" && node.pid === null && node.incarnation > 0 && node.restart === "permanent") return "down";
+  if (state === "stopped" && node.pid === null && node.incarnation > 0 && node.restart === "permanent")
+    return "down";
   return MARKS[state] ? state : "waiting";
 }
 
@@ -68,7 +76,11 @@ export function setMark(element, state, detail = "") {
   if (element.dataset.state !== state) {
     element.dataset.state = state;
     element.dataset.tone = tone;
-    const icon = s("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" }, shape.map(([tag, properties]) => s(tag, properties)));
+    const icon = s(
+      "svg",
+      { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" },
+      shape.map(([tag, properties]) => s(tag, properties)),
+    );
     element.replaceChildren(icon, h("span", { class: "word" }, word), h("span", { class: "detail" }));
   }
   setText(element.lastChild, detail);
@@ -79,13 +91,13 @@ export function setMark(element, state, detail = "") {
 export function setCountdown(element, state, retryInMillis, at = Date.now()) {
   setMark(element, state);
   setAttribute(element, "data-due", state === "backing_off" ? at + retryInMillis : null);
-  if (state === "backing_off") setText(element.lastChild, duration(retryInMillis));
+  if (state === "backing_off") setText(element.lastChild, countdown(retryInMillis));
 }
 
 /// Counts all marks of the page down that have a time. One timer serves them.
 export function countDown(root = document) {
   for (const element of root.querySelectorAll("[data-due]")) {
     const left = Number(element.dataset.due) - Date.now();
-    setText(element.lastChild, left > 0 ? duration(left) : "now");
+    setText(element.lastChild, countdown(left));
   }
 }

@@ -15,14 +15,41 @@ export class Rows {
   #frame = 0;
   #failures = 0;
 
-  constructor({ store, fetchPage, key, create, update, empty, rowHeight = 36, role = "rowgroup", every = 2000, loaded = () => {} }) {
-    Object.assign(this, { fetchPage, key, create, update, empty, rowHeight, loaded });
-    this.inner = h("div", { class: "rows-inner", role });
+  constructor({
+    store,
+    fetchPage,
+    key,
+    create,
+    update,
+    empty,
+    rowHeight = 36,
+    every = 2000,
+    loaded = () => {},
+  }) {
+    Object.assign(this, {
+      fetchPage,
+      key,
+      create,
+      update,
+      empty,
+      rowHeight,
+      loaded,
+    });
+    this.inner = h("div", { class: "rows-inner", role: "presentation" });
     this.note = h("div", { class: "rows-note" });
-    this.element = h("div", { class: "rows", tabindex: "0", on: { scroll: () => this.#scrolled() } }, this.inner, this.note);
+    this.element = h(
+      "div",
+      { class: "rows", role: "rowgroup", tabindex: "0", on: { scroll: () => this.#scrolled() } },
+      this.inner,
+      this.note,
+    );
     this.inner.append(...skeleton(rowHeight));
     this.#observe();
-    this.refresher = new Refresher((signal) => this.#load(signal), { store, every, failed: (error) => this.#fail(error) });
+    this.refresher = new Refresher((signal) => this.#load(signal), {
+      store,
+      every,
+      failed: (error) => this.#fail(error),
+    });
   }
 
   #observe() {
@@ -56,19 +83,27 @@ export class Rows {
     const top = index * this.rowHeight;
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + this.rowHeight > scrollTop + clientHeight) this.element.scrollTop = top + this.rowHeight - clientHeight;
+    else if (top + this.rowHeight > scrollTop + clientHeight)
+      this.element.scrollTop = top + this.rowHeight - clientHeight;
   }
 
   #window() {
     const { scrollTop, clientHeight } = this.element;
     const height = clientHeight || 600;
-    return visibleRows({ scrollTop, height, rowHeight: this.rowHeight, total: this.#pages.total ?? 50 });
+    return visibleRows({
+      scrollTop,
+      height,
+      rowHeight: this.rowHeight,
+      total: this.#pages.total ?? 50,
+    });
   }
 
   async #load(signal) {
     const wanted = pagesOf(this.#window(), this.#pages.size);
     const offsets = wanted.length ? wanted : [0];
-    const answers = await Promise.all(offsets.map((offset) => this.fetchPage(offset, this.#pages.size, signal)));
+    const answers = await Promise.all(
+      offsets.map((offset) => this.fetchPage(offset, this.#pages.size, signal)),
+    );
     answers.forEach((answer, index) => this.#pages.add(offsets[index], answer));
     this.#failures = 0;
     this.loaded(answers[0]);
@@ -93,6 +128,9 @@ export class Rows {
   /// Draws the rows that are seen.
   draw() {
     if (this.#pages.total === null) return;
+    // A group without rows is none.
+    setAttribute(this.element, "role", this.#pages.total > 0 ? "rowgroup" : null);
+    setAttribute(this.element, "tabindex", this.#pages.total > 0 ? "0" : null);
     const { first, end } = this.#window();
     this.inner.style.height = `${this.#pages.total * this.rowHeight}px`;
     this.inner.querySelectorAll(".skeleton").forEach((element) => element.remove());
@@ -110,7 +148,10 @@ export class Rows {
     const key = item === undefined ? `row ${index}` : this.key(item);
     let element = this.#elements.get(key);
     if (!element) {
-      element = item === undefined ? h("div", { class: "row waiting", role: "row" }, h("span", { role: "cell" })) : this.create(item, index);
+      element =
+        item === undefined
+          ? h("div", { class: "row waiting", role: "row" }, h("span", { role: "cell" }))
+          : this.create(item, index);
       element.style.height = `${this.rowHeight}px`;
     }
     element.style.transform = `translateY(${index * this.rowHeight}px)`;

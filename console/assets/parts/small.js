@@ -14,7 +14,12 @@ export function budget(left) {
   if (text === null) return null;
   const tone = left === 0 ? "bad" : left === 1 ? "warn" : "muted";
   const shown = left === ANY_NUMBER ? "∞" : count(left);
-  return h("span", { class: "budget", data: { tone }, title: text }, h("b", {}, shown), h("span", {}, " left"));
+  return h(
+    "span",
+    { class: "budget", data: { tone }, title: text },
+    h("b", {}, shown),
+    h("span", {}, " left"),
+  );
 }
 
 /// What one can do where nothing is.
@@ -24,7 +29,10 @@ export function empty(title, text) {
 
 /// A number with its name.
 export function figure(name, value, { tone, title, href } = {}) {
-  const inner = [h("span", { class: "figure-name" }, name), h("span", { class: "figure-value", data: { tone: tone ?? "" } }, value)];
+  const inner = [
+    h("span", { class: "figure-name" }, name),
+    h("span", { class: "figure-value", data: { tone: tone ?? "" } }, value),
+  ];
   const properties = { class: "figure", title };
   return href ? h("a", { ...properties, href }, inner) : h("div", properties, inner);
 }
@@ -32,22 +40,47 @@ export function figure(name, value, { tone, title, href } = {}) {
 /// A list of names and values. Values that are `null` are left out.
 export function facts(entries) {
   const shown = entries.filter(([, value]) => value !== null && value !== undefined && value !== false);
-  return h("dl", { class: "facts" }, shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /// A part of a page with a heading.
 export function section(title, content, { aside, id } = {}) {
-  return h("section", { class: "section", id }, h("div", { class: "section-head" }, h("h2", {}, title), aside), content);
+  return h(
+    "section",
+    { class: "section", id },
+    h("div", { class: "section-head" }, h("h2", {}, title), aside),
+    content,
+  );
 }
 
 /// The heading of a view.
 export function heading(title, text, ...aside) {
-  return h("div", { class: "heading" }, h("div", {}, h("h1", {}, title), text && h("p", { class: "sub" }, text)), h("div", { class: "heading-aside" }, aside));
+  return h(
+    "div",
+    { class: "heading" },
+    h("div", {}, h("h1", {}, title), text && h("p", { class: "sub" }, text)),
+    h("div", { class: "heading-aside" }, aside),
+  );
 }
 
 /// A button.
 export function button(text, run, { tone, disabled, title, small } = {}) {
-  return h("button", { type: "button", class: small ? "button small" : "button", data: { tone: tone ?? "" }, disabled, title, on: { click: run } }, text);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: small ? "button small" : "button",
+      data: { tone: tone ?? "" },
+      disabled,
+      title,
+      on: { click: run },
+    },
+    text,
+  );
 }
 
 /// A field that filters a list. `changed` is called with its text when the typing pauses.
@@ -70,14 +103,27 @@ export function filterField(label, value, changed) {
 
 /// A choice of one of several. `choices` are `[value, text]`.
 export function choice(label, choices, value, changed) {
-  const select = h("select", { "aria-label": label, on: { change: () => changed(select.value) } }, choices.map(([id, text]) => h("option", { value: id, selected: id === (value ?? "") }, text)));
+  const select = h(
+    "select",
+    { "aria-label": label, on: { change: () => changed(select.value) } },
+    choices.map(([id, text]) => h("option", { value: id, selected: id === (value ?? "") }, text)),
+  );
   return select;
 }
 
 /// A switch between few views of one thing.
 export function tabs(label, choices, value, changed) {
   const buttons = choices.map(([id, text]) =>
-    h("button", { type: "button", "aria-pressed": String(id === value), data: { id }, on: { click: () => select(id) } }, text),
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(id === value),
+        data: { id },
+        on: { click: () => select(id) },
+      },
+      text,
+    ),
   );
   const select = (id) => {
     for (const each of buttons) each.setAttribute("aria-pressed", String(each.dataset.id === id));
@@ -92,13 +138,29 @@ export function reason(value) {
   return h(
     "div",
     { class: "reason" },
-    h("p", { class: "reason-line" }, tag(reasonKind(value), TONES[value.kind] ?? "bad"), value.message && h("span", { class: "reason-text" }, value.message)),
-    value.sources?.length > 0 && h("ol", { class: "sources" }, value.sources.map((source) => h("li", {}, h("span", { class: "because" }, "because "), source))),
+    h(
+      "p",
+      { class: "reason-line" },
+      tag(reasonKind(value), TONES[value.kind] ?? "bad"),
+      value.message && h("span", { class: "reason-text" }, value.message),
+    ),
+    value.sources?.length > 0 &&
+      h(
+        "ol",
+        { class: "sources" },
+        value.sources.map((source) => h("li", {}, h("span", { class: "because" }, "because "), source)),
+      ),
     value.location && h("p", { class: "place" }, "at ", h("code", {}, value.location)),
   );
 }
 
-const TONES = { normal: "ok", shutdown: "muted", ignore: "muted", killed: "warn", unresponsive: "warn" };
+const TONES = {
+  normal: "ok",
+  shutdown: "muted",
+  ignore: "muted",
+  killed: "warn",
+  unresponsive: "warn",
+};
 
 /// A busy time, with the tone of one that is long.
 export function busy(value) {
@@ -111,7 +173,11 @@ export function setFigure(element, text) {
   if (element.textContent === String(text)) return;
   const first = element.textContent === "";
   setText(element, text);
-  if (!first) element.animate?.([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], reduced() ? 0 : 900);
+  if (!first)
+    element.animate?.(
+      [{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }],
+      reduced() ? 0 : 900,
+    );
 }
 
 /// Returns whether the user wants less motion.

@@ -19,7 +19,14 @@ export function actorCard(store, identity, { close } = {}) {
 }
 
 /// The actions in the order of their buttons.
-const ACTIONS = [["restart", "Restart"], ["suspend", "Suspend"], ["resume", "Resume"], ["stop", "Stop"], ["kill", "Kill"], ["debug", "Send debug message"]];
+const ACTIONS = [
+  ["restart", "Restart"],
+  ["suspend", "Suspend"],
+  ["resume", "Resume"],
+  ["stop", "Stop"],
+  ["kill", "Kill"],
+  ["debug", "Send debug message"],
+];
 
 class ActorCard {
   constructor(store, identity, close) {
@@ -39,14 +46,30 @@ class ActorCard {
     this.element = h(
       "article",
       { class: "card" },
-      h("header", { class: "card-head" }, h("div", { class: "card-line" }, this.title, close && button("×", close, { small: true, title: "Close (Esc)" })), this.path, h("div", { class: "card-line" }, this.mark, this.number), this.actions),
+      h(
+        "header",
+        { class: "card-head" },
+        h(
+          "div",
+          { class: "card-line" },
+          this.title,
+          close && button("×", close, { small: true, title: "Close (Esc)" }),
+        ),
+        this.path,
+        h("div", { class: "card-line" }, this.mark, this.number),
+        this.actions,
+      ),
       this.now,
       this.report,
       section("Messages", this.sum),
       this.names,
       section("Last events", this.events),
     );
-    this.refresher = new Refresher((signal) => this.#load(signal), { store, every: 1000, failed: (error) => this.#fail(error) });
+    this.refresher = new Refresher((signal) => this.#load(signal), {
+      store,
+      every: 1000,
+      failed: (error) => this.#fail(error),
+    });
   }
 
   async #load(signal) {
@@ -55,8 +78,12 @@ class ActorCard {
     this.#now(card);
     replace(this.sum, account(card.account));
     this.#names(card);
-    reconcile(this.events, [...card.events].reverse(), { key: (event) => event.sequence, create: (event) => eventLine(event, { subject: false }) });
-    if (card.events.length === 0) replace(this.events, h("p", { class: "none" }, "Nothing happened to it since the console looks."));
+    reconcile(this.events, [...card.events].reverse(), {
+      key: (event) => event.sequence,
+      create: (event) => eventLine(event, { subject: false }),
+    });
+    if (card.events.length === 0)
+      replace(this.events, h("p", { class: "none" }, "Nothing happened to it since the console looks."));
     await this.#crash(card, signal);
   }
 
@@ -78,44 +105,99 @@ class ActorCard {
 
   #actions(card, subject, incarnation) {
     const { suspended } = card.actor;
-    const shown = ACTIONS.filter(([action]) => card.actions.includes(action) && (action !== "resume" || suspended) && (action !== "suspend" || !suspended));
+    const shown = ACTIONS.filter(
+      ([action]) =>
+        card.actions.includes(action) &&
+        (action !== "resume" || suspended) &&
+        (action !== "suspend" || !suspended),
+    );
     const key = shown.map(([action]) => action).join();
     this.subject = { subject, incarnation };
     if (this.shown === key) return;
     this.shown = key;
-    replace(this.actions, shown.map(([action, text]) => button(text, () => this.#perform(action), { small: true, tone: action === "kill" ? "bad" : "" })));
+    replace(
+      this.actions,
+      shown.map(([action, text]) =>
+        button(text, () => this.#perform(action), {
+          small: true,
+          tone: action === "kill" ? "bad" : "",
+        }),
+      ),
+    );
   }
 
   async #perform(action) {
     const { subject, incarnation } = this.subject;
     if (action === "debug") await sendDebug(this.identity, subject);
     // What is seen is what is meant: another incarnation is left alone.
-    else await perform(action, `/processes/${this.identity}/${action}`, subject, { incarnation });
+    else
+      await perform(action, `/processes/${this.identity}/${action}`, subject, {
+        incarnation,
+      });
     this.refresher.now();
   }
 
   #now(card) {
     const { actor, node, handle_times: times, supervisor } = card;
-    replace(this.now, facts([
-      ["Queue", count(actor.queued)],
-      ["Oldest message", actor.oldest_waited_millis === null ? "none waits" : `waits for ${duration(actor.oldest_waited_millis)}`],
-      ["Busy for", busy(actor.busy_millis)],
-      ["Handler times", times && times.count > 0 ? h("span", {}, h("b", {}, duration(times.p50_millis)), " median, ", h("b", {}, duration(times.p99_millis)), " 99th percentile") : null],
-      ["Restarts", count(actor.restarts)],
-      ["Down because of", actor.reason && reasonText(actor.reason)],
-      ["Messages of type", card.message_type && h("code", {}, card.message_type)],
-      ["Restart type", node && [words(node.restart), node.significant ? ", significant" : ""]],
-      ["Strategy", node?.kind === "supervisor" && (node.strategy ? words(node.strategy) : "dynamic")],
-      ["Tolerates", node && restartsLeft(node.restarts_left)],
-      ["Supervisor", supervisor && h("span", {}, h("a", { href: link("actor", [supervisor.identity]) }, supervisor.path), supervisor.restarts_left === null ? "" : `, ${restartsLeft(supervisor.restarts_left)}`)],
-      ["Links", actor.links.length > 0 && actor.links.map((each) => [h("a", { href: link("actor", [each.identity]) }, pid(each)), " "])],
-      ["Monitors on it", actor.monitored_by > 0 && count(actor.monitored_by)],
-      ["Traps exits", actor.trap_exits && "yes"],
-    ]));
+    replace(
+      this.now,
+      facts([
+        ["Queue", count(actor.queued)],
+        [
+          "Oldest message",
+          actor.oldest_waited_millis === null
+            ? "none waits"
+            : `waits for ${duration(actor.oldest_waited_millis)}`,
+        ],
+        ["Busy for", busy(actor.busy_millis)],
+        [
+          "Handler times",
+          times && times.count > 0
+            ? h(
+                "span",
+                {},
+                h("b", {}, duration(times.p50_millis)),
+                " median, ",
+                h("b", {}, duration(times.p99_millis)),
+                " 99th percentile",
+              )
+            : null,
+        ],
+        ["Restarts", count(actor.restarts)],
+        ["Down because of", actor.reason && reasonText(actor.reason)],
+        ["Messages of type", card.message_type && h("code", {}, card.message_type)],
+        ["Restart type", node && [words(node.restart), node.significant ? ", significant" : ""]],
+        ["Strategy", node?.kind === "supervisor" && (node.strategy ? words(node.strategy) : "dynamic")],
+        ["Tolerates", node && restartsLeft(node.restarts_left)],
+        [
+          "Supervisor",
+          supervisor &&
+            h(
+              "span",
+              {},
+              h("a", { href: link("actor", [supervisor.identity]) }, supervisor.path),
+              supervisor.restarts_left === null ? "" : `, ${restartsLeft(supervisor.restarts_left)}`,
+            ),
+        ],
+        [
+          "Links",
+          actor.links.length > 0 &&
+            actor.links.map((each) => [h("a", { href: link("actor", [each.identity]) }, pid(each)), " "]),
+        ],
+        ["Monitors on it", actor.monitored_by > 0 && count(actor.monitored_by)],
+        ["Traps exits", actor.trap_exits && "yes"],
+      ]),
+    );
   }
 
   #names(card) {
-    const parts = [["name", card.names], ["key", card.keys], ["group", card.groups]].flatMap(([kind, values]) => values.map((value) => tag(`${kind} ${value}`, kind === "name" ? "info" : "muted")));
+    const parts = [
+      ["name", card.names],
+      ["key", card.keys],
+      ["group", card.groups],
+    ].flatMap(([kind, values]) =>
+      values.map((value) => tag(`${kind} ${value}`, kind === "name" ? "info" : "muted")),
+    );
     replace(this.names, parts.length > 0 && section("Registered as", h("div", { class: "tags" }, parts)));
   }
 
@@ -123,8 +205,16 @@ class ActorCard {
     if (card.last_crash === this.crash) return;
     this.crash = card.last_crash;
     if (this.crash === null) return;
-    const report = await get(`/crashes/${card.last_crash}`, {}, { signal }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : null));
-    if (report) replace(this.report, section("Last crash", crashReport(report), { aside: h("a", { href: link("crashes", [card.last_crash]) }, "Full report") }));
+    const report = await get(`/crashes/${card.last_crash}`, {}, { signal }).catch((error) =>
+      error.name === "AbortError" ? Promise.reject(error) : null,
+    );
+    if (report)
+      replace(
+        this.report,
+        section("Last crash", crashReport(report), {
+          aside: h("a", { href: link("crashes", [card.last_crash]) }, "Full report"),
+        }),
+      );
   }
 
   #fail(error) {

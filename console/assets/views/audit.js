@@ -12,15 +12,54 @@ export function mount(root, { store }) {
     label: "Audit log",
     store,
     columns: [
-      { title: "Action", width: "minmax(100px, 1fr)", cell: (entry) => h("b", { title: entry.path }, words(entry.action)) },
-      { title: "Target", width: "minmax(140px, 2fr)", cell: (entry) => entry.target ?? "" },
-      { title: "Outcome", width: "130px", small: "84px", cell: (entry) => h("span", { class: "event-kind", data: { tone: entry.ok ? "ok" : "bad" } }, `${entry.ok ? "✓" : "✕"} ${words(entry.result)}`) },
-      { title: "From", width: "150px", wide: true, cell: (entry) => entry.remote ?? "" },
-      { title: "Time", width: "200px", wide: true, number: true, cell: (entry) => moment(entry.at_millis) },
+      {
+        title: "Action",
+        width: "minmax(100px, 1fr)",
+        cell: (entry) => h("b", { title: entry.path }, words(entry.action)),
+      },
+      {
+        title: "Target",
+        width: "minmax(140px, 2fr)",
+        cell: (entry) => entry.target ?? "",
+      },
+      {
+        title: "Outcome",
+        width: "130px",
+        small: "84px",
+        cell: (entry) =>
+          h(
+            "span",
+            { class: "event-kind", data: { tone: entry.ok ? "ok" : "bad" } },
+            `${entry.ok ? "✓" : "✕"} ${words(entry.result)}`,
+          ),
+      },
+      {
+        title: "Detail",
+        width: "minmax(120px, 2fr)",
+        wide: true,
+        cell: (entry) => entry.detail ?? "",
+      },
+      {
+        title: "From",
+        width: "150px",
+        wide: true,
+        cell: (entry) => entry.remote ?? "",
+      },
+      {
+        title: "Time",
+        width: "200px",
+        wide: true,
+        number: true,
+        cell: (entry) => moment(entry.at_millis),
+      },
     ],
     fetchPage: (offset, limit, signal) => page(get("/audit", { offset, limit }, { signal })),
     key: (entry) => entry.number,
-    empty: () => empty("No action was tried", "Each action by the console is here, with its outcome and the address from which it came."),
+    empty: () =>
+      empty(
+        "No action was tried",
+        "Each action by the console is here, with its outcome and the address from which it came.",
+      ),
   });
   replace(root, heading("Audit", "Actions that were tried by this console. Newest first."), list.element);
   return list;

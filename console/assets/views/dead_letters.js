@@ -9,7 +9,12 @@ import { button, choice, empty, filterField, heading, tag } from "../parts/small
 import { table } from "../parts/table.js";
 import { link, setParameters } from "../router.js";
 
-const KINDS = [["", "All kinds"], ["in_flight", "In flight"], ["unhandled", "Unhandled"], ["overflow", "Overflow"]];
+const KINDS = [
+  ["", "All kinds"],
+  ["in_flight", "In flight"],
+  ["unhandled", "Unhandled"],
+  ["overflow", "Overflow"],
+];
 const TONES = { in_flight: "bad", unhandled: "warn", overflow: "violet" };
 
 export function mount(root, { store, parameters }) {
@@ -21,7 +26,13 @@ export function mount(root, { store, parameters }) {
     fetchPage: (offset, limit, signal) => page(get("/dead-letters", { ...state, offset, limit }, { signal })),
     key: (entry) => entry.id,
     href: (entry) => link("actor", [entry.target.identity]),
-    empty: () => empty(state.q || state.kind ? "No dead letter is like this" : "No dead letter", state.q || state.kind ? "Another filter shows more." : "Every accepted message was handled, or waits."),
+    empty: () =>
+      empty(
+        state.q || state.kind ? "No dead letter is like this" : "No dead letter",
+        state.q || state.kind
+          ? "Another filter shows more."
+          : "Every accepted message was handled, or waits.",
+      ),
   });
   const change = (changes) => {
     Object.assign(state, changes);
@@ -30,7 +41,12 @@ export function mount(root, { store, parameters }) {
   };
   replace(
     root,
-    heading("Dead letters", "Messages that were accepted and will not be handled. Newest first.", choice("Kind", KINDS, state.kind, (kind) => change({ kind })), filterField("Filter by actor or message", state.q, (q) => change({ q }))),
+    heading(
+      "Dead letters",
+      "Messages that were accepted and will not be handled. Newest first.",
+      choice("Kind", KINDS, state.kind, (kind) => change({ kind })),
+      filterField("Filter by actor or message", state.q, (q) => change({ q })),
+    ),
     list.element,
   );
   return list;
@@ -43,12 +59,42 @@ async function page(answer) {
 
 function columns(changed) {
   return [
-    { title: "Actor", width: "minmax(120px, 2fr)", cell: (letter) => letter.label },
-    { title: "Message", width: "minmax(100px, 1.5fr)", wide: true, cell: (letter) => h("code", { title: letter.message_type }, shortType(letter.message_type)) },
-    { title: "Lost", width: "100px", small: "92px", cell: (letter) => tag(words(letter.kind), TONES[letter.kind]) },
-    { title: "Reason", width: "minmax(120px, 3fr)", wide: true, cell: (letter) => (letter.reason ? reasonText(letter.reason) : "its mailbox was full") },
-    { title: "Time", width: "110px", wide: true, number: true, cell: (entry) => clock(entry.at_millis) },
-    { title: "", width: "120px", small: "108px", cell: (entry) => sendAgain(entry, changed) },
+    {
+      title: "Actor",
+      width: "minmax(120px, 2fr)",
+      cell: (letter) => letter.label,
+    },
+    {
+      title: "Message",
+      width: "minmax(100px, 1.5fr)",
+      wide: true,
+      cell: (letter) => h("code", { title: letter.message_type }, shortType(letter.message_type)),
+    },
+    {
+      title: "Lost",
+      width: "100px",
+      small: "92px",
+      cell: (letter) => tag(words(letter.kind), TONES[letter.kind]),
+    },
+    {
+      title: "Reason",
+      width: "minmax(120px, 3fr)",
+      wide: true,
+      cell: (letter) => (letter.reason ? reasonText(letter.reason) : "its mailbox was full"),
+    },
+    {
+      title: "Time",
+      width: "110px",
+      wide: true,
+      number: true,
+      cell: (entry) => clock(entry.at_millis),
+    },
+    {
+      title: "",
+      width: "120px",
+      small: "108px",
+      cell: (entry) => sendAgain(entry, changed),
+    },
   ];
 }
 
@@ -59,9 +105,14 @@ export function shortType(type) {
 
 function sendAgain(entry, changed) {
   if (entry.sent_again) return h("span", { class: "none" }, "sent again");
-  if (!entry.can_send_again) return h("span", { class: "none", title: "The message itself is not kept." }, "");
-  return button("Send again", async () => {
-    await perform("send-again", `/dead-letters/${entry.id}/send-again`, entry.label);
-    changed();
-  }, { small: true });
+  if (!entry.can_send_again)
+    return h("span", { class: "none", title: "The message itself is not kept." }, "");
+  return button(
+    "Send again",
+    async () => {
+      await perform("send-again", `/dead-letters/${entry.id}/send-again`, entry.label);
+      changed();
+    },
+    { small: true },
+  );
 }

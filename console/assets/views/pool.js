@@ -3,7 +3,7 @@
 import * as answers from "../answers.js";
 import { get } from "../api.js";
 import { perform, resize, send } from "../actions.js";
-import { ago, count, duration, short } from "../format.js";
+import { count, duration, short } from "../format.js";
 import { h, reconcile, replace, setText } from "../dom.js";
 import { button, choice, empty, filterField, section, tag } from "../parts/small.js";
 import { histogram } from "../parts/chart.js";
@@ -14,7 +14,13 @@ import { Refresher } from "../refresh.js";
 import { link, setParameters } from "../router.js";
 import { jobFigures, JOB_STATES, toneOf, workerDots } from "./pools.js";
 
-const ACTIONS = [["pause", "Pause"], ["resume", "Resume"], ["resize", "Resize"], ["rolling-restart", "Restart workers"], ["drain", "Drain"]];
+const ACTIONS = [
+  ["pause", "Pause"],
+  ["resume", "Resume"],
+  ["resize", "Resize"],
+  ["rolling-restart", "Restart workers"],
+  ["drain", "Drain"],
+];
 
 export function mount(root, { store, view, rest, parameters }) {
   return new PoolView(root, store, view === "queue" ? "queues" : "pools", rest[0], parameters);
@@ -32,18 +38,43 @@ class PoolView {
     this.workers = h("div", {});
     this.times = h("div", { class: "pair" });
     this.jobs = this.#jobs(store);
-    replace(root, h("div", { class: "pool" },
-      h("div", { class: "heading" }, h("div", {}, this.title, this.tags), h("div", { class: "heading-aside" }, this.actions)),
-      this.states, h("div", { class: "pool-parts" }, h("div", {}, section("Jobs", [this.#bar(), this.jobs.element])), h("div", {}, section("Workers", this.workers), section("Times", this.times)))));
-    this.refresher = new Refresher((signal) => this.#load(signal), { store, every: 1000, failed: (error) => this.#fail(error) });
+    replace(
+      root,
+      h(
+        "div",
+        { class: "pool" },
+        h(
+          "div",
+          { class: "heading" },
+          h("div", {}, this.title, this.tags),
+          h("div", { class: "heading-aside" }, this.actions),
+        ),
+        this.states,
+        h(
+          "div",
+          { class: "pool-parts" },
+          h("div", {}, section("Jobs", [this.#bar(), this.jobs.element])),
+          h("div", {}, section("Workers", this.workers), section("Times", this.times)),
+        ),
+      ),
+    );
+    this.refresher = new Refresher((signal) => this.#load(signal), {
+      store,
+      every: 1000,
+      failed: (error) => this.#fail(error),
+    });
   }
 
   #bar() {
     const states = [["", "All states"], ...JOB_STATES.map(([state]) => [state, state])];
     this.bulk = h("span", { class: "bulk" });
-    return h("div", { class: "bar" },
+    return h(
+      "div",
+      { class: "toolbar" },
       choice("State", states, this.filter.state, (state) => this.#change({ state })),
-      filterField("Filter by label or error", this.filter.q, (q) => this.#change({ q })), this.bulk);
+      filterField("Filter by label or error", this.filter.q, (q) => this.#change({ q })),
+      this.bulk,
+    );
   }
 
   #change(changes) {
@@ -58,17 +89,48 @@ class PoolView {
       store,
       every: 1000,
       columns: [
-        { title: "Job", width: "minmax(90px, 1fr)", cell: (job) => job.label ?? String(job.id) },
-        { title: "State", width: "110px", small: "92px", cell: (job) => tag(job.state, toneOf(job.state)) },
-        { title: "Attempt", width: "80px", wide: true, number: true, cell: (job) => (job.attempts ? `${job.attempt} of ${job.attempts}` : job.attempt) },
-        { title: "Last error", width: "minmax(120px, 2fr)", wide: true, cell: (job) => job.error ?? "" },
-        { title: "Submitted", width: "120px", wide: true, number: true, cell: (job) => (job.due_in_millis > 0 ? `due in ${duration(job.due_in_millis)}` : job.submitted_at_millis ? ago(job.submitted_at_millis) : "") },
-        { title: "", width: "150px", small: "132px", cell: (job) => this.#jobButtons(job) },
+        {
+          title: "Job",
+          width: "minmax(100px, 1.6fr)",
+          cell: (job) => job.label ?? String(job.id),
+        },
+        {
+          title: "State",
+          width: "110px",
+          small: "92px",
+          cell: (job) => tag(job.state, toneOf(job.state)),
+        },
+        {
+          title: "Attempt",
+          width: "80px",
+          wide: true,
+          number: true,
+          cell: (job) => (job.attempts ? `${job.attempt} of ${job.attempts}` : job.attempt),
+        },
+        {
+          title: "Last error",
+          width: "minmax(100px, 1.6fr)",
+          wide: true,
+          cell: (job) => job.error ?? "",
+        },
+        {
+          title: "",
+          width: "124px",
+          small: "132px",
+          cell: (job) => this.#jobButtons(job),
+        },
       ],
-      fetchPage: (offset, limit, signal) => this.#page(get(`${this.path}/jobs`, { ...this.filter, offset, limit }, { signal })),
+      fetchPage: (offset, limit, signal) =>
+        this.#page(get(`${this.path}/jobs`, { ...this.filter, offset, limit }, { signal })),
       key: (job) => job.id,
       href: (job) => this.linkOf(job.id),
-      empty: () => empty(this.filter.state || this.filter.q ? "No job is like this" : "No job waits, runs or is dead", this.filter.state || this.filter.q ? "Another filter shows more." : "Jobs are here as long as they are kept."),
+      empty: () =>
+        empty(
+          this.filter.state || this.filter.q ? "No job is like this" : "No job waits, runs or is dead",
+          this.filter.state || this.filter.q
+            ? "Another filter shows more."
+            : "Jobs are here as long as they are kept.",
+        ),
     });
   }
 
@@ -79,7 +141,17 @@ class PoolView {
 
   #jobButtons(job) {
     const texts = { retry: "Retry", drop: "Drop", cancel: "Cancel" };
-    return h("span", { class: "row-actions" }, job.actions.map((action) => button(texts[action] ?? action, () => this.#perform(action, `${this.path}/jobs/${job.id}/${action}`, `job ${job.label ?? job.id}`), { small: true })));
+    return h(
+      "span",
+      { class: "row-actions" },
+      job.actions.map((action) =>
+        button(
+          texts[action] ?? action,
+          () => this.#perform(action, `${this.path}/jobs/${job.id}/${action}`, `job ${job.label ?? job.id}`),
+          { small: true },
+        ),
+      ),
+    );
   }
 
   async #perform(action, path, subject, body) {
@@ -92,24 +164,51 @@ class PoolView {
     const pool = answers.pool(await get(this.path, {}, { signal }));
     this.pool = pool;
     setText(this.title, pool.path);
-    replace(this.tags, pool.durable && tag("durable", "info"), pool.paused && tag("paused", "warn"), pool.rate && tag(pool.rate));
+    replace(
+      this.tags,
+      pool.durable && tag("durable", "info"),
+      pool.paused && tag("paused", "warn"),
+      pool.rate && tag(pool.rate),
+    );
     replace(this.states, jobFigures(pool.jobs));
     this.#showActions(pool);
     this.#showBulk(pool);
     this.#showWorkers(pool);
     const stats = pool.stats ?? {};
-    replace(this.times,
-      h("div", {}, h("h3", {}, "Waited before the start"), histogram(pool.wait_times, "Waiting times"), h("p", { class: "sub" }, times(stats.wait_p50, stats.wait_p99))),
-      h("div", {}, h("h3", {}, "Attempts took"), histogram(pool.run_times, "Running times"), h("p", { class: "sub" }, times(stats.work_p50, stats.work_p99))));
+    replace(
+      this.times,
+      h(
+        "div",
+        {},
+        h("h3", {}, "Waited before the start"),
+        histogram(pool.wait_times, "Waiting times"),
+        h("p", { class: "sub" }, times(stats.wait_p50, stats.wait_p99)),
+      ),
+      h(
+        "div",
+        {},
+        h("h3", {}, "Attempts took"),
+        histogram(pool.run_times, "Running times"),
+        h("p", { class: "sub" }, times(stats.work_p50, stats.work_p99)),
+      ),
+    );
   }
 
   #showActions(pool) {
     const allowed = pool.can ?? ACTIONS.map(([action]) => action);
-    const shown = ACTIONS.filter(([action]) => allowed.includes(action) && (action !== "resume" || pool.paused) && (action !== "pause" || !pool.paused));
+    const shown = ACTIONS.filter(
+      ([action]) =>
+        allowed.includes(action) &&
+        (action !== "resume" || pool.paused) &&
+        (action !== "pause" || !pool.paused),
+    );
     const key = shown.join();
     if (this.shown === key) return;
     this.shown = key;
-    replace(this.actions, shown.map(([action, text]) => button(text, () => this.#act(action))));
+    replace(
+      this.actions,
+      shown.map(([action, text]) => button(text, () => this.#act(action))),
+    );
   }
 
   async #act(action) {
@@ -123,16 +222,39 @@ class PoolView {
     const key = dead > 0 ? "some" : "none";
     if (this.bulkShown === key) return;
     this.bulkShown = key;
-    replace(this.bulk, dead > 0 && [button("Retry dead jobs", () => this.#bulk("retry"), { small: true }), button("Drop dead jobs", () => this.#bulk("drop"), { small: true, tone: "bad" })]);
+    replace(
+      this.bulk,
+      dead > 0 && [
+        button("Retry dead jobs", () => this.#bulk("retry"), { small: true }),
+        button("Drop dead jobs", () => this.#bulk("drop"), {
+          small: true,
+          tone: "bad",
+        }),
+      ],
+    );
   }
 
   /// Retries or drops the dead jobs whose error has the text of the filter, or all.
   async #bulk(action) {
     const text = this.filter.q;
-    const which = text ? `the dead jobs whose error has “${text}”` : `all ${count(this.pool.jobs.dead)} dead jobs`;
+    const which = text
+      ? `the dead jobs whose error has “${text}”`
+      : `all ${count(this.pool.jobs.dead)} dead jobs`;
     const verb = action === "retry" ? "Retry" : "Drop";
-    if (!(await confirm(`${verb} ${which}?`, action === "retry" ? "Each begins again with its first attempt." : "They are removed for good.", verb, action === "drop" ? "bad" : "accent"))) return;
-    await send(`${this.path}/dead-jobs/${action}`, { filter: { error_contains: text } }, `${verb === "Drop" ? "Dropped" : "Retried"} ${which}`);
+    if (
+      !(await confirm(
+        `${verb} ${which}?`,
+        action === "retry" ? "Each begins again with its first attempt." : "They are removed for good.",
+        verb,
+        action === "drop" ? "bad" : "accent",
+      ))
+    )
+      return;
+    await send(
+      `${this.path}/dead-jobs/${action}`,
+      { filter: { error_contains: text } },
+      `${verb === "Drop" ? "Dropped" : "Retried"} ${which}`,
+    );
     this.jobs.rows.reload();
     this.refresher.now();
   }
@@ -147,12 +269,24 @@ class PoolView {
     replace(this.dots, workerDots(pool.stats?.workers));
     reconcile(list, pool.workers.slice(0, 200), {
       key: (worker) => worker.identity || worker.id,
-      create: (worker) => h("a", { class: "worker", href: link("actor", [worker.identity]) }, h("span", { class: "path" }), h("span", { class: "mark" }), h("span", { class: "sub" })),
+      create: (worker) =>
+        h(
+          "a",
+          { class: "worker", href: link("actor", [worker.identity]) },
+          h("span", { class: "path" }),
+          h("span", { class: "mark" }),
+          h("span", { class: "sub" }),
+        ),
       update: (element, worker) => {
         const [name, state, more] = element.children;
         setText(name, `worker ${worker.id}`);
         setCountdown(state, stateOf(worker), worker.retry_in_millis);
-        setText(more, worker.busy_millis === null ? `incarnation ${worker.incarnation}` : `busy ${duration(worker.busy_millis)}, incarnation ${worker.incarnation}`);
+        setText(
+          more,
+          worker.busy_millis === null
+            ? `incarnation ${worker.incarnation}`
+            : `busy ${duration(worker.busy_millis)}, incarnation ${worker.incarnation}`,
+        );
       },
     });
   }

@@ -1,4 +1,4 @@
-// The registry: names, keys, groups and topics.
+// The registry: names, groups and topics.
 
 import { get } from "../api.js";
 import { counted, pid, words } from "../format.js";
@@ -8,7 +8,11 @@ import { stateOfProcess, setMark } from "../parts/mark.js";
 import { table } from "../parts/table.js";
 import { link, setParameters } from "../router.js";
 
-const KINDS = [["names", "Names"], ["keys", "Keys"], ["groups", "Groups"], ["topics", "Topics"]];
+const KINDS = [
+  ["names", "Names"],
+  ["groups", "Groups"],
+  ["topics", "Topics"],
+];
 
 export function mount(root, { store, parameters }) {
   const state = { kind: parameters.kind ?? "names", q: parameters.q ?? "" };
@@ -26,7 +30,16 @@ export function mount(root, { store, parameters }) {
     if (other) show();
     else list.rows.restart();
   };
-  replace(root, heading("Registry", null, tabs("Kind", KINDS, state.kind, (kind) => change({ kind })), filterField("Filter", state.q, (q) => change({ q }))), body);
+  replace(
+    root,
+    heading(
+      "Registry",
+      null,
+      tabs("Kind", KINDS, state.kind, (kind) => change({ kind })),
+      filterField("Filter", state.q, (q) => change({ q })),
+    ),
+    body,
+  );
   show();
   return { stop: () => list.stop() };
 }
@@ -37,29 +50,50 @@ const TABLES = {
       key: (name) => name.name,
       href: (name) => link("actor", [name.identity]),
       columns: [
-        { title: "Name", width: "minmax(140px, 2fr)", cell: (name) => name.name },
-        { title: "State", width: "120px", cell: () => null, mark: (cell, name) => setMark(cell.firstChild ?? cell.appendChild(h("span", { class: "mark" })), stateOfProcess(name)) },
-        { title: "Actor", width: "minmax(140px, 2fr)", wide: true, cell: (name) => name.label ?? "" },
-        { title: "Identity", width: "90px", wide: true, number: true, cell: (name) => name.identity },
-        { title: "Incarnation", width: "110px", small: "90px", number: true, cell: (name) => name.incarnation },
+        {
+          title: "Name",
+          width: "minmax(140px, 2fr)",
+          cell: (name) => name.name,
+        },
+        {
+          title: "State",
+          width: "120px",
+          cell: () => null,
+          mark: (cell, name) =>
+            setMark(cell.firstChild ?? cell.appendChild(h("span", { class: "mark" })), stateOfProcess(name)),
+        },
+        {
+          title: "Actor",
+          width: "minmax(140px, 2fr)",
+          wide: true,
+          cell: (name) => name.label ?? "",
+        },
+        {
+          title: "Identity",
+          width: "90px",
+          wide: true,
+          number: true,
+          cell: (name) => name.identity,
+        },
+        {
+          title: "Incarnation",
+          width: "110px",
+          small: "90px",
+          number: true,
+          cell: (name) => name.incarnation,
+        },
       ],
       nothing: ["No name is bound", "A name leads to its actor through every restart."],
-    }),
-  keys: (store, state) =>
-    list(store, "keys", state, {
-      key: (key) => `${key.key} ${key.identity}`,
-      href: (key) => link("actor", [key.identity]),
-      columns: [
-        { title: "Key", width: "minmax(140px, 2fr)", cell: (key) => key.key },
-        { title: "Actor", width: "minmax(140px, 2fr)", cell: (key) => key.label ?? `<${key.identity}>` },
-      ],
-      nothing: ["No key can be seen", "Keys of a type of the program are seen if the program shows them to the console."],
     }),
   groups: (store, state) =>
     list(store, "groups", state, {
       key: (group) => group.group,
       columns: [
-        { title: "Group", width: "minmax(120px, 1fr)", cell: (group) => group.group },
+        {
+          title: "Group",
+          width: "minmax(120px, 1fr)",
+          cell: (group) => group.group,
+        },
         { title: "Members", width: "minmax(160px, 3fr)", cell: members },
       ],
       nothing: ["No group has members", "Actors join groups by themselves."],
@@ -68,7 +102,11 @@ const TABLES = {
     list(store, "topics", state, {
       key: (topic) => topic.topic,
       columns: [
-        { title: "Topic", width: "minmax(140px, 3fr)", cell: (topic) => topic.topic },
+        {
+          title: "Topic",
+          width: "minmax(140px, 3fr)",
+          cell: (topic) => topic.topic,
+        },
       ],
       nothing: ["No topic has subscribers", "A topic is here as long as something listens to it."],
     }),
@@ -82,11 +120,22 @@ function list(store, path, state, { columns, key, href, nothing }) {
     key,
     href,
     fetchPage: (offset, limit, signal) => get(`/${path}`, { q: state.q, offset, limit }, { signal }),
-    empty: () => (state.q ? empty("Nothing has this in it", "Another filter shows more.") : empty(...nothing)),
+    empty: () =>
+      state.q ? empty("Nothing has this in it", "Another filter shows more.") : empty(...nothing),
   });
 }
 
 function members({ members: list, size }) {
-  const shown = list.slice(0, 8).map(({ pid: id, label }) => h("a", { href: link("actor", [id.identity]), title: label }, label ?? pid(id)));
-  return h("span", { class: "members" }, h("b", {}, counted(size, "member")), shown, size > 8 && `and ${size - 8} more`);
+  const shown = list
+    .slice(0, 8)
+    .map(({ pid: id, label }) =>
+      h("a", { href: link("actor", [id.identity]), title: label }, label ?? pid(id)),
+    );
+  return h(
+    "span",
+    { class: "members" },
+    h("b", {}, counted(size, "member")),
+    shown,
+    size > 8 && `and ${size - 8} more`,
+  );
 }

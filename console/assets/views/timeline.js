@@ -23,17 +23,53 @@ export function mount(root, { store, parameters }) {
 
 class Timeline {
   constructor(store, { q, lane, at }) {
-    Object.assign(this, { store, q: q ?? "", lane: lane ?? "", at: at ? Number(at) : null });
+    Object.assign(this, {
+      store,
+      q: q ?? "",
+      lane: lane ?? "",
+      at: at ? Number(at) : null,
+    });
     this.events = [];
     this.abort = new AbortController();
     this.chart = h("div", { class: "lanes" });
-    this.slider = h("input", { type: "range", min: 0, max: 1000, value: 1000, class: "scrub", "aria-label": "Moment", on: { input: () => this.#scrub() } });
+    this.slider = h("input", {
+      type: "range",
+      min: 0,
+      max: 1000,
+      value: 1000,
+      class: "scrub",
+      "aria-label": "Moment",
+      on: { input: () => this.#scrub() },
+    });
     this.when = h("output", { class: "when" });
     this.live = button("Live", () => this.#goLive(), { small: true });
     this.inner = h("div", { class: "rows-inner feed" });
-    this.list = h("div", { class: "rows", tabindex: "0", role: "region", "aria-label": "Events", on: { scroll: () => this.#draw() } }, this.inner);
+    this.list = h(
+      "div",
+      {
+        class: "rows",
+        tabindex: "0",
+        role: "region",
+        "aria-label": "Events",
+        on: { scroll: () => this.#draw() },
+      },
+      this.inner,
+    );
     this.note = h("div", {});
-    this.element = h("div", { class: "fill" }, this.#heading(), h("div", { class: "scrubber" }, this.chart, this.slider, h("div", { class: "scrub-line" }, this.live, this.when)), this.note, this.list);
+    this.element = h(
+      "div",
+      { class: "fill" },
+      this.#heading(),
+      h(
+        "div",
+        { class: "scrubber" },
+        this.chart,
+        this.slider,
+        h("div", { class: "scrub-line" }, this.live, this.when),
+      ),
+      this.note,
+      this.list,
+    );
     this.leave = [store.on("event", (event) => this.#add([event])), store.on("reset", () => this.#reset())];
     this.observer = new ResizeObserver(() => this.#draw());
     this.observer.observe(this.list);
@@ -42,10 +78,13 @@ class Timeline {
 
   #heading() {
     const lanes = [["", "All events"], ...LANES.map((lane) => [lane, lane])];
-    return heading("Timeline", null,
+    return heading(
+      "Timeline",
+      null,
       choice("Lane", lanes, this.lane, (lane) => this.#change({ lane })),
       filterField("Filter by actor or text", this.q, (q) => this.#change({ q })),
-      button("Export JSON", () => this.#export()));
+      button("Export JSON", () => this.#export()),
+    );
   }
 
   #change(changes) {
@@ -56,7 +95,9 @@ class Timeline {
 
   async #fetch() {
     const last = this.events.at(-1)?.sequence ?? 0;
-    await eventsAfter(last, (events) => this.#add(events), { signal: this.abort.signal }).catch(() => {});
+    await eventsAfter(last, (events) => this.#add(events), {
+      signal: this.abort.signal,
+    }).catch(() => {});
     this.#show();
   }
 
@@ -81,7 +122,10 @@ class Timeline {
 
   get #range() {
     const from = this.events[0]?.at_millis ?? Date.now();
-    return { from, to: Math.max(from + 1000, this.events.at(-1)?.at_millis ?? from) };
+    return {
+      from,
+      to: Math.max(from + 1000, this.events.at(-1)?.at_millis ?? from),
+    };
   }
 
   #scrub() {
@@ -113,30 +157,98 @@ class Timeline {
     const { from, to } = this.#range;
     if (this.at !== null) this.slider.value = String((1000 * (this.at - from)) / (to - from));
     setAttribute(this.live, "aria-pressed", String(this.at === null));
-    setText(this.when, this.at === null ? `now, ${counted(this.shown.length, "event")} since ${clock(from)}` : `${clock(this.at)}, ${counted(this.shown.length, "event")} up to then`);
+    setText(
+      this.when,
+      this.at === null
+        ? `now, ${counted(this.shown.length, "event")} since ${clock(from)}`
+        : `${clock(this.at)}, ${counted(this.shown.length, "event")} up to then`,
+    );
     setAttribute(this.slider, "aria-valuetext", this.when.textContent);
     this.#drawLanes(wanted, from, to);
-    replace(this.note, this.shown.length === 0 && empty("No event", this.q || this.lane ? "Another filter shows more." : "Events are here as soon as something starts or ends."));
+    replace(
+      this.note,
+      this.shown.length === 0 &&
+        empty(
+          "No event",
+          this.q || this.lane
+            ? "Another filter shows more."
+            : "Events are here as soon as something starts or ends.",
+        ),
+    );
     this.inner.style.height = `${this.shown.length * rowHeight()}px`;
     this.#draw();
   }
 
   #drawLanes(events, from, to) {
-    const counts = density(events, { from, to, columns: COLUMNS, laneOf, lanes: LANES });
-    const tones = { crashes: "bad", supervision: "warn", "dead letters": "violet", other: "info" };
-    replace(this.chart, LANES.map((lane) => {
-      const total = counts[lane].reduce((sum, number) => sum + number, 0);
-      const most = Math.max(1, ...counts[lane]);
-      const bars = counts[lane].map((number, column) => number > 0 && s("rect", { x: column + 0.1, width: 0.8, y: 10 - Math.max(2, (10 * number) / most), height: Math.max(2, (10 * number) / most) }));
-      const now = this.at === null ? null : s("line", { class: "now", x1: (COLUMNS * (this.at - from)) / (to - from), x2: (COLUMNS * (this.at - from)) / (to - from), y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" });
-      return h("div", { class: "lane", data: { tone: tones[lane] } }, h("span", { class: "lane-name" }, lane), s("svg", { viewBox: `0 0 ${COLUMNS} 10`, preserveAspectRatio: "none", role: "img", "aria-label": `${counted(total, "event")} in ${lane}` }, bars, now), h("span", { class: "lane-count" }, total));
-    }));
+    const counts = density(events, {
+      from,
+      to,
+      columns: COLUMNS,
+      laneOf,
+      lanes: LANES,
+    });
+    const tones = {
+      crashes: "bad",
+      supervision: "warn",
+      "dead letters": "violet",
+      other: "info",
+    };
+    replace(
+      this.chart,
+      LANES.map((lane) => {
+        const total = counts[lane].reduce((sum, number) => sum + number, 0);
+        const most = Math.max(1, ...counts[lane]);
+        const bars = counts[lane].map(
+          (number, column) =>
+            number > 0 &&
+            s("rect", {
+              x: column + 0.1,
+              width: 0.8,
+              y: 10 - Math.max(2, (10 * number) / most),
+              height: Math.max(2, (10 * number) / most),
+            }),
+        );
+        const now =
+          this.at === null
+            ? null
+            : s("line", {
+                class: "now",
+                x1: (COLUMNS * (this.at - from)) / (to - from),
+                x2: (COLUMNS * (this.at - from)) / (to - from),
+                y1: 0,
+                y2: 10,
+                "vector-effect": "non-scaling-stroke",
+              });
+        return h(
+          "div",
+          { class: "lane", data: { tone: tones[lane] } },
+          h("span", { class: "lane-name" }, lane),
+          s(
+            "svg",
+            {
+              viewBox: `0 0 ${COLUMNS} 10`,
+              preserveAspectRatio: "none",
+              role: "img",
+              "aria-label": `${counted(total, "event")} in ${lane}`,
+            },
+            bars,
+            now,
+          ),
+          h("span", { class: "lane-count" }, total),
+        );
+      }),
+    );
   }
 
   #draw() {
     if (!this.shown) return;
     const height = rowHeight();
-    const { first, end } = visibleRows({ scrollTop: this.list.scrollTop, height: this.list.clientHeight || 500, rowHeight: height, total: this.shown.length });
+    const { first, end } = visibleRows({
+      scrollTop: this.list.scrollTop,
+      height: this.list.clientHeight || 500,
+      rowHeight: height,
+      total: this.shown.length,
+    });
     const rows = this.shown.slice(first, end).map((event, index) => {
       const row = eventLine(event);
       row.style.transform = `translateY(${(first + index) * height}px)`;
@@ -149,7 +261,11 @@ class Timeline {
   /// Saves what is shown: the events up to the chosen moment that pass the filter.
   #export() {
     const events = [...this.shown].reverse();
-    save(`events-${this.store.session?.boot ?? "console"}-${events.at(-1)?.sequence ?? 0}.json`, { boot: this.store.session?.boot, until_millis: this.at, events });
+    save(`events-${this.store.session?.boot ?? "console"}-${events.at(-1)?.sequence ?? 0}.json`, {
+      boot: this.store.session?.boot,
+      until_millis: this.at,
+      events,
+    });
   }
 
   stop() {

@@ -36,11 +36,22 @@ class TreeView {
     this.rows = this.#rows();
     this.grid = h(
       "div",
-      { class: "tree", role: "treegrid", "aria-label": "Tree", tabindex: "0", on: { keydown: (event) => this.#press(event) } },
+      {
+        class: "tree",
+        role: "treegrid",
+        "aria-label": "Tree",
+        tabindex: "0",
+        on: { keydown: (event) => this.#press(event) },
+      },
       h("div", { role: "rowgroup", class: "table-head" }, head()),
       this.rows.element,
     );
-    this.element = h("div", { class: "split" }, h("div", { class: "split-main" }, this.#bar(), this.#trouble(), this.grid), this.pane);
+    this.element = h(
+      "div",
+      { class: "split" },
+      h("div", { class: "split-main" }, this.#bar(), this.#trouble(), this.grid),
+      this.pane,
+    );
     this.leave = [store.on("overview", () => this.#showTrouble())];
     this.#showTrouble();
     this.#open(actor);
@@ -52,8 +63,21 @@ class TreeView {
       setParameters({ q });
       this.rows.restart();
     });
-    const depth = tabs("Depth", [["auto", "Small groups"], ["roots", "Roots"]], base, (wanted) => this.#setBase(wanted));
-    return h("div", { class: "heading" }, h("div", {}, h("h1", {}, "Tree"), this.count), h("div", { class: "heading-aside" }, depth, filter));
+    const depth = tabs(
+      "Depth",
+      [
+        ["auto", "Small groups"],
+        ["roots", "Roots"],
+      ],
+      base,
+      (wanted) => this.#setBase(wanted),
+    );
+    return h(
+      "div",
+      { class: "heading" },
+      h("div", {}, h("h1", {}, "Tree"), this.count),
+      h("div", { class: "heading-aside" }, depth, filter),
+    );
   }
 
   #trouble() {
@@ -70,7 +94,6 @@ class TreeView {
   #rows() {
     return new Rows({
       store: this.store,
-      role: "rowgroup",
       rowHeight: rowHeight(),
       fetchPage: (offset, limit, signal) => this.#fetch(offset, limit, signal),
       key: ({ node }) => node.identity || node.path,
@@ -80,26 +103,64 @@ class TreeView {
         setText(this.count, this.q ? `${counted(total, "row")} with “${this.q}”` : counted(total, "row"));
         setAttribute(this.grid, "aria-rowcount", total + 1);
       },
-      empty: () => (this.q ? empty("Nothing has this in its path", "Another filter shows more.") : empty("There is no tree", "A tree is here as soon as a supervisor starts.")),
+      empty: () =>
+        this.q
+          ? empty("Nothing has this in its path", "Another filter shows more.")
+          : empty("There is no tree", "A tree is here as soon as a supervisor starts."),
     });
   }
 
   async #fetch(offset, limit, signal) {
-    const wanted = { base, expanded: [...expanded], collapsed: [...collapsed], offset, limit, q: this.q || undefined };
+    const wanted = {
+      base,
+      expanded: [...expanded],
+      collapsed: [...collapsed],
+      offset,
+      limit,
+      q: this.q || undefined,
+    };
     const page = await ask("/tree/rows", wanted, { signal });
-    return { ...page, items: page.items.map((row) => ({ ...row, node: answers.node(row.node) })) };
+    return {
+      ...page,
+      items: page.items.map((row) => ({
+        ...row,
+        node: answers.node(row.node),
+      })),
+    };
   }
 
   #create({ node }) {
-    const row = h("div", { class: "row tree-row", role: "row", id: `node-${node.identity}`, on: { click: (event) => this.#click(event, row) } },
-      h("div", { class: "cell tree-name", role: "gridcell" },
-        h("button", { type: "button", class: "twist", tabindex: "-1", "aria-hidden": "true" }, "▸"),
-        h("a", { class: "row-link", tabindex: "-1" }), h("span", { class: "tree-kind" }), h("span", { class: "tree-count" })),
+    const row = h(
+      "div",
+      {
+        class: "row tree-row",
+        role: "row",
+        id: `node-${node.identity}`,
+        on: { click: (event) => this.#click(event, row) },
+      },
+      h(
+        "div",
+        { class: "cell tree-name", role: "gridcell" },
+        h(
+          "button",
+          {
+            type: "button",
+            class: "twist",
+            tabindex: "-1",
+            "aria-hidden": "true",
+          },
+          "▸",
+        ),
+        h("a", { class: "row-link", tabindex: "-1" }),
+        h("span", { class: "tree-kind" }),
+        h("span", { class: "tree-count" }),
+      ),
       h("div", { class: "cell", role: "gridcell" }, h("span", { class: "mark" })),
       h("div", { class: "cell wide", role: "gridcell" }),
       h("div", { class: "cell number wide", role: "gridcell" }),
       h("div", { class: "cell number wide", role: "gridcell" }),
-      h("div", { class: "cell number wide", role: "gridcell" }));
+      h("div", { class: "cell number wide", role: "gridcell" }),
+    );
     return row;
   }
 
@@ -189,9 +250,19 @@ class TreeView {
   #press(event) {
     if (event.target !== this.grid && !event.target.closest?.(".tree-row")) return;
     const item = this.rows.row(this.current ?? -1);
-    const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 15, PageUp: -15, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowDown: 1,
+      j: 1,
+      ArrowUp: -1,
+      k: -1,
+      PageDown: 15,
+      PageUp: -15,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.key in steps) this.#move(steps[event.key]);
-    else if (event.key === "ArrowRight" && item?.node.children && !item.expanded) this.#toggle(item.node, false);
+    else if (event.key === "ArrowRight" && item?.node.children && !item.expanded)
+      this.#toggle(item.node, false);
     else if (event.key === "ArrowLeft" && item) this.#left(item);
     else if (event.key === "Enter" && item) this.#select(item.node);
     else if (event.key === "Escape" && this.selected) this.#close();
@@ -226,8 +297,29 @@ class TreeView {
 }
 
 function head() {
-  const titles = [["Name", ""], ["State", ""], ["Restarts", "wide"], ["Queue", "number wide"], ["Busy", "number wide"], ["Inc.", "number wide"]];
-  return h("div", { class: "row head", role: "row" }, titles.map(([title, more]) => h("div", { class: `cell ${more}`, role: "columnheader", title: title === "Inc." ? "Incarnation" : null }, title)));
+  const titles = [
+    ["Name", ""],
+    ["State", ""],
+    ["Restarts", "wide"],
+    ["Queue", "number wide"],
+    ["Busy", "number wide"],
+    ["Inc.", "number wide"],
+  ];
+  return h(
+    "div",
+    { class: "row head", role: "row" },
+    titles.map(([title, more]) =>
+      h(
+        "div",
+        {
+          class: `cell ${more}`,
+          role: "columnheader",
+          title: title === "Inc." ? "Incarnation" : null,
+        },
+        title,
+      ),
+    ),
+  );
 }
 
 function kindOf(node) {
@@ -237,5 +329,7 @@ function kindOf(node) {
 
 function insideOf(node) {
   if (node.kind !== "supervisor" || node.children === 0) return "";
-  return node.descendants_in_trouble > 0 ? `${short(node.children)}, ${short(node.descendants_in_trouble)} in trouble` : short(node.children);
+  return node.descendants_in_trouble > 0
+    ? `${short(node.children)}, ${short(node.descendants_in_trouble)} in trouble`
+    : short(node.children);
 }

@@ -13,13 +13,29 @@ const DRAWN = 120;
 
 export function mount(root, { store }) {
   const body = h("div", { class: "page" });
-  const title = heading("Waits", "Calls that wait for a reply in a handler. A cycle of them is a deadlock: it ends with its timeouts.");
+  const title = heading(
+    "Waits",
+    "Calls that wait for a reply in a handler. A cycle of them is a deadlock: it ends with its timeouts.",
+  );
   replace(root, title, body);
   return new Refresher(
     async (signal) => {
       const graph = await get("/waits", {}, { signal });
-      if (graph.edges.length === 0) replace(body, empty("No actor waits for another", "A call is here when its handler has waited for half a second."));
-      else replace(body, verdict(graph), h("div", { class: "graph" }, draw(graph)), section("All waits", list(graph)));
+      if (graph.edges.length === 0)
+        replace(
+          body,
+          empty(
+            "No actor waits for another",
+            "A call is here when its handler has waited for half a second.",
+          ),
+        );
+      else
+        replace(
+          body,
+          verdict(graph),
+          h("div", { class: "graph" }, draw(graph)),
+          section("All waits", list(graph)),
+        );
     },
     { store, every: 1000 },
   );
@@ -27,20 +43,50 @@ export function mount(root, { store }) {
 
 function verdict({ cycles, edges }) {
   const tone = cycles.length > 0 ? "bad" : "ok";
-  const text = cycles.length > 0 ? `${counted(cycles.length, "deadlock")}: ${cycles.length === 1 ? "its actors wait" : "their actors wait"} for each other` : `${counted(edges.length, "call")} waits, no deadlock`;
+  const text =
+    cycles.length > 0
+      ? `${counted(cycles.length, "deadlock")}: ${cycles.length === 1 ? "its actors wait" : "their actors wait"} for each other`
+      : `${counted(edges.length, "call")} waits, no deadlock`;
   return h("p", { class: "verdict", data: { tone } }, cycles.length > 0 ? "✕ " : "✓ ", text);
 }
 
 function draw({ nodes, edges, cycles }) {
   const shown = nodes.slice(0, DRAWN);
-  const places = layout(shown.map((node) => node.identity), edges, cycles);
+  const places = layout(
+    shown.map((node) => node.identity),
+    edges,
+    cycles,
+  );
   const onCycle = new Set(cycles.flat());
-  const inCycle = ({ from, to }) => cycles.some((cycle) => cycle.includes(from) && cycle[(cycle.indexOf(from) + 1) % cycle.length] === to);
-  const marker = (id) => s("marker", { id, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { d: "M0 0L10 5L0 10z", class: id }));
-  return s("svg", { viewBox: `0 0 ${places.width} ${places.height}`, width: places.width, height: places.height, role: "img", "aria-label": `Wait-for graph with ${counted(cycles.length, "cycle")}` },
+  const inCycle = ({ from, to }) =>
+    cycles.some((cycle) => cycle.includes(from) && cycle[(cycle.indexOf(from) + 1) % cycle.length] === to);
+  const marker = (id) =>
+    s(
+      "marker",
+      {
+        id,
+        viewBox: "0 0 10 10",
+        refX: 9,
+        refY: 5,
+        markerWidth: 7,
+        markerHeight: 7,
+        orient: "auto-start-reverse",
+      },
+      s("path", { d: "M0 0L10 5L0 10z", class: id }),
+    );
+  return s(
+    "svg",
+    {
+      viewBox: `0 0 ${places.width} ${places.height}`,
+      width: places.width,
+      height: places.height,
+      role: "group",
+      "aria-label": `Wait-for graph with ${counted(cycles.length, "cycle")}`,
+    },
     s("defs", {}, marker("arrow"), marker("arrow-bad")),
     edges.map((edge) => arrow(edge, places.nodes, inCycle(edge))),
-    shown.map((node) => box(node, places.nodes.get(node.identity), onCycle.has(node.identity))));
+    shown.map((node) => box(node, places.nodes.get(node.identity), onCycle.has(node.identity))),
+  );
 }
 
 function arrow({ from, to, waited_millis: waited }, places, bad) {
@@ -53,21 +99,55 @@ function arrow({ from, to, waited_millis: waited }, places, bad) {
   const gap = cut(dx, dy);
   const bend = 14;
   const [mx, my] = [(a.x + b.x) / 2 - dy * bend, (a.y + b.y) / 2 + dx * bend];
-  return s("g", { class: bad ? "edge bad" : "edge" },
-    s("path", { d: `M${a.x + dx * gap} ${a.y + dy * gap}Q${mx} ${my} ${b.x - dx * gap} ${b.y - dy * gap}`, "marker-end": `url(#${bad ? "arrow-bad" : "arrow"})` }),
-    s("text", { x: mx, y: my - 4 }, duration(waited)));
+  return s(
+    "g",
+    { class: bad ? "edge bad" : "edge" },
+    s("path", {
+      d: `M${a.x + dx * gap} ${a.y + dy * gap}Q${mx} ${my} ${b.x - dx * gap} ${b.y - dy * gap}`,
+      "marker-end": `url(#${bad ? "arrow-bad" : "arrow"})`,
+    }),
+    s("text", { x: mx, y: my - 4 }, duration(waited)),
+  );
 }
 
 function box({ identity, label }, place, bad) {
   const name = lastOf(label);
-  return s("a", { href: link("actor", [identity]), class: bad ? "node bad" : "node", "aria-label": label },
+  return s(
+    "a",
+    {
+      href: link("actor", [identity]),
+      class: bad ? "node bad" : "node",
+      "aria-label": label,
+    },
     s("title", {}, label),
-    s("rect", { x: place.x - 72, y: place.y - 17, width: 144, height: 34, rx: 6 }),
-    s("text", { x: place.x, y: place.y + 4 }, name.length > 19 ? `${name.slice(0, 18)}…` : name));
+    s("rect", {
+      x: place.x - 72,
+      y: place.y - 17,
+      width: 144,
+      height: 34,
+      rx: 6,
+    }),
+    s("text", { x: place.x, y: place.y + 4 }, name.length > 19 ? `${name.slice(0, 18)}…` : name),
+  );
 }
 
 function list({ nodes, edges }) {
   const labels = new Map(nodes.map((node) => [node.identity, node.label]));
-  const actor = (identity) => h("a", { href: link("actor", [identity]) }, labels.get(identity) ?? `<${identity}>`);
-  return h("ul", { class: "waits" }, edges.map((edge) => h("li", {}, actor(edge.from), " has waited for ", actor(edge.to), " for ", h("b", {}, duration(edge.waited_millis)))));
+  const actor = (identity) =>
+    h("a", { href: link("actor", [identity]) }, labels.get(identity) ?? `<${identity}>`);
+  return h(
+    "ul",
+    { class: "waits" },
+    edges.map((edge) =>
+      h(
+        "li",
+        {},
+        actor(edge.from),
+        " has waited for ",
+        actor(edge.to),
+        " for ",
+        h("b", {}, duration(edge.waited_millis)),
+      ),
+    ),
+  );
 }
