@@ -206,7 +206,7 @@ fn texts() -> Vec<Source> {
         for entry in fs::read_dir(&folder).expect("the folder can be read") {
             let path = entry.expect("the folder can be read").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != "target" && name != ".git" {
+            if path.is_dir() && !["target", ".git", "node_modules"].contains(&&*name) {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "md" || extension == "toml") {
                 let text = fs::read_to_string(&path).expect("the file can be read");

@@ -1,0 +1,235 @@
+//! The server of the browser tests: a small tree with a console, that does what it is told on its
+//! standard input, one command in each line. `./x browser` builds and starts it.
+//!
+//! ```text
+//! crash till      the actor crashes, and is down for a while
+//! poison 3        three jobs of the pool fail for good
+//! cure            jobs do not fail any more
+//! wait            two actors wait for each other
+//! crowd 100000    a supervisor has so many children
+//! console down    the console is stopped, and `console up` starts it again
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use perennial_actors::{Actor, Address, Context, ExitReason, PanicLocations, Reply, System};
+use perennial_console::Console;
+use perennial_registry::Name;
+use perennial_supervision::pool::{Pool, PoolHandle};
+use perennial_supervision::{App, Backoff, Child, Dynamic, DynamicSupervisor, Supervisor, SupervisorHandle};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// The token, which the tests know.
+const TOKEN: &str = "browser-tests-0123456789";
+
+/// How long an actor is down after a crash.
+const DOWN: Duration = Duration::from_secs(1);
+
+const TILL: Name<Msg> = Name::new("till");
+
+enum Msg {
+    Crash,
+    /// Asks another actor, which may ask this one.
+    Ask(Address<Self>),
+    Answer(Reply<()>),
+}
+
+/// An actor of the shop.
+struct Member;
+
+/// The error of an actor that crashes, with a source.
+#[derive(Debug)]
+struct Stuck(&'static str, Option<Box<Self>>);
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Stuck {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|source| source as _)
+    }
+}
+
+impl Actor for Member {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Crash => {
+                let source = Stuck("a coin is in the way", None);
+                return Err(ExitReason::failed(Stuck("the drawer is stuck", Some(Box::new(source)))));
+            }
+            Msg::Ask(other) => {
+                let limit = Duration::from_secs(60);
+                // Without an answer it has waited, which is all that it is for.
+                let _ = other.call(Msg::Answer).timeout(limit).await;
+            }
+            Msg::Answer(reply) => reply.send(()),
+        }
+        Ok(())
+    }
+}
+
+/// The mails that a pool sends, if their addresses are known.
+type Mails = PoolHandle<fn(String) -> Result<(), Stuck>>;
+
+/// What the commands work on.
+struct Shop {
+    app: App<SupervisorHandle>,
+    till: Address<Msg>,
+    stock: Address<Msg>,
+    crowd: SupervisorHandle<Dynamic>,
+    mails: Mails,
+    is_cured: Arc<AtomicBool>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    // Panics are shown on the page.
+    std::panic::set_hook(Box::new(|_| {}));
+    let system = System::builder().panic_locations(PanicLocations::install()).build();
+    let (shop, url) = Shop::start(&system, &address).await?;
+    say(&url)?;
+    let mut commands = BufReader::new(tokio::io::stdin()).lines();
+    // The end of the input is that of the test.
+    while let Some(command) = commands.next_line().await? {
+        match shop.obey(&command).await {
+            Ok(()) => say("ok")?,
+            Err(error) => say(&format!("failed: {error}"))?,
+        }
+    }
+    // Handlers that still wait are killed.
+    let _ = shop.app.shutdown().await;
+    Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}")?;
+    output.flush()
+}
+
+impl Shop {
+    /// Starts the tree. Returns it with the URL of its console.
+    async fn start(system: &System, address: &str) -> Result<(Self, String), Box<dyn Error>> {
+        let is_cured = Arc::new(AtomicBool::new(true));
+        let mails = Pool::from_fn("mails", 3, {
+            let is_cured = is_cured.clone();
+            move |_: &String| {
+                let is_cured = is_cured.load(Ordering::Relaxed);
+                async move { if is_cured { Ok(()) } else { Err(Stuck("the address is unknown", None)) } }
+            }
+        })
+        .attempts(2)
+        .retry_after(Backoff::new(Duration::from_millis(20), Duration::from_millis(20)));
+        let handle = mails.handle();
+        let down = Backoff::new(DOWN, DOWN);
+        let till = Child::new::<Member>("till", ()).backoff(down).named(TILL);
+        let stock = Child::new::<Member>("stock", ());
+        let crowd = DynamicSupervisor::new("crowd");
+        let (till_address, stock_address, crowd_handle) = (till.address(), stock.address(), crowd.handle());
+        let console = Console::at(address).token(TOKEN).watch_deadlocks().pool(&handle);
+        let url = console.url();
+        let app = Supervisor::new("shop")
+            .intensity(1000, Duration::from_secs(1))
+            .child(console)
+            .child(till)
+            .child(stock)
+            // Read as markup, it would do something.
+            .child(Child::new::<Member>("<img src=x onerror=alert(1)>", ()))
+            .child(mails)
+            .child(crowd)
+            .start(system)
+            .await?;
+        let shop = Self {
+            app,
+            till: till_address,
+            stock: stock_address,
+            crowd: crowd_handle,
+            mails: handle,
+            is_cured,
+        };
+        Ok((shop, url.get().ok_or("the console listens")?))
+    }
+
+    /// Does what a command says, and returns when it is done.
+    async fn obey(&self, command: &str) -> Result<(), Box<dyn Error>> {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        match (verb, rest) {
+            ("crash", "till") => crash(&self.till).await,
+            ("poison", number) => self.poison(number.parse()?).await,
+            ("cure", _) => {
+                self.is_cured.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            ("wait", _) => self.wait().await,
+            ("crowd", number) => self.gather(number.parse()?).await,
+            ("console", "down") => Ok(self.app.supervisor().terminate_child("console").await?),
+            ("console", "up") => Ok(self.app.supervisor().restart_child("console").await.map(drop)?),
+            _ => Err("no such command".into()),
+        }
+    }
+
+    /// Makes so many jobs fail until they are dead.
+    async fn poison(&self, number: u64) -> Result<(), Box<dyn Error>> {
+        self.is_cured.store(false, Ordering::Relaxed);
+        let failed = self.mails.stats().failed;
+        for job in 0..number {
+            self.mails.submit(format!("mail {job} to a customer")).detach().await?;
+        }
+        while self.mails.stats().failed < failed + number {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Makes two actors wait for each other, for longer than it takes to be a deadlock.
+    async fn wait(&self) -> Result<(), Box<dyn Error>> {
+        self.till.send(Msg::Ask(self.stock.clone())).await.map_err(|_| "the till is closed")?;
+        self.stock.send(Msg::Ask(self.till.clone())).await.map_err(|_| "the stock is closed")?;
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        Ok(())
+    }
+
+    /// Starts children until there are so many. With 0, all of them end.
+    async fn gather(&self, number: usize) -> Result<(), Box<dyn Error>> {
+        if number == 0 {
+            self.app.supervisor().terminate_child("crowd").await?;
+            self.app.supervisor().restart_child("crowd").await?;
+        }
+        for guest in 0..number {
+            self.crowd.start_child(Child::new::<Member>(format!("guest-{guest}"), ())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes an actor crash, and returns when it is down.
+async fn crash(actor: &Address<Msg>) -> Result<(), Box<dyn Error>> {
+    let pause = || tokio::time::sleep(Duration::from_millis(5));
+    let pid = loop {
+        match actor.pid() {
+            Some(pid) => break pid,
+            None => pause().await,
+        }
+    };
+    actor.cast(Msg::Crash).map_err(|_| "it is closed")?;
+    while actor.pid() == Some(pid) {
+        pause().await;
+    }
+    Ok(())
+}
