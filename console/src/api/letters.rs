@@ -14,8 +14,6 @@ pub struct DeadLetterRow {
     pub id: u64,
     /// When it became one, in milliseconds since the start of the year 1970.
     pub at_millis: u64,
-    /// `true` if the message is kept, so that it can be sent once more.
-    pub can_send_again: bool,
     /// What it is. Its fields are those of this object.
     #[serde(flatten)]
     pub letter: DeadLetterInfo,
@@ -31,12 +29,9 @@ pub(crate) fn rows(
 ) -> Page<DeadLetterRow> {
     let text = text.unwrap_or_default().to_lowercase();
     let row = |event: &Event| match &event.kind {
-        EventKind::DeadLetter(letter) => Some(DeadLetterRow {
-            id: event.sequence,
-            at_millis: event.at_millis,
-            can_send_again: false,
-            letter: letter.clone(),
-        }),
+        EventKind::DeadLetter(letter) => {
+            Some(DeadLetterRow { id: event.sequence, at_millis: event.at_millis, letter: letter.clone() })
+        }
         _ => None,
     };
     let is_meant = |row: &DeadLetterRow| {
