@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! cargo run --release --features console --example console
-//! cargo run --release --features console --example console -- --seconds 20 --address 127.0.0.1:9911
+//! cargo run --release --features console --example console -- --seconds 20
+//! cargo run --release --features console --example console -- --address 127.0.0.1:9911
 //! ```
 //!
 //! It prints the address, and the token for actions. Without `--seconds` it runs until Ctrl-C.
@@ -238,6 +239,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(overview.starts_with("HTTP/1.1 200"), "{overview}");
     assert!(overview.contains("\"balances\":true"), "{overview}");
     print_line!("the messages of {} actors balance", system.processes().len());
-    timeout(Duration::from_secs(10), app.shutdown()).await?;
+    // What customers had asked for meanwhile is dropped.
+    drop(timeout(Duration::from_secs(10), app.shutdown()).await?);
     Ok(())
 }

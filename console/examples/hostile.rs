@@ -1,6 +1,6 @@
-//! What hostile clients cost: a thousand that do not read, and ten thousand connections, from another
-//! process. It prints the memory of the console, and the latency of a call beside it, without them and
-//! with them, in turns. The exit code is 1 if one of the bounds does not hold.
+//! What hostile clients cost: a thousand that do not read, and ten thousand connections, from
+//! another process. It prints the memory of the console, and the latency of a call beside it,
+//! without them and with them, in turns. The exit code is 1 if one of the bounds does not hold.
 //!
 //! ```text
 //! cargo run --release --package perennial-console --example hostile
@@ -49,8 +49,8 @@ impl Actor for Echo {
     }
 }
 
-/// Calls for the time of a turn, with a crash now and then, so that streams have events. Returns the
-/// median and the 99th percentile in microseconds.
+/// Calls for the time of a turn, with a crash now and then, so that streams have events. Returns
+/// the median and the 99th percentile in microseconds.
 async fn measure(echo: &Address<Option<Reply<()>>>) -> Result<(f64, f64), Box<dyn Error>> {
     let (begin, mut latencies) = (Instant::now(), Vec::new());
     let mut next_crash = begin;
@@ -160,7 +160,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     print(&format!("latency: {ratio:.2} of that alone, at most {LATENCY}"));
     print(&format!("memory: {:.1} MiB more than before, at most {MEMORY}", most - before));
     let holds = ratio <= LATENCY && most - before <= MEMORY;
-    app.shutdown().await;
+    drop(app.shutdown().await);
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -52,8 +52,8 @@ fn document_has_the_routes_of_the_router_and_no_others() {
     assert!(named.contains("post /api/v1/tree/rows") && named.len() > 25, "{named:?}");
 }
 
-/// Checks values against schemas, as far as the document uses them. An object may have no field that
-/// its schema does not name.
+/// Checks values against schemas, as far as the document uses them. An object may have no field
+/// that its schema does not name.
 struct Checker {
     schemas: Map<String, Value>,
 }
