@@ -3,6 +3,7 @@
 //! ```text
 //! ./x instructions                # fails if a work grew by more than 3 percent
 //! ./x instructions cast call      # only the works with one of these in their names
+//! ./x instructions =cast          # only the work with this name
 //! ./x instructions --bless        # writes the counts to limits.txt
 //! ./x instructions --floors       # the same by hand, with tasks and channels of tokio
 //! ./x instructions --metrics      # casts and calls, while a child publishes metrics
@@ -69,7 +70,11 @@ fn main() -> ExitCode {
     }
     let given = |what: &str| arguments.iter().any(|argument| argument == what);
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let is_wanted = |work: &&Work| filters.is_empty() || filters.iter().any(|part| work.name.contains(*part));
+    let matches = |name: &str, part: &str| match part.strip_prefix('=') {
+        Some(whole) => name == whole,
+        None => name.contains(part),
+    };
+    let is_wanted = |work: &&Work| filters.is_empty() || filters.iter().any(|part| matches(work.name, part));
     let floors = given("--floors");
     let works = if floors { FLOORS } else { WORKS };
     let wanted: Vec<&Work> = works.iter().filter(is_wanted).collect();
