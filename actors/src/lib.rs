@@ -115,7 +115,6 @@ mod process;
 mod self_messages;
 mod seq_map;
 mod signal;
-mod spans;
 mod spawn;
 mod sync;
 mod system;
@@ -138,8 +137,8 @@ pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, Starting};
 pub use system::{
-    CallTimedOut, DeadLetter, DeadLetterReason, HandlerSample, LifecycleEvent, LifecycleState, ProcessInfo,
-    ProcessState, Subscription, System, SystemBuilder, SystemEvent,
+    DeadLetter, DeadLetterReason, LifecycleEvent, LifecycleState, ProcessInfo, ProcessState, Subscription,
+    System, SystemBuilder, SystemEvent,
 };
 pub use target::Target;
 

@@ -64,18 +64,13 @@
 //!    of a reserved place admits waiting senders and wakes the consumer.
 
 mod any;
-mod callbacks;
 mod cold;
 mod config;
 mod lifecycle;
-mod observed;
 mod overflow;
 mod recv;
 mod send;
-mod sender_spans;
-mod senders;
 mod shared;
-mod stamp;
 mod state;
 mod taken;
 #[cfg(test)]

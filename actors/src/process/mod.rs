@@ -6,7 +6,6 @@
 //! the users' side, and a [`MailboxConsumer`] the side of the attached incarnation.
 
 mod activity;
-mod callbacks;
 mod consumer;
 mod dead_letters;
 mod ending;

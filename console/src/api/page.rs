@@ -7,7 +7,7 @@ const LIMIT: usize = 100;
 const MOST: usize = 500;
 
 /// A part of a list.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Page<T> {
     /// The length of the list.
@@ -18,6 +18,13 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The number of the last event that the list holds.
     pub sequence: u64,
+}
+
+/// The page of an empty list.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { total: 0, offset: 0, items: Vec::new(), sequence: 0 }
+    }
 }
 
 impl<T> Page<Option<T>> {

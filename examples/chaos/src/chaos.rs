@@ -24,7 +24,8 @@
 //! - [`plan`]: the faults, from a seed. [`fault_point`] and [`target`]: how a fault reaches its
 //!   target. [`injector`]: carries the plan out. [`recovery`]: how long the targets took to return.
 //! - [`check`]: the checks of a run. [`follower`]: a client that follows what operators see.
-//!   [`manifest`]: the result for other tools.
+//!   [`manifest`]: the result for other tools. [`history`]: what happened when. [`page`]: the
+//!   report as a page of HTML. [`console`]: the console of `--console`.
 //! - `durable`: the run of `--durable`, whose jobs outlive their process.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
@@ -35,6 +36,7 @@ mod output;
 
 mod check;
 mod collector;
+mod console;
 mod data;
 #[cfg(feature = "durable")]
 mod durable;
@@ -42,11 +44,13 @@ mod fault_point;
 mod files;
 mod follower;
 mod hasher;
+mod history;
 mod injector;
 mod interrupt;
 mod journal;
 mod manifest;
 mod options;
+mod page;
 mod panics;
 mod plan;
 mod progress;
@@ -89,7 +93,9 @@ fn main() -> ExitCode {
         return run_durable(&options, target, &outputs, &runtime, began);
     }
     let report = runtime.block_on(run::run(&options, &outputs));
-    if let Err(line) = outputs.write(&report.matching, &report.json()) {
+    let page = || page::page(&report);
+    if let Err(line) = outputs.write(&report.matching, &report.json()).and_then(|()| outputs.write_page(page))
+    {
         return wrong_usage(&line);
     }
     print(&options, &report, &report.verdict());

@@ -52,7 +52,7 @@ impl Injector {
                     return;
                 }
             }
-            running.spawn(self.clone().inject(*fault));
+            running.spawn(self.clone().inject(*fault, start));
         }
         while let Some(done) = running.join_next().await {
             if let Ok(done) = done {
@@ -69,12 +69,12 @@ impl Injector {
         self.count.store(result.faults.total, Ordering::Relaxed);
     }
 
-    async fn inject(self, fault: Fault) -> FaultResult {
+    async fn inject(self, fault: Fault, start: time::Instant) -> FaultResult {
         let recovered = match time::timeout(LONGEST_RECOVERY, self.carry_out(fault)).await {
             Ok(recovered) => recovered,
             Err(_) => Err(format!("{} did not come back within {LONGEST_RECOVERY:?}", fault.target)),
         };
-        FaultResult { fault, recovered }
+        FaultResult { fault, ended_at: start.elapsed(), recovered }
     }
 
     /// Returns how long it took from the crash until the target was back.

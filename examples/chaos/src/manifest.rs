@@ -17,6 +17,7 @@ use super::options::Options;
 pub struct Outputs {
     manifest: Option<File>,
     json: Option<File>,
+    html: Option<File>,
 }
 
 impl Outputs {
@@ -24,12 +25,13 @@ impl Outputs {
         Ok(Self {
             manifest: create("--manifest", options.manifest.as_deref())?,
             json: create("--json", options.json.as_deref())?,
+            html: create("--html", options.html.as_deref())?,
         })
     }
 
     /// Returns the device and inode of each.
     pub fn ids(&self) -> HashSet<(u64, u64)> {
-        let files = [&self.manifest, &self.json].into_iter().flatten();
+        let files = [&self.manifest, &self.json, &self.html].into_iter().flatten();
         files.filter_map(|file| file.metadata().ok()).map(|data| files::id(&data)).collect()
     }
 
@@ -41,6 +43,13 @@ impl Outputs {
             write_json(file, report).map_err(|error| format!("--json: {error}"))?;
         }
         Ok(())
+    }
+
+    /// Writes the page, if one is asked for.
+    pub fn write_page(&self, page: impl FnOnce() -> String) -> Result<(), String> {
+        let Some(file) = &self.html else { return Ok(()) };
+        let mut file = file;
+        file.write_all(page().as_bytes()).map_err(|error| format!("--html: {error}"))
     }
 }
 

@@ -21,6 +21,11 @@ Options:
                           [default: the folder of the project, without build output]
       --manifest FILE     Write the result to FILE, in the format of sha256sum
       --json FILE         Write the report to FILE, as one JSON object
+      --html FILE         Write the report to FILE, as one page that needs nothing else: what
+                          happened when, how long the recoveries took, the tree, the checks
+      --console[=ADDRESS] Show the run in the browser while it goes on, at this address
+                          [default: 127.0.0.1:9911]; give it time with --duration. Needs the
+                          feature console: cargo run --release --features console --example chaos
       --seed N            Plan the faults from this seed: the same seed and the same options give
                           the same faults [default: a random one, which is printed]
       --faults N          How many faults to inject [default: 25]
@@ -55,6 +60,9 @@ files could not be read, 130 interrupted by Ctrl-C.
 const ON_A_TERMINAL: Duration = Duration::from_secs(4);
 const PIPED: Duration = Duration::from_millis(500);
 
+/// The address of the console, unless another is given.
+const CONSOLE: &str = "127.0.0.1:9911";
+
 /// How often the process is killed.
 const KILLS: usize = 20;
 
@@ -64,6 +72,9 @@ pub struct Options {
     input: Option<PathBuf>,
     pub manifest: Option<PathBuf>,
     pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+    /// The address of the console.
+    pub console: Option<String>,
     pub seed: u64,
     pub faults: usize,
     pub duration: Duration,
@@ -166,6 +177,8 @@ pub fn parse_from(
         input: None,
         manifest: None,
         json: None,
+        html: None,
+        console: None,
         seed: u64::from(fastrand::u32(..)),
         faults: 25,
         duration: if is_terminal { ON_A_TERMINAL } else { PIPED },
@@ -184,6 +197,11 @@ pub fn parse_from(
             Long("input") => options.input = Some(parser.value()?.into()),
             Long("manifest") => options.manifest = Some(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),
+            Long("console") => {
+                let address = parser.optional_value().map(ValueExt::string).transpose()?;
+                options.console = Some(address.unwrap_or_else(|| CONSOLE.to_owned()));
+            }
+            Long("html") => options.html = Some(parser.value()?.into()),
             Long("seed") => options.seed = value(&mut parser, "--seed", str::parse::<u64>)?,
             Long("faults") => options.faults = value(&mut parser, "--faults", count::<100_000>)?,
             Long("duration") => options.duration = value(&mut parser, "--duration", seconds)?,
@@ -212,7 +230,7 @@ pub fn parse_from(
 
 /// Checks the options of durable runs.
 fn check_durable(options: &Options, has_kills: bool) -> Result<(), lexopt::Error> {
-    let Options { durable, sabotage, worker_process, .. } = options;
+    let Options { durable, sabotage, worker_process, html, console, .. } = options;
     let on_server = durable.as_deref().is_some_and(is_server);
     let wrong = match (durable, sabotage) {
         (Some(_), _) if !cfg!(feature = "durable") => {
@@ -222,11 +240,17 @@ fn check_durable(options: &Options, has_kills: bool) -> Result<(), lexopt::Error
             "--durable postgres://.. needs the feature durable-postgres: \
             cargo run --release --features durable-postgres --example chaos"
         }
+        (Some(_), _) if html.is_some() || console.is_some() => {
+            "--html and --console are for a run without --durable"
+        }
         (Some(_), Some(sabotage)) if !sabotage.is_durable() => {
             "--sabotage: give one of ack-before-commit, no-fencing with --durable"
         }
         (None, Some(sabotage)) if sabotage.is_durable() => {
             "--sabotage ack-before-commit and no-fencing need --durable STORE"
+        }
+        (None, _) if console.is_some() && !cfg!(feature = "console") => {
+            "--console needs the feature console: cargo run --release --features console --example chaos"
         }
         (None, _) if has_kills || worker_process.is_some() => "--kill-process needs --durable STORE",
         _ => return Ok(()),

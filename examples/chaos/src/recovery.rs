@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::history::{History, PastFault};
 use super::plan::{Fault, FaultKind};
 
 /// How many faults took effect, by kind.
@@ -32,6 +33,8 @@ impl FaultCounts {
 #[derive(Debug)]
 pub struct FaultResult {
     pub fault: Fault,
+    /// When the target was back or was given up, counted from the start of the attack.
+    pub ended_at: Duration,
     /// The time from the crash until the next incarnation has started, or why none has.
     pub recovered: Result<Duration, String>,
 }
@@ -40,16 +43,19 @@ pub struct FaultResult {
 #[derive(Debug, Default)]
 pub struct AttackResult {
     pub faults: FaultCounts,
-    pub recovery_times: Vec<Duration>,
+    pub history: History,
     /// The targets that did not come back.
     pub lost: Vec<String>,
 }
 
 impl AttackResult {
-    pub fn record(&mut self, FaultResult { fault, recovered }: FaultResult) {
+    pub fn record(&mut self, FaultResult { fault, ended_at, recovered }: FaultResult) {
         self.faults.add(fault.kind);
         match recovered {
-            Ok(time) => self.recovery_times.push(time),
+            Ok(recovered_in) => {
+                let crashed_at = ended_at.saturating_sub(recovered_in);
+                self.history.faults.push(PastFault { fault, crashed_at, recovered_in });
+            }
             Err(error) => self.lost.push(error),
         }
     }
@@ -66,7 +72,8 @@ pub struct Recovery {
 
 impl Recovery {
     /// Returns the percentiles by nearest rank, or zeros if there are no times.
-    pub fn of(mut times: Vec<Duration>) -> Self {
+    pub fn of(times: impl IntoIterator<Item = Duration>) -> Self {
+        let mut times: Vec<Duration> = times.into_iter().collect();
         times.sort_unstable();
         let at = |share: f64| {
             let rank = (share * times.len() as f64).ceil() as usize;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::check::Check;
 use super::data::{FileData, RunData, total_bytes, violations};
 use super::files::Digest;
+use super::history::History;
 use super::interrupt;
 use super::recovery::{FaultCounts, Recovery};
 use super::text::{Bytes, counted};
@@ -33,6 +34,7 @@ pub struct Report {
     pub messages: MessageStats,
     pub jobs: PoolStats,
     pub recovery: Recovery,
+    pub history: History,
     pub checks: Vec<Check>,
     /// The tree after the attack.
     pub tree: String,

@@ -13,6 +13,7 @@ use perennial::{
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
 use super::follower::Follower;
+use super::history::Recorder;
 use super::injector::Injector;
 use super::interrupt::Interrupt;
 use super::journal::Journal;
@@ -69,6 +70,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
     match tree.start(&run.system).await {
         Err(error) => checks.push(Check::new("the tree starts", vec![error.to_string()])),
         Ok(app) => {
+            run.layout.console.announce();
             let is_finished = run.perform(&plan, &app, &mut attack).await;
             drawing = app.tree().to_string();
             if !run.interrupt.is_requested() {
@@ -100,7 +102,8 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         totals: SupervisionStats::of(&run.system),
         messages,
         jobs,
-        recovery: Recovery::of(attack.recovery_times),
+        recovery: Recovery::of(attack.history.faults.iter().map(|past| past.recovered_in)),
+        history: attack.history,
         checks,
         tree: drawing,
         elapsed: began.elapsed(),
@@ -153,8 +156,10 @@ impl Run {
             injector.attack(plan, attack).await;
             attack.lost.is_empty() && self.finish().await && self.settle(app).await
         };
+        let mut recorder = Recorder::new(&self.system);
         let is_finished = tokio::select! {
             is_finished = everything => is_finished,
+            never = recorder.record() => match never {},
             () = self.interrupt.requested() => false,
         };
         for task in progress.into_iter().chain([observer]) {
@@ -162,6 +167,7 @@ impl Run {
             // The error says that it was aborted.
             let _ = task.await;
         }
+        attack.history.reactions = recorder.finish();
         is_finished
     }
 

@@ -19,6 +19,7 @@ use perennial::pool::{Pool, RateLimit};
 use perennial::prelude::*;
 
 use super::collector::{self, COLLECTOR, Collector};
+use super::console::DemoConsole;
 use super::fault_point::FaultPoint;
 use super::files::Scope;
 use super::hasher::{self, Hasher, Hashers};
@@ -33,6 +34,7 @@ pub struct Layout {
     pub hashers: Vec<Target>,
     pub collector: Target,
     pub walker: Target,
+    pub console: DemoConsole,
 }
 
 /// A restart intensity that no attack exceeds.
@@ -67,11 +69,18 @@ impl Layout {
         let (collector_point, walker_point) = (FaultPoint::single(), FaultPoint::single());
         let pool = pool(&hasher_points, scope, options);
         let hashers = hasher_points.into_iter().enumerate();
+        // A crash without a restart ends the supervisors too: one that restarted its children would
+        // restart the worker with them.
+        let intensity = if options.sabotage == Some(Sabotage::NoRestart) { 0 } else { UNLIMITED };
+        let index = Supervisor::new("index").strategy(Strategy::RestForOne).intensity(intensity, SECOND);
+        // First, so that no restart of another child restarts it.
+        let (index, console) = DemoConsole::add(index, options, &pool.handle());
         let layout = Self {
             pool: pool.handle(),
             hashers: hashers.map(|(n, point)| Target::pooled(&pool.handle(), n, point)).collect(),
             collector: Target::named(system, COLLECTOR, collector_point.clone(), || collector::Msg::Poke),
             walker: Target::named(system, WALKER, walker_point.clone(), || walker::Msg::Poke),
+            console,
         };
         let collector = Child::new::<Collector>(
             "collector",
@@ -90,20 +99,12 @@ impl Layout {
                 fault_point: walker_point,
             },
         );
-        // A crash without a restart ends the supervisors too: one that restarted its children would
-        // restart the worker with them.
-        let intensity = if options.sabotage == Some(Sabotage::NoRestart) { 0 } else { UNLIMITED };
         let indexing = Supervisor::new("indexing")
             .intensity(intensity, SECOND)
             .child(pool)
             // It has no state that the next incarnation does not find again.
             .child(walker.named(WALKER).shutdown(Shutdown::BrutalKill));
-        let index = Supervisor::new("index")
-            .strategy(Strategy::RestForOne)
-            .intensity(intensity, SECOND)
-            .child(collector.named(COLLECTOR))
-            .child(indexing);
-        (layout, index)
+        (layout, index.child(collector.named(COLLECTOR)).child(indexing))
     }
 
     /// Returns every worker.

@@ -93,7 +93,7 @@ pub async fn run(options: &Options, target: &str, outputs: &Outputs) -> Result<R
         attempts: jobs.iter().map(|job| u64::from(job.record.attempt)).sum(),
         cut_off: jobs.iter().map(StoredJob::cut_off).sum(),
         rescues: rescues.len() as u64,
-        rescue: Recovery::of(rescues.iter().map(|(_, time)| *time).collect()),
+        rescue: Recovery::of(rescues.iter().map(|(_, time)| *time)),
         checks,
         elapsed: began.elapsed(),
     })
