@@ -2,14 +2,14 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use perennial_actors::{
-    Actor, ActorHandle, ActorOnce, Address, Call, CallError, CallWait, CallWatch, Capacity, CloseHook,
-    ClosedError, Context, DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason, InspectError,
-    IntoExitReason, LifecycleEvent, LifecycleState, MailboxConfig, MailboxOnRestart, MessageStats, Monitor,
-    MonitorId, NoProcessError, NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart,
-    Permit, Pid, PipeHandle, ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture,
-    SendError, SendFuture, SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, Starting,
-    StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent,
-    WeakActorHandle, WeakAddress,
+    Actor, ActorHandle, ActorOnce, Address, Call, CallError, CallTimedOut, CallWait, CallWatch, Capacity,
+    CloseHook, ClosedError, Context, DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason,
+    HandlerSample, InspectError, IntoExitReason, LifecycleEvent, LifecycleState, MailboxConfig,
+    MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError, NoTimers, OverflowPolicy, OwnedArgs,
+    Panic, PanicLocations, PendingRestart, Permit, Pid, PipeHandle, ProcessInfo, ProcessState, Recipient,
+    RecipientCall, Reply, ReserveFuture, SendError, SendFuture, SendTimeoutFuture, Signal, Spawn, SpawnError,
+    SpawnOnceError, Starting, StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown,
+    Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
     BindError, BroadcastReport, Duplicate, DuplicateKeys, Group, GroupChange, GroupHandle, GroupInfo,

@@ -94,19 +94,46 @@ impl<M: Send + 'static> Guard<M> {
     ) -> impl Future<Output = Outcome<F::Output>> {
         let mut code = InPlace::new(code);
         poll_fn(move |cx| {
-            // An event that came since it was last polled.
-            if self.process.queue.has_signal() {
-                if let Poll::Ready(outcome) = self.poll_event(interest(), cx) {
-                    return Poll::Ready(outcome);
-                }
+            if self.process.queue.is_observed() {
+                self.process.enter_callback(self.incarnation);
             }
-            let Some(running) = code.get() else { return Poll::Ready(Outcome::Killed) };
-            match self.catch_panic(|| running.poll(cx)) {
-                Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
-                Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
-                Ok(Poll::Pending) => self.poll_event(interest(), cx),
+            let polled = self.poll_code(&interest, &mut code, cx);
+            if self.process.queue.may_be_observed(self.incarnation) {
+                self.callback_polled(polled.is_ready());
             }
+            polled
         })
+    }
+
+    #[inline]
+    fn poll_code<F: Future>(
+        &self,
+        interest: impl Fn() -> Interest,
+        code: &mut InPlace<'_, F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<F::Output>> {
+        // An event that came since it was last polled.
+        if self.process.queue.has_signal() {
+            if let Poll::Ready(outcome) = self.poll_event(interest(), cx) {
+                return Poll::Ready(outcome);
+            }
+        }
+        let Some(running) = code.get() else { return Poll::Ready(Outcome::Killed) };
+        match self.catch_panic(|| running.poll(cx)) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
+            Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
+            Ok(Poll::Pending) => self.poll_event(interest(), cx),
+        }
+    }
+
+    /// Leaves the span of the callback, or ends its observation if it is over.
+    #[cold]
+    fn callback_polled(&self, is_over: bool) {
+        if is_over {
+            self.process.end_callback(self.incarnation);
+        } else {
+            self.process.leave_callback(self.incarnation);
+        }
     }
 
     /// Returns how an event ends user code that waits with this interest.
@@ -133,6 +160,16 @@ impl<M: Send + 'static> Guard<M> {
                 self.process.observe(self.incarnation);
                 Poll::Pending
             }
+        }
+    }
+}
+
+/// A callback may end without another poll: an init panics before there is a future, and a runtime
+/// is shut down.
+impl<M: Send + 'static> Drop for Guard<M> {
+    fn drop(&mut self) {
+        if self.process.queue.may_be_observed(self.incarnation) {
+            self.callback_polled(true);
         }
     }
 }

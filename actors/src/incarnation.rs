@@ -12,6 +12,7 @@ use crate::guard::{Guard, Outcome};
 use crate::mailbox::{Event, Taken};
 use crate::process::MailboxConsumer;
 use crate::signal::Signal;
+use crate::spans::Callback;
 
 /// How an incarnation ends.
 enum Ending {
@@ -73,6 +74,7 @@ async fn start<A: Actor>(
     args: &A::Args,
     ctx: &mut Context<A>,
 ) -> Result<A, ExitReason> {
+    ctx.attachment().begin_callback(Callback::Init, None);
     let init = pin!(Some(guard.catch_panic(|| A::init(args, ctx))?));
     match guard.start(init).await {
         Outcome::Returned(result) => result,
@@ -114,6 +116,7 @@ async fn terminate<A: Actor>(
     ctx.attachment_mut().mark_ending();
     // A new step: the time of the last handler does not count.
     ctx.attachment().process().activity.begin_step();
+    ctx.attachment().begin_callback(Callback::Terminate, None);
     let outcome = match guard.catch_panic(|| actor.terminate(&reason, ctx)) {
         Ok(terminating) => guard.run(pin!(Some(terminating))).await,
         Err(panicked) => Outcome::Panicked(panicked),
@@ -154,6 +157,7 @@ fn serve<'a, A: Actor>(
                 let signal = match poll_fn(|cx| ctx.poll_next(&mut taken, cx)).await {
                     Event::Message(message) => {
                         ctx.interrupt_idle();
+                        ctx.begin_handler(&mut taken);
                         break 'message message;
                     }
                     Event::Signal(ControlSignal::Stop(reason)) => return Ending::Orderly(reason),
@@ -219,6 +223,7 @@ async fn handle_control<A: Actor>(
         }
     };
     ctx.interrupt_idle();
+    ctx.attachment().begin_callback(Callback::Signal, None);
     actor.signal(signal, ctx).await
 }
 

@@ -115,6 +115,7 @@ mod process;
 mod self_messages;
 mod seq_map;
 mod signal;
+mod spans;
 mod spawn;
 mod sync;
 mod system;
@@ -137,8 +138,8 @@ pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, Starting};
 pub use system::{
-    DeadLetter, DeadLetterReason, LifecycleEvent, LifecycleState, ProcessInfo, ProcessState, Subscription,
-    System, SystemBuilder, SystemEvent,
+    CallTimedOut, DeadLetter, DeadLetterReason, HandlerSample, LifecycleEvent, LifecycleState, ProcessInfo,
+    ProcessState, Subscription, System, SystemBuilder, SystemEvent,
 };
 pub use target::Target;
 

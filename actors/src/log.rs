@@ -11,7 +11,8 @@
 //! the panic if [`PanicLocations`](crate::PanicLocations) is installed. A crash is an exit with a
 //! reason for which [`is_crash`](crate::ExitReason::is_crash) holds.
 //!
-//! This is the only file of the crate that calls tracing; `tests/architecture.rs` checks it.
+//! This file and `spans.rs` are the only ones of the crate that call tracing;
+//! `tests/architecture.rs` checks it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{Event, Taken};
 use crate::self_messages::Source;
+use crate::spans::Callback;
 
 impl<A: Actor> Context<A> {
     /// Returns the next message if only a message can be next and one is already taken from the
@@ -19,12 +20,24 @@ impl<A: Actor> Context<A> {
         if self.has_only_its_mailbox() { self.attachment_mut().next_taken(taken) } else { None }
     }
 
+    /// Begins the handler of the message that the last poll returned. If it has a span or is timed,
+    /// it is alone: the next message comes by a poll, which notes that the handler has returned.
+    #[inline]
+    pub(crate) fn begin_handler(&self, taken: &mut Taken<'_, A::Msg>) {
+        let samples = self.attachment().system().samples();
+        let waited = if samples.is_unused() { None } else { taken.sample(|| samples.has_subscribers()) };
+        if self.attachment().begin_callback(Callback::Handle, waited) {
+            taken.handler_awaits();
+        }
+    }
+
     /// Polls for the next event.
     pub(crate) fn poll_next(
         &mut self,
         taken: &mut Taken<'_, A::Msg>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Event<A::Msg>> {
+        self.attachment().callback_returned();
         if taken.len() > 0 {
             taken.put_back();
         }

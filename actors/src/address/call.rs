@@ -18,7 +18,7 @@ use crate::error::NoTimers;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
 use crate::mailbox::{MessageOutcome, PushError};
-use crate::system::{AnyProcess, CallWaiter, Polled};
+use crate::system::{AnyProcess, CallTimedOut, CallWaiter, Polled};
 use crate::target::Target;
 
 /// A future that sends a message with a [`Reply`] and resolves to the answer.
@@ -220,10 +220,23 @@ impl<M: Send + 'static, T, C: Callee<M>> Call<M, T, C> {
     }
 
     /// Cancels the call at its timeout. Returns the error to report.
+    #[cold]
     pub(super) fn time_out(&mut self) -> CallError<M> {
+        self.publish_timeout();
         match self.callee.cancel(&mut self.entry) {
             Some(message) => CallError::NoRoom(self.unsent(message)),
             None => CallError::TimedOut(self.target()),
+        }
+    }
+
+    /// Publishes that the call has timed out.
+    fn publish_timeout(&self) {
+        let process = self.callee.process();
+        if let Some(system) = process.system() {
+            system.timed_out().send(|| CallTimedOut {
+                label: process.label().unwrap_or_default(),
+                message_type: process.message_type(),
+            });
         }
     }
 

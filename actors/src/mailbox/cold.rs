@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::observed::ObservedState;
 use super::wait_queue::WaitQueue;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
@@ -22,6 +23,8 @@ pub(crate) struct ColdState<M> {
     pub(crate) observers: Observers,
     /// The pending restart, as the owner set it.
     pub(crate) pending_restart: Option<PendingRestart>,
+    /// What only a mailbox needs that is observed.
+    pub(crate) observed: Option<Box<ObservedState>>,
 }
 
 impl<M> Default for ColdState<M> {
@@ -34,6 +37,7 @@ impl<M> Default for ColdState<M> {
             outcomes: OutcomeWaiters::default(),
             observers: Observers::default(),
             pending_restart: None,
+            observed: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
 use super::config::MailboxOnRestart;
+use super::sender_spans::SenderSpans;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
 use crate::control::ControlSignal;
@@ -46,6 +47,7 @@ pub(crate) struct DetachEffects<M> {
     /// The ranges that were pushed out. An end loses at most two new ones.
     lost_ranges: [Option<LostRange>; 2],
     pending_restart: Option<PendingRestart>,
+    senders: Option<Box<SenderSpans>>,
 }
 
 impl<M> DetachEffects<M> {
@@ -61,11 +63,12 @@ impl<M> DetachEffects<M> {
         self.lost_ranges.iter_mut().filter_map(Option::take).for_each(LostRange::drop_here);
         drop_each(self.pending_restart.take());
         drop_each(self.stop.take());
+        drop_each(self.senders.take());
     }
 
     /// Returns `true` if no remaining value can run foreign code when it is dropped.
     pub(crate) fn is_empty(&self) -> bool {
-        let holds_reasons = self.pending_restart.is_some() || self.stop.is_some();
+        let holds_reasons = self.pending_restart.is_some() || self.stop.is_some() || self.senders.is_some();
         let holds_no_signals = self.signals.0.is_none() && self.signals.1.is_empty();
         let holds_ranges = self.lost_ranges.iter().any(Option::is_some);
         self.dead.is_empty() && holds_no_signals && !holds_ranges && !holds_reasons
@@ -92,6 +95,7 @@ impl<M> DetachEffects<M> {
             signals: (None, SignalQueue::new()),
             lost_ranges: [None, None],
             pending_restart: None,
+            senders: None,
         }
     }
 }
@@ -223,6 +227,7 @@ impl<M> Mailbox<M> {
             effects.is_closing = !effects.hooks.is_empty();
             cold.observers.pending_closes += u32::from(effects.is_closing);
             effects.pending_restart = cold.pending_restart.take();
+            effects.senders = cold.observed.as_mut().and_then(|observed| observed.senders.take());
             effects.watchers = std::mem::take(&mut cold.observers.watchers);
         }
         true

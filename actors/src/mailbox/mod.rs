@@ -64,13 +64,18 @@
 //!    of a reserved place admits waiting senders and wakes the consumer.
 
 mod any;
+mod callbacks;
 mod cold;
 mod config;
 mod lifecycle;
+mod observed;
 mod overflow;
 mod recv;
 mod send;
+mod sender_spans;
+mod senders;
 mod shared;
+mod stamp;
 mod state;
 mod taken;
 #[cfg(test)]

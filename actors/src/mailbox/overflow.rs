@@ -5,6 +5,7 @@ use std::task::Waker;
 use super::cold::ColdState;
 use super::config::OverflowPolicy;
 use super::send::PushError;
+use super::senders::Sender;
 use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING};
 use super::state::{Interest, MailboxState};
 use crate::sync::Ordering;
@@ -24,7 +25,9 @@ impl<M> Mailbox<M> {
     /// Admits a message that found no room, as the overflow policy says. Fails with the message if
     /// nothing may be dropped.
     pub(crate) fn overflow(&self, message: M) -> Result<Evicted<M>, PushError<M>> {
+        let mut sender = Sender::current();
         let insert = |state: &mut MailboxState<M>, message| {
+            sender.accept(state);
             state.accept(message);
         };
         let (rejected, mut evicted) = self.admit_with_overflow(message, insert)?;

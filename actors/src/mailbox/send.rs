@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use tokio::task;
 
+use super::senders::Sender;
 use super::shared::{Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
 use super::wait_queue::TicketOutcome;
@@ -82,16 +83,21 @@ impl<M> Mailbox<M> {
 
     /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, PushError<M>> {
-        self.push_locked(self.state.lock(), message)
+        let mut sender = Sender::current();
+        self.push_locked(self.state.lock(), message, &mut sender)
     }
 
     fn push_locked(
         &self,
         mut state: MutexGuard<'_, MailboxState<M>>,
         message: M,
+        sender: &mut Sender,
     ) -> Result<u64, PushError<M>> {
         match self.check_room(&mut state) {
-            Ok(()) => Ok(Self::accept_and_wake(state, message)),
+            Ok(()) => {
+                sender.accept(&mut state);
+                Ok(Self::accept_and_wake(state, message))
+            }
             Err(refused) => Err(refused.map(|()| message)),
         }
     }
@@ -105,6 +111,8 @@ impl<M> Mailbox<M> {
             Err(PushError::Closed(()))
         } else if state.has_waiters() || !self.has_room(state) {
             Err(PushError::Full(()))
+        } else if state.keeps_senders() || state.wants_stamp() {
+            Ok(())
         } else {
             state.admits = state.limit - state.reserved() - self.taken_out(&self.batch.lock());
             Ok(())
@@ -125,7 +133,12 @@ impl<M> Mailbox<M> {
     /// Enqueues a message like [`push`](Self::push). If `caller` is set, that task will wait for
     /// the reply: the message is refused if that task itself would have to reply, and returned as
     /// full if no incarnation is attached yet.
-    fn push_from(&self, caller: Option<task::Id>, message: M) -> Result<u64, PushError<M>> {
+    fn push_from(
+        &self,
+        caller: Option<task::Id>,
+        message: M,
+        sender: &mut Sender,
+    ) -> Result<u64, PushError<M>> {
         let state = self.state.lock();
         if state.is_run_by(caller) {
             return Err(PushError::WouldDeadlock(message));
@@ -133,7 +146,7 @@ impl<M> Mailbox<M> {
         if caller.is_some() && state.phase == Phase::Detached {
             return Err(PushError::Full(message));
         }
-        self.push_locked(state, message)
+        self.push_locked(state, message, sender)
     }
 
     /// Enqueues a message for which there is a place, and wakes the consumer. Returns its sequence
@@ -158,7 +171,8 @@ impl<M> Mailbox<M> {
         waker: &Waker,
     ) -> Result<Admission<u64>, PushError<M>> {
         let caller = if waits_for == WaitsFor::Answer { task::try_id() } else { None };
-        let message = match self.push_from(caller, message) {
+        let mut sender = Sender::current();
+        let message = match self.push_from(caller, message, &mut sender) {
             Err(PushError::Full(message)) => message,
             pushed => return pushed.map(Admission::Granted),
         };
@@ -167,11 +181,14 @@ impl<M> Mailbox<M> {
         }
         let mut state = self.state.lock();
         match self.check_room(&mut state) {
-            Ok(()) => Ok(Admission::Granted(Self::accept_and_wake(state, message))),
+            Ok(()) => {
+                sender.accept(&mut state);
+                Ok(Admission::Granted(Self::accept_and_wake(state, message)))
+            }
             Err(PushError::Full(())) if state.is_run_by(task::try_id()) => {
                 Err(PushError::WouldDeadlock(message))
             }
-            Err(PushError::Full(())) => Ok(self.wait(state, Some(message), waker)),
+            Err(PushError::Full(())) => Ok(self.wait(state, Some(message), Some(&mut sender), waker)),
             Err(refused) => Err(refused.map(|()| message)),
         }
     }
@@ -191,7 +208,7 @@ impl<M> Mailbox<M> {
         let mut state = self.state.lock();
         match self.reserve_locked(&mut state) {
             Err(PushError::Full(())) if state.is_run_by(task::try_id()) => Err(PushError::WouldDeadlock(())),
-            Err(PushError::Full(())) => Ok(self.wait(state, None, waker)),
+            Err(PushError::Full(())) => Ok(self.wait(state, None, None, waker)),
             reserved => reserved.map(Admission::Granted),
         }
     }
@@ -204,9 +221,13 @@ impl<M> Mailbox<M> {
         &self,
         mut state: MutexGuard<'_, MailboxState<M>>,
         message: Option<M>,
+        sender: Option<&mut Sender>,
         waker: &Waker,
     ) -> Admission<T> {
         let ticket = state.cold_or_init().room_or_init().waiters.enqueue(message, waker.clone());
+        if let Some(sender) = sender {
+            sender.wait(&mut state, ticket);
+        }
         state.admits = 0;
         self.flags.set(SENDERS_WAITING);
         let admitted = self.admit(&mut state, None);
@@ -218,7 +239,11 @@ impl<M> Mailbox<M> {
     /// change.
     pub(crate) fn poll_ticket(&self, ticket: u64, waker: &Waker) -> Option<TicketOutcome<M>> {
         let mut state = self.state.lock();
-        state.cold_or_init().room_or_init().waiters.poll_ticket(ticket, waker)
+        let outcome = state.cold_or_init().room_or_init().waiters.poll_ticket(ticket, waker);
+        let sender = if outcome.is_some() { state.cancel_sender(ticket) } else { None };
+        drop(state);
+        drop(sender);
+        outcome
     }
 
     /// Removes a message from the wait queue and returns it, unless it was accepted before.
@@ -232,7 +257,12 @@ impl<M> Mailbox<M> {
     /// Removes a ticket from the wait queue. Returns its outcome, or `None` if there is no such
     /// ticket any more.
     pub(crate) fn cancel_ticket(&self, ticket: u64) -> Option<TicketOutcome<M>> {
-        self.state.lock().cold_or_init().room_or_init().waiters.cancel(ticket)
+        let mut state = self.state.lock();
+        let outcome = state.cold_or_init().room_or_init().waiters.cancel(ticket);
+        let sender = state.cancel_sender(ticket);
+        drop(state);
+        drop(sender);
+        outcome
     }
 
     /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
@@ -253,11 +283,13 @@ impl<M> Mailbox<M> {
     /// Enqueues a message in its reserved place. Returns the message if the mailbox is closed. The
     /// reservation ends in both cases.
     pub(crate) fn send_reserved(&self, message: M) -> Result<u64, M> {
+        let mut sender = Sender::current();
         let mut state = self.state.lock();
         state.cold_or_init().room_or_init().reserved -= 1;
         if state.refuses() {
             return Err(message);
         }
+        sender.accept(&mut state);
         Ok(Self::accept_and_wake(state, message))
     }
 

@@ -8,6 +8,7 @@ use tokio::task;
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 use super::state::{MailboxState, Phase};
 use crate::foreign::wake_each;
+use crate::spans;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The attached incarnation, and the reasons why it must check the state before it takes its next
@@ -27,9 +28,11 @@ pub(super) const KILL: u64 = 8;
 pub(super) const OUTCOME_WAITERS: u64 = 16;
 /// Messages behind the one in flight were evicted.
 pub(super) const EVICTED: u64 = 32;
+/// The callback that the attached incarnation runs is observed.
+pub(super) const OBSERVED: u64 = 64;
 
 /// The number of bits that the flags take. The others hold the number of the incarnation.
-const FLAG_BITS: u32 = 6;
+const FLAG_BITS: u32 = 7;
 const FLAGS: u64 = (1 << FLAG_BITS) - 1;
 /// The flags that can wait until the messages in flight are handled.
 const PATIENT: u64 = SENDERS_WAITING | IDLE;
@@ -44,9 +47,11 @@ impl EventFlags {
         self.update(|word| word & !bits);
     }
 
-    /// Sets the attached incarnation, or none.
+    /// Sets the attached incarnation, or none. It is not observed.
     pub(super) fn set_attached(&self, incarnation: Option<u32>) {
-        self.update(|word| (word & FLAGS) | u64::from(incarnation.unwrap_or_default()) << FLAG_BITS);
+        self.update(|word| {
+            (word & FLAGS & !OBSERVED) | u64::from(incarnation.unwrap_or_default()) << FLAG_BITS
+        });
     }
 
     /// There is one writer, so an atomic operation is not needed.
@@ -67,6 +72,12 @@ impl EventFlags {
     #[inline]
     pub(super) fn is_clear(&self, incarnation: u32) -> bool {
         self.0.load(Ordering::Relaxed) == u64::from(incarnation) << FLAG_BITS
+    }
+
+    /// Returns `true` if this incarnation is attached and not observed.
+    #[inline]
+    pub(super) fn is_unobserved(&self, incarnation: u32) -> bool {
+        self.0.load(Ordering::Relaxed) & (!FLAGS | OBSERVED) == u64::from(incarnation) << FLAG_BITS
     }
 
     /// Returns `true` if one of these flags is set.
@@ -220,10 +231,22 @@ impl<M> Mailbox<M> {
             + state.cold().map_or(0, |cold| cold.not_handled.lost + cold.not_handled.dead)
     }
 
-    /// Sets the task in which the incarnation runs.
+    /// Returns how many messages are in flight, and the sequence number of the one that settles
+    /// next: of the one that is being handled, if there is one.
+    pub(super) fn current(&self, state: &MailboxState<M>) -> (u64, u64) {
+        let batch = self.batch.lock();
+        (self.in_flight(&batch), self.settled(state, &batch) + 1)
+    }
+
+    /// Sets the task in which the incarnation runs. If spans of handlers are wanted, the mailbox
+    /// keeps the spans of senders from now on.
     pub(crate) fn set_task(&self, incarnation: u32, task: Option<task::Id>) {
+        let are_wanted = spans::are_wanted();
         if let Some(mut state) = self.lock_attached(incarnation) {
             state.task = task;
+            if are_wanted {
+                state.keep_senders();
+            }
         }
     }
 

@@ -230,14 +230,25 @@ impl<M> MailboxState<M> {
     /// Admits the first waiter: enqueues its message, or reserves its place. Returns its waker.
     pub(crate) fn admit_next_waiter(&mut self) -> Option<Waker> {
         let (messages, accepted) = (&mut self.messages, &mut self.accepted);
-        let room = self.cold.as_deref_mut()?.room_mut()?;
-        self.admits = 0;
-        room.reserved += usize::from(room.waiters.front_wants_permit());
-        room.waiters.admit_next(|message| {
-            messages.push(message);
-            *accepted += 1;
-            *accepted
-        })
+        let before = *accepted;
+        let cold = self.cold.as_deref_mut()?;
+        let mut observed = cold.observed.take();
+        let admitted = cold.room_mut().and_then(|room| {
+            room.reserved += usize::from(room.waiters.front_wants_permit());
+            room.waiters.admit_next(|ticket, message| {
+                messages.push(message);
+                *accepted += 1;
+                if let Some(senders) = observed.as_mut().and_then(|observed| observed.senders.as_mut()) {
+                    senders.admit(ticket, *accepted);
+                }
+                *accepted
+            })
+        });
+        (cold.observed, self.admits) = (observed, 0);
+        if self.accepted > before {
+            self.stamp(self.accepted);
+        }
+        admitted
     }
 
     /// Takes the waker of the consumer if it waits for this event.

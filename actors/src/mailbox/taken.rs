@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::config::OverflowPolicy;
 use super::recv::Event;
 use super::shared::{Mailbox, SENDERS_WAITING, Unhandled};
+use super::stamp::NextStamp;
 use super::state::Interest;
 use crate::foreign::drop_each;
 use crate::sync::Ordering;
@@ -22,6 +23,10 @@ const ADMITTED_TOGETHER: usize = 128;
 /// The time after which waiting senders are admitted to the room that there is: the handlers take
 /// their time.
 const LONGEST_DEFERRAL: Duration = Duration::from_micros(100);
+
+/// The number of polls between a message that was timed and the one that asks for the time of the
+/// next: a message out of 64 is timed.
+const SAMPLE_PERIOD: u8 = 62;
 
 /// A deferred admission of waiting senders.
 struct Deferral {
@@ -47,6 +52,8 @@ pub(crate) struct Taken<'a, M> {
     incarnation: u32,
     /// How many messages may be taken next.
     limit: u8,
+    /// How many calls of [`sample`](Self::sample) may be skipped before the next.
+    skip: u8,
     /// Senders were found waiting, and their admission was deferred.
     // Rare, so it takes no memory in every task.
     deferred: Option<Box<Deferral>>,
@@ -57,7 +64,15 @@ pub(crate) struct Taken<'a, M> {
 
 impl<'a, M> Taken<'a, M> {
     pub(crate) const fn new(mailbox: &'a Mailbox<M>, incarnation: u32) -> Self {
-        Self { mailbox, incarnation, limit: 1, deferred: None, messages: Vec::new(), unhandled: None }
+        Self {
+            mailbox,
+            incarnation,
+            limit: 1,
+            skip: 0,
+            deferred: None,
+            messages: Vec::new(),
+            unhandled: None,
+        }
     }
 
     /// Returns the next message, which is in flight then, unless something goes before it. Counts
@@ -155,7 +170,39 @@ impl<'a, M> Taken<'a, M> {
         mailbox.poll_with(self.incarnation, Interest::Messages, waker, Mailbox::next_message, defer)
     }
 
-    /// Notes that a handler awaits, and returns the messages behind it.
+    /// Returns how long the message that was taken last has waited, if it is one of those that are
+    /// timed. To be called for each poll that returned a message, if times may be wanted.
+    ///
+    /// A poll returns at most [`MAX_TAKEN`] messages, so this looks again before the message comes
+    /// whose time is known, and lets it come alone.
+    #[cold]
+    pub(crate) fn sample(&mut self, are_wanted: impl FnOnce() -> bool) -> Option<Duration> {
+        if let Some(skip) = self.skip.checked_sub(1) {
+            self.skip = skip;
+            return None;
+        }
+        if !are_wanted() {
+            self.skip = SAMPLE_PERIOD;
+            return None;
+        }
+        match self.mailbox.next_stamp(self.incarnation)? {
+            NextStamp::Here(waited) => {
+                self.skip = SAMPLE_PERIOD;
+                Some(waited)
+            }
+            NextStamp::Behind(messages) => {
+                let polls = messages / u64::from(MAX_TAKEN);
+                if polls == 0 {
+                    self.handler_awaits();
+                }
+                self.skip = u8::try_from(polls.saturating_sub(1)).unwrap_or(u8::MAX);
+                None
+            }
+        }
+    }
+
+    /// Notes that a handler awaits, or that its message is to be alone. Returns the messages behind
+    /// it.
     #[inline]
     pub(crate) fn handler_awaits(&mut self) {
         self.limit = 1;

@@ -54,14 +54,16 @@ impl<M> WaitQueue<M> {
         ticket
     }
 
-    /// Admits the first waiter: passes its message to `accept`, or grants its permit. Returns its
-    /// waker.
-    pub(crate) fn admit_next(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
+    /// Admits the first waiter: passes its ticket and message to `accept`, or grants its permit.
+    /// Returns its waker.
+    pub(crate) fn admit_next(&mut self, accept: impl FnOnce(u64, M) -> u64) -> Option<Waker> {
         let first = self.waiters.first()?.ticket;
         let entry = self.remove(first)?;
-        let outcome =
-            entry.message.map_or(TicketOutcome::Reserved, |message| TicketOutcome::Accepted(accept(message)));
-        self.resolved.insert(entry.ticket, outcome);
+        let ticket = entry.ticket;
+        let outcome = entry
+            .message
+            .map_or(TicketOutcome::Reserved, |message| TicketOutcome::Accepted(accept(ticket, message)));
+        self.resolved.insert(ticket, outcome);
         Some(entry.waker)
     }
 

@@ -6,6 +6,7 @@
 //! the users' side, and a [`MailboxConsumer`] the side of the attached incarnation.
 
 mod activity;
+mod callbacks;
 mod consumer;
 mod dead_letters;
 mod ending;

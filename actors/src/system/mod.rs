@@ -26,6 +26,7 @@ mod extensions;
 mod hand_over;
 mod kept_slots;
 mod process_table;
+mod samples;
 mod settling;
 mod shared;
 #[cfg(test)]
@@ -45,5 +46,6 @@ pub(crate) use call_waits::WaitingCall;
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 pub use events::{LifecycleEvent, LifecycleState};
 pub(crate) use process_table::SlotIndex;
+pub use samples::{CallTimedOut, HandlerSample};
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder, SystemEvent};

@@ -14,6 +14,7 @@ use super::dead_letters::DeadLetter;
 use super::events::LifecycleEvent;
 use super::extensions::Extensions;
 use super::process_table::ProcessTable;
+use super::samples::{CallTimedOut, HandlerSample};
 use super::timer_wheel::TimerWheel;
 use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
@@ -31,6 +32,8 @@ struct Inner {
     next_number: AtomicU64,
     events: Broadcast<LifecycleEvent>,
     dead_letters: Broadcast<DeadLetter>,
+    samples: Broadcast<HandlerSample>,
+    timed_out: Broadcast<CallTimedOut>,
     processes: ProcessTable,
     extensions: Extensions,
     log: LogQueue,
@@ -65,8 +68,8 @@ assert_ne!(system, System::new());"
 
     /// Subscribes to all events of one type that happen in the system from now on.
     ///
-    /// The types implement [`SystemEvent`]: [`LifecycleEvent`] and [`DeadLetter`] here, and those
-    /// of the registry and of supervision.
+    /// The types implement [`SystemEvent`]: [`LifecycleEvent`], [`DeadLetter`], [`HandlerSample`]
+    /// and [`CallTimedOut`] here, and those of the registry and of supervision.
     ///
     /// # Examples
     ///
@@ -136,6 +139,14 @@ assert_eq!(system.counters().accepted, 1);")]
         let letter = letter();
         self.0.dead_letter_log.write(&letter, self.is_runtime_gone(), self.0.began);
         self.0.dead_letters.send(|| letter);
+    }
+
+    pub(crate) fn samples(&self) -> &Broadcast<HandlerSample> {
+        &self.0.samples
+    }
+
+    pub(crate) fn timed_out(&self) -> &Broadcast<CallTimedOut> {
+        &self.0.timed_out
     }
 
     /// Logs, once for a system, that a runtime was shut down while actors ran.
@@ -217,6 +228,18 @@ impl SystemEvent for LifecycleEvent {
 impl SystemEvent for DeadLetter {
     fn subscribe(system: &System) -> Subscription<Self> {
         system.0.dead_letters.subscribe()
+    }
+}
+
+impl SystemEvent for HandlerSample {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.samples.subscribe()
+    }
+}
+
+impl SystemEvent for CallTimedOut {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.timed_out.subscribe()
     }
 }
 
@@ -324,6 +347,8 @@ impl SystemBuilder {
             next_number: AtomicU64::new(1),
             events: Broadcast::new(),
             dead_letters: Broadcast::new(),
+            samples: Broadcast::new(),
+            timed_out: Broadcast::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
             dead_letter_log: DeadLetterLog::new(&log),

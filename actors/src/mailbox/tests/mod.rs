@@ -31,6 +31,8 @@ mod reference;
 #[cfg(not(model))]
 mod reference_capacity;
 #[cfg(not(model))]
+mod samples;
+#[cfg(not(model))]
 mod taken;
 #[cfg(not(model))]
 mod traces;

@@ -56,7 +56,7 @@ fn waiters_cancel_in_any_order() {
 fn waiters_are_admitted_in_order_and_polled_in_any_order() {
     let (mut waiting, mut accepted) = (full(), Vec::new());
     while waiting
-        .admit_next(|message| {
+        .admit_next(|_, message| {
             accepted.push(message);
             message
         })
