@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// Calls a tool. Returns its text and whether it failed.
-    fn call(&mut self, tool: &str, arguments: Value) -> (String, bool) {
+    fn call(&mut self, tool: &str, arguments: &Value) -> (String, bool) {
         let result = self.ask("tools/call", &json!({ "name": tool, "arguments": arguments }));
         let text = result["content"][0]["text"].as_str().map(str::to_owned);
         (text.unwrap_or_else(|| result.to_string()), result["isError"] == true)
@@ -127,15 +127,15 @@ async fn without_a_token_every_tool_only_reads() {
         assert!(tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true));
         let overview = named(&tools, "overview").expect("there is an overview");
         assert!(overview["description"].as_str().is_some_and(|text| !text.is_empty()));
-        let (text, failed) = client.call("overview", json!({}));
+        let (text, failed) = client.call("overview", &json!({}));
         assert!(!failed && text.contains("\"supervisors\""), "{text}");
-        let (text, failed) = client.call("actor", json!({ "identity": identity }));
+        let (text, failed) = client.call("actor", &json!({ "identity": identity }));
         assert!(!failed && text.contains("shop/clerk"), "{text}");
-        let (text, failed) = client.call("actor", json!({ "identity": 999_999 }));
+        let (text, failed) = client.call("actor", &json!({ "identity": 999_999 }));
         assert!(failed && text.contains("not_found"), "{text}");
-        let (text, _) = client.call("actor", json!({}));
+        let (text, _) = client.call("actor", &json!({}));
         assert!(text.contains("identity"), "{text}");
-        let (text, _) = client.call("act_on_actor", json!({ "identity": identity, "action": "kill" }));
+        let (text, _) = client.call("act_on_actor", &json!({ "identity": identity, "action": "kill" }));
         assert!(text.contains("no tool"), "{text}");
     })
     .await;
@@ -149,17 +149,17 @@ async fn with_the_token_an_actor_is_killed_and_comes_back() {
         let tools = client.tools();
         let act = named(&tools, "act_on_actor").expect("there are actions");
         assert_eq!(act["annotations"]["readOnlyHint"], false);
-        let (text, failed) = client.call("act_on_actor", json!({ "identity": identity, "action": "kill" }));
+        let (text, failed) = client.call("act_on_actor", &json!({ "identity": identity, "action": "kill" }));
         assert!(!failed && text.contains("done"), "{text}");
         let came_back = |client: &mut Client| {
-            let (text, _) = client.call("actor", json!({ "identity": identity }));
+            let (text, _) = client.call("actor", &json!({ "identity": identity }));
             text.contains("\"incarnation\":2")
         };
         assert!((0..1_000).any(|_| came_back(client)));
     })
     .await;
     with_client(&url, Some("another"), move |client| {
-        let (text, failed) = client.call("act_on_actor", json!({ "identity": identity, "action": "kill" }));
+        let (text, failed) = client.call("act_on_actor", &json!({ "identity": identity, "action": "kill" }));
         assert!(failed && text.contains("unauthorized"), "{text}");
     })
     .await;

@@ -83,7 +83,7 @@ async fn tree_shows_states_incarnations_and_queues() {
         assert!(line("health").contains("shop"), "{screen}");
     }
     // The messages behind the handler that never ends are dropped.
-    app.shutdown().await;
+    drop(app.shutdown().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn lists_begin_with_what_they_are_about() {
     assert!(first(screen(&url, "queue", "80x24").await).contains("busy"));
     assert!(first(screen(&url, "restarts", "80x24").await).contains("crashing"));
     // The messages behind the handler that never ends are dropped.
-    app.shutdown().await;
+    drop(app.shutdown().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +104,7 @@ async fn events_show_the_crash_with_its_reason() {
     assert!(crash.contains("crashing") && crash.contains("the drawer is stuck"), "{events}");
     assert!(events.contains("restarting"), "{events}");
     // The messages behind the handler that never ends are dropped.
-    app.shutdown().await;
+    drop(app.shutdown().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ impl Report {
         )?;
         writeln!(
             f,
-            "restarts  {}, {}; from crash to restart {p50} µs (median), {p99} µs (p99), {max} µs (max)",
+            "restarts  {}, {}; recovery {p50} µs (median), {p99} µs (p99), {max} µs (max)",
             self.totals.restarts,
             counted(self.totals.escalations, "escalation"),
         )?;

@@ -255,10 +255,10 @@ fn a_file_that_vanishes_or_changes_has_failed_and_is_no_violation() {
 
 #[test]
 fn percentiles_are_those_of_the_nearest_rank() {
-    let times = (1..=100).map(Duration::from_micros).collect();
+    let times = (1..=100).map(Duration::from_micros);
     let Recovery { p50, p90, p99, max } = Recovery::of(times);
     assert_eq!((p50, p90, p99, max), (50, 90, 99, 100));
-    assert_eq!(Recovery::of(Vec::new()).max, 0);
+    assert_eq!(Recovery::of([]).max, 0);
 }
 
 #[test]
