@@ -24,8 +24,7 @@ impl<A: Actor> Context<A> {
     /// it is alone: the next message comes by a poll, which notes that the handler has returned.
     #[inline]
     pub(crate) fn begin_handler(&self, taken: &mut Taken<'_, A::Msg>) {
-        let samples = self.attachment().system().samples();
-        let waited = if samples.is_unused() { None } else { taken.sample(|| samples.has_subscribers()) };
+        let waited = taken.sample(|| self.attachment().system().samples().has_subscribers());
         if self.attachment().begin_callback(Callback::Handle, waited) {
             taken.handler_awaits();
         }

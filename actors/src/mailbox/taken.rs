@@ -25,8 +25,9 @@ const ADMITTED_TOGETHER: usize = 128;
 const LONGEST_DEFERRAL: Duration = Duration::from_micros(100);
 
 /// The number of polls between a message that was timed and the one that asks for the time of the
-/// next: a message out of 64 is timed.
-const SAMPLE_PERIOD: u8 = 62;
+/// next: a message out of 256 is timed. The first messages of an actor are not, so most actors need
+/// no memory for it.
+const SKIPPED: u8 = 254;
 
 /// A deferred admission of waiting senders.
 struct Deferral {
@@ -52,7 +53,7 @@ pub(crate) struct Taken<'a, M> {
     incarnation: u32,
     /// How many messages may be taken next.
     limit: u8,
-    /// How many calls of [`sample`](Self::sample) may be skipped before the next.
+    /// How many polls may be skipped before the next that [samples](Self::sample).
     skip: u8,
     /// Senders were found waiting, and their admission was deferred.
     // Rare, so it takes no memory in every task.
@@ -68,7 +69,7 @@ impl<'a, M> Taken<'a, M> {
             mailbox,
             incarnation,
             limit: 1,
-            skip: 0,
+            skip: SKIPPED,
             deferred: None,
             messages: Vec::new(),
             unhandled: None,
@@ -171,23 +172,32 @@ impl<'a, M> Taken<'a, M> {
     }
 
     /// Returns how long the message that was taken last has waited, if it is one of those that are
-    /// timed. To be called for each poll that returned a message, if times may be wanted.
+    /// timed. To be called for each poll that returned a message.
+    #[inline]
+    pub(crate) fn sample(&mut self, are_wanted: impl FnOnce() -> bool) -> Option<Duration> {
+        match self.skip.checked_sub(1) {
+            Some(skip) => {
+                self.skip = skip;
+                None
+            }
+            None if are_wanted() => self.sample_next(),
+            None => {
+                self.skip = SKIPPED;
+                None
+            }
+        }
+    }
+
+    /// Looks for the message whose time is known, or asks for the time of one.
     ///
     /// A poll returns at most [`MAX_TAKEN`] messages, so this looks again before the message comes
     /// whose time is known, and lets it come alone.
     #[cold]
-    pub(crate) fn sample(&mut self, are_wanted: impl FnOnce() -> bool) -> Option<Duration> {
-        if let Some(skip) = self.skip.checked_sub(1) {
-            self.skip = skip;
-            return None;
-        }
-        if !are_wanted() {
-            self.skip = SAMPLE_PERIOD;
-            return None;
-        }
+    #[inline(never)]
+    fn sample_next(&mut self) -> Option<Duration> {
         match self.mailbox.next_stamp(self.incarnation)? {
             NextStamp::Here(waited) => {
-                self.skip = SAMPLE_PERIOD;
+                self.skip = SKIPPED;
                 Some(waited)
             }
             NextStamp::Behind(messages) => {

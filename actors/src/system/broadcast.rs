@@ -152,13 +152,6 @@ impl<T: Clone> Broadcast<T> {
         Subscription { ring: ring.clone(), id, next: locked.next_sequence(), missed: 0 }
     }
 
-    /// Returns `true` if there is no subscriber, and never was one. Takes no lock.
-    #[inline]
-    #[must_use]
-    pub fn is_unused(&self) -> bool {
-        self.0.get().is_none()
-    }
-
     /// Returns `true` if there is a subscriber.
     #[inline]
     #[must_use]

@@ -8,6 +8,12 @@ pub(crate) type Observer = ();
 #[cfg(feature = "metrics")]
 pub(crate) type Observer = perennial::App<perennial::SupervisorHandle>;
 
+/// Waits until the start of an actor is counted, which belongs to no item.
+pub(crate) async fn settle() {
+    #[cfg(feature = "metrics")]
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+}
+
 /// Returns a system, and what observes it.
 #[cfg(not(feature = "metrics"))]
 pub(crate) async fn system() -> (System, Observer) {

@@ -7,7 +7,7 @@ use perennial::pool::{Pool, PoolHandle};
 use perennial::prelude::*;
 use perennial::{App, DynamicSupervisor, Registry, SupervisorHandle};
 
-use crate::observed::{Observer, system};
+use crate::observed::{Observer, settle, system};
 
 /// The messages, or the jobs, that are queued before the actor or the pool gets to run. All of them
 /// fit into a mailbox, and into a pool, of the default capacity.
@@ -83,7 +83,9 @@ impl Actor for Counter {
 
 async fn counter(mailbox: MailboxConfig) -> (Address<Msg>, Observer) {
     let (system, observer) = system().await;
-    (system.spawn::<Counter>(()).mailbox(mailbox).await.expect("it starts"), observer)
+    let counter = system.spawn::<Counter>(()).mailbox(mailbox).await.expect("it starts");
+    settle().await;
+    (counter, observer)
 }
 
 /// Yields the lengths of the batches that make up `items`.

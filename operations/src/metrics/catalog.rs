@@ -61,6 +61,9 @@ metrics! {
     MAILBOX Gauge count "mailbox_messages" ["actor"] "Messages that wait, with those in flight.";
     OLDEST Gauge seconds "mailbox_oldest_seconds" ["actor"] "How long the oldest message has waited at least.";
     BUSY Gauge seconds "handler_busy_seconds" ["actor"] "How long a handler has been running at least.";
+    HANDLE Histogram seconds "handle_seconds" ["actor"] "Time that handlers took, sampled.";
+    WAIT Histogram seconds "mailbox_wait_seconds" ["actor"] "Time that messages waited before they were handled, sampled.";
+    CALL_TIMEOUTS Counter count "call_timeouts_total" ["actor"] "Calls to an actor that ended at their timeout.";
     RESTARTS Counter count "restarts_total" ["supervisor", "child", "reason"] "Restarts; that of a group counts once.";
     START_FAILURES Counter count "start_failures_total" ["supervisor", "child", "reason"] "Starts that failed.";
     START_LIMITS Counter count "start_limit_hits_total" ["supervisor", "child"] "Children that were not restarted because of their start limit.";

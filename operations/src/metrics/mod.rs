@@ -4,6 +4,7 @@ mod catalog;
 mod child;
 mod collector;
 mod events;
+mod handlers;
 mod jobs;
 mod labels;
 mod processes;

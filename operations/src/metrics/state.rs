@@ -9,6 +9,7 @@ use perennial_supervision::SupervisorStatus;
 
 use super::catalog::{GROUP_MEMBERS, KEYS, MISSED, NAMES, TOPICS};
 use super::events::Gaps;
+use super::handlers::Handlers;
 use super::jobs::Jobs;
 use super::processes::{Messages, measure_trees};
 use super::tally::Tally;
@@ -20,12 +21,13 @@ use crate::operations::Shared;
 use crate::truth;
 
 /// What is counted of a system, and which of its events are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) tally: Tally,
     gaps: Gaps,
     messages: Messages,
     jobs: Jobs,
+    handlers: Handlers,
     /// The number of the last event that is counted.
     last: u64,
 }
@@ -58,7 +60,14 @@ impl State {
     /// Counts what happens from now on.
     pub(super) fn of(shared: &Shared) -> Self {
         shared.take_events();
-        let mut state = Self { last: shared.read(Journal::last), ..Self::default() };
+        let mut state = Self {
+            tally: Tally::default(),
+            gaps: Gaps::default(),
+            messages: Messages::default(),
+            jobs: Jobs::default(),
+            handlers: Handlers::of(&shared.system),
+            last: shared.read(Journal::last),
+        };
         state.tally.note_all(&truth::State::read(&shared.system).model());
         state
     }
@@ -88,6 +97,7 @@ impl State {
                 _ => {}
             }
         }
+        self.handlers.count(&mut self.tally);
         for entry in &entries {
             self.gaps.count(&entry.event, &mut self.tally);
             if let EventKind::Closed { pid, label, messages, .. } = &entry.event.kind {

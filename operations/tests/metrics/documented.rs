@@ -36,7 +36,7 @@ fn each_metric_has_a_row_in_the_documentation_and_each_row_a_metric() {
 
 #[test]
 fn each_metric_has_a_test() {
-    let tests = ["actors", "bounds", "messages", "pools", "registry", "supervisors"];
+    let tests = ["actors", "bounds", "handlers", "messages", "pools", "registry", "supervisors"];
     let tests: String = tests.iter().map(|name| read(&format!("tests/metrics/{name}.rs"))).collect();
     for metric in Metrics::all() {
         let name = metric.name.strip_prefix("perennial_").expect("all have the prefix");

@@ -3,6 +3,7 @@
 mod actors;
 mod bounds;
 mod documented;
+mod handlers;
 mod messages;
 mod pools;
 mod published;
