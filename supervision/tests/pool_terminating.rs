@@ -248,6 +248,31 @@ async fn a_job_that_waits_for_its_call_can_be_found_and_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_waits_for_its_call_is_listed_with_those_that_run() {
+    let (gate, mut opener) = Gate::new();
+    let (app, pool) = start(blocked(&gate, 2)).await;
+    let waits = now(pool.submit(1).time_limit(ms(5)));
+    let runs = now(pool.submit(2));
+    opener.have_begun(2).await;
+    let delayed = now(pool.submit(3).delay(ms(900)));
+    let queued = now(pool.submit(4));
+    pass(6).await;
+    let unfinished =
+        |most| pool.unfinished_jobs(most).into_iter().map(|job| (job.id, job.status, job.attempt));
+    let all: Vec<_> = unfinished(10).collect();
+    let running = [(runs.id(), JobStatus::Running, 1), (waits.id(), JobStatus::Running, 1)];
+    let waiting = [(queued.id(), JobStatus::Queued, 0), (delayed.id(), JobStatus::Delayed, 0)];
+    assert_eq!((pool.stats().terminating, all), (1, [running, waiting].concat()));
+    assert_eq!(unfinished(3).last(), Some(waiting[0]));
+    assert!(waits.cancel());
+    assert!(unfinished(10).all(|(id, _, _)| id != waits.id()));
+    drop(opener);
+    soon(pool.drain()).await;
+    assert_eq!(unfinished(10).count(), 0);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_of_many_jobs_finds_one_that_waits_for_its_call() {
     let (gate, opener, app, pool, job) = running(2, |pool| pool.time_limit(ms(5))).await;
     pass(6).await;

@@ -191,7 +191,7 @@ squares.resume();
 assert!(!squares.is_paused());")]
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.shared.with_queue(|queue| queue.state.scheduler.is_paused())
+        self.shared.lock_state().scheduler.is_paused()
     }
 
     /// Resumes a paused pool: jobs start again.

@@ -28,14 +28,15 @@ impl<W: Work + 'static> Shared<W> {
     /// Returns the jobs that have not ended, at most this number, those that run first.
     pub(crate) fn unfinished(&self, at_most: usize) -> Vec<(Arc<JobState<W>>, JobStatus)> {
         self.with_queue(|queue| {
-            let scheduler = &queue.state.scheduler;
-            let running = scheduler.leased_jobs().map(|job| (job.clone(), JobStatus::Running));
+            let State { scheduler, terminating, .. } = &*queue.state;
+            let running = scheduler.leased_jobs().chain(terminating.retries());
+            let running = running.map(|job| (job, JobStatus::Running));
             let waiting = scheduler.queues.iter().map(|job| {
                 let is_delayed = scheduler.queues.is_delayed(job.id.0);
-                (job.clone(), if is_delayed { JobStatus::Delayed } else { JobStatus::Queued })
+                (job, if is_delayed { JobStatus::Delayed } else { JobStatus::Queued })
             });
             let jobs = running.chain(waiting).filter(|(job, _)| !job.is_complete());
-            jobs.take(at_most).collect()
+            jobs.take(at_most).map(|(job, status)| (job.clone(), status)).collect()
         })
     }
 
