@@ -28,7 +28,6 @@ mod inspect;
 mod node;
 mod reports;
 mod requests;
-mod restarting;
 mod root;
 mod run;
 mod state;

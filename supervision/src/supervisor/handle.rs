@@ -182,7 +182,7 @@ assert!(app.tree().at(["clock"]).is_some());
         let started = match self.node.check_child(child.share()) {
             Ok(sent) => {
                 let (request, specs) = Specs::of_child(sent);
-                let Answer { result, pid, .. } = send(&self.node, request, specs).await;
+                let Answer { result, pid, .. } = send(&self.node.address(), request, specs).await;
                 result.map(|_| child_start(pid)).map_err(|error| StartChildErrorKind::new(error, pid))
             }
             Err(error) => Err(StartChildErrorKind::Spec(error)),
@@ -262,7 +262,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
     )]
     pub async fn terminate_child(&self, child: impl Into<G::ChildId>) -> Result<(), ChildError> {
         let request = Request::Terminate(child.into().into());
-        Ok(send(&self.node, request, Specs::None).await.result.map(drop)?)
+        Ok(send(&self.node.address(), request, Specs::None).await.result.map(drop)?)
     }
 
     /// Returns the children, newest first. OTP's `which_children`.

@@ -34,6 +34,7 @@ mod handle;
 mod ordered;
 mod partition;
 mod requests;
+mod restarting;
 mod signal;
 mod stop_signals;
 mod supervised;

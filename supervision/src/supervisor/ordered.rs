@@ -135,7 +135,7 @@ assert_eq!(supervisor.count_children().await?.active, 2);
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
         supervisor.spec.check(self.node.id()).map_err(ChangeError::Spec)?;
         let (request, specs) = Specs::of_supervisor(supervisor.spec);
-        send(&self.node, request, specs).await.result.map(drop).map_err(ChangeError::from)
+        send(&self.node.address(), request, specs).await.result.map(drop).map_err(ChangeError::from)
     }
 }
 
@@ -192,7 +192,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 1);
     )]
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let request = Request::Restart(Target::Id(id.into()));
-        let Answer { result, pid, .. } = send(&self.node, request, Specs::None).await;
+        let Answer { result, pid, .. } = send(&self.node.address(), request, Specs::None).await;
         Ok(result.map(|_| child_start(pid))?)
     }
 
@@ -216,7 +216,7 @@ supervisor.restart_child("clock").await?;
     )]
     pub async fn reset_failed(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
         let request = Request::ResetFailed(Target::Id(id.into()));
-        Ok(send(&self.node, request, Specs::None).await.result.map(drop)?)
+        Ok(send(&self.node.address(), request, Specs::None).await.result.map(drop)?)
     }
 
     /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
@@ -241,7 +241,7 @@ supervisor.start_child(spec).await?;
     )]
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let request = Request::Delete(Target::Id(id.into()));
-        let Answer { result, deleted, .. } = send(&self.node, request, Specs::None).await;
+        let Answer { result, deleted, .. } = send(&self.node.address(), request, Specs::None).await;
         result.map_err(ChildError::from).and(deleted.ok_or(ChildError::NotFound))
     }
 

@@ -1,6 +1,6 @@
 //! Requests to a supervisor, and their answers.
 
-use perennial_actors::{Pid, Reply};
+use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
 use crate::driver::{Answer, DriverMsg, ManagementRequest, Query, Specs, SupervisorNode};
@@ -19,9 +19,9 @@ pub(super) async fn query<T: Send + 'static>(
 
 /// Sends a request to a supervisor and waits for the answer. A supervisor that is gone, or ends
 /// without answering, is shutting down.
-pub(super) async fn send(node: &SupervisorNode, request: Request, specs: Specs) -> Answer {
+pub(super) async fn send(to: &Address<DriverMsg>, request: Request, specs: Specs) -> Answer {
     let request = |reply| DriverMsg::Request(Box::new(ManagementRequest { request, specs, reply }));
-    let answer = node.address().call(request).no_timeout().await;
+    let answer = to.call(request).no_timeout().await;
     answer.unwrap_or_else(|_| Answer::refused(RequestError::ShuttingDown))
 }
 

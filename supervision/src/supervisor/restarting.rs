@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use perennial_actors::Address;
-
-use super::inbox::{Answer, DriverMsg, ManagementRequest, Specs};
-use crate::engine::{Request, RequestError, Target};
+use super::requests::{child_start, send};
+use crate::driver::{Answer, DriverMsg, Specs};
+use crate::engine::{Request, Target};
 use crate::error::ChildError;
 use crate::policy::Restart;
 use crate::tree::{ChildStart, Tree};
@@ -37,15 +36,9 @@ assert!(started.pid() > before);
         let child = self.children.iter().find(is_kept).ok_or(ChildError::NotFound)?;
         let supervisor = self.handle.address::<DriverMsg>().ok_or(ChildError::NotFound)?;
         let target = |id: &Arc<str>| Target::Id(id.clone());
-        ask(&supervisor, Request::Terminate(target(&child.id))).await.result?;
-        let Answer { result, pid, .. } = ask(&supervisor, Request::Restart(target(&child.id))).await;
-        Ok(result.map(|_| pid.map_or(ChildStart::Ignored, ChildStart::Started))?)
+        send(&supervisor, Request::Terminate(target(&child.id)), Specs::None).await.result?;
+        let restart = Request::Restart(target(&child.id));
+        let Answer { result, pid, .. } = send(&supervisor, restart, Specs::None).await;
+        Ok(result.map(|_| child_start(pid))?)
     }
-}
-
-async fn ask(supervisor: &Address<DriverMsg>, request: Request) -> Answer {
-    let specs = Specs::None;
-    let request = |reply| DriverMsg::Request(Box::new(ManagementRequest { request, specs, reply }));
-    let answer = supervisor.call(request).no_timeout().await;
-    answer.unwrap_or_else(|_| Answer::refused(RequestError::ShuttingDown))
 }
