@@ -3,11 +3,13 @@
 #[path = "handler_spans/recorder.rs"]
 mod recorder;
 
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::{
-    Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, OverflowPolicy, Reply, Signal, System,
+    Actor, ActorHandle, Address, Child, Context, ExitReason, MailboxConfig, OverflowPolicy, Reply, Signal,
+    Supervisor, System,
 };
 use recorder::Recorder;
 use tokio::sync::oneshot;
@@ -15,6 +17,10 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, info, info_span};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 enum Msg {
     Note,
@@ -64,6 +70,23 @@ impl Actor for Noting {
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         yield_now().await;
         info!("terminated");
+    }
+}
+
+/// An actor whose init panics before there is a future.
+struct Stillborn;
+
+impl Actor for Stillborn {
+    type Msg = ();
+    type Args = bool;
+
+    fn init(panics: &bool, _: &mut Context<Self>) -> impl Future<Output = Result<Self, ExitReason>> + Send {
+        assert!(!panics, "as asked");
+        ready(Ok(Self))
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
     }
 }
 
@@ -128,6 +151,21 @@ async fn a_span_is_entered_for_each_poll_and_not_held_across_an_await() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_span_of_an_init_that_panics_closes_before_others_are_told_of_the_end() {
+    let system = System::new();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (observed, log) = (system.clone(), seen.clone());
+    let recorder = Recorder::hooked(move |operation| {
+        let running = observed.processes().iter().filter_map(ActorHandle::pid).count();
+        log.lock().expect("no thread panics under the lock").push((operation.to_owned(), running));
+    });
+    let _default = recorder.listen(LevelFilter::DEBUG);
+    assert!(system.spawn::<Stillborn>(true).await.is_err());
+    let expected = ["new", "enter", "exit", "close"].map(|operation| (operation.to_owned(), 1));
+    assert_eq!(*seen.lock().expect("no thread panics under the lock"), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_follows_from_the_span_of_its_sender_however_it_was_sent() {
     let recorder = Recorder::default();
     let _default = recorder.listen(LevelFilter::DEBUG);
@@ -169,6 +207,7 @@ async fn evicted_lost_and_dead_messages_take_no_link_from_others_and_keep_no_spa
     cast_in(&info_span!("evicted"), &actor, Msg::Note);
     cast_in(&info_span!("kept"), &actor, Msg::Note);
     cast_in(&info_span!("newest"), &actor, Msg::Panic);
+    assert_eq!(recorder.open(), ["handle", "kept", "newest"]);
     release.send(()).expect("it waits");
     yield_now().await;
     yield_now().await;
@@ -181,6 +220,23 @@ async fn evicted_lost_and_dead_messages_take_no_link_from_others_and_keep_no_spa
     cast_in(&info_span!("unheard"), &actor, Msg::Note);
     end(actor).await;
     assert_eq!(recorder.open(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_a_restart_discards_keep_no_span_open() {
+    let recorder = Recorder::default();
+    let _default = recorder.listen(LevelFilter::DEBUG);
+    let child = Child::new::<Noting>("noting", ());
+    let child = child.mailbox(MailboxConfig::default().discard_on_restart());
+    let actor = child.address();
+    let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
+    cast_in(&info_span!("crash"), &actor, Msg::Panic);
+    cast_in(&info_span!("discarded"), &actor, Msg::Note);
+    assert!(recorder.open().contains(&"discarded"));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(actor.counters().dead_lettered, 1);
+    assert!(!recorder.open().contains(&"discarded"));
+    assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,6 +268,25 @@ async fn a_subscriber_that_wants_no_spans_of_this_level_gets_none() {
     for name in ["init", "handle", "signal", "terminate"] {
         assert!(recorder.spans(name).is_empty());
     }
+}
+
+/// A supervisor waits for no subscriber: it would hold up its children.
+#[tokio::test(start_paused = true)]
+async fn supervisors_ask_no_subscriber_whether_it_wants_spans() {
+    let asked = Arc::new(Mutex::new(0));
+    let log = asked.clone();
+    let counting = dynamic_filter_fn(move |metadata, _| {
+        *log.lock().expect("no thread panics under the lock") +=
+            u32::from(metadata.target() == "perennial::handler");
+        true
+    });
+    let _default = Registry::default().with(counting).set_default();
+    let nested = Supervisor::new("nested");
+    let app = Supervisor::new("app").child(nested).start(&System::new()).await.expect("it starts");
+    app.tree().at(["nested"]).expect("it is there").handle.kill().expect("it runs");
+    sleep(Duration::from_secs(1)).await;
+    assert!(app.shutdown().await.is_clean());
+    assert_eq!(*asked.lock().expect("no thread panics under the lock"), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -70,7 +70,7 @@ impl<M: Send + 'static> Guard<M> {
     /// trapped and that arrives while a handler runs. Between two messages the loop itself acts on
     /// signals, in their order.
     ///
-    /// Costs one load for each poll of the task, and nothing for each message.
+    /// Costs three loads for each poll of the task, and nothing for each message.
     pub(crate) fn serve<F: Future>(
         &self,
         code: Pin<&mut Option<F>>,
@@ -160,16 +160,6 @@ impl<M: Send + 'static> Guard<M> {
                 self.process.observe(self.incarnation);
                 Poll::Pending
             }
-        }
-    }
-}
-
-/// A callback may end without another poll: an init panics before there is a future, and a runtime
-/// is shut down.
-impl<M: Send + 'static> Drop for Guard<M> {
-    fn drop(&mut self) {
-        if self.process.queue.may_be_observed(self.incarnation) {
-            self.callback_polled(true);
         }
     }
 }

@@ -146,6 +146,7 @@ pub use target::Target;
 /// The interface for crates that own identities and host incarnations, such as supervisors.
 pub mod host {
     pub use crate::actor::{owned_args, parent_of};
+    pub use crate::address::cast_unlinked;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::{add_time, require_timers};

@@ -27,6 +27,6 @@ pub use recipient::{Recipient, RecipientCall};
 pub use reply::Reply;
 pub use send::{SendFuture, SendTimeoutFuture};
 pub use shutdown::SystemShutdown;
-pub use typed::Address;
+pub use typed::{Address, cast_unlinked};
 pub use waits::{CallWait, CallWatch};
 pub use weak::{WeakActorHandle, WeakAddress};

@@ -168,6 +168,16 @@ assert_eq!((counter.counters().accepted, counter.counters().queued), (1, 1));")]
     }
 }
 
+/// Sends a message like [`Address::cast`], but evicts none for it, and the span of its handler
+/// follows from no other. For a sender that waits for no subscriber, such as a supervisor.
+///
+/// # Errors
+///
+/// As [`Address::cast`]. [`Full`](SendError::Full) under each overflow policy.
+pub fn cast_unlinked<M: Send + 'static>(to: &Address<M>, message: M) -> Result<(), SendError<M>> {
+    to.0.queue.push_unlinked(message).map(drop).map_err(|refused| unsent(&to.0, refused))
+}
+
 impl ActorHandle {
     /// Returns the address of the actor if its message type is `M`.
     #[doc = actor_example!(r"let address = counter.handle().address::<Msg>();

@@ -4,13 +4,13 @@ use std::task::Waker;
 
 use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
 use super::config::MailboxOnRestart;
-use super::sender_spans::SenderSpans;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, wake_each};
 use crate::seq_map::SeqMap;
+use crate::spans::SenderSpan;
 use crate::sync::Ordering;
 
 /// Why no incarnation could attach.
@@ -47,7 +47,8 @@ pub(crate) struct DetachEffects<M> {
     /// The ranges that were pushed out. An end loses at most two new ones.
     lost_ranges: [Option<LostRange>; 2],
     pending_restart: Option<PendingRestart>,
-    senders: Option<Box<SenderSpans>>,
+    /// The spans of the senders of the dead messages.
+    senders: Vec<SenderSpan>,
 }
 
 impl<M> DetachEffects<M> {
@@ -63,15 +64,16 @@ impl<M> DetachEffects<M> {
         self.lost_ranges.iter_mut().filter_map(Option::take).for_each(LostRange::drop_here);
         drop_each(self.pending_restart.take());
         drop_each(self.stop.take());
-        drop_each(self.senders.take());
+        drop_each(std::mem::take(&mut self.senders));
     }
 
     /// Returns `true` if no remaining value can run foreign code when it is dropped.
     pub(crate) fn is_empty(&self) -> bool {
-        let holds_reasons = self.pending_restart.is_some() || self.stop.is_some() || self.senders.is_some();
+        let holds_reasons = self.pending_restart.is_some() || self.stop.is_some();
         let holds_no_signals = self.signals.0.is_none() && self.signals.1.is_empty();
         let holds_ranges = self.lost_ranges.iter().any(Option::is_some);
-        self.dead.is_empty() && holds_no_signals && !holds_ranges && !holds_reasons
+        let holds_messages = !self.dead.is_empty() || !self.senders.is_empty();
+        holds_no_signals && !holds_messages && !holds_ranges && !holds_reasons
     }
 
     /// Returns the number of messages that no incarnation will have handled because of the end. It
@@ -95,7 +97,7 @@ impl<M> DetachEffects<M> {
             signals: (None, SignalQueue::new()),
             lost_ranges: [None, None],
             pending_restart: None,
-            senders: None,
+            senders: Vec::new(),
         }
     }
 }
@@ -227,7 +229,6 @@ impl<M> Mailbox<M> {
             effects.is_closing = !effects.hooks.is_empty();
             cold.observers.pending_closes += u32::from(effects.is_closing);
             effects.pending_restart = cold.pending_restart.take();
-            effects.senders = cold.observed.as_mut().and_then(|observed| observed.senders.take());
             effects.watchers = std::mem::take(&mut cold.observers.watchers);
         }
         true
@@ -315,5 +316,6 @@ impl<M> Mailbox<M> {
         let first = self.settled(state, batch) + 1;
         state.count_dead(effects.dead.len() as u64);
         effects.lost_ranges[1] = state.record_lost(first, state.accepted, reason);
+        effects.senders = state.take_senders();
     }
 }

@@ -8,6 +8,7 @@ use super::send::PushError;
 use super::senders::Sender;
 use super::shared::{Batch, EVICTED, Mailbox, SENDERS_WAITING};
 use super::state::{Interest, MailboxState};
+use crate::spans::SenderSpan;
 use crate::sync::Ordering;
 
 /// The work that is left after an eviction. The caller does it outside the locks.
@@ -15,6 +16,8 @@ use crate::sync::Ordering;
 pub(crate) struct Evicted<M> {
     /// The evicted messages.
     pub(crate) messages: Vec<M>,
+    /// The spans of their senders.
+    senders: Vec<SenderSpan>,
     pub(crate) wakers: Vec<Waker>,
 }
 
@@ -51,7 +54,7 @@ impl<M> Mailbox<M> {
         if self.overflow == OverflowPolicy::Reject {
             return Err(PushError::Full(new));
         }
-        let mut evicted = Evicted { messages: Vec::new(), wakers: Vec::new() };
+        let mut evicted = Evicted { messages: Vec::new(), senders: Vec::new(), wakers: Vec::new() };
         let mut state = self.state.lock();
         if state.refuses() {
             return Err(PushError::Closed(new));
@@ -94,8 +97,9 @@ impl<M> Mailbox<M> {
         loop {
             if state.messages.len() + state.reserved() + batch.len() >= state.limit {
                 // There is one, because not all places are reserved.
-                let Some(oldest) = self.evict_oldest(state, &mut batch) else { break };
+                let Some((oldest, sender)) = self.evict_oldest(state, &mut batch) else { break };
                 evicted.messages.push(oldest);
+                evicted.senders.extend(sender);
             } else if state.has_waiters() {
                 evicted.wakers.extend(state.admit_next_waiter());
             } else {
@@ -108,11 +112,15 @@ impl<M> Mailbox<M> {
         evicted.wakers.extend(self.settled_up_to(state, u64::MAX));
     }
 
-    /// Removes the oldest message that is not in flight.
+    /// Removes the oldest message that is not in flight. Returns it with the span of its sender.
     ///
     /// A message behind the one in flight settles when that one settles, and not before (invariant
     /// 3). The consumer sees the flag before it takes another message.
-    fn evict_oldest(&self, state: &mut MailboxState<M>, batch: &mut Batch<M>) -> Option<M> {
+    fn evict_oldest(
+        &self,
+        state: &mut MailboxState<M>,
+        batch: &mut Batch<M>,
+    ) -> Option<(M, Option<SenderSpan>)> {
         if batch.messages.is_empty() {
             batch.fill(&mut state.messages);
             (state.swapped, state.admits) = (true, 0);
@@ -123,12 +131,13 @@ impl<M> Mailbox<M> {
         let before = self.settled(state, batch) + in_flight;
         let not_handled = &mut state.cold_or_init().not_handled;
         not_handled.evicted_unsettled += 1;
-        not_handled.record_evicted(before + not_handled.evicted_unsettled);
+        let sequence = before + not_handled.evicted_unsettled;
+        not_handled.record_evicted(sequence);
         if in_flight == 0 {
             state.settle_evicted();
         } else {
             self.flags.set(EVICTED);
         }
-        Some(oldest)
+        Some((oldest, state.take_sender(sequence)))
     }
 }

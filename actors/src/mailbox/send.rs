@@ -87,6 +87,11 @@ impl<M> Mailbox<M> {
         self.push_locked(self.state.lock(), message, &mut sender)
     }
 
+    /// Enqueues a message like [`push`](Self::push), without the span of the sender.
+    pub(crate) fn push_unlinked(&self, message: M) -> Result<u64, PushError<M>> {
+        self.push_locked(self.state.lock(), message, &mut Sender::unlinked())
+    }
+
     fn push_locked(
         &self,
         mut state: MutexGuard<'_, MailboxState<M>>,

@@ -39,4 +39,15 @@ impl SenderSpans {
         let settled = self.accepted.partition_point(|(of, _)| *of <= sequence);
         self.accepted.drain(..settled).collect()
     }
+
+    /// Takes the span of this message.
+    pub(super) fn take(&mut self, sequence: u64) -> Option<SenderSpan> {
+        let at = self.accepted.binary_search_by_key(&sequence, |(of, _)| *of).ok()?;
+        self.accepted.remove(at).map(|(_, span)| span)
+    }
+
+    /// Takes the spans of all accepted messages.
+    pub(super) fn take_accepted(&mut self) -> Vec<SenderSpan> {
+        self.accepted.drain(..).map(|(_, span)| span).collect()
+    }
 }

@@ -16,7 +16,8 @@ use crate::spans::{self, SenderSpan};
 /// it drops what the mailbox does not keep.
 pub(super) struct Sender {
     span: Option<SenderSpan>,
-    are_wanted: bool,
+    /// The subscriber of the sender wants no spans.
+    are_unwanted: bool,
     forgotten: Option<Box<SenderSpans>>,
 }
 
@@ -25,7 +26,12 @@ impl Sender {
     pub(super) fn current() -> Self {
         let are_wanted = spans::are_wanted();
         let span = if are_wanted { SenderSpan::current() } else { None };
-        Self { span, are_wanted, forgotten: None }
+        Self { span, are_unwanted: !are_wanted, forgotten: None }
+    }
+
+    /// Returns a sender without a span. No subscriber is asked.
+    pub(super) const fn unlinked() -> Self {
+        Self { span: None, are_unwanted: false, forgotten: None }
     }
 
     /// Records the span for the message that is accepted next, and its time if it is wanted.
@@ -48,7 +54,7 @@ impl Sender {
     /// any more.
     fn kept_by<'a, M>(&mut self, state: &'a mut MailboxState<M>) -> Option<&'a mut SenderSpans> {
         let senders = &mut state.observed_mut()?.senders;
-        if !self.are_wanted {
+        if self.are_unwanted {
             self.forgotten = senders.take();
         }
         senders.as_deref_mut()
@@ -65,6 +71,17 @@ impl<M> MailboxState<M> {
     /// Returns `true` if it keeps the spans of senders.
     pub(super) fn keeps_senders(&self) -> bool {
         self.observed().is_some_and(|observed| observed.senders.is_some())
+    }
+
+    /// Takes the span of the sender of this message.
+    pub(super) fn take_sender(&mut self, sequence: u64) -> Option<SenderSpan> {
+        self.observed_mut()?.senders.as_mut()?.take(sequence)
+    }
+
+    /// Takes the spans of the senders of all messages.
+    pub(super) fn take_senders(&mut self) -> Vec<SenderSpan> {
+        let senders = self.observed_mut().and_then(|observed| observed.senders.as_mut());
+        senders.map(|senders| senders.take_accepted()).unwrap_or_default()
     }
 
     /// Takes the span of a sender that waits no more.

@@ -19,9 +19,10 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     /// message has waited. Returns `true` if it is observed.
     #[inline]
     pub(crate) fn begin_callback(&self, callback: Callback, waited: Option<Duration>) -> bool {
-        let is_observed = waited.is_some() || spans::are_wanted();
+        let wants_span = spans::are_wanted();
+        let is_observed = wants_span || waited.is_some();
         if is_observed {
-            self.process().begin_callback(self.incarnation(), callback, waited);
+            self.process().begin_callback(self.incarnation(), wants_span.then_some(callback), waited);
         }
         is_observed
     }
@@ -50,9 +51,10 @@ impl<M: Send + 'static> MailboxConsumer<M> {
 }
 
 impl<M: Send + 'static> Process<M> {
+    /// Begins to observe a callback, in a span if one is wanted of it.
     #[cold]
-    fn begin_callback(&self, incarnation: u32, callback: Callback, waited: Option<Duration>) {
-        let span = self.handler_span(incarnation, callback);
+    fn begin_callback(&self, incarnation: u32, spanned: Option<Callback>, waited: Option<Duration>) {
+        let span = spanned.and_then(|callback| self.handler_span(incarnation, callback));
         let observation = Arc::new(Observation::new(span, waited));
         observation.enter();
         if let Some(previous) = self.queue.set_observation(incarnation, observation) {
@@ -62,7 +64,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Makes the span of a callback. That of a message follows from the span of its sender.
     fn handler_span(&self, incarnation: u32, callback: Callback) -> Option<HandlerSpan> {
-        let registration = self.registration().filter(|_| spans::are_wanted())?;
+        let registration = self.registration()?;
         let sender = match callback {
             Callback::Handle => self.queue.take_sender(incarnation),
             Callback::Init | Callback::Signal | Callback::Terminate => None,

@@ -334,6 +334,11 @@ impl<M: Send + 'static> MailboxConsumer<M> {
 
     fn finish(&mut self, reason: ExitReason, is_dropped: bool) {
         let Some(notifier) = self.notifier.take() else { return };
+        // A callback may have ended without another poll: an init panics before there is a future,
+        // and a runtime is shut down. While it is attached, one load finds that there is none.
+        if self.process.queue.may_be_observed(self.incarnation) {
+            self.process.end_callback(self.incarnation);
+        }
         let started = self.start_phase == StartPhase::Started;
         let kind = match started {
             _ if is_dropped => EndKind::RuntimeGone,

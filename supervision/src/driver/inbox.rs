@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
-use perennial_actors::host::{IncarnationExit, Parent};
+use perennial_actors::host::{IncarnationExit, Parent, cast_unlinked};
 use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
@@ -142,9 +142,9 @@ impl Inbox {
     }
 
     /// Sends a message. The mailbox is unbounded. If it is closed, the tree has ended and the
-    /// message is not needed.
+    /// message is not needed. No subscriber is asked for spans, because a supervisor sends too.
     pub(super) fn put(&self, msg: DriverMsg) {
-        let _ = self.address.cast(msg);
+        let _ = cast_unlinked(&self.address, msg);
     }
 }
 

@@ -197,6 +197,16 @@ fn reopened_mailbox_keeps_its_counters_and_incarnation_numbers() {
     assert_eq!((queue.latest_incarnation(), accounts(&queue)), (2, [3, 1, 1, 1, 0]));
 }
 
+/// Each effect that can run foreign code costs a task.
+#[test]
+fn close_of_an_empty_mailbox_that_keeps_spans_leaves_nothing_to_drop() {
+    let queue = Mailbox::<u32>::new(MailboxConfig::default());
+    queue.open();
+    assert_eq!(queue.attach(), Ok(1));
+    queue.state.lock().keep_senders();
+    assert!(queue.close(&ExitReason::Normal).expect("it was open").is_empty());
+}
+
 #[test]
 fn watcher_is_notified_of_one_end_and_close_hook_of_the_close() {
     let queue = Checked::attached(MailboxConfig::default());

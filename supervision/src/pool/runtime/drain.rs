@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use perennial_actors::host::wake_safely;
+use perennial_actors::host::{cast_unlinked, wake_safely};
 use perennial_actors::{Actor, Context, ExitReason};
 use tokio::sync::oneshot;
 
@@ -152,7 +152,7 @@ impl<W: Work + 'static> Drainer<W> {
         child.stop_hook(move |_, drains| {
             if drains {
                 // If it has ended, the jobs are dropped with the pool.
-                let _ = drainer.cast(Drain);
+                let _ = cast_unlinked(&drainer, Drain);
             }
         })
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use perennial_actors::host::dispose_each;
 use perennial_actors::host::sync::{AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
+use perennial_actors::host::{cast_unlinked, dispose_each};
 use perennial_actors::{Address, Pid, ProcessState, System};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -287,7 +287,8 @@ impl<W: Work + 'static> Shared<W> {
     pub(crate) fn wake_worker(&self, slot: usize) {
         if let Some(worker) = self.worker(slot) {
             // A restarting worker checks for jobs by itself. A full mailbox already has a message.
-            let _ = worker.cast(WorkerMsg::Wake);
+            // A supervisor that abandons a worker wakes another one.
+            let _ = cast_unlinked(worker, WorkerMsg::Wake);
         }
     }
 
@@ -298,7 +299,7 @@ impl<W: Work + 'static> Shared<W> {
 
     pub(crate) fn notify_manager(&self) {
         if let Some(manager) = self.manager.get() {
-            let _ = manager.cast(Tick);
+            let _ = cast_unlinked(manager, Tick);
         }
     }
 }
