@@ -120,6 +120,7 @@ mod spawn;
 mod sync;
 mod system;
 mod target;
+mod text;
 mod type_names;
 
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
@@ -162,6 +163,7 @@ pub mod host {
     };
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Suspensions};
+    pub use crate::text::debug_text;
     pub use crate::type_names::ShortTypeName;
 
     /// The one door to locks and atomics, for every crate.

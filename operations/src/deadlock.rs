@@ -93,7 +93,7 @@ fn circles(waits: &[CallWait]) -> BTreeMap<Vec<u64>, Vec<WaitingActor>> {
 }
 
 fn waiting_actor(actor: &ActorHandle, waited: Duration) -> WaitingActor {
-    WaitingActor { pid: actor.pid(), label: actor.label().unwrap_or_else(|| "".into()), waited }
+    WaitingActor { pid: actor.pid(), label: actor.label().unwrap_or_default(), waited }
 }
 
 impl Drop for DeadlockWatch {

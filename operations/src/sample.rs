@@ -13,7 +13,8 @@ use crate::reason::Reason;
 use crate::truth::State;
 
 impl Figures {
-    /// Converts what was read of a system.
+    /// Converts what was read of a system. It has no tables of keys, because a read of one runs
+    /// users' `Debug`, and metrics need only the number of keys.
     pub(crate) fn of(shared: &Shared, state: State) -> Self {
         let system = &shared.system;
         let registry = Registry::of(system);
@@ -30,7 +31,7 @@ impl Figures {
             pools: state.pools,
             groups: registry.groups(),
             topics: registry.which_topics(),
-            keys: registry.key_tables(),
+            keys: Vec::new(),
         }
     }
 }

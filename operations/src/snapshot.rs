@@ -1,6 +1,7 @@
 //! Snapshots: the structure of a system at the number of an event, and samples of that moment.
 
 use perennial_actors::System;
+use perennial_registry::Registry;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, EventKind};
@@ -94,10 +95,11 @@ impl Operations {
             for entry in meanwhile.into_iter().flatten() {
                 model.apply(&entry.event);
             }
+            let keys = Registry::of(&shared.system).key_tables();
             return Snapshot {
                 sequence,
                 model,
-                figures: Figures::of(shared, state),
+                figures: Figures { keys, ..Figures::of(shared, state) },
                 dead_letters: self.last_of(|kind| matches!(kind, EventKind::DeadLetter(_))),
                 reports: self.last_of(|kind| matches!(kind, EventKind::Report { .. })),
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{ActorHandle, CallWatch};
+use perennial_actors::CallWatch;
 use serde::{Deserialize, Serialize};
 
 use crate::cycles::cycles;
@@ -64,7 +64,7 @@ impl WaitGraph {
         let mut edges = Vec::with_capacity(waits.len());
         for wait in &waits {
             for actor in [&wait.caller, &wait.callee] {
-                labels.entry(actor.identity()).or_insert_with(|| label(actor));
+                labels.entry(actor.identity()).or_insert_with(|| actor.label().unwrap_or_default());
             }
             let waited_millis = u64::try_from(wait.waited.as_millis()).unwrap_or(u64::MAX);
             edges.push(WaitEdge { from: wait.caller.identity(), to: wait.callee.identity(), waited_millis });
@@ -73,8 +73,4 @@ impl WaitGraph {
         let nodes = labels.into_iter().map(|(identity, label)| WaitNode { identity, label });
         Self { nodes: nodes.collect(), edges, cycles: cycles(&pairs) }
     }
-}
-
-fn label(actor: &ActorHandle) -> Arc<str> {
-    actor.label().unwrap_or_else(|| "".into())
 }

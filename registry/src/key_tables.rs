@@ -22,13 +22,23 @@ assert_eq!(registry.key_tables()[0].table, "sessions");"#)]
         self.0.shown_keys.show(name.into(), &keys.0);
     }
 
-    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name. It reads each
-    /// table as a whole.
+    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name, with some of
+    /// their entries.
     #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
 registry.show_keys("sessions", &sessions);
 assert_eq!(registry.key_tables()[0].keys, 0);"#)]
     #[must_use]
     pub fn key_tables(&self) -> Vec<KeyTableInfo> {
         self.0.shown_keys.list()
+    }
+
+    /// Returns the names of the tables of keys that are [shown](Self::show_keys), sorted, and how
+    /// many keys each has. It reads no entry.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+assert_eq!(registry.key_counts(), [("sessions".to_owned(), 0)]);"#)]
+    #[must_use]
+    pub fn key_counts(&self) -> Vec<(String, usize)> {
+        self.0.shown_keys.count()
     }
 }

@@ -1,6 +1,9 @@
 //! Tables of keys that a system shows.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_registry::{DuplicateKeys, Registry, UniqueKeys};
@@ -16,6 +19,33 @@ impl fmt::Debug for Touchy {
         } else {
             write!(f, "key {}", self.0)
         }
+    }
+}
+
+/// A key with a text of a million parts, each of which is counted when it is made.
+#[derive(Clone)]
+struct Long(Arc<AtomicUsize>);
+
+impl fmt::Debug for Long {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..1_000_000).try_for_each(|_| {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            f.write_str("é")
+        })
+    }
+}
+
+impl PartialEq for Long {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Long {}
+
+impl Hash for Long {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
     }
 }
 
@@ -67,4 +97,34 @@ async fn later_table_takes_the_name_and_a_long_list_is_cut() {
     let _owner = system.spawn::<Owner>(((1..=500).collect(), table.clone())).await.unwrap();
     let tables = registry.key_tables();
     assert_eq!((tables.len(), tables[0].keys, tables[0].entries.len()), (1, 500, 100));
+}
+
+/// An actor with one key.
+struct OfLong;
+
+impl Actor for OfLong {
+    type Msg = ();
+    type Args = (Long, UniqueKeys<Long, ()>);
+
+    async fn init((key, table): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        table.register(ctx, key.clone(), ())?;
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_of_a_key_is_written_than_is_shown_and_nothing_for_its_number() {
+    let (system, table, key) = (System::new(), UniqueKeys::new(), Long(Arc::default()));
+    let registry = Registry::of(&system);
+    registry.show_keys("long", &table);
+    let _owner = system.spawn::<OfLong>((key.clone(), table.clone())).await.unwrap();
+    assert_eq!(registry.key_counts(), [("long".to_owned(), 1)]);
+    assert_eq!(key.0.load(Ordering::Relaxed), 0);
+    let tables = registry.key_tables();
+    assert_eq!(tables[0].entries[0].key, "é".repeat(200));
+    assert_eq!(key.0.load(Ordering::Relaxed), 201);
 }

@@ -1,10 +1,10 @@
 //! A pool without the types of its jobs.
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
-use perennial_actors::host::{catch_panic, dispose};
+use perennial_actors::host::{debug_text, dispose};
 use perennial_supervision::pool::{
     DeadJob, JobId, JobStatus, PoolHandle, UnfinishedJob, WeakPoolHandle, Work,
 };
@@ -15,7 +15,7 @@ use crate::api::{JobDetail, JobRow, JobState};
 /// The most unfinished jobs of which a list is made.
 const LISTED: usize = 10_000;
 
-/// The longest text of a job or an error, in bytes.
+/// The longest text of a job or an error, in characters.
 const TEXT: usize = 4096;
 
 /// The future of a change of a pool.
@@ -253,28 +253,9 @@ fn ids(numbers: &[u64]) -> Vec<JobId> {
 
 /// Returns the text of a user's value, or of the beginning of a long one.
 fn text(value: &impl Debug) -> String {
-    let written = catch_panic(None, || {
-        let mut bounded = Bounded(String::new());
-        // It ends with an error if the text is longer.
-        let _ = fmt::write(&mut bounded, format_args!("{value:?}"));
-        bounded.0
-    });
-    written.unwrap_or_else(|_| "the value cannot be displayed: its code panics".to_owned())
-}
-
-/// A text up to a length.
-struct Bounded(String);
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let rest = TEXT.saturating_sub(self.0.len());
-        if text.len() <= rest {
-            self.0.push_str(text);
-            return Ok(());
-        }
-        let end = (0..=rest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        self.0.push_str(text.get(..end).unwrap_or_default());
-        self.0.push('…');
-        Err(fmt::Error)
+    match debug_text(value, TEXT) {
+        Ok((text, false)) => text,
+        Ok((text, true)) => text + "…",
+        Err(_) => "the value cannot be displayed: its code panics".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::metrics::SharedString;
 use perennial_actors::MessageStats;
+use perennial_registry::Registry;
 use perennial_supervision::SupervisorStatus;
 
 use super::catalog::{GROUP_MEMBERS, KEYS, MISSED, NAMES, TOPICS};
@@ -37,6 +38,8 @@ pub(super) struct Reading {
     total: MessageStats,
     model: Model,
     figures: Figures,
+    /// The numbers of keys, by table.
+    keys: Vec<(String, usize)>,
     /// The identities that are not freed.
     known: BTreeSet<u64>,
 }
@@ -52,7 +55,8 @@ impl Reading {
         let state = truth::State::read(&shared.system);
         let known = state.processes.iter().map(|(_, info)| info.identity).collect();
         let model = state.model();
-        Self { total, model, figures: Figures::of(shared, state), known }
+        let keys = Registry::of(&shared.system).key_counts();
+        Self { total, model, figures: Figures::of(shared, state), keys, known }
     }
 }
 
@@ -109,7 +113,7 @@ impl State {
 
     /// Counts and measures what was read. The events before it are counted.
     pub(super) fn measure_all(&mut self, reading: &Reading, shared: &Shared) {
-        let Reading { total, model, figures, known } = reading;
+        let Reading { total, model, figures, keys, known } = reading;
         self.tally.note_all(model);
         self.tally.series.reset_gauges();
         self.messages.measure(&figures.processes, &mut self.tally);
@@ -125,9 +129,8 @@ impl State {
             let name = SharedString::from(group.group.to_string());
             self.tally.series.add(GROUP_MEMBERS, vec![name], group.members.len() as f64);
         }
-        for table in &figures.keys {
-            let name = SharedString::from(table.table.clone());
-            self.tally.series.add(KEYS, vec![name], table.keys as f64);
+        for (table, number) in keys {
+            self.tally.series.add(KEYS, vec![SharedString::from(table.clone())], *number as f64);
         }
     }
 

@@ -1,5 +1,8 @@
 //! Names, groups and topics.
 
+use std::cell::Cell;
+use std::fmt;
+
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_operations::{Metrics, Operations};
 use perennial_registry::{Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
@@ -41,7 +44,22 @@ async fn names_members_of_groups_and_topics_are_measured() {
     assert_eq!(seen.value("topics"), Some(0.0));
 }
 
-type Sessions = UniqueKeys<u64, ()>;
+thread_local! {
+    /// The number of texts that were made of keys.
+    static TEXTS: Cell<u32> = const { Cell::new(0) };
+}
+
+#[derive(Clone, Eq, Hash, PartialEq)]
+struct User(u64);
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        TEXTS.set(TEXTS.get() + 1);
+        self.0.fmt(f)
+    }
+}
+
+type Sessions = UniqueKeys<User, ()>;
 
 /// An actor with a key.
 struct Session;
@@ -51,7 +69,7 @@ impl Actor for Session {
     type Args = (u64, Sessions);
 
     async fn init((user, sessions): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        sessions.register(ctx, *user, ())?;
+        sessions.register(ctx, User(*user), ())?;
         Ok(Self)
     }
 
@@ -68,6 +86,7 @@ async fn keys_of_a_table_that_is_shown_are_measured_and_listed() {
     let one = system.spawn::<Session>((7, sessions.clone())).await.expect("it starts");
     let other = system.spawn::<Session>((8, sessions.clone())).await.expect("it starts");
     assert_eq!(Recorded::collect(&metrics).value("keys{table=sessions}"), Some(2.0));
+    assert_eq!(TEXTS.get(), 0, "a number needs no text");
     let figures = Operations::of(&system).snapshot().figures;
     let listed = figures.keys[0].entries.iter().map(|entry| (entry.key.as_str(), Some(entry.pid)));
     assert_eq!(listed.collect::<Vec<_>>(), [("7", one.pid()), ("8", other.pid())]);

@@ -283,12 +283,15 @@ where
     pub(super) fn some(&self, most: usize) -> Vec<Shared<K, M, V>> {
         let mut left = most;
         let some = |_: &u64, slots: &Slots<K, M, V>| {
+            if left == 0 {
+                return None;
+            }
             let entries = slots.iter().flat_map(|slot| slot.entries.values().cloned());
             let entries: Vec<_> = entries.take(left).collect();
             left -= entries.len();
-            Some(entries).filter(|entries| !entries.is_empty())
+            Some(entries)
         };
-        self.entries.collect(some).into_iter().flatten().collect()
+        self.entries.collect_while(some).into_iter().flatten().collect()
     }
 
     /// Returns the number of incarnations that have a list.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use perennial_actors::Pid;
 use perennial_actors::host::sync::Mutex;
-use perennial_actors::host::{Guarded, catch_panic};
+use perennial_actors::host::{Guarded, debug_text};
 
 use super::key_table::KeyTable;
 
@@ -62,9 +62,9 @@ where
     fn entries(&self) -> Vec<KeyInfo> {
         let some = self.some(MAX_LISTED).into_iter().filter(|stored| stored.is_owned());
         let entries = some.map(|stored| {
-            let text = catch_panic(None, || format!("{:?}", **stored.key));
-            let text = text.unwrap_or_else(|panicked| panicked.to_string());
-            KeyInfo { key: text.chars().take(MAX_TEXT).collect(), pid: stored.pid }
+            let text = debug_text(&**stored.key, MAX_TEXT);
+            let key = text.map_or_else(|panicked| panicked.to_string(), |(text, _)| text);
+            KeyInfo { key, pid: stored.pid }
         });
         let mut entries: Vec<KeyInfo> = entries.collect();
         entries.sort_unstable();
@@ -87,13 +87,23 @@ impl ShownTables {
     }
 
     pub(crate) fn list(&self) -> Vec<KeyTableInfo> {
+        self.map(|table, shown| KeyTableInfo { table, keys: shown.keys(), entries: shown.entries() })
+    }
+
+    /// Returns how many keys each table has.
+    pub(crate) fn count(&self) -> Vec<(String, usize)> {
+        self.map(|table, shown| (table, shown.keys()))
+    }
+
+    /// Returns what `read` makes of each table that exists. It runs under no lock.
+    fn map<R>(&self, read: impl Fn(String, &dyn ShownTable) -> R) -> Vec<R> {
         let tables: Vec<_> =
             self.0.lock().iter().map(|(name, table)| (name.clone(), table.clone())).collect();
-        let infos = tables.into_iter().filter_map(|(name, table)| {
+        let read = tables.into_iter().filter_map(|(name, table)| {
             // If it is the last reference by now, users' values are dropped here.
             let table = Guarded::new(table.upgrade()?);
-            Some(KeyTableInfo { table: name, keys: table.keys(), entries: table.entries() })
+            Some(read(name, &**table))
         });
-        infos.collect()
+        read.collect()
     }
 }

@@ -51,4 +51,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.0.lock().iter().filter_map(|(key, value)| pick(key, value)).collect()
     }
+
+    pub(crate) fn collect_while<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
+        self.0.lock().iter().map_while(|(key, value)| pick(key, value)).collect()
+    }
 }

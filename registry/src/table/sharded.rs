@@ -104,11 +104,31 @@ impl<K: Eq + Hash, V> Table<K, V> {
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.map.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
     }
+
+    /// Like [`collect`](Self::collect), for some entries: up to the first for which `pick` returns
+    /// `None`.
+    pub(crate) fn collect_while<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
+        self.map.iter().map_while(|entry| pick(entry.key(), entry.value())).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_entries_are_collected_without_a_look_at_the_others() {
+        let table = Table::default();
+        for key in 0..1000_u32 {
+            table.update_or_try_insert(key, |_| (Some(key), ()));
+        }
+        let mut seen = 0;
+        let some = table.collect_while(|key, _| {
+            seen += 1;
+            (seen <= 10).then_some(*key)
+        });
+        assert_eq!((some.len(), seen), (10, 11));
+    }
 
     #[test]
     fn an_emptied_table_releases_its_memory() {
