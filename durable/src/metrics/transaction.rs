@@ -1,6 +1,6 @@
 //! Measures the transactions of a store.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::catalog::{BATCH, COMMIT};
 use super::recorder::sample;
@@ -15,9 +15,23 @@ impl Transaction {
     }
 
     /// Takes the time until now, and the number of requests that were committed.
-    pub(crate) fn committed(&self, store: &'static str, requests: usize) {
-        let taken = self.0.elapsed();
-        sample(COMMIT, [store.into()], taken.as_secs_f64());
-        sample(BATCH, [store.into()], requests as f64);
+    pub(crate) fn committed(self, store: &'static str, requests: usize) -> Committed {
+        Committed { store, requests, taken: self.0.elapsed() }
+    }
+}
+
+/// What is published of a transaction, after its requests are answered.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Committed {
+    store: &'static str,
+    requests: usize,
+    taken: Duration,
+}
+
+impl Committed {
+    pub(crate) fn publish(self) {
+        sample(COMMIT, [self.store.into()], self.taken.as_secs_f64());
+        sample(BATCH, [self.store.into()], self.requests as f64);
     }
 }

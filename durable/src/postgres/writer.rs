@@ -142,9 +142,11 @@ impl Writer {
             let (transaction, requests) = (metrics::Transaction::begin(), group.len());
             match commit(session, self.epoch, self.connector.is_attached, &batches).await {
                 Ok(outcomes) => {
+                    #[cfg(feature = "metrics")]
+                    let committed = transaction.committed("postgres", requests);
                     self.answer(group, outcomes);
                     #[cfg(feature = "metrics")]
-                    transaction.committed("postgres", requests);
+                    committed.publish();
                     return None;
                 }
                 Err(Aborted::Unknown(error)) => {

@@ -16,7 +16,7 @@ impl Writer {
     pub(super) fn commit_in_order(&mut self, group: Vec<Work>) {
         let mut batches = Vec::with_capacity(group.len());
         for work in group {
-            let mut caller = match work {
+            let caller = match work {
                 Work::Batch(request) => {
                     batches.push(request);
                     continue;
@@ -26,21 +26,33 @@ impl Writer {
             if !batches.is_empty() {
                 self.commit_all(mem::take(&mut batches));
             }
-            let outcome = self.commit_caller(&mut *caller);
-            // The values are of the caller.
-            ignore_panic(|| caller.answer(outcome));
+            self.commit_caller(caller);
         }
         if !batches.is_empty() {
             self.commit_all(batches);
         }
     }
 
-    fn commit_caller(&mut self, caller: &mut dyn CallerTransaction) -> Result<(), CommitErrorKind> {
-        self.reopen().map_err(CommitErrorKind::NotApplied)?;
-        let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
-        let connection = self.connection.as_ref().ok_or_else(closed)?;
+    /// Commits the transaction of a caller and answers it.
+    fn commit_caller(&mut self, mut caller: Box<dyn CallerTransaction>) {
+        let opened = self.reopen().map_err(CommitErrorKind::NotApplied);
         #[cfg(feature = "metrics")]
         let transaction = metrics::Transaction::begin();
+        let ended = opened.and_then(|()| self.run_caller(&mut *caller));
+        #[cfg(feature = "metrics")]
+        let committed = matches!(ended, Ok(true)).then(|| transaction.committed("sqlite", 1));
+        // The values are of the caller.
+        ignore_panic(|| caller.answer(ended.map(drop)));
+        #[cfg(feature = "metrics")]
+        if let Some(committed) = committed {
+            committed.publish();
+        }
+    }
+
+    /// Returns `true` if the transaction was committed, and `false` if the caller rolled it back.
+    fn run_caller(&mut self, caller: &mut dyn CallerTransaction) -> Result<bool, CommitErrorKind> {
+        let closed = || CommitErrorKind::NotApplied(StoreError::Closed);
+        let connection = self.connection.as_ref().ok_or_else(closed)?;
         let begun = begin(connection);
         begun.map_err(|error| CommitErrorKind::NotApplied(store_error(&error)))?;
         let is_wanted = caller.run(connection, self.epoch);
@@ -53,18 +65,75 @@ impl Writer {
                 // Opened again by the next request.
                 self.close_file();
             }
-            return Ok(());
+            return Ok(false);
         }
         match self.end_transaction() {
             Ended::Committed => {
                 // It may have stored jobs.
                 self.changes.send_modify(|number| *number += 1);
-                #[cfg(feature = "metrics")]
-                transaction.committed("sqlite", 1);
-                Ok(())
+                Ok(true)
             }
             Ended::RolledBack(error) => Err(CommitErrorKind::NotApplied(error)),
             Ended::Unknown(error) => Err(CommitErrorKind::Unknown(error)),
         }
+    }
+}
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
+    use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Ordering};
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::record::Epoch;
+    use crate::sqlite::open::open;
+    use crate::sqlite::writer::commit;
+
+    /// A transaction whose answer counts the metrics that were published by then.
+    struct Answered {
+        metrics: Snapshotter,
+        published: Arc<AtomicUsize>,
+    }
+
+    impl CallerTransaction for Answered {
+        fn run(&mut self, _: &Connection, _: Epoch) -> bool {
+            true
+        }
+
+        fn answer(self: Box<Self>, outcome: Result<(), CommitErrorKind>) {
+            assert_eq!(outcome, Ok(()));
+            self.published.store(self.metrics.snapshot().into_vec().len(), Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_caller_is_answered_before_its_transaction_is_published() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("jobs.db");
+        let (connection, epoch) = open(&path).unwrap();
+        let mut writer = Writer {
+            requests: channel().1,
+            next: Vec::new(),
+            path,
+            epoch,
+            connection: Some(connection),
+            is_broken: Arc::new(AtomicBool::new(false)),
+            changes: watch::Sender::new(0),
+            commit,
+            committed_in: Duration::ZERO,
+        };
+        let (recorder, published) = (DebuggingRecorder::new(), Arc::new(AtomicUsize::new(usize::MAX)));
+        let caller = Answered { metrics: recorder.snapshotter(), published: published.clone() };
+        let work = vec![Work::Caller(Box::new(caller))];
+        ::metrics::with_local_recorder(&recorder, || writer.commit_in_order(work));
+        assert_eq!(published.load(Ordering::SeqCst), 0);
+        assert_eq!(recorder.snapshotter().snapshot().into_vec().len(), 2);
     }
 }

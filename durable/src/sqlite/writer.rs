@@ -189,13 +189,15 @@ impl Writer {
         };
         match self.end_transaction() {
             Ended::Committed => {
+                #[cfg(feature = "metrics")]
+                let committed = transaction.committed("sqlite", requests);
                 if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
                 add_queued(&mut self.next, &self.requests);
                 group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
                 #[cfg(feature = "metrics")]
-                transaction.committed("sqlite", requests);
+                committed.publish();
             }
             Ended::RolledBack(error) => return Err((group, error)),
             Ended::Unknown(error) => {
