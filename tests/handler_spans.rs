@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::{NoSubscriber, with_default};
 use tracing::{Instrument, info, info_span};
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::dynamic_filter_fn;
@@ -126,7 +127,7 @@ async fn each_callback_has_a_span_with_its_actor_and_no_parent() {
         assert_eq!(spans.len(), many, "{name}");
         assert!(spans.iter().all(|span| !span.has_parent && !span.is_open), "{spans:?}");
         let fields =
-            format!("actor=handler_spans::Noting pid={pid} incarnation=1 message_type=handler_spans::Msg ");
+            format!(" actor=handler_spans::Noting pid={pid} incarnation=1 message_type=handler_spans::Msg");
         assert!(spans.iter().any(|span| span.fields == fields), "{spans:?}");
     }
     assert_eq!(recorder.spans_of("initialised"), ["init", "init"]);
@@ -252,6 +253,24 @@ async fn a_subscriber_that_comes_later_gets_links_from_the_second_message_on() {
     actor.call(Msg::Ask).instrument(info_span!("caller")).await.expect("it answers");
     let follows: Vec<_> = recorder.spans("handle").into_iter().map(|span| span.follows).collect();
     let expected: [&[&str]; 3] = [&[], &["caller"], &["caller"]];
+    assert_eq!(follows, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_were_accepted_while_no_spans_were_kept_have_no_link() {
+    let actor = noting().await;
+    let recorder = Recorder::default();
+    let _default = recorder.listen(LevelFilter::DEBUG);
+    let ask = async || actor.call(Msg::Ask).instrument(info_span!("caller")).await.expect("it answers");
+    cast_in(&info_span!("early"), &actor, Msg::Note);
+    ask().await;
+    cast_in(&info_span!("kept"), &actor, Msg::Note);
+    with_default(NoSubscriber::default(), || actor.cast(Msg::Note)).expect("it runs");
+    cast_in(&info_span!("not kept"), &actor, Msg::Note);
+    yield_now().await;
+    ask().await;
+    let follows: Vec<_> = recorder.spans("handle").into_iter().map(|span| span.follows).collect();
+    let expected: [&[&str]; 6] = [&[], &[], &[], &[], &[], &["caller"]];
     assert_eq!(follows, expected);
 }
 

@@ -1,9 +1,8 @@
 //! A layer that records the spans and events of one test.
 
-use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use tracing::field::{Field, Visit};
+use fields::Text;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::DefaultGuard;
@@ -12,6 +11,9 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+
+#[path = "../support/fields.rs"]
+mod fields;
 
 /// The target of the spans of handlers.
 const TARGET: &str = "perennial::handler";
@@ -142,25 +144,5 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         event.record(&mut text);
         let span = ctx.event_span(event).map_or("none", |span| span.name());
         self.events.lock().expect("no thread panics under the lock").push((text.message, span));
-    }
-}
-
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Text {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            write!(self.fields, "{}={value:?} ", field.name()).expect("a string takes it");
-        }
     }
 }

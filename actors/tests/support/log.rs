@@ -1,12 +1,14 @@
 //! Collects the log lines of the current thread, for tests that read the reports.
 
 use std::cell::RefCell;
-use std::fmt::{self, Write};
 use std::sync::OnceLock;
 
-use tracing::field::{Field, Visit};
+use fields::Text;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+#[path = "../../../tests/support/fields.rs"]
+mod fields;
 
 thread_local! {
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
@@ -43,33 +45,13 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        let Line { message, fields } = line;
-        LINES.with_borrow_mut(|lines| lines.push((*event.metadata().level(), message + &fields)));
+        let mut text = Text::default();
+        event.record(&mut text);
+        let line = (*event.metadata().level(), text.message + &text.fields);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
 
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
-}
-
-#[derive(Default)]
-struct Line {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Line {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            write!(self.fields, " {}={value:?}", field.name()).expect("a string takes it");
-        }
-    }
 }

@@ -1,13 +1,15 @@
 //! Records the log lines of each thread, and the spans in which its code runs.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::{self, Write};
 use std::sync::OnceLock;
 
-use tracing::field::{Field, Visit};
+use fields::Text;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_global_default;
 use tracing::{Event, Level, Metadata, Subscriber};
+
+#[path = "../../../tests/support/fields.rs"]
+mod fields;
 
 thread_local! {
     static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
@@ -86,25 +88,5 @@ impl Subscriber for Listener {
 
     fn exit(&self, span: &Id) {
         SPANS.with_borrow_mut(|spans| spans.retain(|other| *other != span.into_u64()));
-    }
-}
-
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Text {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            write!(self.fields, " {}={value:?}", field.name()).expect("a string takes it");
-        }
     }
 }
