@@ -1,4 +1,4 @@
-//! Records the log lines of each thread, and the spans in which its code runs.
+//! Records the log lines of each thread, and the spans of other libraries in which its code runs.
 
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
@@ -32,7 +32,7 @@ pub(crate) struct Line {
 /// The tracing subscriber of the process. It keeps the lines of each thread in that thread.
 struct Listener;
 
-/// Starts to record, also the spans of every other library.
+/// Starts to record lines of this project and spans of every other library.
 pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| set_global_default(Listener).expect("there is no other"));
@@ -56,7 +56,7 @@ pub(crate) fn span_depth() -> usize {
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span() || metadata.target().starts_with("perennial")
+        metadata.is_span() != metadata.target().starts_with("perennial")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
