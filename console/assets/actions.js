@@ -1,77 +1,59 @@
 // Actions: asked before, done by the server, told after.
 
-import { act } from "./api.js";
+import { post, token } from "./api.js";
 import { counted } from "./format.js";
 import { askFor, askForToken, confirm } from "./parts/dialog.js";
 import { toast } from "./parts/toast.js";
 
-/// What is asked before an action that ends something.
-const QUESTIONS = {
+/// The verb of each action and its past. One that ends something has a question before it: what it
+/// does, and the text of the button if the verb alone would be misread.
+const ACTIONS = {
   stop: [
     "Stop",
+    "Stopped",
     "It handles the message that it has begun, and ends. Its supervisor decides whether it comes back.",
   ],
-  kill: ["Kill", "It ends at its next await. The message that it handles is lost."],
-  restart: ["Restart", "It is stopped, and its supervisor starts it again."],
-  drop: ["Drop", "The job is removed for good."],
-  cancel: ["Cancel the job", "It is not tried again."],
+  kill: ["Kill", "Killed", "It ends at its next await. The message that it handles is lost."],
+  restart: ["Restart", "Restarted", "It is stopped, and its supervisor starts it again."],
+  suspend: ["Suspend", "Suspended"],
+  resume: ["Resume", "Resumed"],
+  pause: ["Pause", "Paused"],
   "rolling-restart": [
-    "Restart all workers",
+    "Restart",
+    "Restarted",
     "Each worker is restarted when it has finished its job, so that the pool goes on working.",
   ],
-  drain: ["Drain", "No job is accepted any more. What is queued is worked off."],
+  drain: ["Drain", "Drained"],
+  retry: ["Retry", "Retried"],
+  drop: ["Drop", "Dropped", "The job is removed for good."],
+  cancel: ["Cancel", "Cancelled", "It is not tried again.", "Cancel the job"],
 };
 
-/// Does an action at a path of the API. `subject` names what it is done to. Resolves with the answer,
-/// or with `null` if it was not done.
+/// Does an action to what is at a path of the API. `subject` names it.
 export async function perform(action, path, subject, body = {}) {
-  const question = QUESTIONS[action];
-  if (question && !(await confirm(`${question[0]} ${subject}?`, question[1], question[0]))) return null;
-  return send(path, body, `${pastOf(action)} ${subject}`);
+  const [verb, past, text, button = verb] = ACTIONS[action];
+  if (text && !(await confirm(`${verb} ${subject}?`, text, button))) return;
+  await send(`${path}/${action}`, body, [verb, past, subject]);
 }
 
 /// Sends an action and tells how it went. Asks for the token if it is missing.
-export async function send(path, body, done) {
+export async function send(path, body, [verb, past, subject]) {
   try {
-    const answer = await act(path, body);
-    toast(
-      answer.message ?? (answer.count === undefined ? done : `${done}: ${counted(answer.count, "job")}`),
-      { tone: "ok" },
-    );
-    return answer;
+    const { done, count, detail } = await post(path, body);
+    const more = count === null ? detail : counted(count, "job");
+    const text = `${done ? past : verb} ${subject}`;
+    toast(more === null ? text : `${text}: ${more}`, { tone: done ? "ok" : "info" });
   } catch (error) {
-    if (error.status === 401) return unauthorized(path, body, done, error);
-    toast(`Not done: ${error.message}`, { tone: "bad" });
-    return null;
+    if (error.status === 401) await unauthorized(path, body, [verb, past, subject]);
+    else toast(`Not done: ${error.message}`, { tone: "bad" });
   }
 }
 
-async function unauthorized(path, body, done, error) {
-  const value = await askForToken(`${error.message} Enter the token with which the console was started.`);
-  if (value === null) return null;
+async function unauthorized(path, body, words) {
+  const value = await askForToken(token() ? "The console was started with another token." : undefined);
+  if (value === null) return;
   document.dispatchEvent(new CustomEvent("token"));
-  return send(path, body, done);
-}
-
-const PAST = {
-  stop: "Stopped",
-  kill: "Killed",
-  suspend: "Suspended",
-  resume: "Resumed",
-  restart: "Restarted",
-  pause: "Paused",
-  drain: "Draining",
-  retry: "Retried",
-  drop: "Dropped",
-  cancel: "Cancelled",
-  resize: "Resized",
-  "rolling-restart": "Restarting the workers of",
-  "send-again": "Sent again to",
-  debug: "Sent to",
-};
-
-function pastOf(action) {
-  return PAST[action] ?? `Done: ${action}`;
+  await send(path, body, words);
 }
 
 /// Asks for the text of a debug message and sends it.
@@ -79,17 +61,17 @@ export async function sendDebug(identity, subject) {
   const text = await askFor(`Debug message to ${subject}`, "Text", {
     text: "The program turns the text into a message of this actor.",
   });
-  return text === null ? null : send(`/processes/${identity}/debug`, { text }, `Sent to ${subject}`);
+  if (text !== null) await send(`/processes/${identity}/debug`, { text }, ["Send to", "Sent to", subject]);
 }
 
 /// Asks for the size of a pool and sets it.
 export async function resize(path, subject, wanted) {
-  const text = await askFor(`Resize ${subject}`, "Workers", {
+  const size = await askFor(`Resize ${subject}`, "Workers", {
     type: "number",
     min: "0",
     max: "100000",
     value: String(wanted),
     verb: "Resize",
   });
-  return text === null ? null : send(`${path}/resize`, { size: Number(text) }, `Resized ${subject}`);
+  if (size !== null) await send(`${path}/resize`, { size: Number(size) }, ["Resize", "Resized", subject]);
 }

@@ -42,31 +42,18 @@ export function get(path, parameters, { signal } = {}) {
   });
 }
 
-/// Asks with a body, because the parameters are too long for an address.
-export function ask(path, body, { signal } = {}) {
+/// Does something, for which it needs the token, or asks what is too long for an address.
+export function post(path, body, { signal } = {}) {
   return request(`${ROOT}${path}`, {
     method: "POST",
     signal,
     body: JSON.stringify(body),
-    headers: json(),
-  });
-}
-
-/// Does something. It needs the token.
-export function act(path, body = {}) {
-  return request(`${ROOT}${path}`, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: json(),
+    headers: { ...authorization(), "Content-Type": "application/json" },
   });
 }
 
 function authorization() {
   return token() ? { Authorization: `Bearer ${token()}` } : {};
-}
-
-function json() {
-  return { ...authorization(), "Content-Type": "application/json" };
 }
 
 async function request(url, options) {

@@ -10,11 +10,13 @@ export function millis(value) {
   return value.secs * 1000 + value.nanos / 1e6;
 }
 
-/// `0.4 ms`, `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
+/// `20 µs`, `0.4 ms`, `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
 export function duration(value) {
   const ms = millis(value);
   if (ms === null) return "–";
-  if (ms < 1) return ms === 0 ? "0 ms" : `${ms.toFixed(1)} ms`;
+  if (ms === 0) return "0 ms";
+  if (ms < 0.095) return `${Math.max(1, Math.round(ms * 1000))} µs`;
+  if (ms < 0.95) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 59_500) return `${Math.round(ms / 1000)} s`;
@@ -46,7 +48,7 @@ function pair(ms) {
 
 /// `1,234,567`.
 export function count(value) {
-  return value === null || value === undefined ? "–" : Number(value).toLocaleString("en-US");
+  return value.toLocaleString("en-US");
 }
 
 /// `1 restart`, `2 restarts`.
@@ -56,7 +58,6 @@ export function counted(value, one, many = `${one}s`) {
 
 /// `999`, `12.3k`, `4.5M`: a number where there is little room.
 export function short(value) {
-  if (value === null || value === undefined) return "–";
   if (value < 10_000) return count(value);
   const [size, unit] = value < 1_000_000 ? [1000, "k"] : [1_000_000, "M"];
   return `${(value / size).toFixed(value < 100 * size ? 1 : 0)}${unit}`;
@@ -66,7 +67,6 @@ const two = (n) => String(n).padStart(2, "0");
 
 /// The time of day, `14:03:09.120`.
 export function clock(at) {
-  if (!at) return "–";
   const date = new Date(at);
   const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
   return `${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
@@ -74,32 +74,24 @@ export function clock(at) {
 
 /// Date and time of day.
 export function moment(at) {
-  if (!at) return "–";
   const date = new Date(at);
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
   return `${day} ${clock(at)}`;
 }
 
-/// `just now`, `12 s ago`.
-export function ago(at, now = Date.now()) {
-  const ms = now - at;
-  if (ms < 1000) return "just now";
-  return ms < 60_000 ? `${Math.floor(ms / 1000)} s ago` : `${pair(ms)} ago`;
-}
-
 /// `<12.3>`, as the logs have it.
 export function pid(value) {
-  return value ? `<${value.identity}.${value.incarnation}>` : "–";
+  return `<${value.identity}.${value.incarnation}>`;
 }
 
 /// A word of the API for people: `one_for_one` is `one for one`.
 export function words(value) {
-  return value === null || value === undefined ? "–" : String(value).replaceAll("_", " ");
+  return value.replaceAll("_", " ");
 }
 
 /// The restarts that a supervisor tolerates at the moment.
 export function restartsLeft(left) {
-  if (left === null || left === undefined) return null;
+  if (left === null) return null;
   if (left === ANY_NUMBER) return "any number of restarts left";
   return left === 0 ? "no restart left" : `${counted(left, "restart")} left`;
 }
@@ -119,12 +111,11 @@ const REASONS = {
 
 /// The kind of an exit reason.
 export function reasonKind(reason) {
-  return reason ? (REASONS[reason.kind] ?? words(reason.kind)) : "–";
+  return REASONS[reason.kind] ?? words(reason.kind);
 }
 
 /// An exit reason in one line: `panicked: index out of bounds`.
 export function reasonText(reason) {
-  if (!reason) return "–";
   return reason.message ? `${reasonKind(reason)}: ${reason.message}` : reasonKind(reason);
 }
 

@@ -3,7 +3,6 @@
 import { token } from "./api.js";
 import { count, counted, duration, short } from "./format.js";
 import { h, replace, setAttribute, setText } from "./dom.js";
-import { balances } from "./parts/account.js";
 import { askForToken } from "./parts/dialog.js";
 import { setFigure } from "./parts/small.js";
 import { searchField } from "./search.js";
@@ -50,7 +49,7 @@ export function header(element, store, { retry }) {
     "button",
     { type: "button", class: "connection", on: { click: retry } },
     h("span", { class: "dot", "aria-hidden": "true" }),
-    h("span", { class: "connection-text" }, "connecting"),
+    h("span", {}, "connecting"),
   );
   replace(
     element,
@@ -87,7 +86,7 @@ function show(overview, { health, counts, sum }) {
     setAttribute(stat, "data-tone", toneOf(overview));
     setAttribute(stat, "title", `${value(overview)} ${name}`);
   });
-  const right = balances(overview.messages);
+  const right = overview.messages.balances;
   setText(sum.firstChild, right ? "✓" : "✕");
   setText(sum.lastChild, right ? "balances" : "does not balance");
   setAttribute(sum, "data-tone", right ? "ok" : "bad");
@@ -155,7 +154,7 @@ function themeSwitch() {
   const button = h("button", {
     type: "button",
     class: "tool theme",
-    on: { click: () => (switchTheme(), update()) },
+    on: { click: switchTheme },
   });
   const update = () => {
     setText(button, text());

@@ -1,17 +1,16 @@
-// The events that the server keeps: all of them, or those from before this page was opened.
+// The events that the server keeps, and what the user keeps of them.
 
 import { get } from "./api.js";
 
 const PAGE = 500;
 
-/// Fetches the events after a number, page by page. Calls `each` with every page.
-export async function eventsAfter(after, each, { signal } = {}) {
-  let at = after;
+/// Fetches the events after a number, page by page. Calls `each` with the events of every page.
+export async function eventsAfter(after, each, { signal }) {
   for (;;) {
-    const page = await get("/events", { after: at, limit: PAGE }, { signal });
-    if (page.items.length > 0) each(page.items, page);
-    if (page.items.length < PAGE) return page;
-    at = page.items.at(-1).sequence;
+    const { items, has_more } = await get("/events", { after, limit: PAGE }, { signal });
+    if (items.length > 0) each(items);
+    if (!has_more) return;
+    after = items.at(-1).sequence;
   }
 }
 

@@ -39,7 +39,6 @@ const MODULES = {
   "dead-letters": deadLetters,
   pools,
   pool,
-  queue: pool,
   job,
   registry,
   waits,
@@ -64,15 +63,14 @@ function route() {
 }
 
 async function session() {
-  const now = await get("/session");
-  const before = store.session;
-  store.setSession(now);
-  return { now, before };
+  store.setSession(await get("/session"));
+  // The buttons of actions that the console would refuse to every client are hidden.
+  document.documentElement.dataset.actions = store.session.actions ? "on" : "off";
 }
 
 /// Fetches what the server has kept, for the events from before this page was opened.
 async function past() {
-  const after = Math.max(0, (store.overview?.sequence ?? 0) - 500);
+  const after = Math.max(0, store.sequence - 500);
   const { items } = await get("/events", { after, limit: 500 });
   store.addHistory(items);
 }
@@ -81,11 +79,11 @@ async function past() {
 async function connect() {
   for (;;) {
     try {
-      const { now } = await session();
+      await session();
       store.setOverview(answers.overview(await get("/overview")));
       store.sequence = store.overview.sequence;
       await past();
-      return stream(now.boot);
+      return stream(store.session.boot);
     } catch {
       store.setConnection("waiting", Date.now() + 1000);
       await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -13,22 +13,20 @@ const COUNTS = {
   waits: [(o) => o.deadlocks.length, "bad"],
 };
 
+/// The number of views in the bar of a small screen. The others are behind its last entry.
+const IN_BAR = 4;
+
 /// Fills the navigation and keeps it up to date.
 export function nav(element, store) {
   const entries = VIEWS.map((view) => {
     const badge = h("span", { class: "badge", hidden: true });
-    const icon = s(
-      "svg",
-      { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" },
-      s("path", { d: view.icon }),
-    );
     return {
       view,
       badge,
       entry: h(
         "a",
         { class: "nav-entry", href: link(view.name) },
-        icon,
+        icon(view.icon),
         h("span", { class: "nav-text" }, view.title),
         badge,
       ),
@@ -42,11 +40,7 @@ export function nav(element, store) {
       "aria-expanded": "false",
       on: { click: () => open(!element.classList.contains("open")) },
     },
-    s(
-      "svg",
-      { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" },
-      s("path", { d: "M4 10h.01M10 10h.01M16 10h.01" }),
-    ),
+    icon("M4 10h.01M10 10h.01M16 10h.01"),
     h("span", { class: "nav-text" }, "More"),
   );
   const open = (wanted) => {
@@ -60,8 +54,9 @@ export function nav(element, store) {
   );
   const current = () => {
     const { view } = parse(location.hash);
-    for (const each of entries)
-      setAttribute(each.entry, "aria-current", each.view.name === (PARENTS[view] ?? view) ? "page" : null);
+    const at = VIEWS.findIndex(({ name }) => name === (PARENTS[view] ?? view));
+    entries.forEach(({ entry }, index) => setAttribute(entry, "aria-current", index === at ? "page" : null));
+    more.classList.toggle("current", at >= IN_BAR);
     open(false);
   };
   addEventListener("hashchange", current);
@@ -75,4 +70,8 @@ export function nav(element, store) {
       setAttribute(badge, "data-tone", tone);
     }
   });
+}
+
+function icon(d) {
+  return s("svg", { viewBox: "0 0 20 20", class: "nav-icon", "aria-hidden": "true" }, s("path", { d }));
 }

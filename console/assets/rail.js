@@ -3,7 +3,7 @@
 import { h, reconcile, replace } from "./dom.js";
 import { empty } from "./parts/small.js";
 import { eventLine } from "./parts/event.js";
-import { setCountdown, stateOf } from "./parts/mark.js";
+import { setMark, stateOf } from "./parts/mark.js";
 import { sparkline } from "./parts/chart.js";
 import { link } from "./router.js";
 
@@ -57,7 +57,7 @@ export function showTroubled(element, nodes) {
         h("span", { class: "mark" }),
         h("span", { class: "path", title: node.path }, node.path),
       ),
-    update: (entry, node) => setCountdown(entry.firstChild, stateOf(node), node.retry_in_millis),
+    update: (entry, node) => setMark(entry.firstChild, stateOf(node), node.retry_in_millis),
   });
 }
 
@@ -69,7 +69,7 @@ function showEvents(element, events) {
 }
 
 /// Counts the events of each part of the last minute.
-export function perPart(events, now) {
+function perPart(events, now) {
   const counts = new Array(PARTS).fill(0);
   const size = 60_000 / PARTS;
   for (let at = events.length - 1; at >= 0; at -= 1) {

@@ -1,5 +1,7 @@
 // Keeps a view up to date: at once, after events, and from time to time for what changes without.
 
+import { ApiError } from "./api.js";
+
 /// The age that an answer may have: the server takes at most one snapshot in a quarter of a second.
 const AGE = 300;
 
@@ -17,12 +19,9 @@ export class Refresher {
 
   /// `load` gets a signal that ends its requests. `every` is the time between two loads without
   /// events, `gap` the least time between two.
-  constructor(
-    load,
-    { store = null, topics = ["events", "reset"], every = 2000, gap = 250, failed = () => {} },
-  ) {
+  constructor(load, { store = null, every = 2000, gap = 250, failed = () => {} }) {
     Object.assign(this, { load, every, gap, failed });
-    if (store) this.#leave = topics.map((topic) => store.on(topic, () => this.soon()));
+    if (store) this.#leave = ["events", "reset"].map((topic) => store.on(topic, () => this.soon()));
     if (globalThis.document) {
       const seen = () => document.hidden || this.soon();
       document.addEventListener("visibilitychange", seen);
@@ -50,7 +49,7 @@ export class Refresher {
     try {
       await this.load(this.#abort.signal);
     } catch (error) {
-      if (error.name !== "AbortError") this.failed(error);
+      if (error.name !== "AbortError") this.#fail(error);
     }
     this.#running = false;
     if (this.#stopped) return;
@@ -58,6 +57,12 @@ export class Refresher {
     this.#timer = null;
     this.#plan(this.#again ? 0 : this.#next());
     this.#again = false;
+  }
+
+  #fail(error) {
+    // Any other error is one of the page itself.
+    if (!(error instanceof ApiError)) console.error(error);
+    this.failed(error);
   }
 
   #next() {

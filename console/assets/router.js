@@ -1,5 +1,7 @@
 // Addresses of views: `#/actor/12?tab=events`. Each state that is worth a link has one.
 
+import { query } from "./api.js";
+
 /// Reads the part of an address after `#`.
 export function parse(hash) {
   const [path, search = ""] = hash.replace(/^#?\/?/, "").split("?");
@@ -23,10 +25,7 @@ function decode(text) {
 /// Returns the address of a view.
 export function link(view, rest = [], parameters = {}) {
   const path = [view, ...rest].map((part) => encodeURIComponent(part)).join("/");
-  const entries = Object.entries(parameters).filter(
-    ([, value]) => value !== null && value !== undefined && value !== "",
-  );
-  return `#/${path}${entries.length ? `?${new URLSearchParams(entries)}` : ""}`;
+  return `#/${path}${query(parameters)}`;
 }
 
 /// Goes to an address.

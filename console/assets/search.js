@@ -50,7 +50,13 @@ async function find(state) {
     ]);
     show(
       state,
-      [...viewsOf(q), ...names.items.map(nameItem), ...processes.items.map(processItem)],
+      [
+        ...VIEWS.filter((view) => view.title.toLowerCase().includes(q.toLowerCase())).map((view) =>
+          found("view", view.title, link(view.name)),
+        ),
+        ...names.items.map(({ name, identity }) => found("name", name, link("actor", [identity]))),
+        ...processes.items.map(({ label, identity }) => found("actor", label, link("actor", [identity]))),
+      ],
       processes.total,
     );
   } catch (error) {
@@ -59,29 +65,8 @@ async function find(state) {
   return undefined;
 }
 
-function viewsOf(q) {
-  const found = VIEWS.filter((view) => view.title.toLowerCase().includes(q.toLowerCase()));
-  return found.map((view) => ({
-    kind: "view",
-    text: view.title,
-    href: link(view.name),
-  }));
-}
-
-function nameItem(name) {
-  return {
-    kind: "name",
-    text: name.name,
-    href: link("actor", [name.identity]),
-  };
-}
-
-function processItem(process) {
-  return {
-    kind: "actor",
-    text: process.label,
-    href: link("actor", [process.identity]),
-  };
+function found(kind, text, href) {
+  return { kind, text, href };
 }
 
 function show(state, items, total, problem) {

@@ -49,7 +49,7 @@ export class Store {
 
   addMissed(count) {
     this.missed += count;
-    this.#tell("connection", this.connection);
+    this.#tell("connection");
     this.#tell("events");
   }
 
@@ -63,30 +63,28 @@ export class Store {
   }
 
   setOverview(overview) {
-    const before = this.overview;
     this.overview = overview;
-    this.#tell("overview", before);
+    this.#tell("overview");
   }
 
   setSession(session) {
     this.session = session;
-    this.#tell("session", session);
+    this.#tell("session");
   }
 
   setConnection(state, nextAt = null) {
     this.connection = { state, nextAt };
-    this.#tell("connection", this.connection);
+    this.#tell("connection");
   }
 }
+
+const CRASHES = new Set(["panicked", "failed", "no_process", "no_connection", "other"]);
 
 /// Returns whether an event is the crash of an actor: an abnormal end that neither a kill nor a
 /// supervisor caused.
 export function isCrash(event) {
-  const reason = event.kind.ended?.reason;
-  return Boolean(reason) && CRASHES.has(reason.kind);
+  return CRASHES.has(event.kind.ended?.reason.kind);
 }
-
-const CRASHES = new Set(["panicked", "failed", "no_process", "no_connection", "other"]);
 
 /// Feeds a store from the stream of events. `reload` fetches what a new process has.
 export function feed(store, { reload }) {

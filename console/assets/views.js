@@ -32,6 +32,5 @@ export const VIEWS = [
 export const PARENTS = {
   actor: "tree",
   pool: "pools",
-  queue: "pools",
   job: "pools",
 };

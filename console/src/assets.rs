@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = &files! {
     "parts/dialog.js"
     "parts/event.js"
     "parts/graph.js"
+    "parts/job.js"
     "parts/keyboard.js"
     "parts/mark.js"
     "parts/rows.js"

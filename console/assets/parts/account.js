@@ -2,6 +2,7 @@
 
 import { count, short } from "../format.js";
 import { h } from "../dom.js";
+import { verdict } from "./small.js";
 
 /// The parts into which accepted messages go, with the tone of each.
 const PARTS = [
@@ -11,15 +12,8 @@ const PARTS = [
   ["dead_lettered", "dead letters", "warn"],
 ];
 
-/// Returns whether every accepted message has exactly one outcome.
-export function balances(messages) {
-  if (typeof messages.balances === "boolean") return messages.balances;
-  return messages.accepted === PARTS.reduce((sum, [name]) => sum + messages[name], 0);
-}
-
 /// An account as a bar and an equation.
 export function account(messages) {
-  const right = balances(messages);
   const missing = messages.accepted - PARTS.reduce((sum, [name]) => sum + messages[name], 0);
   const bar = h("div", { class: "account-bar", "aria-hidden": "true" });
   for (const [name, , tone] of PARTS) {
@@ -32,36 +26,26 @@ export function account(messages) {
     h("span", { class: "operator" }, index === 0 ? "=" : "+"),
     h(
       "span",
-      { class: "term", title: count(messages[name]) },
+      { title: count(messages[name]) },
       h("b", { data: { tone } }, short(messages[name])),
       ` ${text}`,
     ),
   ]);
   return h(
     "div",
-    { class: "account", data: { balances: String(right) } },
+    { class: "account", data: { balances: String(messages.balances) } },
     bar,
     h(
       "p",
       { class: "equation" },
-      h(
-        "span",
-        { class: "term", title: count(messages.accepted) },
-        h("b", {}, short(messages.accepted)),
-        " accepted",
-      ),
+      h("span", { title: count(messages.accepted) }, h("b", {}, short(messages.accepted)), " accepted"),
       terms,
     ),
-    verdict(right, missing),
+    verdict(
+      messages.balances,
+      messages.balances
+        ? "balances"
+        : `does not balance: ${count(Math.abs(missing))} ${missing > 0 ? "missing" : "too many"}`,
+    ),
   );
-}
-
-/// Says in one word whether an account is right.
-export function verdict(right, missing = 0) {
-  const text = right
-    ? "balances"
-    : missing
-      ? `does not balance: ${count(Math.abs(missing))} ${missing > 0 ? "missing" : "too many"}`
-      : "does not balance";
-  return h("p", { class: "verdict", data: { tone: right ? "ok" : "bad" } }, right ? "✓ " : "✕ ", text);
 }

@@ -4,9 +4,9 @@ import { duration, millis } from "../format.js";
 import { h, s } from "../dom.js";
 
 /// Returns the points of a line through `values`, in a box.
-export function points(values, width, height) {
+function points(values, width, height) {
   const most = Math.max(1, ...values);
-  const step = values.length > 1 ? width / (values.length - 1) : 0;
+  const step = width / (values.length - 1);
   return values
     .map(
       (value, index) =>
@@ -16,8 +16,8 @@ export function points(values, width, height) {
 }
 
 /// A line without axes. Its text says what it shows.
-export function sparkline(values, { text, width = 96, height = 20, tone = "info" } = {}) {
-  const line = points(values.length ? values : [0, 0], width, height);
+export function sparkline(values, { text, width, height }) {
+  const line = points(values, width, height);
   return s(
     "svg",
     {
@@ -26,7 +26,7 @@ export function sparkline(values, { text, width = 96, height = 20, tone = "info"
       role: "img",
       "aria-label": text,
       preserveAspectRatio: "none",
-      "data-tone": tone,
+      "data-tone": "info",
     },
     s("polygon", {
       points: `0,${height} ${line} ${width},${height}`,

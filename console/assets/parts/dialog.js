@@ -16,7 +16,18 @@ export function dialog({ title, body, buttons, focus }) {
         "div",
         { class: "dialog-buttons" },
         buttons.map(([value, text, tone]) =>
-          h("button", { value, class: "button", data: { tone: tone ?? "" } }, text),
+          h(
+            "button",
+            {
+              value,
+              // Enter presses the first button that submits, which is never the one that does nothing.
+              type: value ? "submit" : "button",
+              class: "button",
+              data: { tone: tone ?? "" },
+              on: { click: () => value || element.close() },
+            },
+            text,
+          ),
         ),
       ),
     ]);
@@ -60,13 +71,12 @@ export async function askFor(
     ...properties,
   });
   const body = [text && h("p", {}, text), h("label", { class: "field", for: "dialog-input" }, label, input)];
-  // The first button of a form is the one that Enter presses.
   const answer = await dialog({
     title,
     body,
     buttons: [
-      ["yes", verb, "accent"],
       ["", "Cancel"],
+      ["yes", verb, "accent"],
     ],
     focus: input,
   });
@@ -74,9 +84,11 @@ export async function askFor(
 }
 
 /// Asks for the token and keeps it in this tab.
-export async function askForToken(detail) {
+export async function askForToken(
+  text = "Actions need the token with which the console was started. It is kept in this tab only.",
+) {
   const value = await askFor("Token for actions", "Token", {
-    text: detail ?? "Actions need the token with which the console was started. It is kept in this tab only.",
+    text,
     type: "password",
     value: token() ?? "",
     verb: "Use it",

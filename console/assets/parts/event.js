@@ -1,13 +1,13 @@
 // An event in one line.
 
-import { clock, counted, duration, lastOf, pid, reasonText, restartsLeft, words } from "../format.js";
+import { clock, counted, duration, lastOf, reasonText, restartsLeft, words } from "../format.js";
 import { h } from "../dom.js";
 import { isCrash } from "../store.js";
 import { link } from "../router.js";
 
 /// Returns the kind of an event and what it has.
-export function kindOf(event) {
-  return Object.entries(event.kind)[0] ?? ["other", {}];
+function kindOf(event) {
+  return Object.entries(event.kind)[0];
 }
 
 /// Returns the identity that an event is about, or `null`.
@@ -23,11 +23,11 @@ export function identityOf(event) {
 export function subjectOf(event) {
   const [kind, value] = kindOf(event);
   if (kind === "deadlock") return value.cycle.map((actor) => lastOf(actor.label)).join(" → ");
-  return value.path ?? value.label ?? value.name ?? value.group ?? "";
+  return value.path ?? value.label ?? value.name ?? value.group;
 }
 
 const REPORTS = {
-  started: () => ["started", "ok", ""],
+  started: () => ["started", "ok", "by its supervisor"],
   terminated: ({ reason }) => ["terminated", "muted", reasonText(reason)],
   start_failed: ({ reason }) => ["start failed", "bad", reasonText(reason)],
   restarting: (report) => ["restarting", "warn", restarting(report)],
@@ -45,7 +45,7 @@ function restarting({ reason, restarts_left, delay }) {
 }
 
 function signText(sign) {
-  const [check, value] = Object.entries(sign ?? {})[0] ?? ["check", null];
+  const [check, value] = Object.entries(sign)[0];
   if (check === "probe") return `${counted(value, "probe")} unanswered`;
   return check === "watchdog"
     ? `no ping for ${duration(value)}`
@@ -102,11 +102,14 @@ export function laneOf(event) {
 
 /// An event in one line. Its subject leads to the actor, and a crash to its report.
 export function eventLine(event, { subject = true } = {}) {
-  const [word, tone, detail] = describe(event);
+  const [word, tone, more] = describe(event);
+  const [, { name: nameOf, group }] = kindOf(event);
+  // Where the actor is known, the name or the group is what is not.
+  const detail = subject ? more : (nameOf ?? group ?? more);
   const identity = identityOf(event);
   const path = subjectOf(event);
   const name = identity
-    ? h("a", { href: link("actor", [identity]), title: path }, path || pid({ identity }))
+    ? h("a", { href: link("actor", [identity]), title: path }, path)
     : h("span", { title: path }, path);
   return h(
     "div",

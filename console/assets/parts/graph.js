@@ -23,10 +23,12 @@ export function layout(ids, edges, cycles, { column = 220, row = 64, margin = 90
     nodes.set(id, { x: margin + level * column, y: bottom + 40 + at * row });
   }
   const all = [...nodes.values()];
+  const top = Math.min(...all.map((node) => node.y)) - 50;
+  for (const node of all) node.y -= top;
   return {
     nodes,
     width: Math.max(360, ...all.map((node) => node.x + margin)),
-    height: Math.max(120, ...all.map((node) => node.y + 50)),
+    height: Math.max(...all.map((node) => node.y)) + 50,
   };
 }
 

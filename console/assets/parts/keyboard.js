@@ -6,11 +6,9 @@ import { dialog } from "./dialog.js";
 const keys = new Map();
 let prefix = null;
 
-/// Registers a key, or two that are pressed one after the other, such as `g t`. Returns what removes
-/// it.
+/// Registers a key, or two that are pressed one after the other, such as `g t`.
 export function bind(key, text, run) {
   keys.set(key, { text, run });
-  return () => keys.get(key)?.run === run && keys.delete(key);
 }
 
 /// Handles the keys of the page, except where text is typed.
@@ -28,7 +26,7 @@ export function listen() {
 }
 
 function isTyping(target) {
-  return target.matches?.("input:not([type=range]), textarea, select, [contenteditable]");
+  return target.matches?.("input:not([type=range]), select");
 }
 
 /// Shows all keys.

@@ -24,7 +24,6 @@ const MARKS = {
       ["rect", { x: 9, y: 3.5, width: 3, height: 9, rx: 0.8 }],
     ],
   ],
-  closed: ["closed", "muted", [ring(5), stroke("M4.5 11.5l7-7")]],
 };
 
 function circle(r) {
@@ -55,24 +54,32 @@ export function stateOf(node) {
   if (state === "running" && node.suspended) return "suspended";
   if (state === "stopped" && node.pid === null && node.incarnation > 0 && node.restart === "permanent")
     return "down";
-  return MARKS[state] ? state : "waiting";
+  return state;
 }
 
 /// Returns the state of an actor that may be outside of a tree.
 export function stateOfProcess(process) {
+  if (process.phase === null) return "waiting";
   if (process.phase === "down") return process.retry_in_millis > 0 ? "backing_off" : "down";
   if (process.suspended) return "suspended";
   return process.is_starting ? "starting" : "running";
 }
 
-/// Makes a mark. `setMark` fills it.
-export function mark(state, detail) {
-  return setMark(h("span", { class: "mark" }), state, detail);
+/// The column of a table with the states of actors.
+export function stateColumn(sizes) {
+  return {
+    title: "State",
+    ...sizes,
+    show: (cell, process) => {
+      const mark = cell.firstChild ?? cell.appendChild(h("span", { class: "mark" }));
+      setMark(mark, stateOfProcess(process), process.retry_in_millis);
+    },
+  };
 }
 
-/// Makes a mark show a state. `detail` stands after the word.
-export function setMark(element, state, detail = "") {
-  const [word, tone, shape] = MARKS[state] ?? MARKS.waiting;
+/// Makes a mark show a state, and count down to the start of the next incarnation.
+export function setMark(element, state, retryInMillis) {
+  const [word, tone, shape] = MARKS[state];
   if (element.dataset.state !== state) {
     element.dataset.state = state;
     element.dataset.tone = tone;
@@ -81,22 +88,16 @@ export function setMark(element, state, detail = "") {
       { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" },
       shape.map(([tag, properties]) => s(tag, properties)),
     );
-    element.replaceChildren(icon, h("span", { class: "word" }, word), h("span", { class: "detail" }));
+    element.replaceChildren(icon, h("span", {}, word), h("span", { class: "detail" }));
   }
-  setText(element.lastChild, detail);
-  return element;
-}
-
-/// Makes a mark count down to the start of the next incarnation.
-export function setCountdown(element, state, retryInMillis, at = Date.now()) {
-  setMark(element, state);
-  setAttribute(element, "data-due", state === "backing_off" ? at + retryInMillis : null);
-  if (state === "backing_off") setText(element.lastChild, countdown(retryInMillis));
+  const isDue = state === "backing_off";
+  setAttribute(element, "data-due", isDue ? Date.now() + retryInMillis : null);
+  setText(element.lastChild, isDue ? countdown(retryInMillis) : "");
 }
 
 /// Counts all marks of the page down that have a time. One timer serves them.
-export function countDown(root = document) {
-  for (const element of root.querySelectorAll("[data-due]")) {
+export function countDown() {
+  for (const element of document.querySelectorAll("[data-due]")) {
     const left = Number(element.dataset.due) - Date.now();
     setText(element.lastChild, countdown(left));
   }

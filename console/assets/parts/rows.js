@@ -6,35 +6,18 @@ import { Pages, pagesOf, visibleRows } from "./window.js";
 
 /// A windowed list with rows of one height.
 ///
-/// `fetchPage(offset, limit, signal)` returns `{ total, items }`. `create(item, index)` makes the
-/// element of a row and `update(element, item, index)` changes it. `key` is what an item is known
-/// by: a row keeps its element while its item moves.
+/// `fetchPage(offset, limit, signal)` returns `{ total, items }`. `create(item)` makes the element of
+/// a row and `update(element, item, index)` changes it. `key` is what an item is known by: a row keeps
+/// its element while its item moves. `empty()` stands where no row is, and `loaded(page)` is called
+/// after each load.
 export class Rows {
   #pages = new Pages();
   #elements = new Map();
   #frame = 0;
   #failures = 0;
 
-  constructor({
-    store,
-    fetchPage,
-    key,
-    create,
-    update,
-    empty,
-    rowHeight = 36,
-    every = 2000,
-    loaded = () => {},
-  }) {
-    Object.assign(this, {
-      fetchPage,
-      key,
-      create,
-      update,
-      empty,
-      rowHeight,
-      loaded,
-    });
+  constructor({ store, every, ...callbacks }) {
+    Object.assign(this, callbacks, { rowHeight: rowHeight() });
     this.inner = h("div", { class: "rows-inner", role: "presentation" });
     this.note = h("div", { class: "rows-note" });
     this.element = h(
@@ -43,7 +26,7 @@ export class Rows {
       this.inner,
       this.note,
     );
-    this.inner.append(...skeleton(rowHeight));
+    this.inner.append(...skeleton(this.rowHeight));
     this.#observe();
     this.refresher = new Refresher((signal) => this.#load(signal), {
       store,
@@ -139,7 +122,7 @@ export class Rows {
     for (const [key, element] of this.#elements) if (next.get(key) !== element) element.remove();
     this.#elements = next;
     this.#order();
-    if (this.#pages.total === 0) this.#say(this.empty?.() ?? "Nothing here.");
+    if (this.#pages.total === 0) this.#say(this.empty());
     else this.note.replaceChildren();
   }
 
@@ -151,7 +134,7 @@ export class Rows {
       element =
         item === undefined
           ? h("div", { class: "row waiting", role: "row" }, h("span", { role: "cell" }))
-          : this.create(item, index);
+          : this.create(item);
       element.style.height = `${this.rowHeight}px`;
     }
     element.style.transform = `translateY(${index * this.rowHeight}px)`;
@@ -182,12 +165,17 @@ export class Rows {
   }
 }
 
+/// The height of a row: more for a finger.
+export function rowHeight() {
+  return matchMedia("(max-width: 719px)").matches ? 44 : 34;
+}
+
 /// Grey rows in the place of those that are being loaded, so that nothing moves when they come.
-function skeleton(rowHeight) {
+function skeleton(height) {
   return Array.from({ length: 8 }, (_, index) => {
     const row = h("div", { class: "row skeleton", "aria-hidden": "true" }, h("span", { class: "bar" }));
-    row.style.transform = `translateY(${index * rowHeight}px)`;
-    row.style.height = `${rowHeight}px`;
+    row.style.transform = `translateY(${index * height}px)`;
+    row.style.height = `${height}px`;
     return row;
   });
 }

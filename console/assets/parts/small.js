@@ -4,8 +4,13 @@ import { ANY_NUMBER, count, duration, reasonKind, restartsLeft } from "../format
 import { h, setText } from "../dom.js";
 
 /// A word in a box. The tone is one of ok, info, warn, bad, violet, muted.
-export function tag(text, tone = "muted", properties = {}) {
-  return h("span", { class: "tag", data: { tone }, ...properties }, text);
+export function tag(text, tone = "muted") {
+  return h("span", { class: "tag", data: { tone } }, text);
+}
+
+/// Says whether something is right, with a shape before the text.
+export function verdict(right, text) {
+  return h("p", { class: "verdict", data: { tone: right ? "ok" : "bad" } }, right ? "✓ " : "✕ ", text);
 }
 
 /// The restarts that a supervisor tolerates at the moment, as boxes that are full or empty.
@@ -24,22 +29,17 @@ export function budget(left) {
 
 /// What one can do where nothing is.
 export function empty(title, text) {
-  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), text && h("p", {}, text));
+  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text));
 }
 
-/// A number with its name.
-export function figure(name, value, { tone, title, href } = {}) {
-  const inner = [
-    h("span", { class: "figure-name" }, name),
-    h("span", { class: "figure-value", data: { tone: tone ?? "" } }, value),
-  ];
-  const properties = { class: "figure", title };
-  return href ? h("a", { ...properties, href }, inner) : h("div", properties, inner);
+/// What one can do where a filter lets nothing through, or where nothing is.
+export function emptyList(isFiltered, filtered, title, text) {
+  return isFiltered ? empty(filtered, "Another filter shows more.") : empty(title, text);
 }
 
 /// A list of names and values. Values that are `null` are left out.
 export function facts(entries) {
-  const shown = entries.filter(([, value]) => value !== null && value !== undefined && value !== false);
+  const shown = entries.filter(([, value]) => value !== null && value !== false);
   return h(
     "dl",
     { class: "facts" },
@@ -48,10 +48,10 @@ export function facts(entries) {
 }
 
 /// A part of a page with a heading.
-export function section(title, content, { aside, id } = {}) {
+export function section(title, content, { aside } = {}) {
   return h(
     "section",
-    { class: "section", id },
+    { class: "section" },
     h("div", { class: "section-head" }, h("h2", {}, title), aside),
     content,
   );
@@ -68,14 +68,13 @@ export function heading(title, text, ...aside) {
 }
 
 /// A button.
-export function button(text, run, { tone, disabled, title, small } = {}) {
+export function button(text, run, { tone = "", title, small } = {}) {
   return h(
     "button",
     {
       type: "button",
       class: small ? "button small" : "button",
-      data: { tone: tone ?? "" },
-      disabled,
+      data: { tone },
       title,
       on: { click: run },
     },
@@ -90,7 +89,7 @@ export function filterField(label, value, changed) {
     type: "search",
     placeholder: label,
     "aria-label": label,
-    value: value ?? "",
+    value,
     on: {
       input: () => {
         clearTimeout(timer);
@@ -106,7 +105,7 @@ export function choice(label, choices, value, changed) {
   const select = h(
     "select",
     { "aria-label": label, on: { change: () => changed(select.value) } },
-    choices.map(([id, text]) => h("option", { value: id, selected: id === (value ?? "") }, text)),
+    choices.map(([id, text]) => h("option", { value: id, selected: id === value }, text)),
   );
   return select;
 }
@@ -134,7 +133,6 @@ export function tabs(label, choices, value, changed) {
 
 /// An exit reason with its sources and the place of its panic.
 export function reason(value) {
-  if (!value) return null;
   return h(
     "div",
     { class: "reason" },
@@ -144,7 +142,7 @@ export function reason(value) {
       tag(reasonKind(value), TONES[value.kind] ?? "bad"),
       value.message && h("span", { class: "reason-text" }, value.message),
     ),
-    value.sources?.length > 0 &&
+    value.sources.length > 0 &&
       h(
         "ol",
         { class: "sources" },
@@ -164,8 +162,13 @@ const TONES = {
 
 /// A busy time, with the tone of one that is long.
 export function busy(value) {
-  if (value === null || value === undefined) return h("span", { class: "none" }, "idle");
-  return h("span", { data: { tone: value > 5000 ? "bad" : value > 1000 ? "warn" : "" } }, duration(value));
+  if (value === null) return h("span", { class: "none" }, "idle");
+  return h("span", { data: { tone: busyTone(value) } }, duration(value));
+}
+
+/// The tone of a busy time.
+export function busyTone(value) {
+  return value > 5000 ? "bad" : value > 1000 ? "warn" : "";
 }
 
 /// A number that says by a short motion that it changed.
@@ -174,13 +177,8 @@ export function setFigure(element, text) {
   const first = element.textContent === "";
   setText(element, text);
   if (!first)
-    element.animate?.(
+    element.animate(
       [{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }],
-      reduced() ? 0 : 900,
+      matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 900,
     );
-}
-
-/// Returns whether the user wants less motion.
-export function reduced() {
-  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

@@ -1,10 +1,10 @@
 // An actor on a page of its own.
 
 import { replace } from "../dom.js";
-import { actorCard } from "./actor_card.js";
+import { ActorCard } from "./actor_card.js";
 
 export function mount(root, { store, rest }) {
-  const card = actorCard(store, rest[0]);
+  const card = new ActorCard(store, rest[0]);
   replace(root, card.element);
   return card;
 }

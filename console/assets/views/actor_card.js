@@ -7,16 +7,11 @@ import { animate, h, reconcile, replace, setAttribute, setText } from "../dom.js
 import { busy, button, empty, facts, section, tag } from "../parts/small.js";
 import { account } from "../parts/account.js";
 import { eventLine } from "../parts/event.js";
-import { setCountdown, stateOf, stateOfProcess } from "../parts/mark.js";
+import { setMark, stateOf, stateOfProcess } from "../parts/mark.js";
 import { Refresher } from "../refresh.js";
 import { perform, sendDebug } from "../actions.js";
 import { link } from "../router.js";
 import { crashReport } from "./crash_report.js";
-
-/// Makes the card of an actor, which keeps itself up to date. `close` is for a card beside a tree.
-export function actorCard(store, identity, { close } = {}) {
-  return new ActorCard(store, identity, close);
-}
 
 /// The actions in the order of their buttons.
 const ACTIONS = [
@@ -28,7 +23,8 @@ const ACTIONS = [
   ["debug", "Send debug message"],
 ];
 
-class ActorCard {
+/// The card of an actor, which keeps itself up to date. `close` is for a card beside a tree.
+export class ActorCard {
   constructor(store, identity, close) {
     Object.assign(this, { store, identity });
     this.incarnation = null;
@@ -73,7 +69,8 @@ class ActorCard {
   }
 
   async #load(signal) {
-    const card = answers.card(await get(`/processes/${this.identity}`, {}, { signal }));
+    const card = await get(`/processes/${this.identity}`, {}, { signal });
+    card.actor = answers.process(card.actor);
     this.#head(card);
     this.#now(card);
     replace(this.sum, account(card.account));
@@ -93,56 +90,39 @@ class ActorCard {
     const slash = label.lastIndexOf("/");
     setText(this.title, label.slice(slash + 1));
     setText(this.path, slash < 0 ? "" : label.slice(0, slash));
-    const state = card.node ? stateOf({ ...card.node, suspended: actor.suspended }) : stateOfProcess(actor);
-    setCountdown(this.mark, state, card.node?.retry_in_millis ?? actor.retry_in_millis);
+    const state = card.node ? stateOf(card.node) : stateOfProcess(actor);
+    setMark(this.mark, state, actor.retry_in_millis);
     const { incarnation } = actor;
     setText(this.number, `incarnation ${incarnation}`);
     setAttribute(this.number, "title", pid(actor));
     if (this.incarnation !== null && incarnation > this.incarnation) animate(this.number, "came-back");
     this.incarnation = incarnation;
-    this.#actions(card, label.slice(slash + 1), incarnation);
+    this.#actions(card);
   }
 
-  #actions(card, subject, incarnation) {
-    const { suspended } = card.actor;
-    const shown = ACTIONS.filter(
-      ([action]) =>
-        card.actions.includes(action) &&
-        (action !== "resume" || suspended) &&
-        (action !== "suspend" || !suspended),
-    );
-    const key = shown.map(([action]) => action).join();
-    this.subject = { subject, incarnation };
-    if (this.shown === key) return;
-    this.shown = key;
+  #actions(card) {
     replace(
       this.actions,
-      shown.map(([action, text]) =>
-        button(text, () => this.#perform(action), {
-          small: true,
-          tone: action === "kill" ? "bad" : "",
-        }),
+      ACTIONS.filter(([action]) => card.actions.includes(action)).map(([action, text]) =>
+        button(text, () => this.#perform(action), { small: true, tone: action === "kill" ? "bad" : "" }),
       ),
     );
   }
 
   async #perform(action) {
-    const { subject, incarnation } = this.subject;
+    const [subject, incarnation] = [this.title.textContent, this.incarnation];
     if (action === "debug") await sendDebug(this.identity, subject);
     // What is seen is what is meant: another incarnation is left alone.
-    else
-      await perform(action, `/processes/${this.identity}/${action}`, subject, {
-        incarnation,
-      });
+    else await perform(action, `/processes/${this.identity}`, subject, { incarnation });
     this.refresher.now();
   }
 
   #now(card) {
-    const { actor, node, handle_times: times, supervisor } = card;
+    const { actor, node, supervisor } = card;
     replace(
       this.now,
       facts([
-        ["Queue", count(actor.queued)],
+        ["Queue", count(actor.messages.queued)],
         [
           "Oldest message",
           actor.oldest_waited_millis === null
@@ -150,21 +130,8 @@ class ActorCard {
             : `waits for ${duration(actor.oldest_waited_millis)}`,
         ],
         ["Busy for", busy(actor.busy_millis)],
-        [
-          "Handler times",
-          times && times.count > 0
-            ? h(
-                "span",
-                {},
-                h("b", {}, duration(times.p50_millis)),
-                " median, ",
-                h("b", {}, duration(times.p99_millis)),
-                " 99th percentile",
-              )
-            : null,
-        ],
         ["Restarts", count(actor.restarts)],
-        ["Down because of", actor.reason && reasonText(actor.reason)],
+        ["Down because of", actor.pending_start && reasonText(actor.pending_start.reason)],
         ["Messages of type", card.message_type && h("code", {}, card.message_type)],
         ["Restart type", node && [words(node.restart), node.significant ? ", significant" : ""]],
         ["Strategy", node?.kind === "supervisor" && (node.strategy ? words(node.strategy) : "dynamic")],
@@ -192,12 +159,9 @@ class ActorCard {
 
   #names(card) {
     const parts = [
-      ["name", card.names],
-      ["key", card.keys],
-      ["group", card.groups],
-    ].flatMap(([kind, values]) =>
-      values.map((value) => tag(`${kind} ${value}`, kind === "name" ? "info" : "muted")),
-    );
+      card.names.map((name) => tag(`name ${name}`, "info")),
+      card.groups.map((group) => tag(`group ${group}`)),
+    ].flat();
     replace(this.names, parts.length > 0 && section("Registered as", h("div", { class: "tags" }, parts)));
   }
 

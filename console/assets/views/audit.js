@@ -1,7 +1,6 @@
 // The actions that were tried by the console, refused ones too.
 
 import * as answers from "../answers.js";
-import { get } from "../api.js";
 import { moment, words } from "../format.js";
 import { h, replace } from "../dom.js";
 import { empty, heading } from "../parts/small.js";
@@ -10,6 +9,8 @@ import { table } from "../parts/table.js";
 export function mount(root, { store }) {
   const list = table({
     label: "Audit log",
+    path: "/audit",
+    item: answers.audit,
     store,
     columns: [
       {
@@ -17,43 +18,12 @@ export function mount(root, { store }) {
         width: "minmax(100px, 1fr)",
         cell: (entry) => h("b", { title: entry.path }, words(entry.action)),
       },
-      {
-        title: "Target",
-        width: "minmax(140px, 2fr)",
-        cell: (entry) => entry.target ?? "",
-      },
-      {
-        title: "Outcome",
-        width: "130px",
-        small: "84px",
-        cell: (entry) =>
-          h(
-            "span",
-            { class: "event-kind", data: { tone: entry.ok ? "ok" : "bad" } },
-            `${entry.ok ? "✓" : "✕"} ${words(entry.result)}`,
-          ),
-      },
-      {
-        title: "Detail",
-        width: "minmax(120px, 2fr)",
-        wide: true,
-        cell: (entry) => entry.detail ?? "",
-      },
-      {
-        title: "From",
-        width: "150px",
-        wide: true,
-        cell: (entry) => entry.remote ?? "",
-      },
-      {
-        title: "Time",
-        width: "200px",
-        wide: true,
-        number: true,
-        cell: (entry) => moment(entry.at_millis),
-      },
+      { title: "Target", width: "minmax(140px, 2fr)", cell: (entry) => entry.target },
+      { title: "Outcome", width: "130px", small: "84px", cell: outcome },
+      { title: "Detail", width: "minmax(120px, 2fr)", wide: true, cell: (entry) => entry.detail },
+      { title: "From", width: "150px", wide: true, cell: (entry) => entry.remote },
+      { title: "Time", width: "200px", wide: true, number: true, cell: (entry) => moment(entry.at_millis) },
     ],
-    fetchPage: (offset, limit, signal) => page(get("/audit", { offset, limit }, { signal })),
     key: (entry) => entry.number,
     empty: () =>
       empty(
@@ -65,7 +35,7 @@ export function mount(root, { store }) {
   return list;
 }
 
-async function page(answer) {
-  const { total, items } = await answer;
-  return { total, items: items.map(answers.audit) };
+function outcome({ ok, result }) {
+  const text = `${ok ? "✓" : "✕"} ${words(result)}`;
+  return h("span", { class: "event-kind", data: { tone: ok ? "ok" : "bad" } }, text);
 }

@@ -8,13 +8,13 @@ import { link } from "../router.js";
 
 /// The reason of a crash, and its chain of causes and effects.
 export function crashReport(report) {
-  return h("div", { class: "crash" }, reason(report.crash.kind.ended?.reason), chain(report));
+  return h("div", { class: "crash" }, reason(report.crash.kind.ended.reason), chain(report));
 }
 
 /// The reason, the chain, and the last events of the actor before.
 export function fullReport(report) {
   return [
-    reason(report.crash.kind.ended?.reason),
+    reason(report.crash.kind.ended.reason),
     section("What led to it and what it led to", chain(report)),
     section(
       "Last events of the actor before",

@@ -16,13 +16,10 @@ export function mount(root, { store, rest }) {
 function all(root, store) {
   const list = table({
     label: "Crashes",
+    path: "/crashes",
     store,
     columns: [
-      {
-        title: "Actor",
-        width: "minmax(140px, 2fr)",
-        cell: (crash) => crash.label,
-      },
+      { title: "Actor", width: "minmax(140px, 2fr)", cell: (crash) => crash.label },
       {
         title: "Reason",
         width: "110px",
@@ -39,7 +36,7 @@ function all(root, store) {
         title: "Place",
         width: "minmax(100px, 1.5fr)",
         wide: true,
-        cell: ({ reason }) => h("code", { title: reason.location }, reason.location ?? ""),
+        cell: ({ reason }) => h("code", { title: reason.location }, reason.location),
       },
       {
         title: "Incarnation",
@@ -56,7 +53,6 @@ function all(root, store) {
         cell: (crash) => clock(crash.at_millis),
       },
     ],
-    fetchPage: (offset, limit, signal) => get("/crashes", { offset, limit }, { signal }),
     key: (crash) => crash.sequence,
     href: (crash) => link("crashes", [crash.sequence]),
     empty: () => empty("No crash", "No actor has crashed since the console looks."),
@@ -102,7 +98,7 @@ function one(root, store, sequence) {
         error.status === 404 &&
         replace(
           body,
-          heading("Crash"),
+          heading("Crash", null),
           empty("This crash is not kept any more", "The console keeps a bounded number of events."),
         ),
     },

@@ -2,41 +2,35 @@
 
 import * as answers from "../answers.js";
 import { get } from "../api.js";
-import { perform } from "../actions.js";
 import { duration, moment, words } from "../format.js";
 import { h, replace } from "../dom.js";
-import { button, empty, facts, heading, section, tag } from "../parts/small.js";
+import { empty, facts, heading, section, tag } from "../parts/small.js";
+import { jobButtons, stateTag } from "../parts/job.js";
 import { Refresher } from "../refresh.js";
 import { link } from "../router.js";
-import { toneOf } from "./pools.js";
 
-const OUTCOMES = {
-  completed: "ok",
-  done: "ok",
-  running: "info",
-  released: "muted",
-  cancelled: "muted",
-};
+/// The tones of what came of an attempt. All others are bad.
+const OUTCOMES = { done: "ok", running: "info", cancelled: "muted" };
 
 export function mount(root, { store, rest }) {
-  const [kind, id, number] = rest;
-  const path = `/${kind}/${encodeURIComponent(id)}/jobs/${encodeURIComponent(number)}`;
-  const back = h(
-    "a",
-    { class: "button", href: link(kind === "queues" ? "queue" : "pool", [id]) },
-    "All jobs",
-  );
+  const [pool, number] = rest;
+  const path = `/pools/${encodeURIComponent(pool)}/jobs/${encodeURIComponent(number)}`;
+  const back = h("a", { class: "button", href: link("pool", [pool]) }, "All jobs");
   const body = h("div", { class: "page" });
   replace(root, body);
   const refresher = new Refresher(
     async (signal) => {
       const job = answers.jobDetail(await get(path, {}, { signal }));
+      const buttons = jobButtons(job, path, () => refresher.now());
       replace(
         body,
-        title(job, path, back, () => refresher.now()),
-        about(job),
+        heading(job.text ?? `Job ${job.id}`, null, h("div", { class: "actions" }, buttons), back),
+        facts([
+          ["State", stateTag(job)],
+          ["Attempt", job.attempt],
+          ["Submitted", job.submitted_at_millis && moment(job.submitted_at_millis)],
+        ]),
         section("Attempts", timeline(job)),
-        job.payload && section("Payload", h("pre", { class: "payload" }, job.payload)),
       );
     },
     {
@@ -54,49 +48,12 @@ export function mount(root, { store, rest }) {
   return refresher;
 }
 
-function title(job, path, back, changed) {
-  const texts = { retry: "Retry", drop: "Drop", cancel: "Cancel" };
-  const buttons = job.actions.map((action) =>
-    button(
-      texts[action] ?? words(action),
-      async () => {
-        await perform(action, `${path}/${action}`, `job ${job.label ?? job.id}`);
-        changed();
-      },
-      { tone: action === "drop" ? "bad" : "" },
-    ),
-  );
-  return heading(job.label ?? `Job ${job.id}`, null, buttons, back);
-}
-
-function about(job) {
-  return facts([
-    ["State", tag(job.state, toneOf(job.state))],
-    ["Attempt", job.attempts ? `${job.attempt} of ${job.attempts}` : job.attempt],
-    ["Submitted", job.submitted_at_millis && moment(job.submitted_at_millis)],
-    ["Due", job.due_in_millis > 0 && `in ${duration(job.due_in_millis)}`],
-    ["Priority", job.priority],
-    ["Key", job.key && h("code", {}, job.key)],
-  ]);
-}
-
 /// The attempts below each other, each with a bar at its place in the time of the job.
 function timeline(job) {
   const { history, failures } = job;
-  if (history.length === 0 && failures.length > 0)
-    return h(
-      "ol",
-      { class: "attempts" },
-      failures.map((error, index) =>
-        h(
-          "li",
-          { class: "attempt" },
-          h("b", {}, `Failure ${index + 1}`),
-          h("p", { class: "attempt-error" }, error),
-        ),
-      ),
-    );
-  if (history.length === 0) return h("p", { class: "none" }, "The console has seen no attempt.");
+  if (history.length === 0 && failures.length === 0)
+    return h("p", { class: "none" }, "The console has seen no attempt.");
+  if (history.length === 0) return h("ol", { class: "attempts" }, failures.map(failureLine));
   const from = job.submitted_at_millis ?? history[0].started_at_millis;
   const to = Math.max(from + 1, ...history.map((attempt) => attempt.ended_at_millis ?? Date.now()));
   return h(
@@ -106,14 +63,22 @@ function timeline(job) {
   );
 }
 
+function failureLine(error, index) {
+  return h(
+    "li",
+    { class: "attempt" },
+    h("b", {}, `Failure ${index + 1}`),
+    h("p", { class: "attempt-error" }, error),
+  );
+}
+
 function attemptLine(attempt, from, to) {
+  const { started_at_millis: began, outcome } = attempt;
   const ended = attempt.ended_at_millis ?? Date.now();
-  const bar = h("span", {
-    class: "attempt-bar",
-    data: { tone: OUTCOMES[attempt.outcome] ?? "bad" },
-  });
-  bar.style.left = `${(100 * (attempt.started_at_millis - from)) / (to - from)}%`;
-  bar.style.width = `${Math.max(0.6, (100 * (ended - attempt.started_at_millis)) / (to - from))}%`;
+  const tone = OUTCOMES[outcome] ?? "bad";
+  const bar = h("span", { class: "attempt-bar", data: { tone } });
+  bar.style.left = `${(100 * (began - from)) / (to - from)}%`;
+  bar.style.width = `${Math.max(0.6, (100 * (ended - began)) / (to - from))}%`;
   return h(
     "li",
     { class: "attempt" },
@@ -121,18 +86,13 @@ function attemptLine(attempt, from, to) {
       "div",
       { class: "attempt-head" },
       h("b", {}, `Attempt ${attempt.number}`),
-      tag(words(attempt.outcome), OUTCOMES[attempt.outcome] ?? "bad"),
+      tag(words(outcome), tone),
+      h("span", { class: "sub" }, `${moment(began)}, took ${duration(ended - began)}`),
       h(
-        "span",
-        { class: "sub" },
-        `${moment(attempt.started_at_millis)}, took ${duration(ended - attempt.started_at_millis)}`,
+        "a",
+        { class: "sub", href: link("actor", [attempt.worker]) },
+        `by <${attempt.worker}.${attempt.incarnation}>`,
       ),
-      attempt.worker &&
-        h(
-          "a",
-          { class: "sub", href: link("actor", [attempt.worker]) },
-          `by <${attempt.worker}.${attempt.incarnation}>`,
-        ),
     ),
     h("div", { class: "attempt-line", "aria-hidden": "true" }, bar),
     attempt.error && h("p", { class: "attempt-error" }, attempt.error),

@@ -1,42 +1,51 @@
-// One pool or durable queue: its workers, its jobs, and what can be done to them.
+// One pool: its workers, its jobs, and what can be done to them.
 
-import * as answers from "../answers.js";
 import { get } from "../api.js";
 import { perform, resize, send } from "../actions.js";
-import { count, duration, short } from "../format.js";
+import { count, duration } from "../format.js";
 import { h, reconcile, replace, setText } from "../dom.js";
-import { button, choice, empty, filterField, section, tag } from "../parts/small.js";
+import { button, choice, empty, emptyList, filterField, section, tag } from "../parts/small.js";
 import { histogram } from "../parts/chart.js";
-import { setCountdown, stateOf } from "../parts/mark.js";
+import { jobButtons, JOB_STATES, stateTag } from "../parts/job.js";
+import { setMark, stateOf } from "../parts/mark.js";
 import { table } from "../parts/table.js";
 import { confirm } from "../parts/dialog.js";
 import { Refresher } from "../refresh.js";
-import { link, setParameters } from "../router.js";
-import { jobFigures, JOB_STATES, toneOf, workerDots } from "./pools.js";
+import { link } from "../router.js";
+import { jobFigures, quantiles, workerDots } from "./pools.js";
 
+/// The actions in the order of their buttons, with what is said of them.
 const ACTIONS = [
-  ["pause", "Pause"],
-  ["resume", "Resume"],
-  ["resize", "Resize"],
-  ["rolling-restart", "Restart workers"],
-  ["drain", "Drain"],
+  ["pause", "Pause", "No job starts until the pool is resumed."],
+  ["resume", "Resume", "Jobs start again."],
+  ["resize", "Resize", "Sets the number of workers."],
+  ["rolling-restart", "Restart workers", "Restarts one worker after the other."],
+  ["drain", "Drain", "Waits until no job is queued and none runs. New jobs are accepted meanwhile."],
 ];
 
-export function mount(root, { store, view, rest, parameters }) {
-  return new PoolView(root, store, view === "queue" ? "queues" : "pools", rest[0], parameters);
+/// What is done to all dead jobs: the verb, what is told after it, and what is said before.
+const BULK = {
+  retry: ["Retry", "Retried", "Each begins again with its first attempt.", "accent"],
+  drop: ["Drop", "Dropped", "They are removed for good.", "bad"],
+};
+
+export function mount(root, { store, rest, parameters }) {
+  return new PoolView(root, store, rest[0], parameters);
 }
 
 class PoolView {
-  constructor(root, store, kind, id, parameters) {
-    this.path = `/${kind}/${encodeURIComponent(id)}`;
-    this.linkOf = (job) => link("job", [kind, id, job]);
+  constructor(root, store, id, parameters) {
+    this.id = id;
+    this.path = `/pools/${encodeURIComponent(id)}`;
     this.filter = { state: parameters.state ?? "", q: parameters.q ?? "" };
     this.title = h("h1", {}, "…");
     this.tags = h("div", { class: "tags" });
     this.actions = h("div", { class: "actions" });
     this.states = h("div", { class: "job-states large" });
-    this.workers = h("div", {});
+    this.dots = h("div", { class: "worker-dots" });
+    this.workers = h("div", { class: "workers" });
     this.times = h("div", { class: "pair" });
+    this.bulk = h("span", { class: "bulk" });
     this.jobs = this.#jobs(store);
     replace(
       root,
@@ -54,7 +63,7 @@ class PoolView {
           "div",
           { class: "pool-parts" },
           h("div", {}, section("Jobs", [this.#bar(), this.jobs.element])),
-          h("div", {}, section("Workers", this.workers), section("Times", this.times)),
+          h("div", {}, section("Workers", [this.dots, this.workers]), section("Times", this.times)),
         ),
       ),
     );
@@ -66,208 +75,112 @@ class PoolView {
   }
 
   #bar() {
-    const states = [["", "All states"], ...JOB_STATES.map(([state]) => [state, state])];
-    this.bulk = h("span", { class: "bulk" });
+    const states = [["", "All states"], ...JOB_STATES.map((state) => [state, state])];
     return h(
       "div",
       { class: "toolbar" },
-      choice("State", states, this.filter.state, (state) => this.#change({ state })),
-      filterField("Filter by label or error", this.filter.q, (q) => this.#change({ q })),
+      choice("State", states, this.filter.state, (state) => this.jobs.change({ state })),
+      filterField("Filter by job or error", this.filter.q, (q) => this.jobs.change({ q })),
       this.bulk,
     );
   }
 
-  #change(changes) {
-    Object.assign(this.filter, changes);
-    setParameters(this.filter);
-    this.jobs.rows.restart();
-  }
-
   #jobs(store) {
+    const { filter, path } = this;
+    const changed = () => this.#changed();
     return table({
       label: "Jobs",
+      path: `${path}/jobs`,
+      filter,
       store,
       every: 1000,
       columns: [
-        {
-          title: "Job",
-          width: "minmax(100px, 1.6fr)",
-          cell: (job) => job.label ?? String(job.id),
-        },
-        {
-          title: "State",
-          width: "110px",
-          small: "92px",
-          cell: (job) => tag(job.state, toneOf(job.state)),
-        },
-        {
-          title: "Attempt",
-          width: "80px",
-          wide: true,
-          number: true,
-          cell: (job) => (job.attempts ? `${job.attempt} of ${job.attempts}` : job.attempt),
-        },
-        {
-          title: "Last error",
-          width: "minmax(100px, 1.6fr)",
-          wide: true,
-          cell: (job) => job.error ?? "",
-        },
+        { title: "Job", width: "minmax(100px, 1.6fr)", cell: (job) => job.text ?? job.id },
+        { title: "State", width: "84px", small: "84px", cell: stateTag },
+        { title: "Attempt", width: "60px", wide: true, number: true, cell: (job) => job.attempt },
+        { title: "Last error", width: "minmax(100px, 1.6fr)", wide: true, cell: (job) => job.error },
         {
           title: "",
-          width: "124px",
+          width: "112px",
           small: "132px",
-          cell: (job) => this.#jobButtons(job),
+          cell: (job) =>
+            h(
+              "span",
+              { class: "row-actions" },
+              jobButtons(job, `${path}/jobs/${job.id}`, changed, { small: true }),
+            ),
         },
       ],
-      fetchPage: (offset, limit, signal) =>
-        this.#page(get(`${this.path}/jobs`, { ...this.filter, offset, limit }, { signal })),
       key: (job) => job.id,
-      href: (job) => this.linkOf(job.id),
+      href: (job) => link("job", [this.id, job.id]),
       empty: () =>
-        empty(
-          this.filter.state || this.filter.q ? "No job is like this" : "No job waits, runs or is dead",
-          this.filter.state || this.filter.q
-            ? "Another filter shows more."
-            : "Jobs are here as long as they are kept.",
+        emptyList(
+          filter.state || filter.q,
+          "No job is like this",
+          "No job waits, runs or is dead",
+          "Jobs are here as long as they are kept.",
         ),
     });
   }
 
-  async #page(answer) {
-    const { total, items } = await answer;
-    return { total, items: items.map(answers.job) };
-  }
-
-  #jobButtons(job) {
-    const texts = { retry: "Retry", drop: "Drop", cancel: "Cancel" };
-    return h(
-      "span",
-      { class: "row-actions" },
-      job.actions.map((action) =>
-        button(
-          texts[action] ?? action,
-          () => this.#perform(action, `${this.path}/jobs/${job.id}/${action}`, `job ${job.label ?? job.id}`),
-          { small: true },
-        ),
-      ),
-    );
-  }
-
-  async #perform(action, path, subject, body) {
-    await perform(action, path, subject, body);
-    this.jobs.rows.reload();
+  #changed() {
+    this.jobs.reload();
     this.refresher.now();
   }
 
   async #load(signal) {
-    const pool = answers.pool(await get(this.path, {}, { signal }));
+    const pool = await get(this.path, {}, { signal });
     this.pool = pool;
+    const { stats, wait_times, run_times } = pool.info;
     setText(this.title, pool.path);
-    replace(
-      this.tags,
-      pool.durable && tag("durable", "info"),
-      pool.paused && tag("paused", "warn"),
-      pool.rate && tag(pool.rate),
-    );
-    replace(this.states, jobFigures(pool.jobs));
+    replace(this.tags, pool.paused && tag("paused", "warn"));
+    replace(this.states, jobFigures(pool));
+    replace(this.dots, workerDots(stats.workers));
     this.#showActions(pool);
-    this.#showBulk(pool);
     this.#showWorkers(pool);
-    const stats = pool.stats ?? {};
     replace(
       this.times,
-      h(
-        "div",
-        {},
-        h("h3", {}, "Waited before the start"),
-        histogram(pool.wait_times, "Waiting times"),
-        h("p", { class: "sub" }, times(stats.wait_p50, stats.wait_p99)),
-      ),
-      h(
-        "div",
-        {},
-        h("h3", {}, "Attempts took"),
-        histogram(pool.run_times, "Running times"),
-        h("p", { class: "sub" }, times(stats.work_p50, stats.work_p99)),
-      ),
+      times("Waited before the start", wait_times, "Waiting times", stats.wait_p50, stats.wait_p99),
+      times("Attempts took", run_times, "Running times", stats.work_p50, stats.work_p99),
     );
   }
 
-  #showActions(pool) {
-    const allowed = pool.can ?? ACTIONS.map(([action]) => action);
-    const shown = ACTIONS.filter(
-      ([action]) =>
-        allowed.includes(action) &&
-        (action !== "resume" || pool.paused) &&
-        (action !== "pause" || !pool.paused),
-    );
-    const key = shown.join();
-    if (this.shown === key) return;
-    this.shown = key;
+  #showActions({ is_known, paused, dead }) {
+    const hidden = paused ? "pause" : "resume";
+    const shown = ACTIONS.filter(([action]) => is_known && action !== hidden);
     replace(
       this.actions,
-      shown.map(([action, text]) => button(text, () => this.#act(action))),
+      shown.map(([action, text, title]) => button(text, () => this.#act(action), { title })),
     );
+    const bulk = Object.entries(BULK).map(([action, [verb]]) =>
+      button(`${verb} dead jobs`, () => this.#bulk(action), {
+        small: true,
+        tone: action === "drop" ? "bad" : "",
+      }),
+    );
+    replace(this.bulk, dead > 0 && bulk);
   }
 
   async #act(action) {
-    if (action === "resize") await resize(this.path, this.pool.path, this.pool.wanted);
-    else await perform(action, `${this.path}/${action}`, this.pool.path);
+    const { path, info } = this.pool;
+    if (action === "resize") await resize(this.path, path, info.status.wanted);
+    else await perform(action, this.path, action === "rolling-restart" ? `the workers of ${path}` : path);
     this.refresher.now();
-  }
-
-  #showBulk({ jobs }) {
-    const dead = jobs?.dead ?? 0;
-    const key = dead > 0 ? "some" : "none";
-    if (this.bulkShown === key) return;
-    this.bulkShown = key;
-    replace(
-      this.bulk,
-      dead > 0 && [
-        button("Retry dead jobs", () => this.#bulk("retry"), { small: true }),
-        button("Drop dead jobs", () => this.#bulk("drop"), {
-          small: true,
-          tone: "bad",
-        }),
-      ],
-    );
   }
 
   /// Retries or drops the dead jobs whose error has the text of the filter, or all.
   async #bulk(action) {
     const text = this.filter.q;
-    const which = text
-      ? `the dead jobs whose error has “${text}”`
-      : `all ${count(this.pool.jobs.dead)} dead jobs`;
-    const verb = action === "retry" ? "Retry" : "Drop";
-    if (
-      !(await confirm(
-        `${verb} ${which}?`,
-        action === "retry" ? "Each begins again with its first attempt." : "They are removed for good.",
-        verb,
-        action === "drop" ? "bad" : "accent",
-      ))
-    )
-      return;
-    await send(
-      `${this.path}/dead-jobs/${action}`,
-      { filter: { error_contains: text } },
-      `${verb === "Drop" ? "Dropped" : "Retried"} ${which}`,
-    );
-    this.jobs.rows.reload();
-    this.refresher.now();
+    const which = text ? `the dead jobs whose error has “${text}”` : `all ${count(this.pool.dead)} dead jobs`;
+    const [verb, past, effect, tone] = BULK[action];
+    if (!(await confirm(`${verb} ${which}?`, effect, verb, tone))) return;
+    const body = { filter: { error_contains: text } };
+    await send(`${this.path}/dead-jobs/${action}`, body, [verb, past, `dead jobs of ${this.pool.path}`]);
+    this.#changed();
   }
 
-  #showWorkers(pool) {
-    const list = this.workers.list ?? h("div", { class: "workers" });
-    if (!this.workers.list) {
-      this.dots = h("div", { class: "worker-dots" });
-      replace(this.workers, this.dots, list);
-      this.workers.list = list;
-    }
-    replace(this.dots, workerDots(pool.stats?.workers));
-    reconcile(list, pool.workers.slice(0, 200), {
+  #showWorkers({ workers }) {
+    reconcile(this.workers, workers, {
       key: (worker) => worker.identity || worker.id,
       create: (worker) =>
         h(
@@ -279,14 +192,10 @@ class PoolView {
         ),
       update: (element, worker) => {
         const [name, state, more] = element.children;
+        const busy = worker.busy_millis === null ? "" : `busy ${duration(worker.busy_millis)}, `;
         setText(name, `worker ${worker.id}`);
-        setCountdown(state, stateOf(worker), worker.retry_in_millis);
-        setText(
-          more,
-          worker.busy_millis === null
-            ? `incarnation ${worker.incarnation}`
-            : `busy ${duration(worker.busy_millis)}, incarnation ${worker.incarnation}`,
-        );
+        setMark(state, stateOf(worker), worker.retry_in_millis);
+        setText(more, `${busy}incarnation ${worker.incarnation}`);
       },
     });
   }
@@ -303,6 +212,12 @@ class PoolView {
   }
 }
 
-function times(median, high) {
-  return median ? `${duration(median)} median, ${duration(high)} 99th percentile` : short(null);
+function times(title, measured, text, median, high) {
+  return h(
+    "div",
+    {},
+    h("h3", {}, title),
+    histogram(measured, text),
+    h("p", { class: "sub" }, quantiles(median, high)),
+  );
 }

@@ -1,6 +1,5 @@
-// The pools and the durable queues: their workers, their jobs by state, their rate.
+// The pools: their workers, their jobs by state, their rate.
 
-import * as answers from "../answers.js";
 import { get } from "../api.js";
 import { count, duration, short } from "../format.js";
 import { h, reconcile, replace, setText } from "../dom.js";
@@ -11,21 +10,13 @@ import { link } from "../router.js";
 export function mount(root, { store }) {
   const list = h("div", { class: "cards" });
   const note = h("div", {});
-  replace(root, heading("Pools", "Workers that share jobs, in memory and durable."), note, list);
+  replace(root, heading("Pools", "Workers that share jobs."), note, list);
   return new Refresher(
     async (signal) => {
-      const [pools, queues] = await Promise.all([
-        get("/pools", { limit: 500 }, { signal }),
-        // Only a console with a store of jobs has queues.
-        store.session?.queues ? get("/queues", { limit: 500 }, { signal }) : { items: [] },
-      ]);
-      const all = [...pools.items, ...queues.items].map(answers.pool).map((pool) => ({
-        ...pool,
-        at: [pool.durable ? "queue" : "pool", [pool.id]],
-      }));
-      replace(note, all.length === 0 && empty("There is no pool", "A pool is here as soon as it starts."));
-      reconcile(list, all, {
-        key: ({ at }) => at.join(),
+      const { items } = await get("/pools", { limit: 500 }, { signal });
+      replace(note, items.length === 0 && empty("There is no pool", "A pool is here as soon as it starts."));
+      reconcile(list, items, {
+        key: (pool) => pool.identity,
         create: (pool) => card(pool),
         update: (element, pool) => element.show(pool),
       });
@@ -34,26 +25,8 @@ export function mount(root, { store }) {
   );
 }
 
-/// The states of jobs that are shown, with their tones.
-export const JOB_STATES = [
-  ["queued", "info"],
-  ["delayed", "violet"],
-  ["running", "ok"],
-  ["terminating", "warn"],
-  ["dead", "bad"],
-  ["unknown", "bad"],
-  ["completed", "muted"],
-  ["cancelled", "muted"],
-  ["expired", "muted"],
-];
-
-/// The tone of a state of a job.
-export function toneOf(state) {
-  return Object.fromEntries(JOB_STATES)[state] ?? "muted";
-}
-
 function card(pool) {
-  const name = h("a", { class: "pool-name", href: link(...pool.at) }, pool.path);
+  const name = h("a", { class: "pool-name", href: link("pool", [pool.identity]) }, pool.path);
   const tags = h("span", { class: "tags" });
   const states = h("div", { class: "job-states" });
   const workers = h("div", { class: "worker-dots" });
@@ -67,27 +40,29 @@ function card(pool) {
     line,
   );
   element.show = (now) => {
-    replace(
-      tags,
-      now.durable && tag("durable", "info"),
-      now.paused && tag("paused", "warn"),
-      now.rate && tag(now.rate, "muted"),
-      rollout(now.stats?.rollout),
-    );
-    replace(states, jobFigures(now.jobs));
-    replace(workers, workerDots(now.stats?.workers));
-    setText(line, summary(now.stats));
+    const { stats } = now.info;
+    const { direction } = stats.rollout;
+    replace(tags, now.paused && tag("paused", "warn"), direction && tag(`rollout ${direction}`, "info"));
+    replace(states, jobFigures(now));
+    replace(workers, workerDots(stats.workers));
+    setText(line, summary(stats));
   };
   return element;
 }
 
-function rollout(status) {
-  return status?.direction ? tag(`rollout ${status.direction.toLowerCase?.() ?? ""}`, "info") : null;
-}
+/// The numbers of a pool that are shown, with their tones.
+const FIGURES = [
+  ["queued", "info"],
+  ["running", "ok"],
+  ["terminating", "warn"],
+  ["dead", "bad"],
+  ["completed", "muted"],
+];
 
-/// The number of jobs in each state.
-export function jobFigures(jobs) {
-  const shown = JOB_STATES.filter(([state]) => jobs?.[state] !== undefined && jobs[state] !== null);
+/// The number of jobs in each state. The dead ones are those of a pool that the console knows.
+export function jobFigures({ info, dead }) {
+  const jobs = { ...info.stats, dead };
+  const shown = FIGURES.filter(([state]) => jobs[state] !== null);
   return shown.map(([state, tone]) =>
     h(
       "div",
@@ -100,7 +75,6 @@ export function jobFigures(jobs) {
 
 /// Workers as shapes: ready, busy or unready, starting, down. Their numbers stand beside them.
 export function workerDots(workers) {
-  if (!workers) return [];
   const groups = [
     ["ready", workers.ready],
     ["unready", workers.running - workers.ready],
@@ -124,14 +98,17 @@ export function workerDots(workers) {
   ];
 }
 
+/// The median of times and their 99th percentile.
+export function quantiles(median, high) {
+  return `${duration(median)} median, ${duration(high)} 99th percentile`;
+}
+
 function summary(stats) {
-  if (!stats?.submitted) return "No job was submitted yet.";
-  const parts = [
+  if (stats.submitted === 0) return "No job was submitted yet.";
+  return [
     `${count(stats.completed)} completed`,
     `${count(stats.failed)} failed`,
     `${count(stats.retried)} retried`,
-  ];
-  if (stats.work_p50)
-    parts.push(`${duration(stats.work_p50)} median, ${duration(stats.work_p99)} 99th percentile`);
-  return parts.join(" · ");
+    quantiles(stats.work_p50, stats.work_p99),
+  ].join(" · ");
 }

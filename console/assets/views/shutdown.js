@@ -14,15 +14,15 @@ export function mount(root, { store }) {
   replace(root, heading("Shutdown", "What is being stopped and has not ended yet."), body);
   return new Refresher(
     async (signal) => {
-      const { items } = await get("/shutdown", {}, { signal });
+      const trees = await get("/shutdown", {}, { signal });
       replace(
         body,
-        items.length === 0
+        trees.length === 0
           ? empty(
               "Nothing is being stopped",
               "A tree or a part of it is here from the request to stop until its last child has ended.",
             )
-          : items.map(tree),
+          : trees.map(tree),
       );
     },
     { store, every: 500 },
@@ -31,9 +31,6 @@ export function mount(root, { store }) {
 
 function tree(stop) {
   const left = stop.time_left_millis;
-  const limit = longest(stop.tree, left);
-  const bar = h("span", {});
-  bar.style.width = `${limit ? 100 - (100 * left) / limit : 0}%`;
   return h(
     "section",
     { class: "stop" },
@@ -43,15 +40,7 @@ function tree(stop) {
       h("h2", {}, stop.tree),
       h("span", { class: "sub" }, `${counted(stop.total, "actor")} left`),
     ),
-    h(
-      "div",
-      {
-        class: "stop-bar",
-        data: { tone: limit && left < 0.2 * limit ? "bad" : "info" },
-        "aria-hidden": "true",
-      },
-      bar,
-    ),
+    left !== null && timeBar(stop.tree, left),
     h(
       "p",
       { class: "sub" },
@@ -66,12 +55,17 @@ function tree(stop) {
   );
 }
 
-/// Returns the longest time that a tree has had left, which is where its bar begins.
+/// The longest time that each tree has had left, which is where its bar begins.
 const limits = new Map();
-function longest(tree, left) {
-  if (left === null || left === undefined) return null;
-  limits.set(tree, Math.max(left, limits.get(tree) ?? 0));
-  return limits.get(tree);
+
+/// How much of the time of a tree is over.
+function timeBar(tree, left) {
+  const limit = Math.max(1, left, limits.get(tree) ?? 0);
+  limits.set(tree, limit);
+  const bar = h("span", {});
+  bar.style.width = `${100 - (100 * left) / limit}%`;
+  const tone = left < 0.2 * limit ? "bad" : "info";
+  return h("div", { class: "stop-bar", data: { tone }, "aria-hidden": "true" }, bar);
 }
 
 function child({ path, identity, state, time_left_millis: left, killed }) {

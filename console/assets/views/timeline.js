@@ -2,11 +2,11 @@
 
 import { clock, counted } from "../format.js";
 import { h, replace, s, setAttribute, setText } from "../dom.js";
-import { button, choice, empty, filterField, heading } from "../parts/small.js";
+import { button, choice, emptyList, filterField, heading } from "../parts/small.js";
 import { describe, eventLine, laneOf, subjectOf } from "../parts/event.js";
 import { density } from "../parts/chart.js";
 import { visibleRows } from "../parts/window.js";
-import { rowHeight } from "../parts/table.js";
+import { rowHeight } from "../parts/rows.js";
 import { eventsAfter, save } from "../history.js";
 import { setParameters } from "../router.js";
 
@@ -31,7 +31,7 @@ class Timeline {
     });
     this.events = [];
     this.abort = new AbortController();
-    this.chart = h("div", { class: "lanes" });
+    this.chart = h("div", {});
     this.slider = h("input", {
       type: "range",
       min: 0,
@@ -168,11 +168,11 @@ class Timeline {
     replace(
       this.note,
       this.shown.length === 0 &&
-        empty(
+        emptyList(
+          this.q || this.lane,
           "No event",
-          this.q || this.lane
-            ? "Another filter shows more."
-            : "Events are here as soon as something starts or ends.",
+          "No event",
+          "Events are here as soon as something starts or ends.",
         ),
     );
     this.inner.style.height = `${this.shown.length * rowHeight()}px`;

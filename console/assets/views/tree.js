@@ -1,14 +1,12 @@
 // The tree: what runs below what, and what is in trouble. Only the rows that are seen are loaded.
 
-import * as answers from "../answers.js";
-import { ask } from "../api.js";
+import { post } from "../api.js";
 import { counted, duration, short, words } from "../format.js";
 import { animate, h, replace, setAttribute, setText } from "../dom.js";
-import { budget, empty, filterField, setFigure, tabs } from "../parts/small.js";
+import { budget, busyTone, emptyList, filterField, heading, setFigure, tabs } from "../parts/small.js";
 import { Rows } from "../parts/rows.js";
-import { rowHeight } from "../parts/table.js";
-import { setCountdown, stateOf } from "../parts/mark.js";
-import { actorCard } from "./actor_card.js";
+import { setMark, stateOf } from "../parts/mark.js";
+import { ActorCard } from "./actor_card.js";
 import { showTroubled } from "../rail.js";
 import { go, link, setParameters } from "../router.js";
 
@@ -17,6 +15,16 @@ const expanded = new Set();
 const collapsed = new Set();
 /// `auto` expands what is small, `roots` only the roots.
 let base = "auto";
+
+/// The titles of the columns, and the classes of their cells.
+const COLUMNS = [
+  ["Name", ""],
+  ["State", ""],
+  ["Restarts", "wide"],
+  ["Queue", "number wide"],
+  ["Busy", "number wide"],
+  ["Inc.", "number wide"],
+];
 
 export function mount(root, { store, parameters }) {
   const view = new TreeView(store, parameters);
@@ -32,7 +40,7 @@ class TreeView {
     this.incarnations = new Map();
     this.troubled = h("div", { class: "troubled" });
     this.pane = h("div", { class: "pane", hidden: true });
-    this.count = h("span", { class: "sub" });
+    this.count = h("span", {});
     this.rows = this.#rows();
     this.grid = h(
       "div",
@@ -72,12 +80,7 @@ class TreeView {
       base,
       (wanted) => this.#setBase(wanted),
     );
-    return h(
-      "div",
-      { class: "heading" },
-      h("div", {}, h("h1", {}, "Tree"), this.count),
-      h("div", { class: "heading-aside" }, depth, filter),
-    );
+    return heading("Tree", this.count, depth, filter);
   }
 
   #trouble() {
@@ -94,7 +97,6 @@ class TreeView {
   #rows() {
     return new Rows({
       store: this.store,
-      rowHeight: rowHeight(),
       fetchPage: (offset, limit, signal) => this.#fetch(offset, limit, signal),
       key: ({ node }) => node.identity || node.path,
       create: (item) => this.#create(item),
@@ -104,29 +106,18 @@ class TreeView {
         setAttribute(this.grid, "aria-rowcount", total + 1);
       },
       empty: () =>
-        this.q
-          ? empty("Nothing has this in its path", "Another filter shows more.")
-          : empty("There is no tree", "A tree is here as soon as a supervisor starts."),
+        emptyList(
+          this.q,
+          "Nothing has this in its path",
+          "There is no tree",
+          "A tree is here as soon as a supervisor starts.",
+        ),
     });
   }
 
-  async #fetch(offset, limit, signal) {
-    const wanted = {
-      base,
-      expanded: [...expanded],
-      collapsed: [...collapsed],
-      offset,
-      limit,
-      q: this.q || undefined,
-    };
-    const page = await ask("/tree/rows", wanted, { signal });
-    return {
-      ...page,
-      items: page.items.map((row) => ({
-        ...row,
-        node: answers.node(row.node),
-      })),
-    };
+  #fetch(offset, limit, signal) {
+    const wanted = { base, expanded: [...expanded], collapsed: [...collapsed], q: this.q, offset, limit };
+    return post("/tree/rows", wanted, { signal });
   }
 
   #create({ node }) {
@@ -156,10 +147,7 @@ class TreeView {
         h("span", { class: "tree-count" }),
       ),
       h("div", { class: "cell", role: "gridcell" }, h("span", { class: "mark" })),
-      h("div", { class: "cell wide", role: "gridcell" }),
-      h("div", { class: "cell number wide", role: "gridcell" }),
-      h("div", { class: "cell number wide", role: "gridcell" }),
-      h("div", { class: "cell number wide", role: "gridcell" }),
+      COLUMNS.slice(2).map(([, more]) => h("div", { class: `cell ${more}`, role: "gridcell" })),
     );
     return row;
   }
@@ -180,11 +168,11 @@ class TreeView {
     setText(kind, kindOf(node));
     setText(inside, insideOf(node));
     setAttribute(inside, "data-tone", node.descendants_in_trouble > 0 ? "bad" : null);
-    setCountdown(state.firstChild, stateOf(node), node.retry_in_millis);
+    setMark(state.firstChild, stateOf(node), node.retry_in_millis);
     left.replaceChildren(...[budget(node.restarts_left)].filter(Boolean));
     setText(queue, node.queued ? short(node.queued) : "");
     setText(busy, node.busy_millis === null ? "" : duration(node.busy_millis));
-    setAttribute(busy, "data-tone", node.busy_millis > 1000 ? "warn" : null);
+    setAttribute(busy, "data-tone", busyTone(node.busy_millis));
     this.#showIncarnation(row, incarnation, node);
   }
 
@@ -237,7 +225,7 @@ class TreeView {
     this.pane.hidden = !identity;
     this.rows.draw();
     if (!identity) return;
-    this.card = actorCard(this.store, identity, { close: () => this.#close() });
+    this.card = new ActorCard(this.store, identity, () => this.#close());
     replace(this.pane, this.card.element);
   }
 
@@ -248,7 +236,7 @@ class TreeView {
   }
 
   #press(event) {
-    if (event.target !== this.grid && !event.target.closest?.(".tree-row")) return;
+    if (event.target !== this.grid && !event.target.closest(".tree-row")) return;
     const item = this.rows.row(this.current ?? -1);
     const steps = {
       ArrowDown: 1,
@@ -297,18 +285,10 @@ class TreeView {
 }
 
 function head() {
-  const titles = [
-    ["Name", ""],
-    ["State", ""],
-    ["Restarts", "wide"],
-    ["Queue", "number wide"],
-    ["Busy", "number wide"],
-    ["Inc.", "number wide"],
-  ];
   return h(
     "div",
     { class: "row head", role: "row" },
-    titles.map(([title, more]) =>
+    COLUMNS.map(([title, more]) =>
       h(
         "div",
         {

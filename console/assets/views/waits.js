@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { counted, duration, lastOf } from "../format.js";
 import { h, replace, s } from "../dom.js";
-import { empty, heading, section } from "../parts/small.js";
+import { empty, heading, section, verdict } from "../parts/small.js";
 import { layout } from "../parts/graph.js";
 import { Refresher } from "../refresh.js";
 import { link } from "../router.js";
@@ -26,13 +26,13 @@ export function mount(root, { store }) {
           body,
           empty(
             "No actor waits for another",
-            "A call is here when its handler has waited for half a second.",
+            "A call is here as long as a handler waits for its reply. Calls are watched from the first look here on, or always with watch_deadlocks().",
           ),
         );
       else
         replace(
           body,
-          verdict(graph),
+          summary(graph),
           h("div", { class: "graph" }, draw(graph)),
           section("All waits", list(graph)),
         );
@@ -41,13 +41,11 @@ export function mount(root, { store }) {
   );
 }
 
-function verdict({ cycles, edges }) {
-  const tone = cycles.length > 0 ? "bad" : "ok";
-  const text =
-    cycles.length > 0
-      ? `${counted(cycles.length, "deadlock")}: ${cycles.length === 1 ? "its actors wait" : "their actors wait"} for each other`
-      : `${counted(edges.length, "call")} waits, no deadlock`;
-  return h("p", { class: "verdict", data: { tone } }, cycles.length > 0 ? "✕ " : "✓ ", text);
+function summary({ cycles, edges }) {
+  if (cycles.length === 0)
+    return verdict(true, `${counted(edges.length, "call waits", "calls wait")}, no deadlock`);
+  const actors = cycles.length === 1 ? "its actors wait" : "their actors wait";
+  return verdict(false, `${counted(cycles.length, "deadlock")}: ${actors} for each other`);
 }
 
 function draw({ nodes, edges, cycles }) {
@@ -97,8 +95,10 @@ function arrow({ from, to, waited_millis: waited }, places, bad) {
   const cut = (dx, dy) => Math.min(74 / Math.max(1e-6, Math.abs(dx)), 19 / Math.max(1e-6, Math.abs(dy)));
   const [dx, dy] = [(b.x - a.x) / length, (b.y - a.y) / length];
   const gap = cut(dx, dy);
-  const bend = 14;
-  const [mx, my] = [(a.x + b.x) / 2 - dy * bend, (a.y + b.y) / 2 + dx * bend];
+  // An edge bends to its right, so that one back is beside it. Its text is beyond it.
+  const beside = (distance) => [(a.x + b.x) / 2 - dy * distance, (a.y + b.y) / 2 + dx * distance];
+  const [mx, my] = beside(14);
+  const [tx, ty] = beside(20);
   return s(
     "g",
     { class: bad ? "edge bad" : "edge" },
@@ -106,7 +106,7 @@ function arrow({ from, to, waited_millis: waited }, places, bad) {
       d: `M${a.x + dx * gap} ${a.y + dy * gap}Q${mx} ${my} ${b.x - dx * gap} ${b.y - dy * gap}`,
       "marker-end": `url(#${bad ? "arrow-bad" : "arrow"})`,
     }),
-    s("text", { x: mx, y: my - 4 }, duration(waited)),
+    s("text", { x: tx, y: ty + 4 }, duration(waited)),
   );
 }
 

@@ -16,7 +16,7 @@ export async function addresses(server) {
     letters: "#/dead-letters",
     pools: "#/pools",
     pool: `#/pool/${pool}`,
-    job: `#/job/pools/${pool}/${job}`,
+    job: `#/job/${pool}/${job}`,
     registry: "#/registry",
     groups: "#/registry?kind=groups",
     waits: "#/waits",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
+import { ApiError } from "../../assets/api.js";
 import { Refresher } from "../../assets/refresh.js";
 import { Store } from "../../assets/store.js";
 
@@ -58,7 +59,7 @@ test("load that fails is told, and tried again", async () => {
   let loads = 0;
   const load = async () => {
     loads += 1;
-    if (loads === 1) throw new Error("no answer");
+    if (loads === 1) throw new ApiError(0, "unreachable", "no answer");
   };
   const refresher = new Refresher(load, { every: 500, failed: (error) => failures.push(error.message) });
   await pass(1200);

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { attempts, overview } from "../../assets/answers.js";
 import { countdown, duration, millis, reasonText, restartsLeft, short } from "../../assets/format.js";
 import { density, join } from "../../assets/parts/chart.js";
 import { layout, rank } from "../../assets/parts/graph.js";
+import { JOB_STATES } from "../../assets/parts/job.js";
 import { stateOf } from "../../assets/parts/mark.js";
 import { link, parse } from "../../assets/router.js";
 
 test("durations have one or two units", () => {
-  const texts = [0, 0.4, 12, 1234, 12_345, 59_700, 184_000, 7_500_000, 273_600_000].map(duration);
+  const texts = [0, 0.02, 0.4, 12, 1234, 12_345, 59_700, 184_000, 7_500_000, 273_600_000].map(duration);
   assert.deepEqual(texts, [
     "0 ms",
+    "20 µs",
     "0.4 ms",
     "12 ms",
     "1.2 s",
@@ -32,10 +35,10 @@ test("numbers and reasons are short", () => {
 });
 
 test("address of a view is read as it was written", () => {
-  const address = link("job", ["queues", "mails/late %", 7], { q: "a&b", empty: "" });
+  const address = link("job", ["mails/late %", 7], { q: "a&b", empty: "" });
   assert.deepEqual(parse(address), {
     view: "job",
-    rest: ["queues", "mails/late %", "7"],
+    rest: ["mails/late %", "7"],
     parameters: { q: "a&b" },
   });
   assert.deepEqual(parse("#/actor/%").rest, ["%"]);
@@ -77,7 +80,7 @@ test("steps of a job are joined to attempts, with the failures of the last ones"
   const timeline = [
     { at_millis: 1, kind: "submitted" },
     { at_millis: 2, kind: { started: { worker: 4, incarnation: 1 } } },
-    { at_millis: 5, kind: { retried: { cause: "failed" } } },
+    { at_millis: 5, kind: { retried: { cause: "error" } } },
     { at_millis: 7, kind: { started: { worker: 4, incarnation: 2 } } },
     { at_millis: 9, kind: { ended: { state: "dead" } } },
     { at_millis: 12, kind: { started: { worker: 5, incarnation: 1 } } },
@@ -86,11 +89,16 @@ test("steps of a job are joined to attempts, with the failures of the last ones"
   assert.deepEqual(
     found.map(({ number, outcome, error, ended_at_millis }) => [number, outcome, error, ended_at_millis]),
     [
-      [1, "failed", "first", 5],
+      [1, "error", "first", 5],
       [2, "dead", "second", 9],
       [3, "running", null, null],
     ],
   );
+});
+
+test("states of jobs are those that the server knows", async () => {
+  const { components } = JSON.parse(await readFile(new URL("../../openapi.json", import.meta.url), "utf8"));
+  assert.deepEqual(JOB_STATES, components.schemas.JobState.enum);
 });
 
 test("health of several trees is that of the worst", () => {
@@ -98,7 +106,7 @@ test("health of several trees is that of the worst", () => {
     { tree: "a", status: "ready", text: "ready" },
     { tree: "b", status: "not_ready", text: "not ready: b/db is restarting" },
   ];
-  const { status, reasons } = overview({ health, troubled: [] }).health;
+  const { status, reasons } = overview({ health, deadlocks: [], troubled: [] }).health;
   assert.deepEqual([status, reasons], ["not_ready", ["b: not ready: b/db is restarting"]]);
 });
 
