@@ -1,11 +1,15 @@
 //! The server of the browser tests: a small tree with a console, that does what it is told on its
-//! standard input, one command in each line. `./x browser` builds and starts it.
+//! standard input, one command in each line. `./x browser` builds and starts it. Its arguments are
+//! the address, and `read-only` for a console without a token.
 //!
 //! ```text
 //! crash till      the actor crashes, and is down for a while
 //! poison 3        three jobs of the pool fail for good
 //! cure            jobs do not fail any more
+//! mail 2          two jobs are submitted to the pool
 //! wait            two actors wait for each other
+//! stop vault      an actor is asked to stop while a handler keeps it from that
+//! release vault   the handler ends, and the actor is started again when it has stopped
 //! crowd 100000    a supervisor has so many children
 //! console down    the console is stopped, and `console up` starts it again
 //! ```
@@ -15,14 +19,18 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, PanicLocations, Reply, System};
 use perennial_console::Console;
-use perennial_registry::Name;
+use perennial_registry::{Group, Name, Registry, SlowSubscriberPolicy, Topic};
 use perennial_supervision::pool::{Pool, PoolHandle};
-use perennial_supervision::{App, Backoff, Child, Dynamic, DynamicSupervisor, Supervisor, SupervisorHandle};
+use perennial_supervision::{
+    App, Backoff, Child, ChildError, Dynamic, DynamicSupervisor, Shutdown, Supervisor, SupervisorHandle,
+};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::task::{JoinHandle, block_in_place};
 
 /// The token, which the tests know.
 const TOKEN: &str = "browser-tests-0123456789";
@@ -30,10 +38,17 @@ const TOKEN: &str = "browser-tests-0123456789";
 /// How long an actor is down after a crash.
 const DOWN: Duration = Duration::from_secs(1);
 
+/// How long the vault may take to stop before it is killed.
+const ASKED: Duration = Duration::from_millis(1500);
+
 const TILL: Name<Msg> = Name::new("till");
+const KEEPERS: Group<Msg> = Group::new("keepers of money");
+const ALARMS: Topic<()> = Topic::new("alarms");
 
 enum Msg {
     Crash,
+    /// Keeps the handler from its end, also after a kill, until the sender is dropped.
+    Hold(Receiver<()>, Reply<()>),
     /// Asks another actor, which may ask this one.
     Ask(Address<Self>),
     Answer(Reply<()>),
@@ -72,6 +87,10 @@ impl Actor for Member {
                 let source = Stuck("a coin is in the way", None);
                 return Err(ExitReason::failed(Stuck("the drawer is stuck", Some(Box::new(source)))));
             }
+            Msg::Hold(held, reply) => {
+                reply.send(());
+                let _ = block_in_place(|| held.recv());
+            }
             Msg::Ask(other) => {
                 let limit = Duration::from_secs(60);
                 // Without an answer it has waited, which is all that it is for.
@@ -91,6 +110,9 @@ struct Shop {
     app: App<SupervisorHandle>,
     till: Address<Msg>,
     stock: Address<Msg>,
+    vault: Address<Msg>,
+    /// What holds the vault, and the request to stop it.
+    stopping: Option<(Sender<()>, JoinHandle<Result<(), ChildError>>)>,
     crowd: SupervisorHandle<Dynamic>,
     mails: Mails,
     is_cured: Arc<AtomicBool>,
@@ -102,7 +124,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Panics are shown on the page.
     std::panic::set_hook(Box::new(|_| {}));
     let system = System::builder().panic_locations(PanicLocations::install()).build();
-    let (shop, url) = Shop::start(&system, &address).await?;
+    let is_read_only = std::env::args().nth(2).is_some_and(|argument| argument == "read-only");
+    let console = Console::at(address);
+    let console = if is_read_only { console } else { console.token(TOKEN) };
+    let (mut shop, url) = Shop::start(&system, console).await?;
     say(&url)?;
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
     // The end of the input is that of the test.
@@ -125,7 +150,7 @@ fn say(line: &str) -> io::Result<()> {
 
 impl Shop {
     /// Starts the tree. Returns it with the URL of its console.
-    async fn start(system: &System, address: &str) -> Result<(Self, String), Box<dyn Error>> {
+    async fn start(system: &System, console: Console) -> Result<(Self, String), Box<dyn Error>> {
         let is_cured = Arc::new(AtomicBool::new(true));
         let mails = Pool::from_fn("mails", 3, {
             let is_cured = is_cured.clone();
@@ -140,25 +165,37 @@ impl Shop {
         let down = Backoff::new(DOWN, DOWN);
         let till = Child::new::<Member>("till", ()).backoff(down).named(TILL);
         let stock = Child::new::<Member>("stock", ());
+        let vault = Child::new::<Member>("vault", ()).shutdown(Shutdown::Timeout(ASKED));
         let crowd = DynamicSupervisor::new("crowd");
         let (till_address, stock_address, crowd_handle) = (till.address(), stock.address(), crowd.handle());
-        let console = Console::at(address).token(TOKEN).watch_deadlocks().pool(&handle);
+        let vault_address = vault.address();
+        let console =
+            console.watch_deadlocks().pool(&handle).debug_messages(&till_address, |text| match text {
+                "crash" => Ok(Msg::Crash),
+                _ => Err(format!("the till does not understand {text:?}")),
+            });
         let url = console.url();
         let app = Supervisor::new("shop")
             .intensity(1000, Duration::from_secs(1))
             .child(console)
             .child(till)
             .child(stock)
+            .child(vault)
             // Read as markup, it would do something.
             .child(Child::new::<Member>("<img src=x onerror=alert(1)>", ()))
             .child(mails)
             .child(crowd)
             .start(system)
             .await?;
+        let registry = Registry::of(system);
+        registry.group(KEEPERS).join(&stock_address)?;
+        registry.topic(ALARMS).subscribe_with(&vault_address, SlowSubscriberPolicy::Skip, |()| None);
         let shop = Self {
             app,
             till: till_address,
             stock: stock_address,
+            vault: vault_address,
+            stopping: None,
             crowd: crowd_handle,
             mails: handle,
             is_cured,
@@ -167,16 +204,19 @@ impl Shop {
     }
 
     /// Does what a command says, and returns when it is done.
-    async fn obey(&self, command: &str) -> Result<(), Box<dyn Error>> {
+    async fn obey(&mut self, command: &str) -> Result<(), Box<dyn Error>> {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         match (verb, rest) {
             ("crash", "till") => crash(&self.till).await,
             ("poison", number) => self.poison(number.parse()?).await,
+            ("mail", number) => self.mail(number.parse()?).await,
             ("cure", _) => {
                 self.is_cured.store(true, Ordering::Relaxed);
                 Ok(())
             }
             ("wait", _) => self.wait().await,
+            ("stop", "vault") => self.stop_vault().await,
+            ("release", "vault") => self.release_vault().await,
             ("crowd", number) => self.gather(number.parse()?).await,
             ("console", "down") => Ok(self.app.supervisor().terminate_child("console").await?),
             ("console", "up") => Ok(self.app.supervisor().restart_child("console").await.map(drop)?),
@@ -188,13 +228,37 @@ impl Shop {
     async fn poison(&self, number: u64) -> Result<(), Box<dyn Error>> {
         self.is_cured.store(false, Ordering::Relaxed);
         let failed = self.mails.stats().failed;
-        for job in 0..number {
-            self.mails.submit(format!("mail {job} to a customer")).detach().await?;
-        }
+        self.mail(number).await?;
         while self.mails.stats().failed < failed + number {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
+    }
+
+    /// Submits so many jobs.
+    async fn mail(&self, number: u64) -> Result<(), Box<dyn Error>> {
+        for job in 0..number {
+            self.mails.submit(format!("mail {job} to a customer")).detach().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the vault hang, and begins to stop it.
+    async fn stop_vault(&mut self) -> Result<(), Box<dyn Error>> {
+        let (sender, held) = channel();
+        self.vault.call(|reply| Msg::Hold(held, reply)).await.map_err(|_| "the vault is closed")?;
+        let supervisor = self.app.supervisor().clone();
+        let stop = tokio::spawn(async move { supervisor.terminate_child("vault").await });
+        self.stopping = Some((sender, stop));
+        Ok(())
+    }
+
+    /// Lets the vault stop, and starts it again.
+    async fn release_vault(&mut self) -> Result<(), Box<dyn Error>> {
+        let (sender, stop) = self.stopping.take().ok_or("the vault is not being stopped")?;
+        drop(sender);
+        stop.await??;
+        Ok(self.app.supervisor().restart_child("vault").await.map(drop)?)
     }
 
     /// Makes two actors wait for each other, for longer than it takes to be a deadlock.

@@ -122,3 +122,19 @@ test("page allows nothing from elsewhere and no inline code", async () => {
   assert.equal(await page.evaluate(() => window.injected), undefined);
   await close(page);
 });
+
+test("console without a token offers no action", async () => {
+  const readOnly = await Server.start(undefined, "read-only");
+  await readOnly.tell("poison 1");
+  const page = await open(browser, readOnly, { hash: `#/actor/${await identity(readOnly, "shop/stock")}` });
+  await page.locator(".incarnation", { hasText: "incarnation 1" }).waitFor();
+  await page.locator(".lock[data-state=off]:disabled", { hasText: "read-only" }).waitFor();
+  await page.getByRole("button", { name: "Kill" }).waitFor({ state: "hidden" });
+  const pool = (await readOnly.get("/pools")).items[0].identity;
+  await page.goto(`${readOnly.url}/#/pool/${pool}`);
+  await page.locator(".table .tag", { hasText: "dead" }).waitFor();
+  for (const name of ["Pause", "Retry", "Drop dead jobs"])
+    assert.equal(await page.getByRole("button", { name }).count(), 0, name);
+  await close(page);
+  await readOnly.stop();
+});

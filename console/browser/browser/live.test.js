@@ -55,6 +55,8 @@ test("worker that is killed by the page comes back as its next incarnation", asy
   await page.locator(".lock[data-state=open]").waitFor();
   await page.getByRole("button", { name: "Kill", exact: true }).click();
   await page.locator("dialog").getByRole("button", { name: "Kill" }).click();
+  await page.locator(".toast", { hasText: "Killed stock" }).waitFor();
+  assert.equal(await page.locator(".toast span").textContent(), "Killed stock");
   await page.locator(".incarnation", { hasText: "incarnation 2" }).waitFor();
   await page.locator(".mark.large[data-state=running]").waitFor();
   await page.locator(".card .event-detail", { hasText: "killed" }).first().waitFor();
@@ -100,7 +102,7 @@ test("dead jobs are retried by filter", async () => {
   await server.tell("cure");
   await page.getByRole("button", { name: "Retry dead jobs" }).click();
   await page.locator("dialog").getByRole("button", { name: "Retry" }).click();
-  await page.getByText(/5 jobs/).waitFor();
+  await page.getByText("Retried dead jobs of shop/mails: 5 jobs").waitFor();
   await close(page);
 });
 

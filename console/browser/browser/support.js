@@ -15,10 +15,11 @@ const PROGRAM = process.env.CONSOLE_SERVER ?? `${ROOT}target/release/examples/br
 
 /// A process with a tree and a console. It does what it is told, a line at a time.
 export class Server {
-  /// Starts a process. Its console listens at the port of `address` again, if one is given.
-  static async start(address = "127.0.0.1:0") {
+  /// Starts a process. Its console listens at the port of `address` again, if one is given. With
+  /// `read-only` as its option it has no token.
+  static async start(address = "127.0.0.1:0", ...options) {
     const server = new Server();
-    server.process = spawn(PROGRAM, [address], { stdio: ["pipe", "pipe", "inherit"] });
+    server.process = spawn(PROGRAM, [address, ...options], { stdio: ["pipe", "pipe", "inherit"] });
     server.lines = createInterface(server.process.stdout)[Symbol.asyncIterator]();
     const { value } = await server.lines.next();
     assert.ok(value?.startsWith("http://"), `the server says ${value}`);

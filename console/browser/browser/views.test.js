@@ -115,7 +115,13 @@ test("theme is that of the system until another is chosen", async () => {
   await page.keyboard.press("T");
   assert.notEqual(await ground(), dark);
   await page.reload();
-  assert.notEqual(await ground(), dark);
+  const light = await ground();
+  assert.notEqual(light, dark);
+  await page.keyboard.press("T");
+  await page.emulateMedia({ colorScheme: "light" });
+  assert.equal(await ground(), dark);
+  await page.keyboard.press("T");
+  assert.equal(await ground(), light);
   await close(page);
 });
 

@@ -1,0 +1,59 @@
+// What hangs is seen: actors that wait for each other, and one that does not stop.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { close, launch, open, row, Server } from "./support.js";
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("child that does not stop is shown with its phase and the time that is left", async () => {
+  const page = await open(browser, server, { hash: "#/shutdown" });
+  await page.getByText("Nothing is being stopped").waitFor();
+  await server.tell("stop vault");
+  const child = page.locator(".remaining li", { hasText: "vault" });
+  await child.locator(".tag", { hasText: "stopping" }).waitFor();
+  await child.getByText(/killed in (\d+ ms|1\.\d s)/).waitFor();
+  await page.getByText("A part of this tree is being stopped.").waitFor();
+  await page.getByText("1 actor left").waitFor();
+  // Its time is over: it is killed, and its handler keeps it from its end all the same.
+  await child.locator(".tag", { hasText: "killed" }).waitFor();
+  await child.getByText(/abandoned in \d\.\d s/).waitFor();
+  await server.tell("release vault");
+  await page.getByText("Nothing is being stopped").waitFor();
+  await close(page);
+});
+
+test("circle of calls is drawn, counted and told in words", async () => {
+  const page = await open(browser, server, { hash: "#/waits" });
+  await page.getByText("No actor waits for another").waitFor();
+  await server.tell("wait");
+  await page.getByText("1 deadlock: its actors wait for each other").waitFor();
+  assert.deepEqual((await page.locator(".graph .node.bad text").allTextContents()).sort(), ["stock", "till"]);
+  assert.equal(await page.locator(".graph .edge.bad").count(), 2);
+  await page.locator(".waits li", { hasText: "shop/till has waited for shop/stock for" }).waitFor();
+  await page.locator(".waits li", { hasText: "shop/stock has waited for shop/till for" }).waitFor();
+  await page.locator(".nav-entry", { hasText: "Waits" }).locator(".badge", { hasText: "1" }).waitFor();
+  await page.locator(".graph .node", { hasText: "till" }).click();
+  await page.locator(".card-title", { hasText: "till" }).waitFor();
+  await close(page);
+});
+
+test("node in trouble is named beside the tree", async () => {
+  const page = await open(browser, server);
+  await server.tell("stop vault");
+  await row(page, "vault").locator(".mark[data-state=stopping]").waitFor();
+  await page.locator(".strip .trouble", { hasText: "shop/vault" }).waitFor();
+  await server.tell("release vault");
+  await page.locator(".strip").waitFor({ state: "hidden" });
+  await row(page, "vault").locator(".mark[data-state=running]").waitFor();
+  await close(page);
+});
