@@ -10,6 +10,8 @@
 //! wait            two actors wait for each other
 //! stop vault      an actor is asked to stop while a handler keeps it from that
 //! release vault   the handler ends, and the actor is started again when it has stopped
+//! stop shop       the tree is shut down, while a handler keeps an actor from that
+//! release shop    the handler ends, and so does the tree
 //! crowd 100000    a supervisor has so many children
 //! console down    the console is stopped, and `console up` starts it again
 //! ```
@@ -40,6 +42,9 @@ const DOWN: Duration = Duration::from_secs(1);
 
 /// How long the vault may take to stop before it is killed.
 const ASKED: Duration = Duration::from_millis(1500);
+
+/// How long the tree may take to stop.
+const LIMIT: Duration = Duration::from_secs(60);
 
 const TILL: Name<Msg> = Name::new("till");
 const KEEPERS: Group<Msg> = Group::new("keepers of money");
@@ -105,14 +110,20 @@ impl Actor for Member {
 /// The mails that a pool sends, if their addresses are known.
 type Mails = PoolHandle<fn(String) -> Result<(), Stuck>>;
 
+/// A stop that the vault holds up.
+struct Stopping {
+    /// The vault is held until this is dropped.
+    hold: Sender<()>,
+    request: JoinHandle<Result<(), ChildError>>,
+}
+
 /// What the commands work on.
 struct Shop {
     app: App<SupervisorHandle>,
     till: Address<Msg>,
     stock: Address<Msg>,
     vault: Address<Msg>,
-    /// What holds the vault, and the request to stop it.
-    stopping: Option<(Sender<()>, JoinHandle<Result<(), ChildError>>)>,
+    stopping: Option<Stopping>,
     crowd: SupervisorHandle<Dynamic>,
     mails: Mails,
     is_cured: Arc<AtomicBool>,
@@ -186,7 +197,8 @@ impl Shop {
             .child(mails)
             .child(crowd)
             .start(system)
-            .await?;
+            .await?
+            .shutdown_timeout(LIMIT);
         let registry = Registry::of(system);
         registry.group(KEEPERS).join(&stock_address)?;
         registry.topic(ALARMS).subscribe_with(&vault_address, SlowSubscriberPolicy::Skip, |()| None);
@@ -215,8 +227,8 @@ impl Shop {
                 Ok(())
             }
             ("wait", _) => self.wait().await,
-            ("stop", "vault") => self.stop_vault().await,
-            ("release", "vault") => self.release_vault().await,
+            ("stop", what) => self.stop(what).await,
+            ("release", what) => self.release(what).await,
             ("crowd", number) => self.gather(number.parse()?).await,
             ("console", "down") => Ok(self.app.supervisor().terminate_child("console").await?),
             ("console", "up") => Ok(self.app.supervisor().restart_child("console").await.map(drop)?),
@@ -243,22 +255,31 @@ impl Shop {
         Ok(())
     }
 
-    /// Makes the vault hang, and begins to stop it.
-    async fn stop_vault(&mut self) -> Result<(), Box<dyn Error>> {
-        let (sender, held) = channel();
+    /// Makes the vault hang, and begins to stop it or the tree.
+    async fn stop(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
+        let (hold, held) = channel();
         self.vault.call(|reply| Msg::Hold(held, reply)).await.map_err(|_| "the vault is closed")?;
-        let supervisor = self.app.supervisor().clone();
-        let stop = tokio::spawn(async move { supervisor.terminate_child("vault").await });
-        self.stopping = Some((sender, stop));
+        let (app, is_whole) = (self.app.clone(), what == "shop");
+        let request = tokio::spawn(async move {
+            if is_whole {
+                let _ = app.shutdown().await;
+                return Ok(());
+            }
+            app.supervisor().terminate_child("vault").await
+        });
+        self.stopping = Some(Stopping { hold, request });
         Ok(())
     }
 
-    /// Lets the vault stop, and starts it again.
-    async fn release_vault(&mut self) -> Result<(), Box<dyn Error>> {
-        let (sender, stop) = self.stopping.take().ok_or("the vault is not being stopped")?;
-        drop(sender);
-        stop.await??;
-        Ok(self.app.supervisor().restart_child("vault").await.map(drop)?)
+    /// Lets the vault stop, and starts it again unless the tree stops.
+    async fn release(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
+        let Stopping { hold, request } = self.stopping.take().ok_or("nothing is being stopped")?;
+        drop(hold);
+        request.await??;
+        if what == "vault" {
+            self.app.supervisor().restart_child("vault").await?;
+        }
+        Ok(())
     }
 
     /// Makes two actors wait for each other, for longer than it takes to be a deadlock.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { close, launch, open, row, Server } from "./support.js";
+import { close, launch, OFFLINE, open, row, Server } from "./support.js";
 
 let browser;
 
@@ -11,10 +11,6 @@ before(async () => {
   browser = await launch();
 });
 after(() => browser?.close());
-
-/// The browser says that the server did not answer.
-const OFFLINE =
-  /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
 
 /// Returns the numbers of the events that the page has.
 async function exported(page) {

@@ -7,6 +7,10 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
+/// The browser says that the server did not answer.
+export const OFFLINE =
+  /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
+
 /// The token of the server.
 export const TOKEN = "browser-tests-0123456789";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { close, launch, open, row, Server } from "./support.js";
+import { close, launch, OFFLINE, open, row, Server } from "./support.js";
 
 let browser;
 let server;
@@ -30,6 +30,23 @@ test("child that does not stop is shown with its phase and the time that is left
   await server.tell("release vault");
   await page.getByText("Nothing is being stopped").waitFor();
   await close(page);
+});
+
+test("shutdown of a tree is followed until its console ends with it", async () => {
+  const ending = await Server.start();
+  const page = await open(browser, ending, { hash: "#/shutdown", expected: OFFLINE });
+  await ending.tell("stop shop");
+  await page.locator(".remaining li", { hasText: "vault" }).locator(".tag", { hasText: "killed" }).waitFor();
+  await page.getByText("2 actors left").waitFor();
+  // The vault keeps the tree from its end, and the tree has most of its minute left.
+  await page.getByText(/^5\d s until all that is left is killed\.$/).waitFor();
+  const over = await page.locator(".stop-bar span").evaluate((bar) => parseFloat(bar.style.width));
+  assert.ok(over > 0 && over < 20, `${over} percent are over`);
+  await page.locator(".health", { hasText: "Stopping" }).waitFor();
+  await ending.tell("release shop");
+  await page.locator(".connection[data-state=waiting]").waitFor();
+  await close(page);
+  await ending.stop();
 });
 
 test("circle of calls is drawn, counted and told in words", async () => {
