@@ -175,7 +175,8 @@ assert_eq!((counter.counters().accepted, counter.counters().queued), (1, 1));")]
 ///
 /// As [`Address::cast`]. [`Full`](SendError::Full) under each overflow policy.
 pub fn cast_unlinked<M: Send + 'static>(to: &Address<M>, message: M) -> Result<(), SendError<M>> {
-    to.0.queue.push_unlinked(message).map(drop).map_err(|refused| unsent(&to.0, refused))
+    let pushed = to.0.queue.try_push(message).or_else(|message| to.0.queue.push_unlinked(message));
+    pushed.map(drop).map_err(|refused| unsent(&to.0, refused))
 }
 
 impl ActorHandle {
