@@ -63,6 +63,11 @@ export function short(value) {
   return `${(value / size).toFixed(value < 100 * size ? 1 : 0)}${unit}`;
 }
 
+/// `12`, or `12+` if some may not be counted.
+export function atLeast(value, uncounted) {
+  return uncounted > 0 ? `${short(value)}+` : short(value);
+}
+
 const two = (n) => String(n).padStart(2, "0");
 
 /// The time of day, `14:03:09.120`.

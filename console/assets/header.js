@@ -1,7 +1,7 @@
 // The head of the page: health, counts, the account, the search, the connection.
 
 import { token } from "./api.js";
-import { count, counted, duration, short } from "./format.js";
+import { atLeast, count, counted, duration, moment, short } from "./format.js";
 import { h, replace, setAttribute, setText } from "./dom.js";
 import { askForToken } from "./parts/dialog.js";
 import { setFigure } from "./parts/small.js";
@@ -22,8 +22,13 @@ const COUNTS = [
   ["actors", (o) => short(o.processes.total), "processes", () => ""],
   ["down", (o) => short(o.processes.down), "processes?sort=restarts", (o) => (o.processes.down ? "bad" : "")],
   ["restarts", (o) => short(o.supervision.restarts), "timeline", () => ""],
-  ["crashes", (o) => short(o.crashes), "crashes", (o) => (o.crashes ? "bad" : "")],
-  ["dead letters", (o) => short(deadLetters(o)), "dead-letters", (o) => (deadLetters(o) ? "warn" : "")],
+  ["crashes", (o) => atLeast(o.crashes, o.missed_events), "crashes", (o) => (o.crashes ? "bad" : "")],
+  [
+    "dead letters",
+    (o) => atLeast(deadLetters(o), o.missed_events),
+    "dead-letters",
+    (o) => (deadLetters(o) ? "warn" : ""),
+  ],
   ["queued", (o) => short(o.messages.queued), "processes?sort=queue", () => ""],
 ];
 
@@ -51,14 +56,15 @@ export function header(element, store, { retry }) {
     h("span", { class: "dot", "aria-hidden": "true" }),
     h("span", {}, "connecting"),
   );
+  const brand = h(
+    "a",
+    { class: "brand", href: link("tree"), "aria-label": "perennial" },
+    h("img", { src: "/assets/icon.svg", alt: "", width: 22, height: 22 }),
+    h("span", {}, "perennial"),
+  );
   replace(
     element,
-    h(
-      "a",
-      { class: "brand", href: link("tree"), "aria-label": "perennial" },
-      h("img", { src: "/assets/icon.svg", alt: "", width: 22, height: 22 }),
-      h("span", {}, "perennial"),
-    ),
+    brand,
     health,
     h(
       "div",
@@ -70,6 +76,9 @@ export function header(element, store, { retry }) {
     h("div", { class: "tools" }, connection, lock(store), themeSwitch()),
   );
   store.on("overview", () => show(store.overview, { health, counts, sum }));
+  store.on("session", ({ version, started_at_millis: started }) =>
+    setAttribute(brand, "title", `perennial-console ${version}, since ${moment(started)}`),
+  );
   const connected = () => showConnection(connection, store);
   store.on("connection", connected);
   setInterval(connected, 500);

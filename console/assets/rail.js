@@ -21,7 +21,7 @@ export function rail(element, store) {
     h("section", { class: "rail-part" }, h("h2", {}, "In trouble"), troubled),
     h("section", { class: "rail-part grow" }, h("h2", {}, "Latest events"), pulse, events),
   );
-  store.on("overview", () => showTroubled(troubled, store.overview.troubled));
+  store.on("overview", () => showTroubled(troubled, store.overview));
   let frame = 0;
   store.on("events", () => {
     cancelAnimationFrame(frame);
@@ -42,10 +42,16 @@ export function rail(element, store) {
   setInterval(beat, 2000);
 }
 
-/// Shows the nodes that are in trouble.
-export function showTroubled(element, nodes) {
+/// Shows the nodes that are in trouble, `most` at most. The reasons of a health check are shown if no
+/// node explains them: that of a program may have others.
+export function showTroubled(element, { troubled, health }, most = troubled.length) {
+  const nodes = troubled.slice(0, most);
   if (nodes.length === 0) {
-    replace(element, empty("All is up", "No child is down, restarting or giving up."));
+    const reasons = health.reasons.map((text) => h("p", { class: "verdict", data: { tone: "warn" } }, text));
+    replace(
+      element,
+      reasons.length > 0 ? reasons : empty("All is up", "No child is down, restarting or giving up."),
+    );
     return;
   }
   reconcile(element, nodes, {

@@ -69,7 +69,7 @@ export class Store {
 
   setSession(session) {
     this.session = session;
-    this.#tell("session");
+    this.#tell("session", session);
   }
 
   setConnection(state, nextAt = null) {

@@ -134,6 +134,7 @@ export class ActorCard {
         ["Down because of", actor.pending_start && reasonText(actor.pending_start.reason)],
         ["Messages of type", card.message_type && h("code", {}, card.message_type)],
         ["Restart type", node && [words(node.restart), node.significant ? ", significant" : ""]],
+        ["Pool", card.is_pool && h("a", { href: link("pool", [this.identity]) }, "its jobs and workers")],
         ["Strategy", node?.kind === "supervisor" && (node.strategy ? words(node.strategy) : "dynamic")],
         ["Tolerates", node && restartsLeft(node.restarts_left)],
         [

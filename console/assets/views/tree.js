@@ -89,9 +89,9 @@ class TreeView {
   }
 
   #showTrouble() {
-    const nodes = this.store.overview?.troubled ?? [];
-    this.strip.hidden = nodes.length === 0;
-    showTroubled(this.troubled, nodes.slice(0, 12));
+    const { overview } = this.store;
+    this.strip.hidden = !overview || (overview.troubled.length === 0 && overview.health.reasons.length === 0);
+    if (overview) showTroubled(this.troubled, overview, 12);
   }
 
   #rows() {

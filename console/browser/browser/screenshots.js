@@ -1,7 +1,7 @@
 // Takes screenshots of every view: `npm run screenshots -- FOLDER`.
 
 import { mkdir } from "node:fs/promises";
-import { addresses, settle } from "./addresses.js";
+import { prepare, visit } from "./addresses.js";
 import { launch, open, Server } from "./support.js";
 
 const folder = process.argv[2] ?? "screenshots";
@@ -13,17 +13,13 @@ const SIZES = [
 
 const [browser, server] = await Promise.all([launch(), Server.start()]);
 await mkdir(folder, { recursive: true });
-await server.tell("crash till");
-await server.tell("poison 3");
-await server.tell("wait");
+await prepare(server);
 for (const [width, height] of SIZES) {
   for (const colorScheme of ["light", "dark"]) {
     const page = await open(browser, server, { viewport: { width, height }, colorScheme });
-    for (const [name, hash] of Object.entries(await addresses(server))) {
-      await page.goto(`${server.url}/${hash}`);
-      await settle(page);
-      await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png` });
-    }
+    await visit(page, server, (name) =>
+      page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png` }),
+    );
     await page.context().close();
   }
 }

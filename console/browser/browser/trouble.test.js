@@ -74,3 +74,18 @@ test("node in trouble is named beside the tree", async () => {
   await row(page, "vault").locator(".mark[data-state=running]").waitFor();
   await close(page);
 });
+
+test("reasons of a health check and counts that miss events are shown", async () => {
+  const page = await open(browser, server);
+  // The program may have a check of its own, and events may be lost before they are counted.
+  await page.route("**/api/v1/overview", async (route) => {
+    const answer = await route.fetch();
+    const text = "the database does not answer";
+    const health = [{ tree: null, status: "not_ready", live: true, ready: false, text }];
+    await route.fulfill({ json: { ...(await answer.json()), health, missed_events: 2, crashes: 4 } });
+  });
+  await page.locator(".strip .verdict", { hasText: "the database does not answer" }).waitFor();
+  await page.locator(".health", { hasText: "Not ready" }).waitFor();
+  await page.locator(".stat[data-name=crashes] b", { hasText: "4+" }).waitFor();
+  await close(page);
+});

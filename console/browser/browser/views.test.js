@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { close, identity, launch, open, Server } from "./support.js";
-import { addresses, settle } from "./addresses.js";
+import { prepare, visit } from "./addresses.js";
 
 let axe;
 let browser;
@@ -14,9 +14,7 @@ let server;
 before(async () => {
   axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   [browser, server] = await Promise.all([launch(), Server.start()]);
-  await server.tell("crash till");
-  await server.tell("poison 3");
-  await server.tell("wait");
+  await prepare(server);
 });
 after(async () => {
   await browser?.close();
@@ -49,13 +47,11 @@ for (const width of [390, 1280, 1920]) {
         bypassCSP: true,
       });
       const found = [];
-      for (const [name, hash] of Object.entries(await addresses(server))) {
-        await page.goto(`${server.url}/${hash}`);
-        await settle(page);
+      await visit(page, server, async (name) => {
         found.push(...(await violations(page)).map((text) => `${name}: ${text}`));
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
-      }
+      });
       assert.deepEqual(found, []);
       await close(page);
     });
@@ -93,6 +89,15 @@ test("tree is used by keys alone", async () => {
   await page.locator(".pane .card-title").waitFor();
   await page.keyboard.press("Escape");
   await page.locator(".pane").waitFor({ state: "hidden" });
+  await close(page);
+});
+
+test("card of a pool leads to its jobs and workers", async () => {
+  const mails = await identity(server, "shop/mails");
+  const page = await open(browser, server, { hash: `#/actor/${mails}` });
+  await page.getByRole("link", { name: "its jobs and workers" }).click();
+  await page.locator("h1", { hasText: "shop/mails" }).waitFor();
+  await page.locator(".worker").first().waitFor();
   await close(page);
 });
 

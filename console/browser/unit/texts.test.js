@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { attempts, overview } from "../../assets/answers.js";
-import { countdown, duration, millis, reasonText, restartsLeft, short } from "../../assets/format.js";
+import {
+  atLeast,
+  countdown,
+  duration,
+  millis,
+  reasonText,
+  restartsLeft,
+  short,
+} from "../../assets/format.js";
 import { density, join } from "../../assets/parts/chart.js";
 import { layout, rank } from "../../assets/parts/graph.js";
 import { JOB_STATES } from "../../assets/parts/job.js";
@@ -29,6 +37,7 @@ test("durations have one or two units", () => {
 
 test("numbers and reasons are short", () => {
   assert.deepEqual([short(9999), short(12_345), short(4_500_000)], ["9,999", "12.3k", "4.5M"]);
+  assert.deepEqual([atLeast(3, 0), atLeast(3, 1)], ["3", "3+"]);
   assert.equal(restartsLeft(4294967295), "any number of restarts left");
   assert.equal(restartsLeft(1), "1 restart left");
   assert.equal(reasonText({ kind: "panicked", message: "out of bounds" }), "panicked: out of bounds");
