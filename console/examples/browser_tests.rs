@@ -32,6 +32,7 @@ use perennial_supervision::{
     App, Backoff, Child, ChildError, Dynamic, DynamicSupervisor, Shutdown, Supervisor, SupervisorHandle,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, block_in_place};
 
 /// The token, which the tests know.
@@ -54,8 +55,8 @@ enum Msg {
     Crash,
     /// Keeps the handler from its end, also after a kill, until the sender is dropped.
     Hold(Receiver<()>, Reply<()>),
-    /// Asks another actor, which may ask this one.
-    Ask(Address<Self>),
+    /// Asks another actor when both are at the barrier, so that each waits for the other.
+    Ask(Address<Self>, Arc<Barrier>),
     Answer(Reply<()>),
 }
 
@@ -96,7 +97,8 @@ impl Actor for Member {
                 reply.send(());
                 let _ = block_in_place(|| held.recv());
             }
-            Msg::Ask(other) => {
+            Msg::Ask(other, both) => {
+                both.wait().await;
                 let limit = Duration::from_secs(60);
                 // Without an answer it has waited, which is all that it is for.
                 let _ = other.call(Msg::Answer).timeout(limit).await;
@@ -201,7 +203,7 @@ impl Shop {
             .shutdown_timeout(LIMIT);
         let registry = Registry::of(system);
         registry.group(KEEPERS).join(&stock_address)?;
-        registry.topic(ALARMS).subscribe_with(&vault_address, SlowSubscriberPolicy::Skip, |()| None);
+        registry.topic(ALARMS).subscribe_with(&stock_address, SlowSubscriberPolicy::Skip, |()| None);
         let shop = Self {
             app,
             till: till_address,
@@ -284,8 +286,10 @@ impl Shop {
 
     /// Makes two actors wait for each other, for longer than it takes to be a deadlock.
     async fn wait(&self) -> Result<(), Box<dyn Error>> {
-        self.till.send(Msg::Ask(self.stock.clone())).await.map_err(|_| "the till is closed")?;
-        self.stock.send(Msg::Ask(self.till.clone())).await.map_err(|_| "the stock is closed")?;
+        let both = Arc::new(Barrier::new(2));
+        let ask = |other: &Address<Msg>| Msg::Ask(other.clone(), both.clone());
+        self.till.send(ask(&self.stock)).await.map_err(|_| "the till is closed")?;
+        self.stock.send(ask(&self.till)).await.map_err(|_| "the stock is closed")?;
         tokio::time::sleep(Duration::from_millis(1000)).await;
         Ok(())
     }

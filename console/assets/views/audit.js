@@ -19,7 +19,7 @@ export function mount(root, { store }) {
         cell: (entry) => h("b", { title: entry.path }, words(entry.action)),
       },
       { title: "Target", width: "minmax(140px, 2fr)", cell: (entry) => entry.target },
-      { title: "Outcome", width: "130px", small: "84px", cell: outcome },
+      { title: "Outcome", width: "130px", small: "112px", cell: outcome },
       { title: "Detail", width: "minmax(120px, 2fr)", wide: true, cell: (entry) => entry.detail },
       { title: "From", width: "150px", wide: true, cell: (entry) => entry.remote },
       { title: "Time", width: "200px", wide: true, number: true, cell: (entry) => moment(entry.at_millis) },
