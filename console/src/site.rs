@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::actions::Audit;
-use crate::api::{Tally, TreeHealth, View};
+use crate::api::{Tally, TreeHealth, View, millis};
 use crate::config::{BoundAddress, Config};
 use crate::pools::Pools;
 
@@ -49,7 +49,7 @@ impl Shared {
             pools,
             bound,
             boot: format!("{boot:016x}"),
-            started_at_millis: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            started_at_millis: millis(since),
             audit: Audit::default(),
             operations: OnceLock::new(),
         }
@@ -62,7 +62,7 @@ pub(crate) struct Site {
     pub(crate) operations: Operations,
     /// The clients that follow the events.
     pub(crate) streams: Arc<Semaphore>,
-    computing: Semaphore,
+    computing: Arc<Semaphore>,
     view: Cached<View>,
     health: Cached<Vec<TreeHealth>>,
     tally: Mutex<Tally>,
@@ -75,7 +75,7 @@ impl Site {
         let operations = shared.operations.get_or_init(observe).clone();
         Arc::new(Self {
             streams: Arc::new(Semaphore::new(shared.config.max_streams)),
-            computing: Semaphore::new(COMPUTED_AT_ONCE),
+            computing: Arc::new(Semaphore::new(COMPUTED_AT_ONCE)),
             view: Cached::default(),
             health: Cached::default(),
             tally: Mutex::new(Tally::of(&operations)),
@@ -94,8 +94,14 @@ impl Site {
         &self,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let _permit = self.computing.acquire().await.ok()?;
-        tokio::task::spawn_blocking(compute).await.ok()
+        let permit = self.computing.clone().acquire_owned().await.ok()?;
+        // The thread has the permit: it goes on when the client has gone.
+        let computing = move || {
+            let value = compute();
+            drop(permit);
+            value
+        };
+        tokio::task::spawn_blocking(computing).await.ok()
     }
 
     /// Returns the system as it was within the last quarter of a second. All clients that ask

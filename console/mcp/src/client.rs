@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::openapi::Method;
 use crate::request::Request;
@@ -68,21 +68,20 @@ impl Client {
         let url = format!("{}{}", self.url, request.path);
         let query = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         read(match request.method {
-            Method::Get => {
-                let mut get = self.agent.get(url).query_pairs(query);
-                if let Some(authorization) = &self.authorization {
-                    get = get.header("authorization", authorization);
-                }
-                get.call()
-            }
+            Method::Get => self.authorized(self.agent.get(url)).query_pairs(query).call(),
             Method::Post => {
-                let mut post = self.agent.post(url).query_pairs(query).content_type("application/json");
-                if let Some(authorization) = &self.authorization {
-                    post = post.header("authorization", authorization);
-                }
-                post.send(request.body.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string))
+                let post = self.authorized(self.agent.post(url)).query_pairs(query);
+                let body = request.body.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string);
+                post.content_type("application/json").send(body)
             }
         })
+    }
+
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
     }
 }
 

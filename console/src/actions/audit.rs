@@ -38,7 +38,7 @@ impl Audit {
         log.last += 1;
         let entry = AuditEntry {
             number: log.last,
-            at_millis: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            at_millis: millis(since),
             action: path.rsplit('/').next().unwrap_or_default().chars().take(PATH).collect(),
             path: path.chars().take(PATH).collect(),
             target,

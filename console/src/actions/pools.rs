@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::api::{ActionOutcome, Problem, ProblemKind};
-use crate::pools::{Change, KnownPool};
+use crate::api::{ActionOutcome, Problem};
+use crate::pools::KnownPool;
 
 /// How long a change of a pool is waited for.
 const WAITED: Duration = Duration::from_secs(2);
@@ -60,15 +60,11 @@ pub(crate) async fn act(pool: &KnownPool, action: PoolAction) -> Result<ActionOu
         PoolAction::RollingRestart => pool.rolling_restart(),
         PoolAction::Drain => pool.drain(),
     };
-    wait_a_while(change.ok_or_else(gone)?).await
-}
-
-async fn wait_a_while(change: Change) -> Result<ActionOutcome, Problem> {
-    let mut change = tokio::spawn(change);
-    match tokio::time::timeout(WAITED, &mut change).await {
-        Ok(Ok(changed)) => changed.map(|()| ActionOutcome::done()).map_err(Problem::conflict),
-        Ok(Err(_)) => Err(Problem::new(ProblemKind::Internal, "the change panicked")),
-        Err(_) => Ok(ActionOutcome { detail: Some("it goes on".to_owned()), ..ActionOutcome::default() }),
+    let rest = if action == PoolAction::Drain { "jobs are left" } else { "it goes on" };
+    // A change that has begun goes on when its future is dropped.
+    match tokio::time::timeout(WAITED, change.ok_or_else(gone)?).await {
+        Ok(changed) => changed.map(|()| ActionOutcome::done()).map_err(Problem::conflict),
+        Err(_) => Ok(ActionOutcome { detail: Some(rest.to_owned()), ..ActionOutcome::default() }),
     }
 }
 

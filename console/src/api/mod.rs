@@ -41,5 +41,5 @@ pub(crate) use overview::overview;
 pub(crate) use page::Window;
 pub(crate) use shutdown::stopping;
 pub(crate) use tally::Tally;
-pub(crate) use tree::{Expansion, children, rows as tree_rows};
+pub(crate) use tree::{Expansion, children, millis, rows as tree_rows};
 pub(crate) use view::View;

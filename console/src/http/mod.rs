@@ -1,6 +1,7 @@
 //! HTTP: the routes, what each of them answers, and what keeps foreign clients out.
 
 mod answer;
+mod body;
 mod events;
 mod guard;
 mod pages;

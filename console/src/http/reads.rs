@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use perennial_operations::WaitGraph;
@@ -11,6 +11,7 @@ use perennial_supervision::pool::PoolInfo;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{json, problem};
+use super::body::body;
 use super::guard::authorize;
 use super::query::Parameters;
 use crate::actions::allowed;
@@ -98,7 +99,12 @@ pub(super) struct RowsRequest {
     limit: Option<usize>,
 }
 
-pub(super) async fn tree_rows_of(site: Arc<Site>, request: RowsRequest) -> Response {
+/// Answers like [`tree_rows`], to a request with a body.
+pub(super) async fn tree_rows_of_body(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let request: RowsRequest = match body(request).await {
+        Ok(request) => request,
+        Err(Problem { error, detail }) => return problem(error, detail),
+    };
     answer(site, move |_, view| {
         let window = Window::new(request.offset, request.limit);
         Ok(api::tree_rows(view, &request.expansion, request.q.as_deref(), window))

@@ -15,7 +15,7 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route("/session", get(reads::session))
         .route("/overview", get(reads::overview))
         .route("/tree", get(reads::tree))
-        .route("/tree/rows", get(reads::tree_rows).post(writes::tree_rows))
+        .route("/tree/rows", get(reads::tree_rows).post(reads::tree_rows_of_body))
         .route("/processes", get(reads::actors))
         .route("/processes/{identity}", get(reads::actor))
         .route("/processes/{identity}/{action}", post(writes::actor))

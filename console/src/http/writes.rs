@@ -3,26 +3,21 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::{json, problem};
+use super::body::body;
 use super::guard::{Peer, authorize};
-use super::reads::{RowsRequest, tree_rows_of};
 use crate::actions::{
     self, ActorAction, DeadJobs, JobAction, PoolAction, act_on_dead_jobs, act_on_job, act_on_pool,
 };
 use crate::api::{ActionOutcome, Problem, ProblemKind};
 use crate::pools::KnownPool;
 use crate::site::Site;
-
-/// The most bytes of a body.
-const BODY: usize = 64 * 1024;
 
 /// The client of an action, and what it asks for.
 pub(super) struct ActionAttempt {
@@ -64,13 +59,6 @@ struct ErrorFilter {
     error_contains: String,
 }
 
-pub(super) async fn tree_rows(State(site): State<Arc<Site>>, request: Request) -> Response {
-    match body::<RowsRequest>(request).await {
-        Ok(rows) => tree_rows_of(site, rows).await,
-        Err(Problem { error, detail }) => problem(error, detail),
-    }
-}
-
 pub(super) async fn actor(
     State(site): State<Arc<Site>>,
     Extension(peer): Extension<Peer>,
@@ -85,7 +73,8 @@ pub(super) async fn actor(
         }
         if action == "debug" {
             let text = request.text.ok_or_else(|| Problem::new(ProblemKind::Invalid, "`text` is missing"))?;
-            return attempt.site.shared.config.debug.send(identity, &text);
+            let site = attempt.site.clone();
+            return attempt.compute(move || site.shared.config.debug.send(identity, &text)).await;
         }
         let action = ActorAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
         actions::act(attempt.site.system(), &actor, action).await
@@ -189,30 +178,4 @@ impl ActionAttempt {
             Err(Problem { error, detail }) => problem(error, detail),
         }
     }
-}
-
-/// Reads a body as JSON. An empty one is the default.
-async fn body<B: DeserializeOwned + Default>(request: Request) -> Result<B, Problem> {
-    check_headers(request.headers())?;
-    let too_large = |_| Problem::new(ProblemKind::TooLarge, "the body is longer than 64 KiB");
-    let bytes = to_bytes(request.into_body(), BODY).await.map_err(too_large)?;
-    if bytes.is_empty() {
-        return Ok(B::default());
-    }
-    serde_json::from_slice(&bytes).map_err(|error| Problem::new(ProblemKind::Invalid, error.to_string()))
-}
-
-/// Refuses a body that is announced as too long before it is read. One that is no JSON could come
-/// from a form of a foreign page.
-fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    let len = text(CONTENT_LENGTH).and_then(|len| len.parse::<usize>().ok());
-    if len.is_some_and(|len| len > BODY) {
-        return Err(Problem::new(ProblemKind::TooLarge, "the body is longer than 64 KiB"));
-    }
-    let media = text(CONTENT_TYPE).and_then(|media| media.split(';').next()).unwrap_or_default();
-    if media.trim().eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemKind::UnsupportedMediaType, "the content type is not application/json"))
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 
-use perennial_actors::host::{debug_text, dispose};
+use perennial_actors::host::{debug_text, dispose, dispose_each};
 use perennial_supervision::pool::{
     DeadJob, JobId, JobStatus, PoolHandle, UnfinishedJob, WeakPoolHandle, Work,
 };
@@ -37,15 +38,21 @@ pub(crate) struct JobsFilter {
 
 /// What a console asks of a pool, whichever the types of its jobs are. Texts are made of users'
 /// values, under a guard and no lock.
-trait AnyPool: Send + Sync {
+pub(crate) trait AnyPool: Send + Sync {
+    /// Returns the identity of its supervisor, or `None` if it is gone or has not started.
     fn identity(&self) -> Option<u64>;
     fn unfinished(&self) -> Vec<JobRow>;
+    /// Returns the dead jobs, each with its failures.
     fn dead(&self) -> Vec<(JobRow, Vec<String>)>;
     fn count_dead(&self) -> usize;
     fn cancel(&self, job: u64) -> bool;
+    /// Submits dead jobs again. Returns how many were accepted. The first that is refused is the
+    /// last that is tried.
     fn retry(&self, jobs: &[u64]) -> usize;
+    /// Removes dead jobs. Returns how many there were.
     fn discard(&self, jobs: &[u64]) -> usize;
     fn is_paused(&self) -> bool;
+    /// Pauses or resumes the pool. Returns `false` if it is gone.
     fn set_paused(&self, paused: bool) -> bool;
     fn resize(&self, workers: usize) -> Option<Change>;
     fn rolling_restart(&self) -> Option<Change>;
@@ -60,11 +67,6 @@ impl KnownPool {
         Self { log: JobLog::new(pool.subscribe()), pool: Box::new(pool.downgrade()) }
     }
 
-    /// Returns the identity of its supervisor, or `None` if it is gone.
-    pub(crate) fn identity(&self) -> Option<u64> {
-        self.pool.identity().filter(|identity| *identity != 0)
-    }
-
     pub(super) const fn log(&self) -> &JobLog {
         &self.log
     }
@@ -72,10 +74,9 @@ impl KnownPool {
     /// Returns the jobs: those that are not done, the dead ones, and those that have ended as long
     /// as they are remembered, the newest first.
     pub(crate) fn jobs(&self, filter: &JobsFilter) -> Vec<JobRow> {
-        let mut rows = self.pool.unfinished();
-        rows.extend(self.pool.dead().into_iter().rev().map(|(row, _)| row));
-        let ended = self.log.ended().into_iter().filter(|(_, state, _)| *state != JobState::Dead);
-        rows.extend(ended.map(|(id, state, attempt)| JobRow { id, state, text: None, attempt, error: None }));
+        let mut rows = self.unfinished();
+        rows.extend(self.dead().into_iter().rev().map(|(row, _)| row));
+        rows.extend(self.ended());
         let has_text = |text: &Option<String>| {
             text.as_ref().is_some_and(|text| text.to_lowercase().contains(&filter.text))
         };
@@ -86,61 +87,39 @@ impl KnownPool {
         rows
     }
 
+    /// Returns the jobs that are remembered to have ended and are not dead.
+    fn ended(&self) -> impl Iterator<Item = JobRow> {
+        let ended = self.log.ended().into_iter().filter(|(_, state, _)| *state != JobState::Dead);
+        ended.map(|(id, state, attempt)| JobRow { id, state, text: None, attempt, error: None })
+    }
+
     /// Returns a job with what happened to it, if anything is known of it.
     pub(crate) fn job(&self, id: u64) -> Option<JobDetail> {
         let timeline = self.log.steps(id);
-        let dead = self.pool.dead().into_iter().find(|(row, _)| row.id == id);
+        let dead = self.dead().into_iter().find(|(row, _)| row.id == id);
         if let Some((job, failures)) = dead {
             return Some(JobDetail { job, failures, timeline });
         }
-        let job = self.jobs(&JobsFilter::default()).into_iter().find(|row| row.id == id)?;
+        let unfinished = self.unfinished().into_iter().find(|row| row.id == id);
+        let ended = || self.ended().find(|row| row.id == id);
+        let job = unfinished.or_else(ended)?;
         Some(JobDetail { job, failures: Vec::new(), timeline })
-    }
-
-    pub(crate) fn count_dead(&self) -> usize {
-        self.pool.count_dead()
     }
 
     /// Returns the dead jobs with an error that contains a text.
     pub(crate) fn dead_with(&self, text: &str) -> Vec<u64> {
-        let dead = self.pool.dead().into_iter();
+        let dead = self.dead().into_iter();
         let is_meant = |failures: &[String]| failures.iter().any(|failure| failure.contains(text));
         dead.filter(|(_, failures)| is_meant(failures)).map(|(row, _)| row.id).collect()
     }
+}
 
-    pub(crate) fn cancel(&self, job: u64) -> bool {
-        self.pool.cancel(job)
-    }
+/// What is asked of the pool alone.
+impl Deref for KnownPool {
+    type Target = dyn AnyPool;
 
-    /// Submits dead jobs again. Returns how many there were.
-    pub(crate) fn retry(&self, jobs: &[u64]) -> usize {
-        self.pool.retry(jobs)
-    }
-
-    /// Removes dead jobs. Returns how many there were.
-    pub(crate) fn discard(&self, jobs: &[u64]) -> usize {
-        self.pool.discard(jobs)
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.pool.is_paused()
-    }
-
-    /// Pauses or resumes the pool. Returns `false` if it is gone.
-    pub(crate) fn set_paused(&self, paused: bool) -> bool {
-        self.pool.set_paused(paused)
-    }
-
-    pub(crate) fn resize(&self, workers: usize) -> Option<Change> {
-        self.pool.resize(workers)
-    }
-
-    pub(crate) fn rolling_restart(&self) -> Option<Change> {
-        self.pool.rolling_restart()
-    }
-
-    pub(crate) fn drain(&self) -> Option<Change> {
-        self.pool.drain()
+    fn deref(&self) -> &Self::Target {
+        &*self.pool
     }
 }
 
@@ -149,27 +128,28 @@ where
     W: Work<Job: Debug, Error: Debug> + 'static,
 {
     fn identity(&self) -> Option<u64> {
-        Some(self.upgrade()?.supervisor().handle().identity())
+        Some(self.upgrade()?.supervisor().handle().identity()).filter(|identity| *identity != 0)
     }
 
     fn unfinished(&self) -> Vec<JobRow> {
         let jobs = self.upgrade().map(|pool| pool.unfinished_jobs(LISTED)).unwrap_or_default();
-        let row = |UnfinishedJob { id, job, status, attempt, .. }: UnfinishedJob<W>| {
-            let state = match status {
+        let row = |job: &UnfinishedJob<W>| {
+            let state = match job.status {
                 JobStatus::Delayed => JobState::Delayed,
                 JobStatus::Running => JobState::Running,
                 _ => JobState::Queued,
             };
-            let text = text(&*job);
-            dispose(job);
-            JobRow { id: id.as_u64(), state, text: Some(text), attempt, error: None }
+            let (id, text) = (job.id.as_u64(), Some(text(&*job.job)));
+            JobRow { id, state, text, attempt: job.attempt, error: None }
         };
-        jobs.into_iter().map(row).collect()
+        let rows = jobs.iter().map(row).collect();
+        dispose_each(jobs);
+        rows
     }
 
     fn dead(&self) -> Vec<(JobRow, Vec<String>)> {
         let jobs = self.upgrade().map(|pool| pool.dead_jobs()).unwrap_or_default();
-        let row = |dead: DeadJob<W>| {
+        let row = |dead: &DeadJob<W>| {
             let failures: Vec<String> = dead.failures.iter().map(text).collect();
             let row = JobRow {
                 id: dead.id.as_u64(),
@@ -178,10 +158,11 @@ where
                 attempt: u32::try_from(failures.len()).unwrap_or(u32::MAX),
                 error: failures.last().cloned(),
             };
-            dispose(dead);
             (row, failures)
         };
-        jobs.into_iter().map(row).collect()
+        let rows = jobs.iter().map(row).collect();
+        dispose_each(jobs);
+        rows
     }
 
     fn count_dead(&self) -> usize {
@@ -194,24 +175,27 @@ where
 
     fn retry(&self, jobs: &[u64]) -> usize {
         let Some(pool) = self.upgrade() else { return 0 };
-        let dead = pool.take_dead_jobs(&ids(jobs));
-        let retried = dead.into_iter().map(|dead| match pool.retry_dead_job(dead) {
-            Ok(job) => {
-                drop(job);
-                true
+        // One at a time, so that a pool that refuses them keeps the others.
+        let mut retried = 0;
+        for id in jobs {
+            for dead in pool.take_dead_jobs(&[JobId::from_u64(*id)]) {
+                if let Err(refused) = pool.retry_dead_job(dead) {
+                    dispose(refused.into_job());
+                    return retried;
+                }
+                retried += 1;
             }
-            Err(refused) => {
-                dispose(refused.into_job());
-                false
-            }
-        });
-        retried.filter(|retried| *retried).count()
+        }
+        retried
     }
 
     fn discard(&self, jobs: &[u64]) -> usize {
         let Some(pool) = self.upgrade() else { return 0 };
-        let dead = pool.take_dead_jobs(&ids(jobs));
-        dead.into_iter().map(dispose).count()
+        let ids: Vec<JobId> = jobs.iter().copied().map(JobId::from_u64).collect();
+        let dead = pool.take_dead_jobs(&ids);
+        let count = dead.len();
+        dispose_each(dead);
+        count
     }
 
     fn is_paused(&self) -> bool {
@@ -245,10 +229,6 @@ where
             Ok(())
         }))
     }
-}
-
-fn ids(numbers: &[u64]) -> Vec<JobId> {
-    numbers.iter().copied().map(JobId::from_u64).collect()
 }
 
 /// Returns the text of a user's value, or of the beginning of a long one.

@@ -9,13 +9,16 @@ use perennial_actors::Subscription;
 use perennial_actors::host::sync::Mutex;
 use perennial_supervision::pool::JobEvent;
 
-use crate::api::{JobState, JobStep, JobStepKind};
+use crate::api::{JobState, JobStep, JobStepKind, millis};
 
 /// The most jobs whose steps are kept.
 const JOBS: usize = 1000;
 
 /// The most steps of one job that are kept.
 const STEPS: usize = 100;
+
+/// The most events that are recorded under one lock.
+const AT_ONCE: usize = 256;
 
 /// The steps of the last jobs of a pool.
 pub(crate) struct JobLog(Mutex<State>);
@@ -37,18 +40,23 @@ impl JobLog {
 
     /// Records events until the pool is gone.
     pub(super) async fn record(&self) {
-        poll_fn(|cx| self.poll_record(cx)).await;
+        // Others get their turn, however many events there are.
+        while poll_fn(|cx| self.poll_record(cx)).await {
+            tokio::task::yield_now().await;
+        }
     }
 
-    fn poll_record(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Records some events. Returns `false` if there will be no more.
+    fn poll_record(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.0.lock();
-        loop {
+        for _ in 0..AT_ONCE {
             match state.events.poll_next(cx) {
                 Poll::Ready(Some((at, event))) => state.add(at, event),
-                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Ready(None) => return Poll::Ready(false),
                 Poll::Pending => return Poll::Pending,
             }
         }
+        Poll::Ready(true)
     }
 
     /// Returns the steps of a job, in order.
@@ -94,8 +102,7 @@ impl State {
     fn millis(&self, at: Instant) -> u64 {
         let (instant, time) = self.began;
         let at = time + at.saturating_duration_since(instant);
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 }
 

@@ -5,5 +5,5 @@ mod known;
 mod list;
 mod log;
 
-pub(crate) use known::{Change, JobsFilter, KnownPool};
+pub(crate) use known::{AnyPool, JobsFilter, KnownPool};
 pub(crate) use list::Pools;

@@ -9,7 +9,7 @@ use serde_json::json;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::state::{Order, Wanted};
+use crate::state::{View, Wanted};
 
 /// The longest time for one request.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,7 +25,8 @@ pub struct Fetched {
 #[derive(Debug)]
 pub enum Rows {
     Tree(Page<TreeRow>),
-    Actors(Order, Page<ActorRow>),
+    /// The actors, in the order of a view.
+    Actors(View, Page<ActorRow>),
     Events(EventPage),
 }
 
@@ -81,10 +82,10 @@ impl Client {
                 });
                 self.post("tree/rows", &body).map(Rows::Tree)
             }
-            Wanted::Actors { order, text, window } => {
+            Wanted::Actors { view, text, window } => {
                 let (offset, limit) = (window.offset.to_string(), window.limit.to_string());
-                let query = [("sort", order.name()), ("q", text), ("offset", &offset), ("limit", &limit)];
-                self.get("processes", &query).map(|page| Rows::Actors(*order, page))
+                let query = [("sort", view.name()), ("q", text), ("offset", &offset), ("limit", &limit)];
+                self.get("processes", &query).map(|page| Rows::Actors(*view, page))
             }
             Wanted::Events { text, limit } => {
                 self.get("events", &[("q", text), ("limit", &limit.to_string())]).map(Rows::Events)

@@ -95,7 +95,8 @@ fn report(report: &Report) -> (Weight, &'static str, String) {
 
 /// Returns the reason with its message, if it has one.
 pub fn reason(reason: &Reason) -> String {
-    let kind = format!("{:?}", reason.kind).to_lowercase();
+    let kind = serde_json::to_value(reason.kind).ok();
+    let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("other").replace('_', " ");
     match (&reason.message, &reason.location) {
         (Some(message), Some(location)) => format!("{kind}: {message} ({location})"),
         (Some(message), None) => format!("{kind}: {message}"),

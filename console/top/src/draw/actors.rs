@@ -22,9 +22,9 @@ const WIDTHS: [Constraint; 6] = [
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let (order, page) = &state.actors;
+    let (view, page) = &state.actors;
     // The answer to the question of another view is not shown.
-    let items = if state.view.order() == Some(*order) { page.items.as_slice() } else { &[] };
+    let items = if state.view == *view { page.items.as_slice() } else { &[] };
     draw_list(frame, area, state, &HEAD, &WIDTHS, page.offset, items.iter().map(row));
 }
 

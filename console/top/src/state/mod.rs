@@ -12,7 +12,7 @@ use crate::client::{ClientError, Fetched, Rows};
 
 pub use cursor::Cursor;
 pub use keys::Verdict;
-pub use wanted::{Order, View, Wanted};
+pub use wanted::{View, Wanted};
 
 /// The screen.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct State {
     pub connection: Connection,
     pub overview: Option<Overview>,
     pub tree: Page<TreeRow>,
-    /// The list of actors, and its order.
-    pub actors: (Order, Page<ActorRow>),
+    /// The list of actors, and the view whose order it has.
+    pub actors: (View, Page<ActorRow>),
     pub events: EventPage,
     /// The marked row of the view.
     pub cursor: Cursor,
@@ -56,7 +56,7 @@ impl State {
             connection: Connection::Connecting,
             overview: None,
             tree: Page::default(),
-            actors: (Order::Queue, Page::default()),
+            actors: (View::Queue, Page::default()),
             events: EventPage::default(),
             cursor: Cursor::default(),
             filter: String::new(),
@@ -72,15 +72,15 @@ impl State {
     pub fn wanted(&self) -> Wanted {
         let text = self.filter.clone();
         let window = self.cursor.window();
-        match self.view.order() {
-            Some(order) => Wanted::Actors { order, text, window },
-            None if self.view == View::Events => Wanted::Events { text, limit: MOST_EVENTS },
-            None => Wanted::Tree {
+        match self.view {
+            View::Tree => Wanted::Tree {
                 expanded: self.expanded.clone(),
                 collapsed: self.collapsed.clone(),
                 text,
                 window,
             },
+            View::Events => Wanted::Events { text, limit: MOST_EVENTS },
+            view => Wanted::Actors { view, text, window },
         }
     }
 
@@ -100,7 +100,7 @@ impl State {
         self.overview = Some(fetched.overview);
         match fetched.rows {
             Rows::Tree(page) => self.tree = page,
-            Rows::Actors(order, page) => self.actors = (order, page),
+            Rows::Actors(view, page) => self.actors = (view, page),
             Rows::Events(page) => self.events = page,
         }
         self.cursor.limit_to(self.len());
@@ -108,10 +108,10 @@ impl State {
 
     /// Returns the number of rows of the view.
     pub fn len(&self) -> usize {
-        match self.view.order() {
-            Some(_) => self.actors.1.total,
-            None if self.view == View::Events => self.events.items.len(),
-            None => self.tree.total,
+        match self.view {
+            View::Tree => self.tree.total,
+            View::Events => self.events.items.len(),
+            View::Queue | View::Busy | View::Restarts => self.actors.1.total,
         }
     }
 

@@ -6,21 +6,13 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum View {
     Tree,
-    Queue,
-    Busy,
-    Restarts,
-    Events,
-}
-
-/// The order of a list of actors.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Order {
     /// The longest queue first.
     Queue,
     /// The longest handler first.
     Busy,
     /// The most restarts first.
     Restarts,
+    Events,
 }
 
 /// A part of a list.
@@ -41,7 +33,7 @@ pub enum Wanted {
         window: Window,
     },
     Actors {
-        order: Order,
+        view: View,
         text: String,
         window: Window,
     },
@@ -55,6 +47,7 @@ pub enum Wanted {
 impl View {
     pub const ALL: [Self; 5] = [Self::Tree, Self::Queue, Self::Busy, Self::Restarts, Self::Events];
 
+    /// Returns the name. That of a list of actors is the one that the API has for its order.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tree => "tree",
@@ -69,30 +62,9 @@ impl View {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 
-    /// Returns the order of the view, if it is a list of actors.
-    pub const fn order(self) -> Option<Order> {
-        match self {
-            Self::Queue => Some(Order::Queue),
-            Self::Busy => Some(Order::Busy),
-            Self::Restarts => Some(Order::Restarts),
-            Self::Tree | Self::Events => None,
-        }
-    }
-
     /// Returns the view that is `steps` to the right, and begins anew after the last one.
     pub fn step(self, steps: usize) -> Self {
         let place = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
         Self::ALL[(place + steps) % Self::ALL.len()]
-    }
-}
-
-impl Order {
-    /// Returns the name that the API has for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queue => "queue",
-            Self::Busy => "busy",
-            Self::Restarts => "restarts",
-        }
     }
 }
