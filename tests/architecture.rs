@@ -10,6 +10,8 @@ mod imports;
 mod log_lines;
 #[path = "architecture/models.rs"]
 mod models;
+#[path = "architecture/programs.rs"]
+mod programs;
 #[path = "architecture/sources.rs"]
 mod sources;
 #[path = "architecture/threads.rs"]
@@ -19,7 +21,6 @@ mod ways;
 #[path = "architecture/words.rs"]
 mod words;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -379,22 +380,4 @@ fn module_files_hold_docs_and_reexports_only() {
                 || line.ends_with([',', '}', ';']))
         }),
     );
-}
-
-#[test]
-fn every_test_that_the_docs_name_exists() {
-    let files: Vec<Source> = everything().into_iter().filter(|source| is_test(&source.path)).collect();
-    let functions: BTreeSet<&str> = files
-        .iter()
-        .flat_map(|source| source.text.split("fn ").skip(1))
-        .filter_map(|rest| rest.split('(').next())
-        .collect();
-    let mut missing = Vec::new();
-    for name in ["docs/SEMANTICS.md", "docs/OTP.md", "docs/PATTERN.md"] {
-        let text = fs::read_to_string(root().join(name)).expect("the page can be read");
-        // Every other piece is code. A name with four or more underscores is a test.
-        let named = text.split('`').skip(1).step_by(2).filter(|code| code.matches('_').count() > 3);
-        missing.extend(named.filter(|test| !functions.contains(test)).map(|test| format!("{name}: {test}")));
-    }
-    assert_none("every promise in the docs has a test", &missing);
 }

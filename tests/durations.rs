@@ -1,12 +1,11 @@
 //! Durations of any length are accepted in specs.
 
-mod support;
-
 use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{Backoff, Probe, Shutdown};
-use support::{Log, crash, incarnation, scripted, start};
+
+use crate::support::{Log, crash, incarnation, scripted, start};
 
 const EVER: Duration = Duration::MAX;
 

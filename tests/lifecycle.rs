@@ -1,15 +1,14 @@
 //! Starts and stops of trees, through the facade.
 
-mod support;
-
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use perennial::StartError;
 use perennial::prelude::*;
 use perennial::{ChildError, ChildFailedError, ChildState, SpecError, SupervisionStats};
-use support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
 use tokio::sync::Notify;
+
+use crate::support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
 
 /// OTP cases 3 and 4.
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,13 @@
 //! Celery, with its numbers: the rows of its table in `docs/PATTERN.md`.
 
-#[path = "support/pattern.rs"]
-mod support;
-
 use std::iter::from_fn;
 use std::time::Duration;
 
 use perennial::pool::{JobError, JobEvent, JobStatus, PoolShutdown, RateLimit, SubmitError};
 use perennial::{Backoff, Pid, Subscription};
-use support::{MINUTE, SECOND, Step, Timeline, job, ms, outcome, quick, start_pool};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::pattern::{MINUTE, SECOND, Step, Timeline, job, ms, outcome, quick, start_pool};
 
 const NOW: Duration = Duration::ZERO;
 

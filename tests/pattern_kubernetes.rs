@@ -1,17 +1,16 @@
 //! Kubernetes, with its numbers: the rows of its table in `docs/PATTERN.md`.
 
-#[path = "support/pattern.rs"]
-mod support;
-
 use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{Backoff, Probe};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::pattern;
+use crate::pattern::{
     Life, MINUTE, Running, SECOND, ScriptedPool, Step, Timeline, failed, job, ms, outcome, quick, service,
     start_pool,
 };
-use tokio::time::{Instant, sleep};
 
 /// A supervisor that tolerates any number of restarts, as a kubelet does.
 fn kubelet() -> Supervisor {
@@ -94,7 +93,7 @@ async fn the_back_off_of_a_crash_loop_is_reset_after_10_minutes_of_running() {
 async fn a_container_that_misses_3_liveness_probes_of_10_seconds_is_restarted() {
     let timeline = Timeline::new();
     let probed = |name, lives: &[Life]| {
-        let container = service(name, lives, &timeline).probe(Probe::new(support::ServiceMsg::Ping));
+        let container = service(name, lives, &timeline).probe(Probe::new(pattern::ServiceMsg::Ping));
         container.shutdown(Shutdown::BrutalKill)
     };
     let hung = probed("hung", &[Life::Hang, Life::Run]);

@@ -1,8 +1,6 @@
 //! The Supervisor-Worker pattern of other systems, end to end: the rows of `docs/PATTERN.md` about
 //! keeping workers running.
 
-mod support;
-
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,8 +10,9 @@ use std::time::Duration;
 use perennial::pool::{AttemptError, JobContext, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
 use perennial::{App, Backoff, ChildState, LivenessFailure, ReportKind, SupervisorHandle, SupervisorReport};
-use support::{Log, Msg, crash, incarnation, scripted};
 use tokio::time::Instant;
+
+use crate::support::{Log, Msg, crash, incarnation, scripted};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,14 +1,12 @@
 //! systemd, with its numbers: the rows of its table in `docs/PATTERN.md`.
 
-#[path = "support/pattern.rs"]
-mod support;
-
 use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{App, Backoff, ReportKind, StartError, SupervisorHandle, SupervisorReport};
-use support::{Life, MINUTE, SECOND, Timeline, failed, ms, service};
 use tokio::time::{Instant, sleep};
+
+use crate::pattern::{Life, MINUTE, SECOND, Timeline, failed, ms, service};
 
 /// A supervisor that tolerates any number of restarts: a unit without a start limit.
 fn manager() -> Supervisor {

@@ -1,13 +1,12 @@
 //! A tree at one moment: as text, as a diagram. As data: see `supervision/tests/tree_data.rs`.
 
-mod support;
-
 use std::thread;
 
 use perennial::prelude::*;
 use perennial::{ChildSpec, Tree};
-use support::{Log, crash, incarnation, scripted, start};
 use tokio::runtime::Builder;
+
+use crate::support::{Log, crash, incarnation, scripted, start};
 
 /// Starts `app` with a worker that was restarted once, and a group with a terminated worker.
 async fn tree() -> Tree {

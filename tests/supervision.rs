@@ -1,13 +1,12 @@
 //! Restarts through the facade: which children restart, with which others, how often, and when a
 //! supervisor shuts down.
 
-mod support;
-
 use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{ChildState, SupervisionStats};
-use support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
+
+use crate::support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
 
 /// OTP cases 29, 33 and 38.
 #[tokio::test(start_paused = true)]

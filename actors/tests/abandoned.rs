@@ -11,11 +11,7 @@ use perennial_actors::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use support::parent::{Record, recorder};
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::{Record, recorder};
 
 /// What a handler does after it blocked its thread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

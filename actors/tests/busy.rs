@@ -13,12 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{advance, sleep};
 
-use support::scripted_host::{ManagedActor, Msg, TestProbe, deed, failing, long, millis, scripted};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
+use crate::support::scripted_host::{ManagedActor, Msg, TestProbe, deed, failing, long, millis, scripted};
 
 /// Returns a message whose handler awaits for ever.
 fn hanging() -> Msg {

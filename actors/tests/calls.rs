@@ -197,7 +197,7 @@ async fn a_call_that_waits_for_room_when_the_actor_ends_gets_its_message_back() 
 async fn c125_a_caller_is_told_the_error_that_ended_the_actor() {
     let clerk = clerk().await;
     let error = clerk.call(|reply| Msg::Fail(Some(reply))).await.expect_err("it fails");
-    let said = r#"actor "calls::Clerk" ended (message type Msg): failed: the ledger is unreadable"#;
+    let said = r#"actor "all::calls::Clerk" ended (message type Msg): failed: the ledger is unreadable"#;
     assert_eq!(error.to_string(), said);
     // The source chain reaches the cause of the cause, and the types are kept.
     let source = error.source().expect("the actor's own error");
@@ -333,7 +333,7 @@ async fn a_call_that_is_dropped_before_admission_was_not_sent_and_one_dropped_af
 async fn c124_an_actor_that_calls_itself_gets_an_error_at_once_and_continues() {
     let (clerk, begun) = (clerk().await, Instant::now());
     let answer = clerk.call(Msg::CallYourself).await.expect("it answers");
-    assert_eq!(answer, r#"a call to actor "calls::Clerk" would deadlock (message type Msg)"#);
+    assert_eq!(answer, r#"a call to actor "all::calls::Clerk" would deadlock (message type Msg)"#);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(clerk.call(|reply| Msg::Echo(7, reply)).await.expect("it lives"), 7);
 }

@@ -3,15 +3,10 @@
 use perennial_actors::{CallError, DeadLetter, DeadLetterReason, ExitReason, Reply, System};
 use tokio::time::{Instant, sleep};
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
     scripted_in,
 };
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

@@ -3,11 +3,7 @@
 
 use perennial_actors::{ActorHandle, Context, ExitReason, Pid, System};
 
-use support::scripted::{Msg, ScriptedActor, TestProbe, trapper, why};
-
-mod support {
-    pub(crate) mod scripted;
-}
+use crate::support::scripted::{Msg, ScriptedActor, TestProbe, trapper, why};
 
 const ROUNDS: u64 = 300;
 

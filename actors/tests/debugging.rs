@@ -6,16 +6,10 @@ use std::sync::Arc;
 use perennial_actors::{CallError, ExitReason, InspectError, NoProcessError, Reply, System};
 use tokio::time::{Instant, sleep, timeout};
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
 };
-use support::scripted_lifecycle::{LifecycleActor, plan};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::scripted_lifecycle::{LifecycleActor, plan};
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

@@ -8,11 +8,7 @@ use perennial_actors::{
 };
 use tokio::sync::mpsc;
 
-use support::scripted_lifecycle::{Msg, Step, TestProbe, cast, started};
-
-mod support {
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::scripted_lifecycle::{Msg, Step, TestProbe, cast, started};
 
 /// Starts an actor that does nothing special.
 async fn patient() -> TestProbe {

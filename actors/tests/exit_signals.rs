@@ -7,15 +7,9 @@ use perennial_actors::host::Identity;
 use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, NoProcessError, Pid, Signal, System};
 use tokio::sync::{Notify, mpsc};
 
-use support::parent::recorder;
-use support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
-use support::scripted_lifecycle::{Step, starting};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted;
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::parent::recorder;
+use crate::support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
+use crate::support::scripted_lifecycle::{Step, starting};
 
 fn bad() -> ExitReason {
     ExitReason::failed("bad")

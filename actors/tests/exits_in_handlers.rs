@@ -13,11 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use support::scripted::{scripted, why};
-
-mod support {
-    pub(crate) mod scripted;
-}
+use crate::support::scripted::{scripted, why};
 
 const SECOND: Duration = Duration::from_secs(1);
 

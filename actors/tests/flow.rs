@@ -74,7 +74,7 @@ fn waits(sending: Pin<&mut SendFuture<'_, Msg>>) -> bool {
 async fn c128_a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
     let jam = Jam::of(2).await;
     let error = jam.scribe.cast(Msg::Note(3)).expect_err("it is full");
-    assert_eq!(error.to_string(), r#"the mailbox of actor "flow::Scribe" is full (message type Msg)"#);
+    assert_eq!(error.to_string(), r#"the mailbox of actor "all::flow::Scribe" is full (message type Msg)"#);
     assert!(matches!(error, SendError::Full(_)) && matches!(error.into_inner(), Msg::Note(3)));
     assert_eq!(jam.notes_after_release(2).await, [1, 2]);
 }
@@ -148,7 +148,7 @@ async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
     let closed = waiting.await.expect("it ends well").expect_err("it is closed");
     assert_eq!(
         closed.to_string(),
-        r#"actor "flow::Scribe" has stopped and will not be restarted (message type Msg)"#
+        r#"actor "all::flow::Scribe" has stopped and will not be restarted (message type Msg)"#
     );
     assert!(matches!(closed.into_inner(), Msg::Note(2)));
 }

@@ -9,11 +9,7 @@ use std::time::Duration;
 use perennial_actors::host::{Identity, IncarnationExit, ignore_panic};
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, System};
 
-use support::parent::{Record, recorder};
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::{Record, recorder};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

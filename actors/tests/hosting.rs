@@ -8,11 +8,7 @@ use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, ProcessState, 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use support::parent::recorder;
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::recorder;
 
 enum Msg {
     Echo(u32, Reply<u32>),

@@ -3,12 +3,9 @@
 use perennial_actors::ExitReason;
 use tokio::time::sleep;
 
-use support::scripted_host::{ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, long, millis};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
+use crate::support::scripted_host::{
+    ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, long, millis,
+};
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

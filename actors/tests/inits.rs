@@ -6,11 +6,7 @@ use perennial_actors::{
     Address, ExitReason, LifecycleEvent, NoProcessError, ProcessState, SpawnError, System,
 };
 
-use support::scripted_lifecycle::{LifecycleActor, Msg, Step, cast, plan, starting};
-
-mod support {
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::scripted_lifecycle::{LifecycleActor, Msg, Step, cast, plan, starting};
 
 #[tokio::test(start_paused = true)]
 async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_terminate() {

@@ -10,16 +10,10 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, begun_with, deed, failing, long, millis, scripted, scripted_in,
 };
-use support::scripted_lifecycle::{Step, starting};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::scripted_lifecycle::{Step, starting};
 
 fn sleeping(times: &'static [u64]) -> Msg {
     long(move |_, _| {

@@ -84,7 +84,7 @@ async fn reason(forward: fn(Address<Request>, Option<Permit<Request>>, Request) 
 }
 
 const SAID: &str =
-    r#"actor "kept_errors::Ended" has stopped and will not be restarted (message type Reply<u32>)"#;
+    r#"actor "all::kept_errors::Ended" has stopped and will not be restarted (message type Reply<u32>)"#;
 
 /// Returns the error in the reason. Its text is the same as with the message.
 fn kept<E: Error + Clone + 'static>(reason: &ExitReason) -> E {
@@ -127,7 +127,7 @@ async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_permit_that_
         })
     });
     let ClosedError(unsent) = kept::<ClosedError<()>>(&reason.await);
-    assert_eq!(unsent.target.label(), Some("kept_errors::Ended"));
+    assert_eq!(unsent.target.label(), Some("all::kept_errors::Ended"));
 }
 
 #[tokio::test(start_paused = true)]

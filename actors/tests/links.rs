@@ -5,13 +5,8 @@ use perennial_actors::{
     DeadLetter, DeadLetterReason, ExitReason, NoProcessError, Pid, SendError, System, Unsent,
 };
 
-use support::parent::hosted;
-use support::scripted::{Msg, TestProbe, scripted, trapper, why};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted;
-}
+use crate::support::parent::hosted;
+use crate::support::scripted::{Msg, TestProbe, scripted, trapper, why};
 
 fn bad() -> ExitReason {
     ExitReason::failed("bad")

@@ -7,11 +7,7 @@ use std::time::Duration;
 use perennial_actors::host::{Identity, MailboxConsumer, MailboxEvent};
 use perennial_actors::{CallError, ExitReason, MailboxConfig, Reply, System};
 
-use support::parent::recorder;
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::recorder;
 
 type Msg = Option<Reply<u32>>;
 

@@ -9,11 +9,7 @@ use perennial_actors::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use support::parent::recorder;
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::recorder;
 
 enum Msg {
     Fail,

@@ -85,7 +85,7 @@ fn assert_gives_back(results: [Result<u32, CallError<Msg>>; 2]) {
             panic!("it was to need a timer: {result:?}");
         };
         assert!(reply.is_closed());
-        assert_eq!(target.label(), Some("no_timers::Clerk"));
+        assert_eq!(target.label(), Some("all::no_timers::Clerk"));
     }
 }
 
@@ -135,7 +135,7 @@ fn a_send_with_a_deadline_that_would_have_to_wait_without_timers_gives_the_messa
         tokio::task::yield_now().await;
         clerk.cast(Msg::Hang).expect("there is room for one");
         let error = clerk.send(Msg::Timer).timeout(soon).await.expect_err("it is full");
-        let said = r#"a send with a deadline to actor "no_timers::Clerk" needs a tokio runtime with timers (message type Msg)"#;
+        let said = r#"a send with a deadline to actor "all::no_timers::Clerk" needs a tokio runtime with timers (message type Msg)"#;
         assert_eq!(error.to_string(), said);
         assert!(matches!(error, SendError::NoTimers(Unsent { message: Msg::Timer, .. })));
     });

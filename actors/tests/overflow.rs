@@ -5,11 +5,8 @@ use perennial_actors::{
     Address, CallError, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, SendError,
     System, Unsent,
 };
-use support::slow::{Msg, stage};
 
-mod support {
-    pub(crate) mod slow;
-}
+use crate::support::slow::{Msg, stage};
 
 #[tokio::test(start_paused = true)]
 async fn reject_gives_the_message_back() {

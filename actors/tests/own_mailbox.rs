@@ -96,7 +96,10 @@ async fn a_call_to_itself_in_a_handler_gives_the_message_back_at_once() {
         panic!("it was answered: {result:?}")
     };
     assert!(reply.is_closed());
-    assert_eq!((target.label(), target.message_type()), (Some("own_mailbox::Clerk"), "own_mailbox::Msg"));
+    assert_eq!(
+        (target.label(), target.message_type()),
+        (Some("all::own_mailbox::Clerk"), "all::own_mailbox::Msg")
+    );
     assert_eq!(clerk.call(Msg::Count).await.expect("it keeps running"), 0);
     assert_eq!(clerk.counters().accepted, 2, "its own call was not sent");
 }
@@ -116,7 +119,7 @@ async fn a_send_to_itself_into_a_full_mailbox_gives_the_message_back_at_once() {
     let (tell_place, place) = oneshot::channel();
     let sent = told(&clerk, |tell| Msg::Send(tell, tell_place)).await;
     for error in sent {
-        let said = r#"a send to actor "own_mailbox::Clerk" would deadlock (message type Msg)"#;
+        let said = r#"a send to actor "all::own_mailbox::Clerk" would deadlock (message type Msg)"#;
         assert_eq!(error.to_string(), said);
         assert!(matches!(error, SendError::WouldDeadlock(Unsent { message: Msg::Note(100), .. })));
     }

@@ -5,15 +5,9 @@ use std::sync::Arc;
 
 use perennial_actors::{ExitReason, SpawnError, System};
 
-use support::parent::hosted;
-use support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
-use support::scripted_lifecycle::{LifecycleActor, Step, plan};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted;
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::parent::hosted;
+use crate::support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
+use crate::support::scripted_lifecycle::{LifecycleActor, Step, plan};
 
 fn bad() -> ExitReason {
     ExitReason::failed("bad")

@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{ClosedError, ExitReason, MailboxConfig, SendError, System, Unsent};
-use support::slow::{Msg, stage};
 use tokio::time::Instant;
 
-mod support {
-    pub(crate) mod slow;
-}
+use crate::support::slow::{Msg, stage};
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_reserves_a_place_exclusively() {

@@ -10,15 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
     scripted_in,
 };
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

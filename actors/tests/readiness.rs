@@ -3,14 +3,9 @@
 use perennial_actors::{Address, ExitReason, LifecycleEvent, ProcessState, SpawnError, System};
 use tokio::time::{Instant, sleep};
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, ScriptedActor, about_to_begin, deed, failing, long, millis, scripted,
 };
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

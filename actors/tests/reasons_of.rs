@@ -7,12 +7,7 @@ use std::sync::Arc;
 
 use perennial_actors::{Down, ExitReason, SpawnError, System};
 
-use support::scripted_host::{deed, failing, scripted_in};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
+use crate::support::scripted_host::{deed, failing, scripted_in};
 
 type Boxed = Box<dyn Error + Send + Sync>;
 

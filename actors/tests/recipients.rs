@@ -8,11 +8,8 @@ use perennial_actors::{
     DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, Recipient, SendError, System,
     Unsent, WeakAddress,
 };
-use support::slow::{Msg, Slow, stage};
 
-mod support {
-    pub(crate) mod slow;
-}
+use crate::support::slow::{Msg, Slow, stage};
 
 fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
 

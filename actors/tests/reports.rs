@@ -7,6 +7,7 @@ use support::log::{listen, take};
 use support::scripted_host::{TestProbe, deed, failing, scripted_in};
 use support::scripted_lifecycle::{Step, starting};
 
+#[allow(dead_code, reason = "this program uses a part of it")]
 mod support {
     pub(crate) mod log;
     pub(crate) mod parent;

@@ -9,11 +9,7 @@ use perennial_actors::{
 };
 use tokio::sync::mpsc;
 
-use support::parent::{Record, recorder};
-
-mod support {
-    pub(crate) mod parent;
-}
+use crate::support::parent::{Record, recorder};
 
 #[derive(Debug)]
 enum Msg {

@@ -9,14 +9,10 @@ use perennial_actors::{CallError, ExitReason, ProcessState, Reply, SpawnError, S
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use support::scripted_host::{Msg, ScriptedActor, TestProbe, failing, long, millis, scripted, scripted_in};
-use support::scripted_lifecycle::{LifecycleActor, Step, plan};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-    pub(crate) mod scripted_lifecycle;
-}
+use crate::support::scripted_host::{
+    Msg, ScriptedActor, TestProbe, failing, long, millis, scripted, scripted_in,
+};
+use crate::support::scripted_lifecycle::{LifecycleActor, Step, plan};
 
 /// Returns an actor whose terminate takes `time` milliseconds.
 async fn terminating_for(time: u64) -> TestProbe {

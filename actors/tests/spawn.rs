@@ -163,7 +163,7 @@ async fn an_error_returns_a_message_of_any_type() {
     let call = address.call(|reply| reply).await;
     let reply = call.expect_err("it is closed").into_inner().expect("it was not sent");
     let error = address.cast(reply).expect_err("it is closed");
-    let said = r#"actor "spawn::Slow" has stopped and will not be restarted (message type Reply<u32>)"#;
+    let said = r#"actor "all::spawn::Slow" has stopped and will not be restarted (message type Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
     assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_closed()));
 }

@@ -5,14 +5,9 @@ use std::sync::Arc;
 use perennial_actors::{MailboxConfig, ProcessState, SendError, System, TimerId};
 use tokio::time::{Instant, sleep};
 
-use support::scripted_host::{
+use crate::support::scripted_host::{
     ManagedActor, Msg, ScriptedActor, begun_with, deed, failing, long, millis, scripted, scripted_in,
 };
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted_host;
-}
 
 type Context = perennial_actors::Context<ScriptedActor>;
 

@@ -9,13 +9,8 @@ use perennial_actors::{
     Signal, System, Unsent,
 };
 
-use support::parent::{Record, hosted, recorder};
-use support::scripted::{Msg, Script, ScriptedActor, TestProbe, ask, scripted, strings, trapper, why};
-
-mod support {
-    pub(crate) mod parent;
-    pub(crate) mod scripted;
-}
+use crate::support::parent::{Record, hosted, recorder};
+use crate::support::scripted::{Msg, Script, ScriptedActor, TestProbe, ask, scripted, strings, trapper, why};
 
 fn bad() -> ExitReason {
     ExitReason::failed("bad")

@@ -1,9 +1,9 @@
 //! What clients with the token may do, what it does, and what is refused.
 
-mod support;
-
 use perennial_console::api::{AuditEntry, AuditOutcome, Page, ProblemKind};
-use support::{LONG, Msg, Stage, TOKEN};
+
+use crate::support;
+use crate::support::{LONG, Msg, Stage, TOKEN};
 
 /// Returns the audit log, the newest entry first.
 async fn audit(stage: &Stage) -> Vec<AuditEntry> {

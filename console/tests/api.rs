@@ -1,11 +1,11 @@
 //! What the API shows of a running tree.
 
-mod support;
-
 use perennial_console::api::{ActorCard, CrashRow, EventPage, Overview, Page, Session, TreeRow};
 use perennial_operations::{CrashReport, EventKind, Health};
 use serde_json::Value;
-use support::{Msg, Stage};
+
+use crate::support;
+use crate::support::{Msg, Stage};
 
 fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
     let text = value.to_string();

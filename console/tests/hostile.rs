@@ -1,12 +1,12 @@
 //! Clients that mean harm: the console stays within its limits, and the tree goes on.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{LONG, Msg, Stage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::support;
+use crate::support::{LONG, Msg, Stage};
 
 const SHORT: Duration = Duration::from_millis(200);
 

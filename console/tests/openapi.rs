@@ -1,14 +1,14 @@
 //! `openapi.json` has the routes of the router, and the answers have the form that it says.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use perennial_console::Console;
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{Child, Supervisor};
 use serde_json::{Map, Value};
-use support::{Counter, Msg, Stage};
+
+use crate::support;
+use crate::support::{Counter, Msg, Stage};
 
 const ROUTES: &str = include_str!("../src/http/routes.rs");
 

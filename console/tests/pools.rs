@@ -1,7 +1,5 @@
 //! Pools and their jobs: what is shown, and what actions do.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +9,9 @@ use perennial_console::Console;
 use perennial_console::api::{JobDetail, JobRow, JobState, JobStepKind, Page, PoolRow};
 use perennial_supervision::pool::{Pool, PoolHandle};
 use perennial_supervision::{App, Supervisor, SupervisorHandle};
-use support::{Stage, TOKEN};
+
+use crate::support;
+use crate::support::{Stage, TOKEN};
 
 type Mails = PoolHandle<fn(String) -> Result<usize, String>>;
 

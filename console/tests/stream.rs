@@ -1,9 +1,9 @@
 //! The stream of events: what comes, and what comes after the console, or its client, was away.
 
-mod support;
-
 use serde_json::json;
-use support::{Follower, Msg, Stage};
+
+use crate::support;
+use crate::support::{Follower, Msg, Stage};
 
 fn is_crash(received: &support::Received) -> bool {
     received.data["kind"]["ended"]["label"] == "app/counter"

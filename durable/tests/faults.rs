@@ -1,7 +1,5 @@
 //! What a store acknowledged is there, whatever fails, for 1,000 seeds.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +9,8 @@ use perennial_durable::faults::{FaultStore, Faults};
 use perennial_durable::{
     Applied, AttemptEnd, Batch, CommitErrorKind, JobFilter, JobId, NewJob, Op, RecordState, Store, Timestamp,
 };
-use support::payload;
+
+use crate::support::payload;
 
 fn opener() -> Opener {
     let last: Mutex<Option<Arc<FaultStore>>> = Mutex::default();

@@ -1,10 +1,9 @@
 //! The store in memory keeps the promises of stores, and those of its handles.
 
-mod support;
-
 use perennial_durable::conformance::{Report, run};
 use perennial_durable::{Batch, CommitErrorKind, MemoryStore, NewJob, Op, Store, StoreError, Timestamp};
-use support::{memory, payload};
+
+use crate::support::{memory, payload};
 
 #[tokio::test]
 async fn it_passes_the_conformance_suite() {

@@ -1,7 +1,5 @@
 //! Durable pools: what is submitted is done, once, also by the next process.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,7 +11,8 @@ use perennial_durable::{
 };
 use perennial_supervision::pool::{Pool, PoolShutdown};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
-use support::{Numbers, hold, squares};
+
+use crate::support::{Numbers, hold, squares};
 
 async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHandle<Numbers>) {
     let handle = pool.handle();

@@ -1,7 +1,5 @@
 //! Jobs that are submitted together are stored together, and their results are one batch.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +9,9 @@ use perennial_durable::pool::{Durable, DurableHandle, DurablePool, DurableSubmit
 use perennial_durable::{JobFilter, MemoryStore, RecordState, Store, Unique};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{App, SupervisorHandle};
-use support::{Numbers, squares};
 use tokio::time::{sleep, timeout};
+
+use crate::support::{Numbers, squares};
 
 async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHandle<Numbers>) {
     let handle = pool.handle();

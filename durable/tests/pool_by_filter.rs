@@ -1,7 +1,5 @@
 //! Jobs are cancelled, retried and removed by what is known of them, and a queue is drained.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,8 +9,9 @@ use perennial_durable::pool::{Durable, DurableEvent, DurableHandle, DurablePool,
 use perennial_durable::{AttemptFailure, JobFilter, JobRecord, MemoryStore, RecordState};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{App, SupervisorHandle};
-use support::{Numbers, hold, squares};
 use tokio::time::sleep;
+
+use crate::support::{Numbers, hold, squares};
 
 async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHandle<Numbers>) {
     let handle = pool.handle();

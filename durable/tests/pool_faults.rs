@@ -1,7 +1,5 @@
 //! A durable pool keeps what it promised while its store fails and its process is killed.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +7,8 @@ use perennial_actors::System;
 use perennial_durable::faults::{FaultStore, Faults};
 use perennial_durable::pool::{Durable, DurableSubmitError};
 use perennial_durable::{JobFilter, JobId, RecordState, Store};
-use support::squares;
+
+use crate::support::squares;
 
 const FAULTS: Faults = Faults {
     full: 60,

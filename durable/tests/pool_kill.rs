@@ -3,12 +3,10 @@
 //!
 //! `PERENNIAL_KILLS` is the number of kills, 15 by default.
 
-mod support;
-
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,16 +16,19 @@ use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
     Batch, Bincode, JobFilter, JobId, NewJob, Op, RecordState, Store, Timestamp, encode,
 };
-use support::squares;
 use tempfile::TempDir;
+
+use crate::support::{squares, this_program};
 
 const FILE: &str = "PERENNIAL_KILLED_FILE";
 const JOBS: u64 = 2_000;
 
 fn start(path: &Path) -> Child {
-    let test = ["--exact", "the_process_that_is_killed", "--nocapture"];
-    let mut command = Command::new(env::current_exe().expect("a path"));
-    command.args(test).env(FILE, path).stdout(Stdio::piped()).spawn().expect("a process")
+    this_program("pool_kill::the_process_that_is_killed")
+        .env(FILE, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

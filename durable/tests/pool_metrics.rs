@@ -1,9 +1,5 @@
 //! The metrics of a durable pool: what happens to its jobs, and what is counted of it.
 
-#[path = "support/recorded.rs"]
-mod recorded;
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +13,9 @@ use perennial_durable::pool::{Durable, DurableHandle, DurablePool};
 use perennial_durable::{Batch, MemoryStore, NewJob, Op, RecordState, Timestamp};
 use perennial_supervision::pool::{Pool, Work};
 use perennial_supervision::{App, SupervisorHandle};
-use recorded::Recorded;
-use support::{Numbers, hold, payload, squares};
+
+use crate::support::recorded::Recorded;
+use crate::support::{Numbers, hold, payload, squares};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -1,7 +1,5 @@
 //! The options of a job hold in whichever process runs it, and what is kept of it is limited.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +8,9 @@ use perennial_durable::pool::{Durable, DurableHandle, DurablePool, OutcomeError,
 use perennial_durable::{AttemptFailure, MAX_HISTORY, MemoryStore, RecordState};
 use perennial_supervision::pool::{JobContext, Pool, RateLimit};
 use perennial_supervision::{App, SupervisorHandle};
-use support::{Numbers, hold, squares};
 use tokio::time::{Instant, sleep};
+
+use crate::support::{Numbers, hold, squares};
 
 async fn start(pool: DurablePool<Numbers>) -> (App<SupervisorHandle>, DurableHandle<Numbers>) {
     let handle = pool.handle();

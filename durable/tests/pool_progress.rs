@@ -1,8 +1,6 @@
 //! A job of a durable pool knows the number of its attempt, and its progress outlives the attempt
 //! and the process.
 
-mod support;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +10,9 @@ use perennial_durable::pool::{Durable, DurableHandle};
 use perennial_durable::{MemoryStore, RecordState, RecordedProgress};
 use perennial_supervision::pool::{JobContext, Pool};
 use perennial_supervision::{App, SupervisorHandle};
-use support::Numbers;
 use tokio::time::sleep;
+
+use crate::support::Numbers;
 
 const SECOND: Duration = Duration::from_secs(1);
 

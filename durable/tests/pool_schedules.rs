@@ -1,7 +1,5 @@
 //! Jobs are submitted by the time of day, once per slot, whatever the processes do.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,8 +9,9 @@ use perennial_durable::faults::{FaultStore, Faults};
 use perennial_durable::pool::{Durable, DurableHandle, DurablePool, Missed, Schedule};
 use perennial_durable::{JobFilter, MemoryStore, Store};
 use perennial_supervision::{App, StartError, SupervisorHandle};
-use support::{Numbers, squares};
 use tokio::time::sleep;
+
+use crate::support::{Numbers, squares};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const HOUR_MILLIS: u64 = 3_600_000;

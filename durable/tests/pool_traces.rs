@@ -1,7 +1,5 @@
 //! A durable job keeps the trace of its submission, and its attempts have it in their spans.
 
-mod support;
-
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +8,8 @@ use perennial_actors::System;
 use perennial_durable::pool::Durable;
 use perennial_durable::{JobId, MemoryStore, RunOptions, Store};
 use perennial_supervision::pool::{JobContext, Pool};
-use support::Numbers;
+
+use crate::support::Numbers;
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";

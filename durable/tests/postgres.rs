@@ -1,16 +1,13 @@
 //! The store in a server keeps the promises of stores, and those of its server.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use perennial_durable::conformance::run;
 use perennial_durable::postgres::PostgresStore;
 use perennial_durable::{
     Applied, Batch, JobFilter, NewJob, Op, OpenError, RecordState, Store, StoreError, Timestamp, Unique,
 };
-use postgres::{new_schema, server};
-use support::payload;
+
+use crate::support::payload;
+use crate::support::postgres::{new_schema, server};
 
 const NOW: Timestamp = Timestamp(1_000);
 

@@ -1,10 +1,6 @@
 //! A server that ends sessions, restarts, is full or is read only: the store reports it and
 //! recovers.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use std::sync::Arc;
 
 use perennial_actors::System;
@@ -13,9 +9,10 @@ use perennial_durable::postgres::PostgresStore;
 use perennial_durable::{
     Applied, Batch, CommitErrorKind, JobFilter, NewJob, Op, RecordState, Store, StoreError, Timestamp,
 };
-use postgres::{Server, server};
-use support::{payload, slow_squares};
 use tokio_postgres::Client;
+
+use crate::support::postgres::{Server, server};
+use crate::support::{payload, slow_squares};
 
 const NOW: Timestamp = Timestamp(1_000);
 

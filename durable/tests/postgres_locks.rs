@@ -1,9 +1,5 @@
 //! Transactions of several processes that meet: each waits for the other's locks, in a known order.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +8,10 @@ use perennial_durable::{
     Applied, AttemptEnd, Batch, CommitErrorKind, JobRecord, NewJob, Op, RecordState, Store, StoreError,
     Timestamp,
 };
-use postgres::{Server, new_schema, server};
-use support::payload;
 use tokio_postgres::{Client, Transaction};
+
+use crate::support::payload;
+use crate::support::postgres::{Server, new_schema, server};
 
 const NOW: Timestamp = Timestamp(1_000);
 

@@ -1,9 +1,5 @@
 //! Worker processes on one server, of which some are killed or frozen.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -17,8 +13,10 @@ use perennial_durable::{
     AttemptFailure, Batch, Bincode, CommitErrorKind, Epoch, JobFilter, JobRecord, NewJob, Op, RecordState,
     Store, StoreError, Timestamp, encode,
 };
-use postgres::{Server, new_schema, server};
-use support::slow_squares;
+
+use crate::support::postgres::{Server, new_schema, server};
+use crate::support::slow_squares;
+use crate::support::this_program;
 
 const URL: &str = "PERENNIAL_WORKER_URL";
 const SCHEMA: &str = "PERENNIAL_WORKER_SCHEMA";
@@ -35,9 +33,8 @@ struct Worker {
 
 impl Worker {
     fn start(server: &Server, schema: &str) -> Self {
-        let test = ["--exact", "the_process_that_works", "--nocapture"];
-        let mut command = Command::new(env::current_exe().expect("a path"));
-        command.args(test).env(URL, server.url()).env(SCHEMA, schema).stdout(Stdio::piped());
+        let mut command = this_program("postgres_processes::the_process_that_works");
+        command.env(URL, server.url()).env(SCHEMA, schema).stdout(Stdio::piped());
         let mut process = command.spawn().expect("a process");
         let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
         let epoch = word_after(&mut output, "epoch ").parse().expect("a number");

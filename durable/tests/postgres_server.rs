@@ -1,8 +1,5 @@
 //! The server of the tests ends with them, also if they are killed.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-
 use std::env;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -13,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use postgres::{Server, is_skipped};
 use tempfile::TempDir;
+
+use crate::support::postgres::{Server, is_skipped};
+use crate::support::this_program;
 
 /// Names a folder for the server to the process that is killed.
 const PARENT: &str = "PERENNIAL_SERVER_PARENT";
@@ -32,9 +31,8 @@ struct Started {
 
 impl Started {
     fn new(parent: &Path) -> Self {
-        let test = ["--exact", "the_process_that_has_a_server", "--nocapture"];
-        let mut command = Command::new(env::current_exe().expect("a path"));
-        command.args(test).env(PARENT, parent).process_group(0).stdout(Stdio::piped());
+        let mut command = this_program("postgres_server::the_process_that_has_a_server");
+        command.env(PARENT, parent).process_group(0).stdout(Stdio::piped());
         let mut process = command.spawn().expect("a process");
         let output = BufReader::new(process.stdout.take().expect("a pipe"));
         let line = output.lines().map(|line| line.expect("a line")).find(|line| line.contains("server "));

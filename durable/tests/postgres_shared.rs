@@ -1,9 +1,5 @@
 //! Several processes on one server: keys, unique jobs, positions and epochs are shared.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -12,8 +8,9 @@ use perennial_durable::{
     Applied, AttemptEnd, Batch, EventFilter, JobRecord, Leased, NewJob, Op, RecordState, Store, Timestamp,
     Unique,
 };
-use postgres::{Server, server};
-use support::payload;
+
+use crate::support::payload;
+use crate::support::postgres::{Server, server};
 
 const NOW: Timestamp = Timestamp(1_000);
 

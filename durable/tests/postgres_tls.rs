@@ -1,16 +1,13 @@
 //! Encrypted connections to a server whose certificate and name are verified.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use perennial_durable::postgres::PostgresStore;
 use perennial_durable::{OpenError, Store};
-use postgres::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::support::postgres::Server;
 
 /// Starts a server with a certificate for `localhost`. Returns it, and the file that signs that.
 fn server() -> Option<(Server, String)> {

@@ -1,12 +1,6 @@
 //! The session that writes is lost, and the server does not notice: what it has begun must not be
 //! committed after the next one has begun.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "support/proxy.rs"]
-mod proxy;
-mod support;
-
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,10 +9,11 @@ use perennial_durable::{
     Applied, AttemptEnd, Batch, CommitErrorKind, JobRecord, NewJob, Op, RecordState, Store, StoreError,
     Timestamp,
 };
-use postgres::{Server, new_schema, server};
-use proxy::Proxy;
-use support::payload;
 use tokio_postgres::Client;
+
+use crate::support::payload;
+use crate::support::postgres::{Server, new_schema, server};
+use crate::support::proxy::Proxy;
 
 const NOW: Timestamp = Timestamp(1_000);
 

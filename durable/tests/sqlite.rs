@@ -1,7 +1,5 @@
 //! The store in one file keeps the promises of stores, and those of its file.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,8 +8,9 @@ use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
     Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, StoreError, Timestamp,
 };
-use support::{payload, sqlite};
 use tempfile::TempDir;
+
+use crate::support::{payload, sqlite};
 
 fn file() -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");

@@ -1,7 +1,5 @@
 //! A second process that attaches to the file of a running one.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +9,9 @@ use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
     Applied, Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, Timestamp,
 };
-use support::{payload, squares};
 use tempfile::TempDir;
+
+use crate::support::{payload, squares};
 
 fn now() -> Timestamp {
     Timestamp(u64::MAX / 4)

@@ -1,8 +1,6 @@
 //! Jobs are stored in the caller's own transaction: all of it is there or nothing, and no other
 //! request is touched.
 
-mod support;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,8 +8,9 @@ use perennial_actors::System;
 use perennial_durable::pool::Durable;
 use perennial_durable::sqlite::{SqliteStore, TransactionError, rusqlite};
 use perennial_durable::{Batch, JobFilter, JobId, NewJob, Op, Store, Timestamp};
-use support::{payload, squares};
 use tempfile::TempDir;
+
+use crate::support::{payload, squares};
 
 fn file() -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");

@@ -1,17 +1,14 @@
 //! The metrics of stores: the time of their transactions, and how many requests share one.
 
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "support/recorded.rs"]
-mod recorded;
+#[allow(dead_code, reason = "this program uses a part of it")]
 mod support;
 
 use metrics_util::debugging::DebuggingRecorder;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{Batch, NewJob, Op, Store, Timestamp};
-use postgres::server;
-use recorded::Recorded;
 use support::payload;
+use support::postgres::server;
+use support::recorded::Recorded;
 use tempfile::TempDir;
 
 /// The requests of a test.

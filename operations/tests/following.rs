@@ -1,11 +1,10 @@
 //! A client that follows the events from a snapshot arrives at what a fresh snapshot shows.
 
-mod support;
-
 use std::time::Duration;
 
 use perennial_operations::{Event, EventKind, Operations, Snapshot, Update};
-use support::{Chaos, Client};
+
+use crate::support::{Chaos, Client};
 
 #[tokio::test(start_paused = true)]
 async fn client_that_follows_events_has_the_model_of_a_fresh_snapshot_at_each_step() {

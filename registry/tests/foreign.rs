@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::{Actor, ExitReason, MailboxConfig, Pid, System};
 use perennial_registry::{DuplicateKeys, Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
-use support::{Msg, kill, pid, run_step, scripted_actor};
 
-mod support;
+use crate::support;
+use crate::support::{Msg, kill, pid, run_step, scripted_actor};
 
 /// A payload that panics when it is dropped.
 struct PanicOnDrop;

@@ -15,9 +15,8 @@ use perennial_actors::{Address, ExitReason, MailboxConfig, SendError, System};
 use perennial_registry::{
     DuplicateKeys, KeyChange, LookupError, Name, NameChange, NamedCastError, Registry, UniqueKeys, Whereis,
 };
-use support::{Msg, kill, run_step, scripted_actor};
 
-mod support;
+use crate::support::{Msg, kill, run_step, scripted_actor};
 
 const NAME: Name<Msg> = Name::new("name");
 

@@ -8,9 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use perennial_actors::System;
 use perennial_registry::{DuplicateKeys, UniqueKeys};
 
-use support::{Msg, run_step, scripted_actor};
-
-mod support;
+use crate::support::{Msg, run_step, scripted_actor};
 
 thread_local! {
     /// The countdown of each operation: the number of calls before the one that panics.

@@ -9,9 +9,9 @@ use perennial_actors::{LifecycleEvent, Subscription, System};
 use perennial_registry::{
     DuplicateKeys, Group, GroupChange, Name, NameChange, Registry, SlowSubscriberPolicy, Topic,
 };
-use support::{ManagedActor, Msg, kill, run_step, scripted_actor};
 
-mod support;
+use crate::support;
+use crate::support::{ManagedActor, Msg, kill, run_step, scripted_actor};
 
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 

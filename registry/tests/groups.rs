@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use perennial_actors::{Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, System};
 use perennial_registry::{Group, GroupChange, GroupHandle, GroupJoinError, NotJoinedError, Registry};
-use support::{ManagedActor, Msg, ScriptedActor, kill, run_step, scripted_actor};
 
-mod support;
+use crate::support::{ManagedActor, Msg, ScriptedActor, kill, run_step, scripted_actor};
 
 const GROUP: Group<Msg> = Group::new("group");
 

@@ -2,9 +2,8 @@
 
 use perennial_actors::{Address, Context, System};
 use perennial_registry::{DuplicateKeys, RegisterError};
-use support::{ManagedActor, Msg, ScriptedActor, kill, pid, run_step, scripted_actor};
 
-mod support;
+use crate::support::{ManagedActor, Msg, ScriptedActor, kill, pid, run_step, scripted_actor};
 
 type Keys = DuplicateKeys<&'static str, Msg, u32>;
 

@@ -4,10 +4,9 @@ use std::sync::mpsc;
 
 use perennial_actors::{Address, Context, System};
 use perennial_registry::{KeyChange, KeyEntry, RegisterError, UniqueKeys};
-use support::{ManagedActor, Msg, ScriptedActor, kill, pid, run_step, scripted_actor};
 use tokio::sync::oneshot;
 
-mod support;
+use crate::support::{ManagedActor, Msg, ScriptedActor, kill, pid, run_step, scripted_actor};
 
 type Keys = UniqueKeys<&'static str, Msg, u32>;
 

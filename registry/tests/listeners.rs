@@ -5,10 +5,9 @@ use perennial_actors::{ActorHandle, Address, Monitor, Pid, Subscription, System}
 use perennial_registry::{
     DuplicateKeys, Group, GroupChange, KeyChange, Name, NameChange, RegisterError, Registry, UniqueKeys,
 };
-use support::{ManagedActor, Msg, kill, pid, run_step, scripted_actor};
 use tokio::sync::mpsc;
 
-mod support;
+use crate::support::{ManagedActor, Msg, kill, pid, run_step, scripted_actor};
 
 const NAME: Name<Msg> = Name::new("name");
 const GROUP: Group<Msg> = Group::new("group");

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
 use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
-use support::{Msg, scripted_actor};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber;
 use tracing::{Event, Metadata, Subscriber};
 
-mod support;
+use crate::support;
+use crate::support::{Msg, scripted_actor};
 
 type Lines = Arc<Mutex<Vec<String>>>;
 

@@ -11,10 +11,10 @@ use perennial_registry::{
     BindError, HandOverError, LookupError, Name, NameChange, NamedCallError, NamedCastError, Registry,
     WaitError, Whereis,
 };
-use support::{ManagedActor, Msg, kill, received, scripted_actor, scripted_actor_with};
 use tokio::time::Instant;
 
-mod support;
+use crate::support;
+use crate::support::{ManagedActor, Msg, kill, received, scripted_actor, scripted_actor_with};
 
 const NAME: Name<Msg> = Name::new("name");
 

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::{Address, Context, MailboxConfig, System};
 use perennial_registry::{PublishReport, Registry, SlowSubscriberPolicy, Topic, TopicHandle};
-use support::{
+
+use crate::support::{
     ManagedActor, Msg, ScriptedActor, kill, received, run_step, scripted_actor, scripted_actor_with,
 };
-
-mod support;
 
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 

@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 
 use perennial_actors::{Address, System};
 use perennial_registry::{Group, GroupHandle, Registry};
-use support::{ManagedActor, Msg, kill, scripted_actor};
 
-mod support;
+use crate::support::{ManagedActor, Msg, kill, scripted_actor};
 
 fn group(system: &System) -> GroupHandle<Msg> {
     Registry::of(system).group(Group::new("group"))

@@ -11,15 +11,10 @@ use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
     Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, SupervisionStats, Supervisor,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, tell};
-use support::threads::on_threads;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-    pub(crate) mod threads;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, tell};
+use crate::support::threads::on_threads;
 
 fn brutal(id: &'static str) -> Child<Msg> {
     scripted(id).shutdown(Shutdown::BrutalKill)

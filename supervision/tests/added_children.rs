@@ -1,15 +1,13 @@
 //! Children that were added to a supervisor whose runtime ends: none is started again, and every
 //! caller gets an error.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::future::Future;
 
 use perennial_actors::{Address, Monitor, ProcessState, System};
 use perennial_supervision::{ChildSpec, DynamicSupervisor, Supervisor};
 use tokio::runtime::{Builder, Runtime};
-use worker::{Log, Msg, worker};
+
+use crate::support::worker::{Log, Msg, worker};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")

@@ -8,14 +8,10 @@ use perennial_registry::{Name, Registry};
 use perennial_supervision::{
     App, Backoff, Child, ChildError, ChildState, ReportKind, Shutdown, Supervisor, SupervisorHandle,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 
 fn backoff() -> Backoff {
     Backoff::new(ms(100), secs(1))

@@ -6,14 +6,10 @@ use perennial_supervision::{
     Backoff, Child, ChildState, DynamicSupervisor, Restart, Shutdown, StartChildErrorKind, Strategy,
     Supervisor,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 
 fn backoff() -> Backoff {
     Backoff::new(ms(100), secs(1))

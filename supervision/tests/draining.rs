@@ -1,14 +1,12 @@
 //! Children that handle what is queued before they stop.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, ProcessState, System};
 use perennial_supervision::pool::{Pool, PoolHandle};
 use perennial_supervision::{Child, DynamicSupervisor, Shutdown, Strategy, Supervisor};
-use worker::{HOUR, MINUTE, SECOND, quiet, soon, tolerant};
+
+use crate::support::worker::{HOUR, MINUTE, SECOND, quiet, soon, tolerant};
 
 /// Takes a second for each number. A number of `CRASH` crashes it.
 struct Slow;

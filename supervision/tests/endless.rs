@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use perennial_supervision::{Backoff, Probe, Shutdown, Supervisor};
-use support::subject::{Msg, incarnation, scripted, secs, start, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{Msg, incarnation, scripted, secs, start, tell};
 
 const NEVER: Duration = Duration::MAX;
 

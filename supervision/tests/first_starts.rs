@@ -6,12 +6,9 @@ use perennial_actors::ExitReason;
 use perennial_supervision::{
     App, Backoff, ChildError, ChildState, Restart, StartError, Strategy, Supervisor, SupervisorHandle,
 };
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 
 /// 100 ms, 200 ms, 400 ms ...
 fn delays() -> Backoff {

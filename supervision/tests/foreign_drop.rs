@@ -1,11 +1,6 @@
 //! Users' values are dropped outside of supervisors' turns, under no lock, and under a guard: a
 //! drop may panic, block, or call back.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::error::Error;
 use std::fmt;
 use std::future::pending;
@@ -14,13 +9,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use bombs::{Bomb, Fragile, Gate, Idler, Msg, Slow, idler, incarnation, tell};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
     App, Child, ChildState, DynamicSupervisor, Restart, Shutdown, Supervisor, SupervisorHandle, TaskScope,
     WeakDynamicHandle, WeakSupervisorHandle,
 };
-use threads::on_threads;
+
+use crate::support::bombs::{Bomb, Fragile, Gate, Idler, Msg, Slow, idler, incarnation, tell};
+use crate::support::threads::on_threads;
 
 /// An error that takes long to drop.
 #[derive(Debug)]

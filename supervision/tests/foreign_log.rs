@@ -1,23 +1,20 @@
 //! A subscriber that panics or never returns, and errors that cannot be displayed: supervised code
 //! is not affected.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use bombs::{Msg, Unspeakable, idler, incarnation, soon, tell};
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, Signal, System};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{App, ReportKind, Restart, Supervisor, SupervisorHandle, SupervisorReport};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::support::bombs::{Msg, Unspeakable, idler, incarnation, soon, tell};
+use crate::support::threads;
 
 /// Does this with every line, as one does whose writer panics.
 struct Listener<F>(F);

@@ -1,13 +1,9 @@
 //! A panic whose payload panics as it is dropped is a panic like any other, wherever it happens.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bombs::{Msg, idler, incarnation, panic_with_a_bomb, tell};
 use perennial_actors::{Address, ExitReason, Reply, System};
 use perennial_supervision::pool::{AttemptError, JobError, Pool};
 use perennial_supervision::{
@@ -15,6 +11,8 @@ use perennial_supervision::{
     TaskScope,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::support::bombs::{Msg, idler, incarnation, panic_with_a_bomb, tell};
 
 async fn start(tree: Supervisor) -> App<SupervisorHandle> {
     tree.start(&System::new()).await.expect("it starts")

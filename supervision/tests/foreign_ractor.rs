@@ -1,19 +1,17 @@
 //! Ractor actors whose every part panics when it is dropped: each drop has its own guard, and their
 //! supervisor continues.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-
 use std::future::pending;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bombs::Bomb;
 use perennial_actors::{Address, ExitReason, Reply, System};
 use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
+
+use crate::support::bombs::Bomb;
 
 /// Holds a bomb, as its state does and as its arguments may.
 struct ScriptedActor {

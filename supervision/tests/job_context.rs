@@ -1,13 +1,11 @@
 //! The context of a job: its identity and the number of its start.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{JobContext, JobId, Pool, Worker, WorkerContext};
-use support::now;
+
+use crate::support::pool::now;
 
 /// Fails until a job starts for the third time.
 struct Third;

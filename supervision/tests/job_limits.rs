@@ -1,9 +1,6 @@
 //! What a job learns from its context while it runs: its limits, its cancellation, and the time to
 //! clean up; and what its submitter learns: its progress.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -13,9 +10,10 @@ use std::time::Duration;
 use perennial_actors::System;
 use perennial_supervision::pool::{JobContext, JobError, JobProgress, Pool, PoolHandle, PoolShutdown};
 use perennial_supervision::{App, SpecError, SupervisorHandle};
-use support::{ms, now, quiet, secs, soon};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{ms, now, quiet, secs, soon};
 
 type Work<T> = fn(u64) -> Result<T, Infallible>;
 

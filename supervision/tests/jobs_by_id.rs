@@ -1,22 +1,18 @@
 //! Jobs by their ids: status, result and cancel, while they wait or run and after their ends.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-#[path = "support/pool.rs"]
-mod support;
-
 use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering;
 
-use bombs::Bomb;
 use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobError, JobId, JobStatus, Pool, PoolShutdown};
-use support::{
+use tokio::time::sleep;
+
+use crate::support::bombs::Bomb;
+use crate::support::pool::{
     Job, Running, Step, describe, job, long, now, outcome_of, pends, quick, quiet, scripted_pool, secs, soon,
     start, started,
 };
-use tokio::time::sleep;
 
 /// A pool of one worker that retains this many results for a minute.
 async fn retaining(max: usize) -> Running {

@@ -1,8 +1,5 @@
 //! Supervisors that are killed while many ask them for children, on several threads.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +9,8 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use tokio::task::JoinHandle;
-use worker::{Log, Msg, crash, tolerant, worker};
+
+use crate::support::worker::{Log, Msg, crash, tolerant, worker};
 
 const CALLERS: usize = 4;
 const CHILDREN: usize = 300;

@@ -6,14 +6,10 @@ use perennial_actors::{Address, MailboxConfig, System};
 use perennial_supervision::{
     App, Child, DynamicSupervisor, Probe, Restart, Shutdown, SupervisionStats, Supervisor, SupervisorHandle,
 };
-use support::reports::Reports;
-use support::subject::{Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 
 /// A tree with this child alone, which has just started.
 async fn start(child: Child<Msg>) -> (System, Reports, App<SupervisorHandle>, Address<Msg>) {

@@ -5,14 +5,10 @@ use perennial_actors::System;
 use perennial_supervision::{
     Child, ChildError, ChildState, Shutdown, Strategy, SupervisionStats, Supervisor,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 
 /// A child that is found to hang after a second and killed two seconds later.
 fn watched(script: Script, id: &'static str) -> Child<Msg> {

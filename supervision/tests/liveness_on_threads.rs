@@ -10,16 +10,11 @@ use std::time::Duration;
 
 use perennial_actors::{Address, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, SupervisionStats, Supervisor, SupervisorHandle};
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, tell};
-use support::threads::{Spinning, on_threads};
 use tokio::task::yield_now;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-    pub(crate) mod threads;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, tell};
+use crate::support::threads::{Spinning, on_threads};
 
 const DEADLINE: Duration = ms(100);
 

@@ -7,14 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
 use perennial_supervision::{LivenessFailure, ReportKind, Shutdown, Supervisor, SupervisorReport};
-use support::subject::{InitStep, Log, Msg, Script, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{InitStep, Log, Msg, Script, ms, secs, tell};
 
 /// An event: how much it matters, what it says, and of what.
 #[derive(Debug)]

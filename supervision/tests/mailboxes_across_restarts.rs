@@ -1,12 +1,11 @@
 //! Mailboxes of children below a supervisor that is killed and restarted.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use perennial_actors::{ActorHandle, Address, CallError, ProcessState, System};
 use perennial_supervision::{App, Strategy, Supervisor, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
-use worker::{Gate, InitStep, Log, Msg, Script, gate, tolerant, worker};
+
+use crate::support::worker;
+use crate::support::worker::{Gate, InitStep, Log, Msg, Script, gate, tolerant, worker};
 
 /// Starts a tree of a supervisor below another. Its first child waits at the gate in each init.
 async fn start(

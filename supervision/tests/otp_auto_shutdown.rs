@@ -1,13 +1,11 @@
 //! OTP's cases of section F: supervisors that end with their significant children.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use perennial_actors::ExitReason;
 use perennial_supervision::{
     AutoShutdown, Backoff, ChildState, Restart, Strategy, SupervisionStats, Supervisor,
 };
-use worker::{
+
+use crate::support::worker::{
     HOUR, InitStep, Log, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
     tree_exit, worker,
 };

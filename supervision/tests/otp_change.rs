@@ -1,8 +1,5 @@
 //! OTP's case 98, `code_change`: another spec for a supervisor that runs.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
@@ -10,7 +7,9 @@ use perennial_supervision::{
     AutoShutdown, Backoff, ChangeError, ChildKind, ChildPolicy, Restart, Shutdown, SpecError, Strategy,
     Supervisor,
 };
-use worker::{
+
+use crate::support::worker;
+use crate::support::worker::{
     HOUR, InitStep, Log, SECOND, Script, crash, end, exit_of, gate, incarnation, pid, quiet, refused, shown,
     start, tolerant, tree_exit, worker,
 };

@@ -1,8 +1,5 @@
 //! OTP's `simple_one_for_one` and Elixir's `DynamicSupervisor`, case by case.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid, System};
@@ -11,7 +8,8 @@ use perennial_supervision::{
     Shutdown, SpecError, StartChildErrorKind, SupervisionStats, Supervisor,
 };
 use tokio::time::Instant;
-use worker::{
+
+use crate::support::worker::{
     HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, exit_of, incarnation, pid, quiet, refused, shown,
     start, tolerant, worker,
 };

@@ -1,9 +1,6 @@
 //! OTP's cases 48 to 67: the restart intensity, restarts that fail, and the reports of a supervisor
 //! that gives up.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, ProcessState, System};
@@ -12,7 +9,8 @@ use perennial_supervision::{
     SupervisionStats, Supervisor,
 };
 use tokio::time::sleep;
-use unit::{
+
+use crate::support::unit::{
     InitStep, Log, Msg, PERIOD, crash, end, incarnation, only_once, quiet, scripted, scripted_with, shape,
     soon, start,
 };

@@ -1,14 +1,13 @@
 //! OTP's cases of section G: what may be asked of a supervisor, and what it answers.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
     Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, Shutdown,
     StartChildErrorKind, Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
-use worker::{
+
+use crate::support::worker;
+use crate::support::worker::{
     HOUR, InitStep, Log, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown, start,
     tolerant, tree_exit, worker,
 };

@@ -1,8 +1,5 @@
 //! Elixir's `PartitionSupervisor`, case by case.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +9,8 @@ use perennial_supervision::{
     App, ChildError, PartitionKey, PartitionSupervisor, Partitions, ResizeError, Restart, SpecError,
     Strategy, SupervisionStats,
 };
-use worker::{
+
+use crate::support::worker::{
     HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start,
     tolerant, worker,
 };

@@ -1,15 +1,13 @@
 //! Requests of supervisors at awkward moments: names that are taken, delays, restarts, kills.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use perennial_actors::{Address, CallError, ExitReason, System};
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{
     App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, StartChildErrorKind,
     Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
-use worker::{
+
+use crate::support::worker::{
     Gate, HOUR, InitStep, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet,
     refused, shown, start, tolerant, worker,
 };

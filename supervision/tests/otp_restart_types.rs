@@ -1,9 +1,6 @@
 //! OTP's cases 19 to 26: the exits that cause a restart, and what is kept of a child that is not
 //! restarted.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::sync::{Arc, Weak};
 
 use perennial_actors::{ExitReason, System};
@@ -11,7 +8,10 @@ use perennial_supervision::{
     Child, ChildError, DynamicSupervisor, Restart, StartChildErrorKind, Strategy, SupervisionStats,
     Supervisor,
 };
-use unit::{Log, Msg, PERIOD, Script, clean, crash, end, incarnation, quiet, scripted, shape, start};
+
+use crate::support::unit::{
+    Log, Msg, PERIOD, Script, clean, crash, end, incarnation, quiet, scripted, shape, start,
+};
 
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 

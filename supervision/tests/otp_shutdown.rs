@@ -1,14 +1,13 @@
 //! OTP's cases of section E: how children are stopped, and how a supervisor ends.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{DynamicSupervisor, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport};
 use tokio::time::Instant;
-use worker::{
+
+use crate::support::worker;
+use crate::support::worker::{
     HOUR, Log, Msg, SECOND, Script, StopStep, crash, end, exit_of, incarnation, quiet, refused, reported,
     start, tolerant, tree_exit, worker,
 };

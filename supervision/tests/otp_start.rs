@@ -1,8 +1,5 @@
 //! OTP's cases 1 to 18: how a supervisor starts its children, and what it makes of wrong specs.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -12,7 +9,8 @@ use perennial_supervision::{
     AutoShutdown, Child, ChildError, ChildKind, ChildSpec, ChildStart, DynamicSupervisor, OpenError,
     PartitionSupervisor, Probe, Restart, Shutdown, SpecError, StartChildErrorKind, StartError, Supervisor,
 };
-use unit::{
+
+use crate::support::unit::{
     InitStep, Log, Msg, Script, ScriptedActor, crash, drawn, end, failed_child, ids, incarnation, scripted,
     scripted_with, shape, soon, start,
 };

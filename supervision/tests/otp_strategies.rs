@@ -1,14 +1,12 @@
 //! OTP's cases 27 to 47: which children are restarted together, and in which order.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
     App, ChildError, ChildState, DynamicSupervisor, Restart, Strategy, SupervisionStats, Supervisor,
     SupervisorHandle,
 };
-use unit::{
+
+use crate::support::unit::{
     InitStep, Log, Msg, PERIOD, Script, crash, drawn, end, ids, incarnation, quiet, scripted, scripted_with,
     shape, soon, start,
 };

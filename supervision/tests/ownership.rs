@@ -1,15 +1,14 @@
 //! Each identity of a child has one owner, and is open only with its name.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use perennial_actors::{ExitReason, System};
 use perennial_registry::{Name, Registry, Whereis};
 use perennial_supervision::{
     App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, SupervisionStats, Supervisor,
     SupervisorHandle,
 };
-use worker::{
+
+use crate::support::worker;
+use crate::support::worker::{
     HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, exit_of, incarnation, pid, quiet, shown, soon,
     start, tolerant, tree_exit, worker,
 };

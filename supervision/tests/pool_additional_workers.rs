@@ -1,20 +1,17 @@
 //! The jobs that are reserved for an additional worker of a rollout, when that worker ends.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::Backoff;
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Running, Take, spawn, start, started};
+
+use crate::support::pool;
+use crate::support::pool::{ms, quiet, secs, soon};
+use crate::support::versioned::{Init, Running, Take, spawn, start, started};
 
 /// Asserts that jobs with any key run at once, and that a broadcast runs on this many workers.
 async fn assert_jobs_run(running: &Running, workers: usize) {
     let begun = Instant::now();
     for key in 0..32_u32 {
-        soon(support::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
+        soon(pool::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
     }
     assert_eq!(running.versions().await.len(), workers);
     assert!(begun.elapsed() < secs(1), "a job waited for {:?}", begun.elapsed());

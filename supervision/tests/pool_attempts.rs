@@ -1,20 +1,17 @@
 //! Attempts: their number, when a job is retried, and dead jobs.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::future::ready;
 use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{AttemptError, DeadJob, Failures, JobError, Pool, RateLimit};
-use support::{
+
+use crate::support::pool::{
     ScriptedWorker, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet,
     scripted_pool, secs, soon, start, started,
 };
+use crate::support::threads;
 
 type Dead = DeadJob<ScriptedWorker>;
 

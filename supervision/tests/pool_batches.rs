@@ -1,18 +1,16 @@
 //! Batches: their options, their ids, and how they are cancelled.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::pending;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{Batch, JobError, JobEvent, JobId, JobStatus, Pool};
-use support::{
+use tokio::time::{Instant, timeout};
+
+use crate::support::pool::{
     Job, Running, ScriptedWorker, Step, describe, events, job, long, ms, now, outcome_of, quick, quiet,
     scripted_pool, secs, soon, start, started,
 };
-use tokio::time::{Instant, timeout};
 
 async fn batch(running: &Running, jobs: impl IntoIterator<Item = Job>) -> Batch<ScriptedWorker> {
     soon(running.pool.submit_many(jobs)).await.expect("they are accepted")

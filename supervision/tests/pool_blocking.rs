@@ -1,19 +1,15 @@
 //! Blocking closures, which cannot be dropped: how many run at once, and how a stop waits for them
 //! or reports them.
 
-#[path = "support/gate.rs"]
-mod gate;
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use gate::{Gate, blocked, pass, start};
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{Pool, PoolShutdown};
-use support::{ms, now, quiet, secs, soon};
+
+use crate::support::gate::{Gate, blocked, pass, start};
+use crate::support::pool::{ms, now, quiet, secs, soon};
 
 #[tokio::test(start_paused = true)]
 async fn no_more_closures_run_at_once_than_there_are_workers_whatever_the_time_limit() {

@@ -1,14 +1,10 @@
 //! Blocking closures that poll their context: it says so when their outcome is not wanted any more.
 
-#[path = "support/gate.rs"]
-mod gate;
-#[path = "support/pool.rs"]
-mod support;
-
-use gate::{pass, polling, start};
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{JobContext, JobError, PoolShutdown};
-use support::{ms, now, soon};
+
+use crate::support::gate::{pass, polling, start};
+use crate::support::pool::{ms, now, soon};
 
 const CANCELLED: fn(&JobContext<'static>) -> bool = |ctx| ctx.is_cancelled();
 

@@ -1,8 +1,5 @@
 //! Broadcasts: one copy of a job for every worker.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -13,8 +10,10 @@ use perennial_supervision::pool::{
     JobContext, JobError, Pool, PoolHandle, Routing, SubmitError, Worker, WorkerContext,
 };
 use perennial_supervision::{App, Backoff, SupervisorHandle};
-use support::{ms, quiet, secs, soon};
 use tokio::time::sleep;
+
+use crate::support::pool;
+use crate::support::pool::{ms, quiet, secs, soon};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Job {
@@ -93,7 +92,7 @@ impl Running {
 
     async fn close(self) {
         assert!(soon(self.app.shutdown()).await.is_clean());
-        support::assert_accounts(&self.pool.stats());
+        pool::assert_accounts(&self.pool.stats());
     }
 }
 

@@ -1,8 +1,5 @@
 //! Cancellation of jobs in every state.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -11,12 +8,14 @@ use std::task::{Context, Wake, Waker};
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobEvent, JobHandle};
-use support::{
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::{spawn_blocking, yield_now};
+
+use crate::support::pool;
+use crate::support::pool::{
     ScriptedPoolHandle, Step, events, job, long, now, outcome_of, pends, quick, quiet, scripted_pool, secs,
     start, started,
 };
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::{spawn_blocking, yield_now};
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_queued_or_delayed_job_does_not_start() {
@@ -140,7 +139,7 @@ async fn cancelling_a_job_of_a_dropped_pool_has_no_effect() {
     let running = started(1).await;
     let done = running.submit(quick(1));
     running.drained().await;
-    let support::Running { app, pool, .. } = running;
+    let pool::Running { app, pool, .. } = running;
     let late = now(pool.submit(long(2, secs(60))));
     quiet().await;
     // The job is interrupted.

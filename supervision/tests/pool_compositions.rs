@@ -1,15 +1,13 @@
 //! Groups, chains and chords: compositions of jobs that need one worker and room for one job.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::{Ready, ready};
 use std::sync::{Arc, OnceLock};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{AttemptError, JobError, Pool, PoolHandle, WeakPoolHandle};
 use perennial_supervision::{App, SupervisorHandle};
-use support::{
+
+use crate::support::pool::{
     Step, describe, job, long, ms, pends, quick, quiet, scripted_pool, secs, soon, start, started,
 };
 

@@ -1,8 +1,5 @@
 //! Errors and crashes of jobs: an error is a result, a crash is retried, and neither ends the pool.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,11 +9,12 @@ use std::time::Duration;
 use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{AttemptError, JobContext, JobError, Pool, Work, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
-use support::{
+use tokio::time::Instant;
+
+use crate::support::pool::{
     Step, assert_accounts, job, ms, now, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs,
     soon, start, started,
 };
-use tokio::time::Instant;
 
 /// A worker that panics in every odd job.
 struct Odd;

@@ -1,19 +1,17 @@
 //! Dead jobs are retried, singly or all, as new jobs.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{DeadJob, JobEvent, JobId, Pool, PoolShutdown, RetryCause, Work};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{
     Running, ScriptedWorker, Step, describe, events, job, long, ms, now, outcome_of, pends, quick, quiet,
     scripted_pool, secs, soon, start, started,
 };
-use tokio::time::{Instant, sleep};
 
 /// Returns the only dead job.
 fn dead_one(running: &Running) -> DeadJob<ScriptedWorker> {

@@ -1,9 +1,6 @@
 //! Workers that do not run: no job is routed to them, and only jobs with a key wait for one that is
 //! due.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
@@ -14,8 +11,11 @@ use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
     JobContext, JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
 };
-use support::{Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::Instant;
+
+use crate::support::pool::{
+    Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start,
+};
 
 /// Decides which workers decline to start.
 type Declines = Box<dyn Fn(&WorkerContext) -> bool + Send + Sync>;

@@ -1,17 +1,15 @@
 //! The end of a pool when its last handle is dropped: its jobs are finished, all of it ends, and
 //! the end can be awaited without a handle.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolShutdown};
 use perennial_supervision::{Restart, Supervisor};
-use support::{long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, started};
 use tokio::time::{Instant, timeout};
+
+use crate::support::pool::{long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, started};
 
 #[tokio::test(start_paused = true)]
 async fn a_root_ends_after_the_jobs_and_its_app_and_its_end_resolve() {

@@ -1,14 +1,12 @@
 //! The events and the statistics of a pool.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::time::Duration;
 
 use perennial_actors::Pid;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobEvent, JobId, PoolShutdown};
-use support::{
+
+use crate::support::pool::{
     Running, Step, assert_accounts, events, job, long, ms, now, outcome_of, quick, quiet, scripted_pool,
     secs, start, started,
 };

@@ -1,12 +1,12 @@
 //! The failures of a job that ends by something else than a failure.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::PoolShutdown;
-use support::{Step, describe, job, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::sleep;
+
+use crate::support::pool::{
+    Step, describe, job, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start,
+};
 
 #[tokio::test(start_paused = true)]
 async fn what_failed_before_is_kept_however_a_job_ends() {

@@ -1,11 +1,6 @@
 //! Jobs, results and errors that panic or block when they are dropped, and wakers that panic: no
 //! other job is affected.
 
-#[path = "support/bombs.rs"]
-mod bombs;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::future::{Future, pending};
 use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
@@ -14,11 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bombs::{Alarm, Bomb, Fragile, Slow, idler};
 use perennial_actors::host::ignore_panic;
 use perennial_actors::{ExitReason, PanicLocations, System};
 use perennial_supervision::pool::{AttemptError, JobError, JobEvent, Pool, PoolHandle, PoolShutdown, Work};
 use perennial_supervision::{App, Child, Shutdown, Supervisor, SupervisorHandle};
+
+use crate::support::bombs::{Alarm, Bomb, Fragile, Slow, idler};
+use crate::support::threads;
 
 /// A bomb that is never dropped itself. Its clones count how many of them were dropped.
 fn bomb() -> (ManuallyDrop<Bomb>, Arc<AtomicU32>) {

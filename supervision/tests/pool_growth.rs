@@ -1,8 +1,5 @@
 //! A pool of a fixed size grows past its first size, and what was added is like the rest.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError, PoolShutdown, Routing};
 use perennial_supervision::{ChildError, Restart, Shutdown, Supervisor};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{
     Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
     secs, soon, start, started,
 };
-use tokio::time::{Instant, sleep};
 
 /// Returns the slots that have started a job since the last call.
 fn slots(running: &Running) -> BTreeSet<usize> {

@@ -1,12 +1,13 @@
 //! An idle pool uses no CPU.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use perennial_supervision::pool::{PoolSize, RateLimit, Routing};
-use support::{Running, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
+
+use crate::support::pool;
+use crate::support::pool::{
+    Running, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+};
 
 /// Advances the time by a day. Returns how many messages were handled and how often the thread woke
 /// up.
@@ -46,7 +47,7 @@ async fn an_idle_pool_never_wakes_up() {
         for number in 0..100 {
             drop(running.submit(long(number, ms(number % 50))));
         }
-        drop(running.submit(job(0, [support::Step::Panic, support::Step::Fail, support::Step::Do])));
+        drop(running.submit(job(0, [pool::Step::Panic, pool::Step::Fail, pool::Step::Do])));
         running.drained().await;
         sleep(secs(60)).await;
         let (handled, parked) = a_day(&running).await;

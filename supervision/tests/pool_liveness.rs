@@ -1,26 +1,21 @@
 //! Workers that hang: at an await, or without one, which only other threads can detect.
 
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::sync::{Mutex, mpsc};
 
 use perennial_actors::System;
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{JobError, PoolShutdown};
-use reports::Reports;
-use support::{
-    Running, ScriptedPool, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
-};
-use threads::on_threads;
 use tokio::time::Instant;
 
+use crate::support::pool;
+use crate::support::pool::{
+    Running, ScriptedPool, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+};
+use crate::support::reports::Reports;
+use crate::support::threads::on_threads;
+
 /// A job that blocks its thread in its first attempt until it is released.
-fn blocking(number: u64) -> (support::Job, mpsc::Sender<()>) {
+fn blocking(number: u64) -> (pool::Job, mpsc::Sender<()>) {
     let (go, gate) = mpsc::channel();
     (job(number, [Step::Block(Mutex::new(gate)), Step::Do]), go)
 }
@@ -68,7 +63,7 @@ async fn a_job_that_hangs_every_worker_is_dead_after_its_attempts() {
 }
 
 /// Starts a pool whose workers are abandoned 50 ms after a kill. They have no deadline.
-async fn with_short_abandonment((pool, journal): (ScriptedPool, support::Journal)) -> Running {
+async fn with_short_abandonment((pool, journal): (ScriptedPool, pool::Journal)) -> Running {
     let pool = pool.shutdown(Shutdown::Timeout(ms(10))).abandon_after(ms(50));
     let (system, handle) = (System::new(), pool.handle());
     let app = pool.start(&system).await.expect("it starts");
@@ -76,7 +71,7 @@ async fn with_short_abandonment((pool, journal): (ScriptedPool, support::Journal
 }
 
 /// Starts such a pool with a deadline of 200 ms.
-async fn with_deadline((pool, journal): (ScriptedPool, support::Journal)) -> Running {
+async fn with_deadline((pool, journal): (ScriptedPool, pool::Journal)) -> Running {
     with_short_abandonment((pool.handler_deadline(ms(200)), journal)).await
 }
 

@@ -1,11 +1,11 @@
 //! The counts of a job: attempts that failed by themselves, lost workers, and interruptions.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use perennial_supervision::pool::{JobError, JobEvent, Retry, RetryCause};
-use support::{Step, events, job, long, ms, now, outcome_of, quiet, scripted_pool, secs, soon, start};
 use tokio::time::sleep;
+
+use crate::support::pool::{
+    Step, events, job, long, ms, now, outcome_of, quiet, scripted_pool, secs, soon, start,
+};
 
 #[tokio::test(start_paused = true)]
 async fn errors_and_lost_workers_are_counted_apart() {

@@ -2,13 +2,6 @@
 //! Kubernetes: `periodSeconds` 10, `timeoutSeconds` 1, `failureThreshold` 3,
 //! `initialDelaySeconds` 0.
 
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/threads.rs"]
-mod threads;
-
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -16,10 +9,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use perennial_actors::System;
 use perennial_supervision::pool::{WorkerContext, WorkerProbe};
 use perennial_supervision::{Child, Probe, Shutdown, Supervisor};
-use reports::Reports;
-use support::{Step, job, long, ms, outcome_of, scripted_pool, scripted_pool_starting_if, secs, start};
-use threads::on_threads;
 use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{
+    Step, job, long, ms, outcome_of, scripted_pool, scripted_pool_starting_if, secs, start,
+};
+use crate::support::reports::Reports;
+use crate::support::threads::on_threads;
 
 /// A probe that fails for the first incarnation of each worker, and counts the checks.
 fn failing_first(checks: &Arc<AtomicU32>) -> WorkerProbe {
@@ -122,7 +119,7 @@ fn a_liveness_check_that_blocks_its_thread_fails_and_is_not_begun_twice() {
             tokio::task::yield_now().await;
         }
         assert_eq!(blocked.load(Ordering::Relaxed), 1);
-        assert_eq!(support::now(handle.submit(support::quick(1))).await.ok(), Some(1));
+        assert_eq!(pool::now(handle.submit(pool::quick(1))).await.ok(), Some(1));
         drop(go);
         drop(app);
     });

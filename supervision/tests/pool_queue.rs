@@ -1,16 +1,15 @@
 //! The queue of a pool: its capacity, its order, and the wait for room.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use perennial_actors::{Capacity, System};
 use perennial_supervision::pool::SubmitError;
 use perennial_supervision::{Backoff, SpecError, StartError, Supervisor};
-use support::{
+use tokio::task::JoinHandle;
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, ScriptedJob, ScriptedPoolHandle, Step, job, long, ms, now, outcome_of, pends, quick, quiet,
     scripted_pool, secs, soon, start, started,
 };
-use tokio::task::JoinHandle;
 
 /// Starts a pool with one worker, which runs a job of one minute, and this capacity.
 async fn busy(capacity: usize) -> (Running, ScriptedJob) {
@@ -25,7 +24,7 @@ async fn busy(capacity: usize) -> (Running, ScriptedJob) {
 fn waiting_submission(
     pool: &ScriptedPoolHandle,
     number: u64,
-) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
+) -> JoinHandle<Result<ScriptedJob, SubmitError<pool::Job>>> {
     let submission = pool.submit(quick(number));
     tokio::spawn(async move { submission.await })
 }

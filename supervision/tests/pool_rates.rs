@@ -1,18 +1,16 @@
 //! Rate limits: smooth, bursty and by kind of job, and their changes while the pool runs.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::pool::RateLimit;
 use perennial_supervision::{SpecError, StartError};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{
     Running, ScriptedJob, ScriptedPool, Step, job, long, ms, now, outcome_of, pends, quick, quiet,
     scripted_pool, secs, start,
 };
-use tokio::time::{Instant, sleep};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -2,9 +2,6 @@
 //! Kubernetes: `periodSeconds` 10, `timeoutSeconds` 1, `failureThreshold` 3, `successThreshold` 1,
 //! `initialDelaySeconds` 0.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,11 +10,13 @@ use std::time::Duration;
 use perennial_actors::System;
 use perennial_supervision::SpecError;
 use perennial_supervision::pool::{PoolError, Routing, WorkerContext, WorkerProbe};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, job, long, ms, outcome_of, pends, quick, quiet, scripted_pool, scripted_pool_starting_if, secs,
     soon, start, started,
 };
-use tokio::time::{Instant, sleep};
 
 /// The health that a probe reports, one flag per worker, and the times of the checks in seconds.
 #[derive(Clone)]
@@ -263,13 +262,13 @@ async fn routed_jobs_of_an_unready_worker_go_to_others_and_keyed_jobs_wait() {
         let running = start((pool.routing(routing), journal)).await;
         let mut key = 0_u64;
         while {
-            outcome_of(support::now(running.pool.submit(quick(0)).key(&key))).await;
+            outcome_of(pool::now(running.pool.submit(quick(0)).key(&key))).await;
             running.journal.take()[0].slot != 0
         } {
             key += 1;
         }
         context(&contexts, 0).set_ready(false);
-        let mut keyed = support::now(running.pool.submit(quick(100)).key(&key));
+        let mut keyed = pool::now(running.pool.submit(quick(100)).key(&key));
         for number in 0..4 {
             assert_eq!(outcome_of(running.submit(quick(number))).await, format!("done {number}"));
         }
@@ -320,7 +319,7 @@ async fn probes_that_no_worker_could_pass_are_errors_at_the_start() {
 async fn a_pool_with_unready_workers_stops_as_fast_as_any() {
     let (running, _contexts) = with_contexts(2, true).await;
     let begun = Instant::now();
-    let waiting = running.submit(job(1, [support::Step::Do]));
+    let waiting = running.submit(job(1, [pool::Step::Do]));
     running.close().await;
     assert!(outcome_of(waiting).await.contains("dropped"));
     assert_eq!(begun.elapsed().as_secs(), 0);

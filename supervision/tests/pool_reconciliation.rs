@@ -1,9 +1,6 @@
 //! What is wanted and down is tried again, whatever took it down: for pools of a fixed and of an
 //! elastic size, with delays that grow, for each slot on its own.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::{ExitReason, System};
@@ -11,8 +8,9 @@ use perennial_supervision::pool::{
     JobContext, Pool, PoolHandle, PoolShutdown, PoolSize, Worker, WorkerContext, WorkerCounts,
 };
 use perennial_supervision::{App, Backoff, Shutdown, Supervisor, SupervisorHandle};
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{ms, quiet, secs, soon};
 
 /// The behaviour of the inits of one slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,19 +1,18 @@
 //! Workers are renewed after a number of jobs or at an age, and that is no failure.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::pool::{JobEvent, Pool, Routing};
 use perennial_supervision::{Backoff, Shutdown, SpecError, StartError};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, Step, job, long, ms, outcome_of, quick, scripted_pool, scripted_pool_starting_if, secs, soon,
     start,
 };
-use tokio::time::{Instant, sleep};
 
 /// Returns the incarnations that started jobs since the last call.
 fn incarnations(running: &Running) -> Vec<u32> {
@@ -135,7 +134,7 @@ async fn no_job_is_lost_or_run_twice_by_workers_that_are_renewed_all_the_time() 
         let mut jobs = Vec::new();
         for number in 0..500 {
             let submission = running.pool.submit(long(number, ms(number % 7)));
-            jobs.push(support::now(if number % 3 == 0 { submission.key(&(number % 5)) } else { submission }));
+            jobs.push(pool::now(if number % 3 == 0 { submission.key(&(number % 5)) } else { submission }));
         }
         for (number, job_handle) in jobs.into_iter().enumerate() {
             assert_eq!(outcome_of(job_handle).await, format!("done {number}"));

@@ -1,14 +1,11 @@
 //! A pool is resized while a rollout is under way or paused.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::pool::{JobEvent, PoolError, PoolShutdown, RolloutError, RolloutLimit};
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Running, Take, spawn, started, started_below_with};
+
+use crate::support::pool;
+use crate::support::pool::{ms, quiet, secs, soon};
+use crate::support::versioned::{Init, Running, Take, spawn, started, started_below_with};
 
 /// Returns the wanted and the running workers.
 fn counts(running: &Running) -> (usize, usize) {
@@ -81,7 +78,7 @@ async fn a_surplus_worker_finishes_its_job_and_no_job_is_lost() {
 /// Runs a job of each of many keys, and one on each worker.
 async fn assert_all_keys_run(running: &Running) {
     for key in 0..32_u32 {
-        soon(support::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
+        soon(pool::now(running.pool.submit(Take(ms(1))).key(&key))).await.expect("it is done");
     }
     assert_eq!(running.versions().await.len(), counts(running).0, "a broadcast runs on each worker");
 }
@@ -95,7 +92,7 @@ async fn keyed_jobs_run_after_a_shrink_while_the_rollout_waits_for_the_jobs_of_t
     let rollout = spawn(rollout);
     sleep(secs(1)).await;
     let early: Vec<_> =
-        (0..32_u32).map(|key| support::now(running.pool.submit(Take(ms(1))).key(&key))).collect();
+        (0..32_u32).map(|key| pool::now(running.pool.submit(Take(ms(1))).key(&key))).collect();
     running.pool.resize(1).await.expect("it shrinks");
     assert!(rollout.await.expect("no panic").is_ok());
     for job in jobs.into_iter().chain(early) {
@@ -111,9 +108,9 @@ async fn key_of(running: &Running, worker: &str) -> u32 {
     let mut events = running.pool.subscribe();
     let mut key = 0;
     loop {
-        soon(support::now(running.pool.submit(Take(ms(0))).key(&key))).await.expect("it is done");
+        soon(pool::now(running.pool.submit(Take(ms(0))).key(&key))).await.expect("it is done");
         let started = |event| matches!(event, JobEvent::Started { worker: on, .. } if worker == Some(on));
-        if support::events(&mut events).into_iter().any(started) {
+        if pool::events(&mut events).into_iter().any(started) {
             return key;
         }
         key += 1;
@@ -124,7 +121,7 @@ async fn key_of(running: &Running, worker: &str) -> u32 {
 async fn keyed_jobs_do_not_wait_for_a_worker_that_turns_surplus_while_the_rollout_stops_it() {
     let running = started(3).await;
     let key = key_of(&running, "2").await;
-    let submit = |time| support::now(running.pool.submit(Take(time)).key(&key));
+    let submit = |time| pool::now(running.pool.submit(Take(time)).key(&key));
     let long = submit(secs(20));
     quiet().await;
     let rollout = spawn(running.pool.rollout().args(running.version(2, Init::Starts)));

@@ -1,16 +1,12 @@
 //! Rollouts of a pool that is not running, or whose supervisor is killed and restarted meanwhile.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_actors::System;
 use perennial_supervision::pool::{Pool, RolloutDirection, RolloutError, RolloutFailure};
 use perennial_supervision::{Backoff, Supervisor};
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Versioned, spawn, started_below};
+
+use crate::support::pool::{ms, quiet, secs, soon};
+use crate::support::versioned::{Init, Versioned, spawn, started_below};
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_goes_on_after_its_pool_was_killed_at_any_time() {

@@ -1,15 +1,14 @@
 //! The results of jobs, and how submitters receive them.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_supervision::pool::{JobContext, JobError, Pool, SubmitError, Worker, WorkerContext};
-use support::{
+
+use crate::support::pool;
+use crate::support::pool::{
     Step, describe, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, soon, start, started,
 };
 
@@ -34,7 +33,7 @@ async fn a_result_can_be_awaited_late_and_after_the_pool_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_numbered_in_submission_order() {
     let running = started(1).await;
-    let ids: Vec<_> = running.submit_all(1..=3).iter().map(support::ScriptedJob::id).collect();
+    let ids: Vec<_> = running.submit_all(1..=3).iter().map(pool::ScriptedJob::id).collect();
     assert!(ids.is_sorted_by(|a, b| a < b));
     assert_eq!(ids[0].to_string(), "#1");
     running.close().await;

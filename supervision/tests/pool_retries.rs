@@ -1,8 +1,5 @@
 //! Retries: the worker of the next attempt, and the result if there is none in time.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,10 +8,11 @@ use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
     JobContext, JobError, JobEvent, Pool, PoolHandle, Routing, Worker, WorkerContext,
 };
-use support::{
+use tokio::time::sleep;
+
+use crate::support::pool::{
     Step, events, job, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start, started,
 };
-use tokio::time::sleep;
 
 /// The attempts of a pool in order: the job and the slot of the worker.
 type Attempts = Arc<Mutex<Vec<(u64, usize)>>>;

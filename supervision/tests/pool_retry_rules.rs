@@ -1,8 +1,5 @@
 //! Which errors are retried, and when.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,8 +7,9 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobContext, JobError, Pool, PoolHandle, Retry, Worker, WorkerContext};
-use support::{Step, job, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::Instant;
+
+use crate::support::pool::{Step, job, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 
 /// An error of a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

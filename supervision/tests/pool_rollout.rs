@@ -1,15 +1,12 @@
 //! Rollouts: workers are replaced while the pool runs, and go back if the new ones fail.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::ChildError;
 use perennial_supervision::pool::{PoolError, RolloutError, RolloutFailure, RolloutLimit};
-use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Take, spawn, start, started};
+
+use crate::support::pool;
+use crate::support::pool::{ms, secs, soon};
+use crate::support::versioned::{Init, Take, spawn, start, started};
 
 #[tokio::test(start_paused = true)]
 async fn new_arguments_hold_for_all_workers_and_for_every_later_start() {
@@ -87,7 +84,7 @@ async fn jobs_go_on_during_a_rollout_and_none_is_lost_or_run_twice() {
         let running = started(4).await;
         let jobs: Vec<_> = (0..400).map(|number| running.submit(ms(number % 13))).collect();
         let keyed: Vec<_> = (0..100_u64)
-            .map(|number| support::now(running.pool.submit(Take(ms(number % 5))).key(&(number % 7))))
+            .map(|number| pool::now(running.pool.submit(Take(ms(number % 5))).key(&(number % 7))))
             .collect();
         let rollout = running.pool.rollout().args(running.version(2, Init::StartsAfter(ms(50))));
         let report = soon(rollout.max_unavailable(max_unavailable).max_surge(max_surge)).await;

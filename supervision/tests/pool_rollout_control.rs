@@ -1,16 +1,13 @@
 //! Rollouts under way: the grace of jobs, pauses, undoing, and what else happens to the pool.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::pool::{
     PoolShutdown, RolloutDirection, RolloutError, RolloutFailure, RolloutLimit,
 };
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Take, spawn, start, started};
+
+use crate::support::pool;
+use crate::support::pool::{ms, quiet, secs, soon};
+use crate::support::versioned::{Init, Take, spawn, start, started};
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_finishes_its_job_within_the_grace_and_takes_no_other() {
@@ -45,7 +42,7 @@ async fn a_job_that_exceeds_the_grace_is_interrupted_and_loses_no_attempt() {
 #[tokio::test(start_paused = true)]
 async fn jobs_of_a_key_wait_for_the_next_incarnation_of_their_worker() {
     let running = started(3).await;
-    let submit = || support::now(running.pool.submit(Take(secs(3))).key(&7));
+    let submit = || pool::now(running.pool.submit(Take(secs(3))).key(&7));
     let (first, second) = (submit(), submit());
     quiet().await;
     let begun = Instant::now();

@@ -1,15 +1,11 @@
 //! Rollouts of a pool that was killed and does not start again. It has old and new workers that
 //! start for some seconds, and then no more.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::pool::{PoolError, PoolShutdown, RolloutDirection, RolloutError, RolloutFailure};
-use support::{ms, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, Outcome, Running, spawn, started_below_with};
+
+use crate::support::pool::{ms, quiet, secs, soon};
+use crate::support::versioned::{Init, Outcome, Running, spawn, started_below_with};
 
 /// Starts a pool of two workers. None starts from five seconds on.
 async fn started() -> (Running, Init) {

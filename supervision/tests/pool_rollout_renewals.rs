@@ -1,14 +1,10 @@
 //! Rollouts of workers that are renewed sooner than they have to be ready: a renewal is no break.
 
-#[path = "support/pool.rs"]
-mod support;
-#[path = "support/versioned.rs"]
-mod versioned;
-
 use perennial_supervision::pool::{RolloutError, RolloutFailure, WorkerProbe};
-use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
-use versioned::{Init, spawn, start};
+
+use crate::support::pool::{ms, secs, soon};
+use crate::support::versioned::{Init, spawn, start};
 
 #[tokio::test(start_paused = true)]
 async fn a_version_whose_workers_are_renewed_by_age_sooner_than_min_ready_is_good() {

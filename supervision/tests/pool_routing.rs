@@ -1,13 +1,12 @@
 //! The assignment of jobs to workers.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::Routing;
-use support::{
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, StartedAttempt, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
     started,
 };
@@ -30,7 +29,7 @@ async fn no_job_waits_for_a_busy_worker_while_another_is_idle_unless_it_is_route
     for job_handle in running.submit_all(3..50) {
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
-    assert!(stuck.iter().all(support::ScriptedJob::cancel));
+    assert!(stuck.iter().all(pool::ScriptedJob::cancel));
     running.close().await;
 }
 

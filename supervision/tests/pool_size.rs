@@ -1,8 +1,5 @@
 //! The number of workers: no change of it loses a job.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use perennial_actors::System;
 use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize, RateLimit};
 use perennial_supervision::{Backoff, StartError};
-use support::{
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::pool::{
     Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
     secs, soon, start, started,
 };
-use tokio::time::{Instant, sleep, timeout};
 
 /// Returns the slots that have started a job since the last call.
 fn slots(running: &Running) -> BTreeSet<usize> {

@@ -1,18 +1,16 @@
 //! The end of a pool: a stop in one of three modes, its last handle, or its tree.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::thread;
 
 use perennial_actors::System;
 use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{Backoff, Shutdown};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{
     Running, ScriptedJob, ScriptedPoolHandle, Step, assert_accounts, job, long, ms, now, outcome_of, pends,
     quick, quiet, scripted_pool, secs, soon, start, started,
 };
-use tokio::time::{Instant, sleep};
 
 /// Starts a pool of two workers that run jobs 1 and 2 for three seconds. Job 3 is queued, 4 is
 /// delayed, and 5 waits for its retry.

@@ -1,18 +1,17 @@
 //! A pool that waits for its first start or for a restart: a stop and a resize do not wait with it.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use perennial_actors::{ExitReason, ProcessState, System};
 use perennial_supervision::pool::{JobContext, Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, Supervisor};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, assert_accounts, ms, outcome_of, pends, quick, quiet, scripted_pool_starting_if, secs, soon,
 };
-use tokio::time::{Instant, sleep};
 
 /// Starts a tree with a pool of one worker, and waits until the pool waits for its next start,
 /// which is tried every 300 seconds and fails while the returned flag is unset. The start that it
@@ -158,7 +157,7 @@ async fn a_resize_of_a_pool_that_is_killed_meanwhile_holds_for_the_next_start() 
         let (system, handle) = (System::new(), pool.handle());
         let app = Supervisor::new("app").child(pool).start(&system).await.expect("it starts");
         let running = Running { system, app, pool: handle, journal };
-        let busy = running.pool.submit_many((0..3).map(|number| support::long(number, secs(3)))).await;
+        let busy = running.pool.submit_many((0..3).map(|number| pool::long(number, secs(3)))).await;
         quiet().await;
         let pool = running.pool.clone();
         let resized = tokio::spawn(async move { pool.resize(after).await });

@@ -3,12 +3,8 @@
 //! On several threads real time is used, because paused time needs one thread. Only jobs and the
 //! fault generator sleep there; no assertion depends on a sleep.
 
-#[path = "support/storm.rs"]
-mod storm;
-#[path = "support/threads.rs"]
-mod threads;
-
-use storm::{Loss, storm};
+use crate::support::storm::{Loss, storm};
+use crate::support::threads;
 
 async fn run_storm(seed: u64) {
     let logbook = storm(seed, Loss::Nothing).await;

@@ -2,9 +2,6 @@
 //! killed, while the pool is resized and restarted, and the futures of these changes are dropped
 //! after some polls.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,8 +12,10 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{JobContext, Pool, PoolHandle, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
-use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{ms, secs, soon};
 
 const SLOTS: usize = 8;
 const JOBS: usize = 25_000;
@@ -149,13 +148,13 @@ async fn storm(seed: u64) {
     let running = handle.stats().workers.running;
     let active = app.supervisor().count_children().await.expect("it lives").active - 1;
     assert_eq!((running, active), (wanted, wanted), "seed {seed}");
-    let last: Vec<_> = (0..100).map(|job| support::now(handle.submit(job))).collect();
+    let last: Vec<_> = (0..100).map(|job| pool::now(handle.submit(job))).collect();
     soon(handle.stop(PoolShutdown::Drain)).await;
     for (number, job) in (0..).zip(last) {
         assert_eq!(job.await.expect("it is done"), number);
     }
     let stats = handle.stats();
-    support::assert_accounts(&stats);
+    pool::assert_accounts(&stats);
     assert_eq!((stats.completed, stats.failed, stats.dropped), (JOBS as u64 + 100, 0, 0));
     assert!(app.shutdown().await.is_clean());
 }

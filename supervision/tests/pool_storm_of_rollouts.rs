@@ -15,12 +15,10 @@ use perennial_supervision::pool::{
     JobContext, Pool, PoolHandle, PoolShutdown, RolloutLimit, Worker, WorkerContext,
 };
 use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
-use storm::{Dice, run_storms};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-#[path = "support/storm.rs"]
-mod storm;
+use crate::support::storm::{Dice, run_storms};
 
 const WORKERS: usize = 4;
 const CHANGES: u64 = 60;

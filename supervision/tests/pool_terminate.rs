@@ -1,8 +1,5 @@
 //! The ends of workers: what runs last, and a new worker after a time limit.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,8 +7,9 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{JobContext, JobError, Pool, PoolHandle, Worker, WorkerContext};
 use perennial_supervision::{App, Shutdown, SupervisorHandle};
-use support::{ms, now, quiet, secs, soon};
 use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{ms, now, quiet, secs, soon};
 
 /// What the workers did, in order.
 type Journal = Arc<Mutex<Vec<String>>>;

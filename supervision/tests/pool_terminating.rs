@@ -1,11 +1,13 @@
 //! Calls of blocking functions that outlive their attempts: they count as running until they
 //! return, their jobs do not run twice at once, and a stop that does not wait for them names them.
 
+#[allow(dead_code, reason = "this program uses a part of it")]
 #[path = "support/gate.rs"]
 mod gate;
-#[allow(dead_code, reason = "each test file uses a part of it")]
+#[allow(dead_code, reason = "this program uses a part of it")]
 #[path = "support/lines.rs"]
 mod lines;
+#[allow(dead_code, reason = "this program uses a part of it")]
 #[path = "support/pool.rs"]
 mod support;
 

@@ -1,16 +1,14 @@
 //! Delays, expiry and rates of jobs.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::IntoFuture;
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::RateLimit;
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool::{
     Step, describe, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
 };
-use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
 async fn a_delayed_job_starts_in_time_and_blocks_no_other() {

@@ -1,20 +1,18 @@
 //! Pools as parts of trees: queued jobs survive restarts, and are dropped when no worker will run
 //! them.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{App, Child, Restart, Supervisor, SupervisorHandle, TaskContext};
-use support::{
+use tokio::time::sleep;
+
+use crate::support::pool::{
     Journal, ScriptedPool, ScriptedPoolHandle, Step, job, long, ms, now, outcome_of, quick, quiet,
     scripted_pool, scripted_pool_starting_if, secs, soon,
 };
-use tokio::time::sleep;
 
 /// A supervisor with a pool among its children.
 async fn below(

@@ -1,14 +1,12 @@
 //! A worker that its supervisor ends because it failed a check: the failure of its attempt says
 //! which check that was.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::future::ready;
 
 use perennial_supervision::pool::{AttemptError, JobError, JobEvent, RetryCause, WorkerProbe};
 use perennial_supervision::{LivenessFailure, Shutdown};
-use support::{
+
+use crate::support::pool::{
     ScriptedPool, Step, events, job, long, ms, outcome_of, quiet, scripted_pool, secs, soon, start,
 };
 

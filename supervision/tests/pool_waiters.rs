@@ -1,8 +1,5 @@
 //! Submitters that wait for room: admitted in arrival order, and woken at once.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{IntoFuture, ready};
@@ -13,9 +10,13 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{JobHandle, Pool, PoolHandle, SubmitError, SubmitFuture, WeakPoolHandle};
-use support::{Running, ScriptedJob, long, ms, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+use crate::support::pool;
+use crate::support::pool::{
+    Running, ScriptedJob, long, ms, outcome_of, quick, quiet, scripted_pool, secs, soon, start,
+};
 
 /// The capacity of the pool of [`sync_pool`].
 const CAPACITY: u64 = 8;
@@ -76,7 +77,7 @@ async fn room_made_by_jobs_that_never_await_goes_to_waiting_submitters_first() {
 fn waiting_submission(
     running: &Running,
     number: u64,
-) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
+) -> JoinHandle<Result<ScriptedJob, SubmitError<pool::Job>>> {
     let submission = running.pool.submit(long(number, ms(10)));
     tokio::spawn(async move { submission.await })
 }
@@ -115,7 +116,7 @@ async fn a_waiting_submission_is_queued_as_soon_as_there_is_room() {
     quiet().await;
     let waiting = running.submit_all([1]);
     let mut first = Box::pin(running.pool.submit(quick(2)).into_future());
-    assert!(support::pends(&mut first).await);
+    assert!(pool::pends(&mut first).await);
     assert!(waiting[0].cancel());
     // The submission was not polled since, and is admitted.
     assert_eq!(running.pool.stats().queued, 1);

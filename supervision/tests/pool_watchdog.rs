@@ -1,8 +1,5 @@
 //! The watchdog of a pool: jobs that take long ping, and a worker whose job is silent is replaced.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Mutex, mpsc};
@@ -11,8 +8,9 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{JobContext, Pool, Work, Worker, WorkerContext};
 use perennial_supervision::{App, Shutdown, SpecError, StartError, SupervisorHandle};
-use support::{long, now, quick, scripted_pool, secs};
 use tokio::time::{Instant, advance, sleep};
+
+use crate::support::pool::{long, now, quick, scripted_pool, secs};
 
 const WATCHDOG: Duration = secs(30);
 

@@ -1,19 +1,18 @@
 //! Missing workers are restarted, whatever the cause, and a normal exit is no crash.
 
-#[path = "support/pool.rs"]
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{JobContext, Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
-use support::{
+use tokio::time::{Instant, sleep};
+
+use crate::support::pool;
+use crate::support::pool::{
     Running, Step, job, long, ms, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs, soon,
     start, started,
 };
-use tokio::time::{Instant, sleep};
 
 /// Returns the number of running workers, according to the supervisor and to the pool.
 async fn counts(running: &Running) -> (usize, usize) {
@@ -276,7 +275,7 @@ async fn a_kill_or_a_deadline_uses_an_attempt() {
 #[tokio::test(start_paused = true)]
 async fn an_at_most_once_job_does_not_restart_after_a_rolling_restart() {
     let running = started(1).await;
-    let once = support::now(running.pool.submit(long(1, secs(8))).at_most_once());
+    let once = pool::now(running.pool.submit(long(1, secs(8))).at_most_once());
     quiet().await;
     running.pool.rolling_restart().await.expect("it goes well");
     assert_eq!(outcome_of(once).await, "killed");
@@ -290,7 +289,7 @@ async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
     let pool = pool.close_on_last_handle();
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
-    let last = support::now(handle.submit(long(1, secs(3))));
+    let last = pool::now(handle.submit(long(1, secs(3))));
     let begun = Instant::now();
     drop(handle);
     let reason = soon(app.join()).await;

@@ -11,9 +11,7 @@ use perennial_supervision::{Child, Restart, Strategy, SupervisionStats, Supervis
 use ractor::ActorStatus;
 use tokio::time::Instant;
 
-use support::{Msg, Step, cast, notes, plain, scripted, start};
-
-mod support;
+use crate::support::ractor_script::{Msg, Step, cast, notes, plain, scripted, start};
 
 const SCRIPTED: Name<Msg> = Name::new("scripted");
 
@@ -27,7 +25,7 @@ async fn the_address_and_the_name_lead_to_the_next_incarnation() {
         assert_eq!(notes(&address).await, [1]);
         cast(&address, Msg::Do(step));
         let named = system.whereis(SCRIPTED).expect("a name has no gap");
-        assert_eq!(notes(&named).await, [], "{step:?}: another incarnation has another state");
+        assert_eq!(notes(&named).await, Vec::<u32>::new(), "{step:?}: another incarnation has another state");
         assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
         assert_eq!(named.handle(), address.handle());
         assert!(app.shutdown().await.is_clean());
@@ -233,7 +231,7 @@ async fn a_strategy_makes_no_difference_between_ractor_actors_and_others() {
         let tree = Supervisor::new("app").strategy(strategy).child(before).child(middle).child(after);
         let app = start(tree).await;
         cast(&address, Msg::Do(Step::Fail));
-        assert_eq!(notes(&address).await, []);
+        assert_eq!(notes(&address).await, Vec::<u32>::new());
         notes(&first).await;
         let last = last.call(|reply| reply).await.expect("it answers");
         let first = first.pid().map(|pid| pid.incarnation());
@@ -284,7 +282,7 @@ async fn those_below_an_actor_are_gone_when_the_next_incarnation_starts() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(below.get_status(), ActorStatus::Running);
         cast(&address, Msg::Do(step));
-        assert_eq!(notes(&address).await, []);
+        assert_eq!(notes(&address).await, Vec::<u32>::new());
         assert_eq!(below.get_status(), ActorStatus::Stopped, "{step:?}");
         let mut lines = probe.since();
         lines.retain(|line| line.starts_with("pre") || line.contains("below"));
@@ -309,7 +307,7 @@ async fn those_below_an_actor_are_waited_for_also_if_they_are_slow_to_die() {
     }
     assert!(probe.since().is_empty(), "it does not die, so nothing goes on");
     drop(release);
-    assert_eq!(notes(&address).await, []);
+    assert_eq!(notes(&address).await, Vec::<u32>::new());
     assert_eq!(probe.since(), ["below: dropped", "dropped", "pre_start"]);
     assert!(app.shutdown().await.is_clean());
 }
@@ -369,7 +367,7 @@ async fn an_actor_is_linked_to_its_supervisor_as_ractor_sees_it() {
     assert_eq!(supervisors[0], supervisors[1]);
     // One that ends does not take its supervisor with it, as ractor would have it.
     cast(&addresses[0], Msg::Do(Step::Panic));
-    assert_eq!(notes(&addresses[0]).await, []);
+    assert_eq!(notes(&addresses[0]).await, Vec::<u32>::new());
     assert_eq!(supervisors[0].get_status(), ActorStatus::Running);
     assert!(app.shutdown().await.is_clean());
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use perennial_actors::{Address, ExitReason, LifecycleEvent, PanicLocations, System};
 use perennial_supervision::{Restart, Shutdown, Supervisor};
 use ractor::ActorStatus;
-use support::{Msg, Script, Step, cast, disk_full, late, plain, scripted, start};
 
-mod support;
+use crate::support::ractor_script;
+use crate::support::ractor_script::{Msg, Script, Step, cast, disk_full, late, plain, scripted, start};
 
 /// Why a temporary scripted ends when this is done to it.
 async fn why(change: impl FnOnce(&mut Script), what: impl FnOnce(&Address<Msg>)) -> ExitReason {
@@ -130,7 +130,7 @@ async fn its_state_is_dropped_before_the_next_incarnation_starts() {
         let address = child.address();
         let app = start(Supervisor::new("app").child(child)).await;
         cast(&address, Msg::Do(step));
-        assert_eq!(support::notes(&address).await, []);
+        assert_eq!(ractor_script::notes(&address).await, Vec::<u32>::new());
         let mut lines = probe.since();
         lines.retain(|line| line != "post_stop");
         assert_eq!(lines, ["pre_start", "dropped", "pre_start"], "{step:?}");
@@ -217,6 +217,6 @@ async fn a_handler_that_blocks_its_thread_is_abandoned_and_does_nothing_to_the_n
     release.send(()).expect("it waits");
     assert_eq!(probe.next().await, "dropped", "the old one is gone, and says nothing");
     cast(&address, Msg::Note(2));
-    assert_eq!(support::notes(&address).await, [2], "what waited had gone when it was terminated");
+    assert_eq!(ractor_script::notes(&address).await, [2], "what waited had gone when it was terminated");
     let _ = app.shutdown().await;
 }

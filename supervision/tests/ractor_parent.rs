@@ -9,11 +9,11 @@ use perennial_supervision::{
     App, Child, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorHandle,
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
-use support::{Msg, Step, cast, notes, plain, scripted};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-mod support;
+use crate::support::ractor_script;
+use crate::support::ractor_script::{Msg, Step, cast, notes, plain, scripted};
 
 /// A ractor actor that notes what becomes of those below it.
 struct Parent;
@@ -103,7 +103,7 @@ async fn a_parent_is_told_of_the_start_and_of_a_clean_end() {
     let child = plain("scripted");
     let address = child.address();
     let mut stage = stage(Supervisor::new("app").child(child)).await;
-    assert_eq!(notes(&address).await, []);
+    assert_eq!(notes(&address).await, Vec::<u32>::new());
     assert!(stage.app.shutdown().await.is_clean());
     assert_eq!(stage.text().await, "shutdown");
     assert!(stage.parent.get_children().is_empty());
@@ -145,7 +145,7 @@ async fn a_tree_that_is_killed_has_failed_and_nothing_of_it_is_left_then() {
 }
 
 /// Two that stop one after the other, each in its own time.
-fn pair() -> ([Child<Msg>; 2], [support::TestProbe; 2]) {
+fn pair() -> ([Child<Msg>; 2], [ractor_script::TestProbe; 2]) {
     let [(first, one), (second, two)] =
         ["first", "second"].map(|id| scripted(id, |script| script.stops_slowly = true));
     ([first, second], [one, two])
@@ -269,7 +269,7 @@ async fn children_are_restarted_below_a_parent_as_anywhere() {
     let mut stage = stage(tree).await;
     cast(&addresses[0], Msg::Do(Step::Panic));
     for address in &addresses {
-        assert_eq!(notes(address).await, []);
+        assert_eq!(notes(address).await, Vec::<u32>::new());
         assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
     }
     assert!(stage.told.try_recv().is_err(), "that is nothing to the parent");
@@ -319,7 +319,7 @@ async fn a_dynamic_supervisor_may_be_below_a_parent_too() {
     let child = plain("scripted");
     let address = child.address();
     app.supervisor().start_child(child).await.expect("it starts");
-    assert_eq!(notes(&address).await, []);
+    assert_eq!(notes(&address).await, Vec::<u32>::new());
     parent.stop_children_and_wait(None, None).await;
     assert_eq!(address.state(), ProcessState::Closed);
     assert!(matches!(told.recv().await, Some((_, Told::Started))));

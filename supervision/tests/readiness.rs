@@ -5,15 +5,11 @@ use perennial_supervision::{
     App, Backoff, Child, ChildFailedError, ChildState, StartChildErrorKind, StartError, Strategy, Supervisor,
     SupervisorHandle,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, secs, tell};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, secs, tell};
 
 /// A child whose incarnations become ready on request.
 fn unready(log: &Log, id: &'static str) -> Child<Msg> {

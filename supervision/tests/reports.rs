@@ -6,14 +6,10 @@ use perennial_actors::{Address, ExitReason, Subscription, System};
 use perennial_supervision::{
     Backoff, DynamicSupervisor, LivenessFailure, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 
 /// The next report, if it is of this incarnation of `app/a`.
 async fn next(

@@ -1,9 +1,6 @@
 //! Requests that meet a child while it is being started or stopped. They wait until that is over,
 //! in order, as in OTP.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
@@ -12,7 +9,9 @@ use perennial_supervision::{
     Strategy, Supervisor, SupervisorHandle,
 };
 use tokio::time::{Instant, sleep};
-use unit::{
+
+use crate::support::unit;
+use crate::support::unit::{
     InitStep, Log, Script, crash, end, incarnation, quiet, scripted, scripted_with, shape, soon, start,
 };
 

@@ -1,8 +1,5 @@
 //! Changes of a number of partitions or workers that meet other changes, are given up, or fail.
 
-#[path = "support/worker.rs"]
-mod worker;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +10,8 @@ use perennial_supervision::pool::{Pool, PoolError};
 use perennial_supervision::{
     App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisionStats,
 };
-use worker::{
+
+use crate::support::worker::{
     InitStep, Log, Msg, SECOND, Script, StopStep, end, incarnation, quiet, shown, soon, start, tolerant,
     tree_exit,
 };

@@ -10,12 +10,9 @@ use perennial_supervision::{
     App, AutoShutdown, Child, ChildSpec, ChildState, Restart, Shutdown, Strategy, Supervisor,
     SupervisorHandle,
 };
-use support::subject::{InitStep, Log, Msg, Script, incarnation, scripted, secs, start, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, scripted, secs, start, tell};
 
 /// systemd's exit causes.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use perennial_actors::ExitReason;
 use perennial_supervision::{App, ChildError, ChildState, Supervisor, SupervisorHandle};
-use support::subject::{Msg, incarnation, scripted, secs, start, tell};
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{Msg, incarnation, scripted, secs, start, tell};
 
 /// A condition that restarts once it is released.
 struct Blocking {

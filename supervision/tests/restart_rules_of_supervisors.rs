@@ -15,12 +15,9 @@ use perennial_supervision::{
     DynamicSupervisor, PartitionSupervisor, Restart, SpecError, StartError, Supervisor, SupervisorBuilder,
     SupervisorHandle,
 };
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 
 /// `RestartSec=100ms`.
 fn restart_sec() -> Backoff {

@@ -4,12 +4,9 @@ use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
     AutoShutdown, Child, ChildState, ReportKind, Restart, Strategy, Supervised, Supervisor, SupervisorReport,
 };
-use support::subject::{Msg, incarnation, ms, scripted, secs, start, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod subject;
-}
+use crate::support::subject::{Msg, incarnation, ms, scripted, secs, start, tell};
 
 #[tokio::test(start_paused = true)]
 async fn child_that_binds_to_another_ends_with_it() {

@@ -8,14 +8,10 @@ use perennial_supervision::{
     App, AutoShutdown, Backoff, Child, ChildError, ChildState, DynamicSupervisor, Intensity, ReportKind,
     Restart, SpecError, Strategy, Supervisor, SupervisorHandle,
 };
-use support::reports::Reports;
-use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 use tokio::time::{Instant, sleep};
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, start, tell};
 
 const BURST: u32 = 5;
 const INTERVAL: Duration = Duration::from_secs(10);

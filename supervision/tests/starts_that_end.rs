@@ -1,13 +1,11 @@
 //! Trees that start and end at once: the start succeeds, and the end is reported as any other.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_supervision::{Child, ChildStart, StartError, Strategy, SupervisionStats, Supervisor};
-use unit::{InitStep, Log, failed_child, scripted_with, soon, start};
+
+use crate::support::unit::{InitStep, Log, failed_child, scripted_with, soon, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -14,12 +14,10 @@ use perennial_supervision::{
     App, Backoff, Child, ChildError, ChildSpec, ChildStart, ChildState, Restart, Shutdown, Strategy,
     SupervisionStats, Supervisor, SupervisorHandle, TaskContext,
 };
-use storm::{Dice, run_storms};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-#[path = "support/storm.rs"]
-mod storm;
+use crate::support::storm::{Dice, run_storms};
 
 const CHILDREN: usize = 6;
 const CHANGES: u64 = 80;

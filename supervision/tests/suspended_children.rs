@@ -2,14 +2,10 @@
 
 use perennial_actors::{Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, Signal, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle};
-use support::reports::Reports;
-use support::subject::{Msg, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
-mod support {
-    pub(crate) mod reports;
-    pub(crate) mod subject;
-}
+use crate::support::reports::Reports;
+use crate::support::subject::{Msg, incarnation, ms, scripted, secs, tell};
 
 /// A tree with this child alone, which has just started.
 async fn start(child: Child<Msg>) -> (Reports, App<SupervisorHandle>, Address<Msg>) {

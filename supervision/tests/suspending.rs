@@ -1,9 +1,6 @@
 //! Suspending supervisors, tasks and ractor actors, and looking at a state that they do not offer.
 //! OTP's `sys`.
 
-#[path = "support/unit.rs"]
-mod unit;
-
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +10,8 @@ use perennial_actors::{ActorHandle, Address, ExitReason, InspectError, Reply, Sy
 use perennial_supervision::{Child, ChildError, Strategy, Supervisor};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout};
-use unit::{Log, Script, crash, end, incarnation, quiet, scripted, shape, soon, start};
+
+use crate::support::unit::{Log, Script, crash, end, incarnation, quiet, scripted, shape, soon, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -12,13 +12,10 @@ use perennial_supervision::{
     App, ChangeError, Child, DynamicSupervisor, LivenessFailure, PartitionSupervisor, ReportKind, Restart,
     Shutdown, SpecError, Supervisor, SupervisorHandle, TaskContext,
 };
-use support::reports::Reports;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-mod support {
-    pub(crate) mod reports;
-}
+use crate::support::reports::Reports;
 
 const WATCHDOG: Duration = secs(30);
 

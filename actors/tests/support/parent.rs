@@ -1,7 +1,5 @@
 //! A parent that records its notifications, for tests that start each incarnation themselves.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-
 use std::sync::Arc;
 
 use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};

@@ -1,7 +1,5 @@
 //! An actor that runs the steps of a test in its handler, and forwards every signal to the test.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-
 use std::future::pending;
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! An actor that runs the steps of its test, and records what it handles and when.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-
 use std::any::Any;
 use std::future::{Future, ready};
 use std::pin::Pin;

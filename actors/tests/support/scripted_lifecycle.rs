@@ -1,8 +1,6 @@
 //! An actor whose init, handler, terminate and drop fail, panic, hang or stop by plan, and that
 //! records what it does.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-
 use std::future::{Future, pending};
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! An actor that handles a number only after its test releases it.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-
 use std::sync::Arc;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};

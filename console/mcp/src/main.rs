@@ -7,7 +7,8 @@
 //!
 //! A client of the protocol starts this program and speaks to it through its standard input and
 //! output. Each operation of the console's `/openapi.json` that answers with JSON is a tool, so the
-//! tools are those of the console that answers. Without a token, only operations that need none are there.
+//! tools are those of the console that answers. Without a token, only operations that need none are
+//! there.
 //!
 //! The exit code is 0 when the client closes the input, 1 if the console does not answer at the
 //! start, and 2 for wrong arguments.

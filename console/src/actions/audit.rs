@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use perennial_actors::host::sync::Mutex;
 
-use crate::api::{ActionOutcome, AuditEntry, AuditOutcome, Problem};
+use crate::api::{ActionOutcome, AuditEntry, AuditOutcome, Problem, millis};
 
 /// The most entries that are kept.
 const KEPT: usize = 1000;

@@ -5,5 +5,5 @@ mod known;
 mod list;
 mod log;
 
-pub(crate) use known::{AnyPool, JobsFilter, KnownPool};
+pub(crate) use known::{JobsFilter, KnownPool};
 pub(crate) use list::Pools;

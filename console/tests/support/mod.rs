@@ -1,5 +1,4 @@
 //! What the tests of the console share: a tree with a console in it, and a client that speaks HTTP.
-#![allow(dead_code, reason = "not every test uses everything")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +21,6 @@ pub(crate) enum Msg {
     Add(u64),
     Get(Reply<u64>),
     Crash,
-    Block(tokio::sync::oneshot::Receiver<()>),
 }
 
 /// The actor `app/counter`, which is down for a while after a crash.
@@ -41,7 +39,6 @@ impl Actor for Counter {
             Msg::Add(number) => self.0 += number,
             Msg::Get(reply) => reply.send(self.0),
             Msg::Crash => return Err("the counter is broken".into()),
-            Msg::Block(released) => drop(released.await),
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The program on a store in a server, while another process does the jobs.
 
+#[allow(dead_code, reason = "this program uses a part of it")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod support;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -15,7 +15,7 @@ use perennial_durable::{
     Timestamp,
 };
 
-use super::support::payload;
+use crate::support::{payload, this_program};
 
 /// Names the store to the process that is killed.
 const ADDRESS: &str = "PERENNIAL_KILLED_ADDRESS";
@@ -76,12 +76,9 @@ impl Random {
     }
 }
 
-/// This program, as the process that is killed.
-fn start(address: &str) -> Child {
-    let test = ["--exact", "the_process_that_is_killed", "--nocapture"];
-    let mut command = Command::new(env::current_exe().expect("a path"));
-    command
-        .args(test)
+/// Starts this program with the test that is the process to be killed.
+fn start(test: &str, address: &str) -> Child {
+    this_program(test)
         .env(ADDRESS, address)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -104,16 +101,16 @@ fn lines(child: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// Kills processes, each within this time since it had opened the store, and checks the store after
-/// each. One in eight is killed within this time since its start.
-pub(crate) fn kill_again_and_again(address: &str, micros: u64, open: Open) {
+/// Kills processes that run this test, each within this time since it had opened the store, and
+/// checks the store after each. One in eight is killed within this time since its start.
+pub(crate) fn kill_again_and_again(test: &str, address: &str, micros: u64, open: Open) {
     let kills: u32 = env::var("PERENNIAL_KILLS").map_or(25, |kills| kills.parse().expect("a number"));
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
     let mut random = Random(since.as_micros().try_into().expect("64 bits"));
     print(&format!("the seed is {}", random.0));
     let mut acknowledged = Acknowledged::default();
     for kill in 1..=kills {
-        let mut child = start(address);
+        let mut child = start(test, address);
         let lines = lines(&mut child);
         if random.below(8) > 0 {
             while !lines.recv().expect("the process ended by itself").ends_with(UP) {}

@@ -1,8 +1,14 @@
 //! What the tests of stores share.
 
-#![allow(dead_code)]
+pub(crate) mod killed;
+#[path = "postgres.rs"]
+pub(crate) mod postgres;
+pub(crate) mod proxy;
+pub(crate) mod recorded;
 
+use std::env;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use perennial_durable::conformance::Opener;
@@ -72,4 +78,11 @@ pub(crate) fn slow_squares() -> Pool<Numbers> {
             Ok(n * n)
         }
     })
+}
+
+/// Returns a command that runs this program with one test alone, as another process.
+pub(crate) fn this_program(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a path"));
+    command.args(["--exact", test, "--nocapture"]);
+    command
 }

@@ -2,8 +2,6 @@
 //!
 //! If its programs are not on the machine, the tests say that they were skipped.
 
-#![allow(dead_code)]
-
 use std::env;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,5 @@
 //! What a recorder of metrics got.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, Snapshotter};

@@ -1,12 +1,10 @@
 //! A system in which everything happens at random, from a seed.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::convert::Infallible;
 use std::time::Duration;
 
 use fastrand::Rng;
-use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, System};
 use perennial_operations::{Events, Model, Operations, Snapshot, Update};
 use perennial_registry::{Name, Registry};
 use perennial_supervision::pool::{JobContext, Pool, PoolHandle, Worker, WorkerContext};
@@ -19,7 +17,6 @@ pub(crate) enum Msg {
     Fail,
     Panic,
     Stop,
-    Ping(Reply<()>),
 }
 
 /// A worker whose init takes some time, so that others see it as it starts.
@@ -39,7 +36,6 @@ impl Actor for Unit {
             Msg::Fail => return Err("on purpose".into()),
             Msg::Panic => std::panic::resume_unwind(Box::new("on purpose")),
             Msg::Stop => ctx.stop(ExitReason::Normal),
-            Msg::Ping(reply) => reply.send(()),
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! A scripted actor, which runs the steps of its test, and one whose incarnations the test starts.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::sync::Arc;
 
 use perennial_actors::host::{Identity, IncarnationExit, Parent};

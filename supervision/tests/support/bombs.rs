@@ -1,7 +1,5 @@
 //! Users' values that panic when they are dropped, displayed or woken.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::error::Error;
 use std::fmt;
 use std::future::Future;

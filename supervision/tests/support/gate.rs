@@ -1,7 +1,5 @@
 //! Blocking closures that a test lets return, and closures that poll their context.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;

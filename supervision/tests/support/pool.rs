@@ -1,7 +1,5 @@
 //! A pool whose workers run scripted jobs and record each attempt in a journal.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::fmt::Debug;
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};

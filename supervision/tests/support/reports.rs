@@ -1,7 +1,5 @@
 //! The reports of supervisors as short lines.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::time::Duration;
 
 use perennial_actors::{Subscription, System};

@@ -1,8 +1,6 @@
 //! A stress test of a pool, from a seed. Jobs fail, panic, hang and delay. Workers are killed, and
 //! the pool is resized and restarted. The outcome of every job is recorded.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::collections::HashMap;
 use std::future::pending;
 use std::panic::resume_unwind;

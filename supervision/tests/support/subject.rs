@@ -1,7 +1,5 @@
 //! An actor that follows a script and logs its steps with their times.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};

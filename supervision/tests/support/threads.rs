@@ -1,8 +1,6 @@
 //! Tests on a runtime with several threads. Its actors block some of them. They run in real time.
 //! Their time limit is outside of the runtime, whose own timers may be blocked.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::Arc;

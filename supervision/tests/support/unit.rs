@@ -1,6 +1,4 @@
 //! An actor that follows a script and logs its steps.
-
-#![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(unreachable_pub, reason = "it is a module of several test programs")]
 
 use std::sync::{Arc, Mutex};

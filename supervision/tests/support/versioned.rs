@@ -1,7 +1,5 @@
 //! A pool whose workers have versions.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +13,7 @@ use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{self, ms, quiet, secs, soon};
+use crate::support::pool::{self, ms, quiet, secs, soon};
 
 /// What the workers of a version do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,7 +141,7 @@ impl Running {
     }
 
     pub(crate) fn submit(&self, time: Duration) -> JobHandle<Versioned> {
-        support::now(self.pool.submit(Take(time)))
+        pool::now(self.pool.submit(Take(time)))
     }
 
     /// Returns the version, the revision and the attempt of a job that is submitted now.
@@ -169,7 +167,7 @@ impl Running {
     pub(crate) async fn close(self) {
         let report = self.app.shutdown().await;
         assert!(report.unstopped.is_empty() && report.dropped_messages == 0, "{report}");
-        support::assert_accounts(&self.pool.stats());
+        pool::assert_accounts(&self.pool.stats());
     }
 }
 

@@ -1,0 +1,10 @@
+//! The tests of what users see, in one program: each file is a module. What needs a process of its
+//! own has a `[[test]]` in the manifest.
+
+mod actions;
+mod api;
+mod hostile;
+mod openapi;
+mod pools;
+mod stream;
+mod support;
