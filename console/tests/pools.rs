@@ -125,6 +125,19 @@ async fn dead_jobs_are_retried_and_dropped_by_their_ids_or_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dead_jobs_are_dropped_by_the_same_filter_that_lists_them() {
+    let shop = Shop::start().await;
+    shop.fail(&["a", "b"]).await;
+    for text in ["OFFLINE", "Offline", "offline"] {
+        let listed: Page<JobRow> = shop.read(&format!("/jobs?state=dead&q={text}")).await;
+        assert_eq!(listed.total, 2, "{text}");
+    }
+    let dropped = shop.post("/dead-jobs/drop", r#"{"filter":{"error_contains":"OffLine"}}"#).await;
+    assert_eq!((&dropped.json()["count"], shop.mails.count_dead_jobs()), (&2.into(), 0));
+    assert!(shop.app.shutdown().await.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn paused_pool_keeps_its_jobs_of_which_one_is_cancelled() {
     let shop = Shop::start().await;
     shop.is_online.store(true, Ordering::Relaxed);

@@ -33,7 +33,7 @@ pub(crate) enum JobAction {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum DeadJobs {
     Ids(Vec<u64>),
-    /// Those with an error that contains a text.
+    /// Those with an error that contains a text, in any case.
     ErrorContains(String),
 }
 

@@ -106,10 +106,12 @@ impl KnownPool {
         Some(JobDetail { job, failures: Vec::new(), timeline })
     }
 
-    /// Returns the dead jobs with an error that contains a text.
+    /// Returns the dead jobs with an error that contains a text, in any case, as
+    /// [`jobs`](Self::jobs) does.
     pub(crate) fn dead_with(&self, text: &str) -> Vec<u64> {
-        let dead = self.dead().into_iter();
-        let is_meant = |failures: &[String]| failures.iter().any(|failure| failure.contains(text));
+        let (dead, text) = (self.dead().into_iter(), text.to_lowercase());
+        let has_text = |failure: &String| failure.to_lowercase().contains(&text);
+        let is_meant = |failures: &[String]| failures.iter().any(has_text);
         dead.filter(|(_, failures)| is_meant(failures)).map(|(row, _)| row.id).collect()
     }
 }
