@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, PanicLocations, Reply, System};
 use perennial_console::Console;
-use perennial_registry::{Group, Name, Registry, SlowSubscriberPolicy, Topic};
+use perennial_registry::{Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 use perennial_supervision::pool::{Pool, PoolHandle};
 use perennial_supervision::{
     App, Backoff, Child, ChildError, Dynamic, DynamicSupervisor, Shutdown, Supervisor, SupervisorHandle,
@@ -62,6 +62,26 @@ enum Msg {
 
 /// An actor of the shop.
 struct Member;
+
+/// The doors of the shop, by their names.
+type Doors = UniqueKeys<&'static str, (), ()>;
+
+/// An actor of a door, which registers its name.
+struct Door;
+
+impl Actor for Door {
+    type Msg = ();
+    type Args = (&'static str, Doors);
+
+    async fn init((name, doors): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        doors.register(ctx, *name, ())?;
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
 
 /// The error of an actor that crashes, with a source.
 #[derive(Debug)]
@@ -179,7 +199,7 @@ impl Shop {
         let till = Child::new::<Member>("till", ()).backoff(down).named(TILL);
         let stock = Child::new::<Member>("stock", ());
         let vault = Child::new::<Member>("vault", ()).shutdown(Shutdown::Timeout(ASKED));
-        let crowd = DynamicSupervisor::new("crowd");
+        let (crowd, doors) = (DynamicSupervisor::new("crowd"), Doors::new());
         let (till_address, stock_address, crowd_handle) = (till.address(), stock.address(), crowd.handle());
         let vault_address = vault.address();
         let console =
@@ -196,12 +216,16 @@ impl Shop {
             .child(vault)
             // Read as markup, it would do something.
             .child(Child::new::<Member>("<img src=x onerror=alert(1)>", ()))
+            .child(Child::new::<Door>("east", ("east door", doors.clone())))
+            .child(Child::new::<Door>("west", ("west door", doors.clone())))
             .child(mails)
             .child(crowd)
             .start(system)
             .await?
             .shutdown_timeout(LIMIT);
         let registry = Registry::of(system);
+        // The doors keep the table.
+        registry.show_keys("doors", &doors);
         registry.group(KEEPERS).join(&stock_address)?;
         registry.topic(ALARMS).subscribe_with(&stock_address, SlowSubscriberPolicy::Skip, |()| None);
         let shop = Self {

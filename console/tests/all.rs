@@ -4,6 +4,7 @@
 mod actions;
 mod api;
 mod hostile;
+mod keys;
 mod openapi;
 mod pools;
 mod stream;

@@ -7,6 +7,7 @@ use perennial_supervision::pool::Pool;
 use perennial_supervision::{Child, Supervisor};
 use serde_json::{Map, Value};
 
+use crate::keys::show_devices;
 use crate::support;
 use crate::support::{Counter, Msg, Stage};
 
@@ -171,6 +172,8 @@ async fn eventful() -> (Stage, u64, u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_have_the_form_that_the_document_says() {
     let (stage, pool, job) = eventful().await;
+    let _devices = show_devices(&stage, &[("ann", "phone")]).await;
+    stage.read_until("/keys", |keys| keys["total"] == 1).await;
     let checker = Checker::new();
     let document = document();
     let crashes = stage.read_until("/crashes", |crashes| crashes["total"] == 1).await;

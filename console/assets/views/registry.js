@@ -1,4 +1,4 @@
-// The registry: names, groups and topics.
+// The registry: names, tables of keys, groups and topics.
 
 import { counted, pid } from "../format.js";
 import { h, replace } from "../dom.js";
@@ -6,6 +6,9 @@ import { emptyList, filterField, heading, tabs } from "../parts/small.js";
 import { stateColumn } from "../parts/mark.js";
 import { table } from "../parts/table.js";
 import { link, setParameters } from "../router.js";
+
+/// The most members or entries in a row.
+const FEW = 8;
 
 const LISTS = {
   names: {
@@ -26,6 +29,15 @@ const LISTS = {
       },
     ],
     nothing: ["No name is bound", "A name leads to its actor through every restart."],
+  },
+  keys: {
+    label: "Keys",
+    key: (shown) => shown.table,
+    columns: [
+      { title: "Table", width: "minmax(120px, 1fr)", cell: (shown) => shown.table },
+      { title: "Entries", width: "minmax(160px, 3fr)", small: "minmax(0, 1.5fr)", cell: entries },
+    ],
+    nothing: ["No table of keys is shown", "Registry::show_keys shows one here."],
   },
   groups: {
     label: "Groups",
@@ -74,17 +86,22 @@ export function mount(root, { store, parameters }) {
   return { stop: () => list.stop() };
 }
 
+function entries({ entries: list, keys }) {
+  const shown = list.slice(0, FEW).map(({ key, pid: id, label }) => actor(id, key, label ?? pid(id)));
+  const has_more = list.length > FEW || keys > list.length;
+  return row(counted(keys, "key"), shown, has_more && "and more");
+}
+
 function members({ members: list, size }) {
-  const shown = list
-    .slice(0, 8)
-    .map(({ pid: id, label }) =>
-      h("a", { href: link("actor", [id.identity]), title: label }, label ?? pid(id)),
-    );
-  return h(
-    "span",
-    { class: "members" },
-    h("b", {}, counted(size, "member")),
-    shown,
-    size > 8 && `and ${size - 8} more`,
-  );
+  const shown = list.slice(0, FEW).map(({ pid: id, label }) => actor(id, label ?? pid(id), label));
+  return row(counted(size, "member"), shown, size > FEW && `and ${size - FEW} more`);
+}
+
+/// A link to an actor.
+function actor(id, text, title) {
+  return h("a", { href: link("actor", [id.identity]), title }, text);
+}
+
+function row(number, shown, more) {
+  return h("span", { class: "members" }, h("b", {}, number), shown, more);
 }

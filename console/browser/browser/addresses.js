@@ -29,6 +29,7 @@ async function addresses(server) {
     pool: `#/pool/${pool}`,
     job: `#/job/${pool}/${job}`,
     registry: "#/registry",
+    keys: "#/registry?kind=keys",
     groups: "#/registry?kind=groups",
     topics: "#/registry?kind=topics",
     waits: "#/waits",

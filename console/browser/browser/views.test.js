@@ -101,6 +101,17 @@ test("card of a pool leads to its jobs and workers", async () => {
   await close(page);
 });
 
+test("key of a table is found and leads to its actor", async () => {
+  const page = await open(browser, server, { hash: "#/registry?kind=keys" });
+  await page.getByRole("link", { name: '"west door"' }).waitFor();
+  await page.getByLabel("Filter", { exact: true }).fill("EAST");
+  await page.waitForURL(/q=EAST/);
+  await page.getByRole("link", { name: '"west door"' }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: '"east door"' }).click();
+  await page.locator(".card-title", { hasText: "east" }).waitFor();
+  await close(page);
+});
+
 test("address leads to the same state again", async () => {
   const till = await identity(server, "shop/till");
   const page = await open(browser, server, { hash: "#/processes?sort=restarts&q=till" });

@@ -219,6 +219,10 @@ pub(super) async fn names(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     listed(site, &uri, |view, parameters, window| Ok(api::names(view, parameters.q.as_deref(), window))).await
 }
 
+pub(super) async fn keys(State(site): State<Arc<Site>>, uri: Uri) -> Response {
+    listed(site, &uri, |view, parameters, window| Ok(api::keys(view, parameters.q.as_deref(), window))).await
+}
+
 pub(super) async fn groups(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     listed(site, &uri, |view, parameters, window| Ok(api::groups(view, parameters.q.as_deref(), window)))
         .await

@@ -32,6 +32,7 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route("/pools/{identity}/jobs/{job}/{action}", post(writes::job))
         .route("/pools/{identity}/dead-jobs/{action}", post(writes::dead_jobs))
         .route("/names", get(reads::names))
+        .route("/keys", get(reads::keys))
         .route("/groups", get(reads::groups))
         .route("/topics", get(reads::topics))
         .route("/waits", get(reads::waits))

@@ -1,0 +1,78 @@
+//! Tables of keys: what is shown of them, and how one is found.
+
+use perennial_actors::{Actor, Context, ExitReason};
+use perennial_console::api::{KeyTableRow, Page};
+use perennial_registry::{DuplicateKeys, Registry};
+use perennial_supervision::Child;
+
+use crate::support::Stage;
+
+/// The devices of users, by the names of the users.
+type Devices = DuplicateKeys<&'static str, (), ()>;
+
+/// An actor that registers a name of a user.
+struct Device;
+
+impl Actor for Device {
+    type Msg = ();
+    type Args = (&'static str, Devices);
+
+    async fn init((user, devices): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        devices.register(ctx, *user, ())?;
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+/// Starts devices of users, and shows a table with them. It is shown until it is dropped.
+pub(crate) async fn show_devices(stage: &Stage, devices: &[(&'static str, &str)]) -> Devices {
+    let table = Devices::new();
+    for (user, id) in devices {
+        let device = Child::new::<Device>(*id, (*user, table.clone()));
+        stage.app.supervisor().start_child(device).await.expect("the device starts");
+    }
+    Registry::of(&stage.system).show_keys("devices", &table);
+    table
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn table_is_shown_with_the_actors_of_its_keys() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.read("/keys").await["total"], 0);
+    let devices = show_devices(&stage, &[("ann", "phone"), ("bob", "desk"), ("ann", "watch")]).await;
+    let pid = |user, nth: usize| serde_json::to_value(devices.lookup(&user)[nth].pid).unwrap();
+    let page = stage.read_until("/keys", |page| page["total"] == 1).await;
+    let expected = serde_json::json!([{
+        "table": "devices",
+        "keys": 2,
+        "entries": [
+            { "key": "\"ann\"", "pid": pid("ann", 0), "label": "app/phone" },
+            { "key": "\"ann\"", "pid": pid("ann", 1), "label": "app/watch" },
+            { "key": "\"bob\"", "pid": pid("bob", 0), "label": "app/desk" },
+        ],
+    }]);
+    assert_eq!(page["items"], expected);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entry_is_found_by_its_table_key_or_actor_in_any_case() {
+    let stage = Stage::start().await;
+    let _devices = show_devices(&stage, &[("ann", "phone"), ("bob", "desk"), ("ann", "watch")]).await;
+    for (text, labels) in [
+        ("", ["app/phone", "app/watch", "app/desk"].as_slice()),
+        ("DEVICES", &["app/phone", "app/watch", "app/desk"]),
+        ("Ann", &["app/phone", "app/watch"]),
+        ("DESK", &["app/desk"]),
+    ] {
+        let page = stage.read_until(&format!("/keys?q={text}"), |page| page["total"] == 1).await;
+        let page: Page<KeyTableRow> = serde_json::from_value(page).unwrap();
+        let found = page.items[0].entries.iter().map(|entry| entry.label.as_deref().unwrap_or_default());
+        assert_eq!((page.items[0].keys, found.collect::<Vec<_>>()), (2, labels.to_vec()), "{text}");
+    }
+    assert_eq!(stage.read("/keys?q=nothing").await["total"], 0);
+    stage.end().await;
+}
