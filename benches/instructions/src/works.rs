@@ -2,10 +2,13 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use perennial::pool::{Pool, PoolHandle};
 use perennial::prelude::*;
 use perennial::{App, DynamicSupervisor, Registry, SupervisorHandle};
+use perennial_durable::MemoryStore;
+use perennial_durable::pool::Durable;
 
 use crate::observed::{Observer, settle, system};
 
@@ -52,6 +55,7 @@ pub(crate) const WORKS: &[Work] = &works![
     named_cast,
     empty_job,
     job_result,
+    durable_result,
 ];
 
 enum Msg {
@@ -196,8 +200,13 @@ async fn named_cast(items: u64) {
 
 type Job = fn(u64) -> Result<u64, Infallible>;
 
+/// A pool of two workers whose jobs do nothing.
+fn returning() -> Pool<Job> {
+    Pool::from_fn("pool", 2, |number: &u64| std::future::ready(Ok(*number)))
+}
+
 async fn pool() -> (PoolHandle<Job>, App<SupervisorHandle>, Observer) {
-    let pool = Pool::from_fn("pool", 2, |number: &u64| std::future::ready(Ok(*number)));
+    let pool = returning();
     let handle = pool.handle();
     let (system, observer) = system().await;
     (handle, pool.start(&system).await.expect("it starts"), observer)
@@ -222,6 +231,19 @@ async fn job_result(items: u64) {
     for number in 0..items {
         let job = pool.submit(number).await.expect("it is open");
         assert_eq!(job.await.expect("it succeeds"), number);
+    }
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Submits durable jobs on a store in memory, and reads the stored result of each. Its lease and
+/// its outcome are commits, as on a disk.
+async fn durable_result(items: u64) {
+    let pool = returning().durable(Arc::new(MemoryStore::new()));
+    let jobs = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    for number in 0..items {
+        let job = jobs.submit(number).await.expect("it is open");
+        assert_eq!(job.outcome().await.expect("it succeeds"), number);
     }
     assert!(app.shutdown().await.is_clean());
 }

@@ -67,9 +67,14 @@
 //!   program of their own, in `benches/peers/durable`, whose files say how they are used. The
 //!   floor, bare, is one thread that inserts as many jobs as there are submitters and commits, and
 //!   then takes them, marks them as done and commits, with one table and one index.
+//!   `durable_jobs_100k` is 100,000 jobs of 64 submitters. apalis and River do 6,400 of them, so
+//!   that a round takes a minute: what is compared is the cost of each job.
 //! - `durable_rescue` kills a process with SIGKILL, 200 times, while its four workers each run a
 //!   job, and starts it again. The results are the median and the 99th percentile of the time from
 //!   before that start until the first job that was in work runs again.
+//! - The suffix `_postgres` stands for a PostgreSQL server on this machine with its default
+//!   settings, so that each commit is synced. Each contestant has a server of its own, beside this
+//!   program, whose start is not measured. Without PostgreSQL there are no such rows.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
 //! - `children_100` and `children_100k` start so many children of one dynamic supervisor, one after
 //!   the other, and stop the tree. The result is the time for each child.
@@ -136,9 +141,9 @@ enum Inner {
         #[arg(value_parser = contestant_names())]
         contestant: String,
     },
-    /// Works on the jobs in a file until it is killed.
+    /// Works on the jobs in a file or a server until it is killed.
     #[command(hide = true, name = contestants::UNTIL_KILLED)]
-    UntilKilled { file: PathBuf },
+    UntilKilled { address: String },
 }
 
 fn work_names() -> PossibleValuesParser {
@@ -154,7 +159,7 @@ fn main() -> Result<()> {
     if let Some(inner) = cli.inner {
         let (work, contestant) = match inner {
             Inner::Child { work, contestant } => (work, contestant),
-            Inner::UntilKilled { file } => return contestants::work_until_killed(&file),
+            Inner::UntilKilled { address } => return contestants::work_until_killed(address),
         };
         let work = work::named(&work).context("there is no such work")?;
         let contestant = contestants::ALL.into_iter().find(|other| other.name == contestant);

@@ -33,7 +33,7 @@ pub enum Cost {
     Measured(Samples),
     /// The contestant cannot do the work.
     Missing,
-    /// The contestant is not on this machine.
+    /// The contestant is not on this machine, or what the work needs is not.
     Absent(&'static str),
 }
 
@@ -95,7 +95,8 @@ pub fn run(
         for (work, samples) in works.iter().zip(&mut samples).filter(|(work, _)| round < rounds(work)) {
             for place in rotated(entrants.len(), round as usize) {
                 let entrant = entrants[place];
-                if absences[place].is_none() && (entrant.contestant.can)(work.task) {
+                let is_absent = absences[place].or_else(|| work.task.absence()).is_some();
+                if !is_absent && (entrant.contestant.can)(work.task) {
                     samples[place].push(in_child(work, entrant)?);
                 }
             }
@@ -106,7 +107,7 @@ pub fn run(
         rows.map(|(place, row)| {
             let costs = entrants.iter().zip(&absences).zip(&samples).map(|((entrant, absence), samples)| {
                 let samples = samples.iter().map(|results| results[place]).collect();
-                (entrant.name, cost(work, entrant, *absence, samples))
+                (entrant.name, cost(work, entrant, absence.or_else(|| work.task.absence()), samples))
             });
             Outcome { work, row: *row, costs: costs.collect() }
         })

@@ -2,7 +2,7 @@
 
 use crate::contestants::{ACTIX, APALIS, KAMEO, RACTOR, RIVER};
 use crate::race::Outcome;
-use crate::work::{Task, Threads, Work};
+use crate::work::{MANY_JOBS, Task, Threads, Work};
 
 /// The value with which a result is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +78,11 @@ const TARGETS: &[(&str, &[Target])] = &[
     ("pool_cpu_jobs", &[limit(60.0), bare(0.9)]),
     ("durable_jobs_1", DURABLE),
     ("durable_jobs_64", DURABLE),
+    ("durable_jobs_100k", DURABLE),
     ("durable_rescue_p99", &[limit(100.0)]),
+    ("durable_jobs_1_postgres", DURABLE),
+    ("durable_jobs_64_postgres", DURABLE),
+    ("durable_rescue_postgres_p99", &[limit(100.0)]),
     ("idle_bytes", &[limit(1024.0)]),
     ("children_100k_start", &[peer("erlang", 4.0)]),
     ("children_100k_stop", &[row("children_100_stop", 1.5)]),
@@ -93,12 +97,16 @@ pub fn of(row: &str) -> &'static [Target] {
 }
 
 /// Returns how often a work is done if each is done `asked` times: whether a row is steady shows in
-/// more rounds than its median needs, and a disk is less steady than a processor. One round checks
-/// that the race runs.
+/// more rounds than its median needs, and a disk is less steady than a processor, unless there are
+/// many jobs. One round checks that the race runs.
 pub fn rounds(work: &Work, asked: u32) -> u32 {
     let is_steady = |target: &Target| target.against == Against::OwnMedian;
     let is_steady = work.results.iter().any(|result| of(result.row).iter().any(is_steady));
-    let needs_more = is_steady || matches!(work.task, Task::DurableJobs { .. } | Task::Sync { .. });
+    let waits_for_disk = match work.task {
+        Task::DurableJobs { jobs, .. } => jobs < MANY_JOBS,
+        task => matches!(task, Task::Sync { .. }),
+    };
+    let needs_more = is_steady || waits_for_disk;
     if needs_more && asked > 1 { asked.max(MORE_ROUNDS) } else { asked }
 }
 
@@ -148,9 +156,9 @@ mod tests {
 
     #[test]
     fn nine_rounds_show_whether_a_bounded_mailbox_is_steady() {
-        let names = ["cast_1_1_bounded", "cast_1_1", "durable_jobs_1", "durable_sync"];
-        let [bounded, unbounded, durable, sync] = names.map(|name| named(name).unwrap());
-        assert_eq!([bounded, unbounded, durable, sync].map(|work| rounds(work, 5)), [9, 5, 9, 9]);
+        let names = ["cast_1_1_bounded", "cast_1_1", "durable_jobs_1", "durable_sync", "durable_jobs_100k"];
+        let [bounded, unbounded, durable, sync, many] = names.map(|name| named(name).unwrap());
+        assert_eq!([bounded, unbounded, durable, sync, many].map(|work| rounds(work, 5)), [9, 5, 9, 9, 5]);
         assert_eq!([rounds(bounded, 11), rounds(bounded, 1)], [11, 1]);
     }
 

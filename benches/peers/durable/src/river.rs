@@ -1,27 +1,26 @@
-//! River with SQLite.
+//! River with SQLite or PostgreSQL.
 //!
 //! A submission is `insert`. Jobs are fetched at most once in a millisecond, the shortest time that
 //! River allows; the default is a tenth of a second. As many jobs run at once as are fetched at
 //! once.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use riverqueue::migrate::SqliteMigrator;
+use riverqueue::migrate::{PostgresMigrator, SqliteMigrator};
 use riverqueue::{
     Client, FETCH_COOLDOWN_MIN, Job, JobArgs, QueueConfig, RunHandle, WorkContext, WorkOutcome, Workers,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::PREFETCH;
+use crate::pool::Pool;
 use crate::work::{DurableQueue, Tally};
 
 pub struct River {
     client: Client,
-    pool: SqlitePool,
+    pool: Pool,
     _run: RunHandle,
 }
 
@@ -30,9 +29,18 @@ pub struct River {
 struct Empty {}
 
 impl DurableQueue for River {
-    async fn start(file: &Path, tally: Arc<Tally>) -> Result<Self> {
-        let pool = crate::open(file).await?;
-        SqliteMigrator::new(pool.clone()).migrate_up().await?;
+    async fn start(address: &str, tally: Arc<Tally>) -> Result<Self> {
+        let pool = Pool::open(address).await?;
+        let builder = match &pool {
+            Pool::Sqlite(pool) => {
+                SqliteMigrator::new(pool.clone()).migrate_up().await?;
+                Client::builder(pool.clone())
+            }
+            Pool::Postgres(pool) => {
+                PostgresMigrator::new(pool.clone()).migrate_up().await?;
+                Client::builder(pool.clone())
+            }
+        };
         let mut workers = Workers::new();
         workers.add_fn(move |_: WorkContext, _: Job<Empty>| {
             let tally = tally.clone();
@@ -42,11 +50,8 @@ impl DurableQueue for River {
             }
         })?;
         let queue = QueueConfig::new(PREFETCH).with_fetch_poll_interval(Duration::from_millis(1));
-        let client = Client::builder(pool.clone())
-            .workers(workers)
-            .fetch_cooldown(FETCH_COOLDOWN_MIN)
-            .queue("default", queue)
-            .build()?;
+        let client =
+            builder.workers(workers).fetch_cooldown(FETCH_COOLDOWN_MIN).queue("default", queue).build()?;
         let run = client.start()?;
         Ok(Self { client, pool, _run: run })
     }
@@ -57,6 +62,6 @@ impl DurableQueue for River {
     }
 
     async fn has_more(&self) -> Result<bool> {
-        crate::is_any(&self.pool, "SELECT count(*) FROM river_job WHERE state <> 'completed'").await
+        self.pool.is_any("SELECT count(*) FROM river_job WHERE state <> 'completed'").await
     }
 }

@@ -65,7 +65,7 @@ fn erl(dir: &Path, task: Task) -> Result<Command> {
         Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
         Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
         Task::CallInTime { .. } => bail!("its calls have no timeout here"),
-        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue => bail!("it has no durable queue"),
+        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue(_) => bail!("it has no durable queue"),
         Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
         Task::IdleBytes => ("idle_bytes", vec![IDLE]),
         Task::Children { children } => ("children", vec![children, (REPEATED / children).max(1)]),

@@ -1,4 +1,4 @@
-//! The durable queues apalis and River, both with SQLite. They are in a program of their own,
+//! The durable queues apalis and River. They are in a program of their own,
 //! `benches/peers/durable`, because sqlx links another version of SQLite than perennial.
 
 use std::path::PathBuf;
@@ -17,6 +17,10 @@ pub const RIVER: Contestant = Contestant { name: "river", can, absence, run: |ta
 /// The program, beside this one: both are built into one target directory.
 const PROGRAM: &str = "perennial-durable-peers";
 
+/// The most jobs of one work. 100,000 of apalis would take minutes in each round, and each of them
+/// costs as much.
+const MOST_JOBS: u64 = 6_400;
+
 const fn can(task: Task) -> bool {
     matches!(task, Task::DurableJobs { .. })
 }
@@ -31,9 +35,12 @@ fn program() -> Option<PathBuf> {
 }
 
 fn run(name: &str, task: Task) -> Result<Vec<f64>> {
-    let Task::DurableJobs { submitters, jobs } = task else { bail!("{name} has durable jobs only") };
+    let Task::DurableJobs { database, submitters, jobs } = task else {
+        bail!("{name} has durable jobs only")
+    };
+    let place = database.create()?;
     let output = Command::new(program().context("this program does not find itself")?)
-        .args([name, &submitters.to_string(), &jobs.to_string()])
+        .args([name, place.address(), &submitters.to_string(), &jobs.min(MOST_JOBS).to_string()])
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("{PROGRAM} does not start"))?;

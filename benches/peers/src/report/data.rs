@@ -18,7 +18,7 @@ pub struct Report {
     pub date: String,
     pub machine: String,
     pub rounds: u32,
-    /// The contestants that are not on the machine, and why.
+    /// The contestants that are not on the machine, and the works that need what is not, and why.
     pub absent: BTreeMap<String, String>,
     pub rows: Vec<Row>,
 }
@@ -52,14 +52,14 @@ pub struct Standing {
 impl Report {
     /// Returns the report of a race on this machine, today.
     pub fn new(outcomes: &[Outcome], rounds: u32) -> Result<Self> {
+        let contestants = contestants::ALL.into_iter().map(|one| (one.name, (one.absence)()));
+        let works = outcomes.iter().map(|outcome| (outcome.work.name, outcome.work.task.absence()));
+        let absent = contestants.chain(works);
         Ok(Self {
             date: today()?,
             machine: machine(),
             rounds,
-            absent: contestants::ALL
-                .into_iter()
-                .filter_map(|one| Some((one.name.to_owned(), (one.absence)()?.to_owned())))
-                .collect(),
+            absent: absent.filter_map(|(name, why)| Some((name.to_owned(), why?.to_owned()))).collect(),
             rows: outcomes.iter().map(|outcome| Row::new(outcome, outcomes)).collect(),
         })
     }

@@ -1,4 +1,4 @@
-//! Writes the tables and the plots into the documentation.
+//! Writes the tables, some sentences and the plots into the documentation.
 //!
 //! What is between `<!-- race: NAME -->` and `<!-- race: end -->` is replaced.
 
@@ -8,14 +8,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::data::Report;
-use super::{markdown, plot};
+use super::{durable, markdown, plot};
 
 const END: &str = "<!-- race: end -->";
 
-/// A table of the documentation, and the name of its place.
+/// A part of the documentation: the name of its place, and what is there.
 type Part = (&'static str, fn(&Report) -> String);
 
-/// The files with tables.
+/// The files with tables or sentences.
 const FILES: &[(&str, &[Part])] = &[
     (
         "docs/PERFORMANCE.md",
@@ -24,9 +24,11 @@ const FILES: &[(&str, &[Part])] = &[
             ("costs", markdown::costs),
             ("scale", markdown::scale),
             ("durable", markdown::durable),
+            ("durable-bound", durable::bound),
             ("targets", markdown::targets),
         ],
     ),
+    ("docs/DURABLE.md", &[("sizing", durable::sizing)]),
     ("README.md", &[("origin", markdown::origin), ("short", markdown::short)]),
 ];
 
@@ -65,6 +67,10 @@ fn replace(text: &str, name: &str, with: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
     use super::*;
     use crate::report::text::tests::cast;
 
@@ -79,15 +85,34 @@ mod tests {
         assert!(replace(text, "z", "new\n").is_err());
     }
 
-    #[test]
-    fn the_documentation_has_a_place_for_every_part() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fn repository() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    /// Returns a copy of the documentation with this report.
+    fn copy_with(report: &Report) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         fs::create_dir(copy.path().join("docs")).unwrap();
         for (file, _) in FILES {
-            fs::copy(root.join(file), copy.path().join(file)).unwrap();
+            fs::copy(repository().join(file), copy.path().join(file)).unwrap();
         }
-        write(&Report::new(&[cast()], 1).unwrap(), copy.path()).unwrap();
+        write(report, copy.path()).unwrap();
+        copy
+    }
+
+    #[test]
+    fn the_documentation_says_what_the_latest_race_measured() {
+        let json = fs::read(repository().join("docs/performance/race.json")).unwrap();
+        let copy = copy_with(&serde_json::from_slice(&json).unwrap());
+        for file in FILES.iter().map(|(file, _)| file).chain(PLOTS.iter().map(|(file, _)| file)) {
+            let [written, kept] = [copy.path().join(file), repository().join(file)].map(fs::read_to_string);
+            assert!(written.unwrap() == kept.unwrap(), "{file}: ./x race --from docs/performance/race.json");
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_a_place_for_every_part() {
+        let copy = copy_with(&Report::new(&[cast()], 1).unwrap());
         let written = |file| fs::read_to_string(copy.path().join(file)).unwrap();
         assert!(written("docs/PERFORMANCE.md").contains("| cast 1 1 | ns | **10.0** |"));
         assert!(written("README.md").contains("| send a message | 10.0 ns |"));

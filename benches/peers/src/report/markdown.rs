@@ -129,7 +129,7 @@ fn table(head: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
 }
 
 /// Returns three digits or more, with commas between thousands.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value < 10.0 {
         return format!("{value:.2}");
     }

@@ -3,6 +3,7 @@
 
 mod data;
 mod document;
+mod durable;
 mod markdown;
 mod plot;
 mod text;

@@ -2,12 +2,10 @@
 //! resolves.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::measure::each;
 use super::tally::Tally;
@@ -18,10 +16,11 @@ const WARM_UP: u64 = 10;
 /// How long the race waits before it asks again whether all jobs are over.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The durable queue of one contestant, in a file that only it uses.
+/// The durable queue of one contestant, in a database that only it uses.
 pub trait DurableQueue: Sized + Send + Sync + 'static {
-    /// Opens the file, and starts a pool whose workers count down the tally at each job.
-    fn start(file: &Path, tally: Arc<Tally>) -> impl Future<Output = Result<Self>> + Send;
+    /// Opens the database at an address, which is the path of a file or the URL of a server, and
+    /// starts a pool whose workers count down the tally at each job.
+    fn start(address: &str, tally: Arc<Tally>) -> impl Future<Output = Result<Self>> + Send;
 
     /// Submits an empty job. Resolves when it is synced to the disk.
     fn submit(&self) -> impl Future<Output = Result<()>> + Send;
@@ -32,10 +31,9 @@ pub trait DurableQueue: Sized + Send + Sync + 'static {
 
 /// Returns the cost of each of `count` jobs in nanoseconds, from before the first submission until
 /// the completion of the last one is stored.
-pub async fn jobs<Q: DurableQueue>(submitters: u64, count: u64) -> Result<f64> {
-    let (_folder, file) = file()?;
+pub async fn jobs<Q: DurableQueue>(address: &str, submitters: u64, count: u64) -> Result<f64> {
     let tally = Arc::new(Tally::of(0));
-    let queue = Arc::new(Q::start(&file, tally.clone()).await?);
+    let queue = Arc::new(Q::start(address, tally.clone()).await?);
     run(&queue, &tally, submitters, count / WARM_UP).await?;
     run(&queue, &tally, submitters, count).await
 }
@@ -63,14 +61,4 @@ async fn run<Q: DurableQueue>(queue: &Arc<Q>, tally: &Tally, submitters: u64, co
         tokio::time::sleep(POLL).await;
     }
     Ok(each(begin.elapsed(), count))
-}
-
-/// Returns a path in a folder beside this program: other places for temporary files may be in
-/// memory, where nothing is synced.
-pub fn file() -> Result<(TempDir, PathBuf)> {
-    let program = std::env::current_exe().context("this program does not find itself")?;
-    let folder = program.parent().unwrap_or(Path::new("."));
-    let folder = TempDir::new_in(folder).context("there is no place for a database")?;
-    let file = folder.path().join("jobs.db");
-    Ok((folder, file))
 }

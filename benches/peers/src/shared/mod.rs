@@ -4,6 +4,6 @@ mod durable;
 mod measure;
 mod tally;
 
-pub use durable::{DurableQueue, file, jobs};
+pub use durable::{DurableQueue, jobs};
 pub use measure::{each, peak, printed, resident};
 pub use tally::Tally;

@@ -94,7 +94,7 @@ async fn cost<P: Peer>(peer: &P, task: Task) -> Result<f64> {
         Task::SpeedUp => pools::speed_up::<P::Pool>().await,
         Task::IdleBytes => idle(peer, IDLE).await,
         Task::Children { .. } | Task::Scale { .. } => bail!("a tree has several results"),
-        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue => bail!("a durable queue is no peer"),
+        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue(_) => bail!("a durable queue is no peer"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::crash::Crash;
+use super::database::Database;
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
@@ -24,6 +25,8 @@ pub const JOBS: u64 = 500_000;
 pub const WORKERS: usize = 4;
 /// The jobs that a durable queue takes from its file at once, where that can be set.
 pub const PREFETCH: usize = 256;
+/// The jobs of the largest work of durable queues.
+pub const MANY_JOBS: u64 = 100_000;
 /// How often a process with a durable queue is killed.
 pub const KILLS: u32 = 200;
 /// Jobs that keep a processor busy.
@@ -99,11 +102,11 @@ pub enum Task {
     /// [`JOBS`] empty jobs from one task to a pool of [`WORKERS`], until the last is done.
     EmptyJobs { threads: Threads },
     /// Empty jobs of a durable queue, whose submitters wait until each is synced to the disk.
-    DurableJobs { submitters: u64, jobs: u64 },
+    DurableJobs { database: Database, submitters: u64, jobs: u64 },
     /// `syncs` of a page each, one after the other.
     Sync { syncs: u64 },
     /// [`KILLS`] of a process with a durable queue, and the rescue of its jobs by the next.
-    Rescue,
+    Rescue(Database),
     /// [`CPU_JOBS`] by one worker, and by two.
     SpeedUp,
     /// [`IDLE`] actors that have handled one message each.
@@ -127,9 +130,17 @@ impl Task {
         }
     }
 
+    /// Returns why the task cannot be done on this machine, or `None` if it can.
+    pub fn absence(self) -> Option<&'static str> {
+        match self {
+            Self::DurableJobs { database, .. } | Self::Rescue(database) => database.absence(),
+            _ => None,
+        }
+    }
+
     /// Returns `true` if the task needs a durable queue.
     pub const fn is_durable(self) -> bool {
-        matches!(self, Self::DurableJobs { .. } | Self::Sync { .. } | Self::Rescue)
+        matches!(self, Self::DurableJobs { .. } | Self::Sync { .. } | Self::Rescue(_))
     }
 
     /// Returns `true` if a sender waits for room in a mailbox.

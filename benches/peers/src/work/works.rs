@@ -1,10 +1,11 @@
 //! All works of the race.
 
 use super::crash::Crash;
+use super::database::Database::{self, Postgres, Sqlite};
 use super::task::Mailbox::{self, Bounded, Unbounded};
 use super::task::Popularity::{Even, Skewed};
 use super::task::Threads::{self, One, Two};
-use super::task::{CROWD, NAMES, Task};
+use super::task::{CROWD, MANY_JOBS, NAMES, Task};
 
 /// One work of the race. Every result is a cost: less is better.
 #[derive(Debug)]
@@ -74,6 +75,20 @@ const fn call(callers: u64, mailbox: Mailbox, threads: Threads) -> Task {
     Task::Call { callers, mailbox, threads }
 }
 
+macro_rules! rescue {
+    ($name:literal, $database:expr) => {
+        Work {
+            name: $name,
+            results: &[quantity(concat!($name, "_p50"), "ms"), quantity(concat!($name, "_p99"), "ms")],
+            task: Task::Rescue($database),
+        }
+    };
+}
+
+const fn durable_jobs(database: Database, submitters: u64, jobs: u64) -> Task {
+    Task::DurableJobs { database, submitters, jobs }
+}
+
 /// All works, in the order in which they are run and shown.
 pub const WORKS: &[Work] = &[
     work!("cast_1_1", cast(1, Unbounded, Two)),
@@ -108,13 +123,13 @@ pub const WORKS: &[Work] = &[
     work!("pool_empty_jobs_one_thread", Task::EmptyJobs { threads: One }),
     work!("pool_cpu_jobs", "%", Task::SpeedUp),
     work!("durable_sync", Task::Sync { syncs: 1_000 }),
-    work!("durable_jobs_1", Task::DurableJobs { submitters: 1, jobs: 1_000 }),
-    work!("durable_jobs_64", Task::DurableJobs { submitters: 64, jobs: 6_400 }),
-    Work {
-        name: "durable_rescue",
-        results: &[quantity("durable_rescue_p50", "ms"), quantity("durable_rescue_p99", "ms")],
-        task: Task::Rescue,
-    },
+    work!("durable_jobs_1", durable_jobs(Sqlite, 1, 1_000)),
+    work!("durable_jobs_64", durable_jobs(Sqlite, 64, 6_400)),
+    work!("durable_jobs_100k", durable_jobs(Sqlite, 64, MANY_JOBS)),
+    rescue!("durable_rescue", Sqlite),
+    work!("durable_jobs_1_postgres", durable_jobs(Postgres, 1, 1_000)),
+    work!("durable_jobs_64_postgres", durable_jobs(Postgres, 64, 6_400)),
+    rescue!("durable_rescue_postgres", Postgres),
     work!("idle_bytes", "bytes", Task::IdleBytes),
     children!("children_100", 100),
     children!("children_100k", 100_000),

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Result;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::work::{WARM_UP, each, file};
+use crate::work::{WARM_UP, each, folder};
 
 /// The bytes of a page of SQLite.
 const PAGE: usize = 4_096;
@@ -20,8 +20,7 @@ const SCHEMA: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     CREATE INDEX jobs_queued ON jobs (id) WHERE state = 'queued'";
 
 /// Returns the cost of each of `count` jobs in nanoseconds.
-pub fn jobs(submitters: u64, count: u64) -> Result<f64> {
-    let (_folder, file) = file()?;
+pub fn jobs(file: &str, submitters: u64, count: u64) -> Result<f64> {
     let mut connection = Connection::open(file)?;
     connection.execute_batch(SCHEMA)?;
     run(&mut connection, submitters, count / WARM_UP)?;
@@ -33,8 +32,8 @@ pub fn jobs(submitters: u64, count: u64) -> Result<f64> {
 /// Returns the cost of each of `count` syncs in nanoseconds. A page is written before each, over
 /// one that is there already, as SQLite writes its log.
 pub fn syncs(count: u64) -> Result<f64> {
-    let (_folder, path) = file()?;
-    let mut file = File::create_new(path)?;
+    let folder = folder()?;
+    let mut file = File::create_new(folder.path().join("page"))?;
     let page = [0; PAGE];
     sync_all(&mut file, &page, WARM_UP)?;
     let begin = Instant::now();

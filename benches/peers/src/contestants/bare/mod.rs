@@ -9,6 +9,7 @@
 
 mod durable;
 mod peer;
+mod postgres;
 mod ring;
 mod tree;
 

@@ -8,15 +8,24 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::work::{Begin, CALL_TIMEOUT, Contestant, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio};
+use crate::work::{
+    Begin, CALL_TIMEOUT, Contestant, Database, Goal, Mailbox, Peer, Pool, ROOM, Tally, Task, on_tokio,
+};
 
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
     name: "bare",
-    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue),
+    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue(_)),
     absence: || None,
     run: |task| match task {
-        Task::DurableJobs { submitters, jobs } => Ok(vec![super::durable::jobs(submitters, jobs)?]),
+        Task::DurableJobs { database, submitters, jobs } => {
+            let place = database.create()?;
+            let cost = match database {
+                Database::Sqlite => super::durable::jobs(place.address(), submitters, jobs)?,
+                Database::Postgres => super::postgres::jobs(place.address(), submitters, jobs)?,
+            };
+            Ok(vec![cost])
+        }
         Task::Sync { syncs } => Ok(vec![super::durable::syncs(syncs)?]),
         _ => on_tokio(Bare::default(), task),
     },

@@ -1,15 +1,15 @@
-//! The durable pool of perennial, on SQLite.
+//! The durable pool of perennial, on SQLite or PostgreSQL.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use perennial::pool::{JobContext, Pool, Worker, WorkerContext};
 use perennial::{App, ExitReason, SupervisorHandle, System};
-use perennial_durable::RecordState;
 use perennial_durable::pool::{Durable, DurableHandle};
+use perennial_durable::postgres::PostgresStore;
 use perennial_durable::sqlite::SqliteStore;
+use perennial_durable::{RecordState, Store};
 
 use crate::work::{DurableQueue, PREFETCH, Tally, WORKERS};
 
@@ -31,15 +31,23 @@ impl Worker for TallyWorker {
     }
 }
 
-/// A pool with the default settings, but for what it takes from the file at once.
+/// Opens the store at an address: the URL of a server, or the path of a file.
+pub async fn open(address: &str) -> Result<Arc<dyn Store>> {
+    if address.starts_with("postgres://") {
+        return Ok(Arc::new(PostgresStore::connect(address).await.context("the store does not open")?));
+    }
+    Ok(Arc::new(SqliteStore::open(address).context("the store does not open")?))
+}
+
+/// A pool with the default settings, but for what it takes from the store at once.
 pub struct DurableJobs {
     jobs: DurableHandle<TallyWorker>,
     _app: App<SupervisorHandle>,
 }
 
 impl DurableQueue for DurableJobs {
-    async fn start(file: &Path, tally: Arc<Tally>) -> Result<Self> {
-        let store = Arc::new(SqliteStore::open(file).context("the store does not open")?);
+    async fn start(address: &str, tally: Arc<Tally>) -> Result<Self> {
+        let store = open(address).await?;
         let pool = Pool::<TallyWorker>::new("jobs", WORKERS, tally).durable(store).prefetch(PREFETCH);
         let jobs = pool.handle();
         let app = pool.start(&System::new()).await.context("the pool did not start")?;

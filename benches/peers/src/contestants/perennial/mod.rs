@@ -9,7 +9,7 @@
 //! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
 //! repeated.
 //!
-//! A durable pool has a `SqliteStore`.
+//! A durable pool has a `SqliteStore` or a `PostgresStore`.
 //!
 //! A job is submitted with `submit(..).detach()`, which waits for room in the queue of 1,024 jobs,
 //! the default capacity.

@@ -24,11 +24,13 @@ pub const CONTESTANT: Contestant = Contestant {
     can: |task| !matches!(task, Task::Sync { .. }),
     absence: || None,
     run: |task| match task {
-        Task::DurableJobs { submitters, jobs } => {
-            let cost = block_on(task.threads(), durable_jobs::<DurableJobs>(submitters, jobs))?;
-            Ok(vec![cost])
+        Task::DurableJobs { database, submitters, jobs } => {
+            let place = database.create()?;
+            let address = place.address().to_owned();
+            let jobs = async move { durable_jobs::<DurableJobs>(&address, submitters, jobs).await };
+            Ok(vec![block_on(task.threads(), jobs)?])
         }
-        Task::Rescue => super::rescue::rescues(),
+        Task::Rescue(database) => super::rescue::rescues(database),
         _ => on_tokio(Perennial(System::new()), task),
     },
 };

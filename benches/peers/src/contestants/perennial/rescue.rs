@@ -1,18 +1,16 @@
 //! The rescue of the jobs of a process that was killed: how long the next process needs.
 
 use std::io::{BufRead, BufReader, Lines, Write as _};
-use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use perennial::System;
 use perennial::pool::Pool;
 use perennial_durable::pool::Durable;
-use perennial_durable::sqlite::SqliteStore;
 
-use crate::work::{KILLS, Threads, WORKERS, block_on, file};
+use super::durable::open;
+use crate::work::{Database, KILLS, Threads, WORKERS, block_on};
 
 /// The hidden command of the process that is killed.
 pub const COMMAND: &str = "until-killed";
@@ -20,14 +18,14 @@ pub const COMMAND: &str = "until-killed";
 /// Kills a process that works [`KILLS`] times. Returns the median and the 99th percentile of the
 /// time from before the start of the next process until its first attempt at one of the jobs that
 /// were in work, in milliseconds.
-pub fn rescues() -> Result<Vec<f64>> {
-    let (_folder, file) = file()?;
+pub fn rescues(database: Database) -> Result<Vec<f64>> {
+    let place = database.create()?;
     // It has no jobs to rescue: it submits them.
-    Process::start(&file)?.kill_when_all_run()?;
+    Process::start(place.address())?.kill_when_all_run()?;
     let mut times = Vec::new();
     for _ in 0..KILLS {
         let begin = Instant::now();
-        let mut process = Process::start(&file)?;
+        let mut process = Process::start(place.address())?;
         process.wait_for_attempt()?;
         times.push(begin.elapsed().as_secs_f64() * 1_000.0);
         process.left -= 1;
@@ -47,11 +45,11 @@ struct Process {
 }
 
 impl Process {
-    fn start(file: &Path) -> Result<Self> {
+    fn start(address: &str) -> Result<Self> {
         let program = std::env::current_exe().context("this program does not find itself")?;
         let mut child = Command::new(program)
             .arg(COMMAND)
-            .arg(file)
+            .arg(address)
             .stdout(Stdio::piped())
             .spawn()
             .context("the process does not start")?;
@@ -75,10 +73,11 @@ impl Process {
     }
 }
 
-/// Works on the jobs in this file, none of which ends. If there are none, they are submitted first.
-pub fn work_until_killed(file: &Path) -> Result<()> {
-    let store = Arc::new(SqliteStore::open(file)?);
+/// Works on the jobs at this address, none of which ends. If there are none, they are submitted
+/// first.
+pub fn work_until_killed(address: String) -> Result<()> {
     block_on(Threads::Two, async move {
+        let store = open(&address).await?;
         let pool = Pool::from_fn("jobs", WORKERS, |(): &()| async {
             let printed = announce();
             if printed.is_ok() {
