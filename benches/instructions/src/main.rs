@@ -63,10 +63,10 @@ enum Mode {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [flag, name, items] = arguments.as_slice() {
-        if flag == callgrind::WORK {
-            return run(name, items);
-        }
+    if let [flag, name, items] = arguments.as_slice()
+        && flag == callgrind::WORK
+    {
+        return run(name, items);
     }
     let given = |what: &str| arguments.iter().any(|argument| argument == what);
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
