@@ -15,6 +15,7 @@ use super::journal::{Outcome, Record};
 /// The handle of the pool of hashers.
 pub type Hashers = PoolHandle<Hasher>;
 
+#[derive(Debug)]
 pub enum Job {
     /// Hashes this file.
     File(PathBuf),
