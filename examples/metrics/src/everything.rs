@@ -13,6 +13,7 @@ use perennial::durable::{Batch, MemoryStore, RecordState, Store};
 use perennial::operations::{Metrics, Operations};
 use perennial::pool::Pool;
 use perennial::prelude::*;
+use tokio::sync::Barrier;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -28,8 +29,8 @@ enum Msg {
     Hang,
     /// Blocks its thread until the sender of the receiver is dropped.
     Block(mpsc::Sender<()>, mpsc::Receiver<()>),
-    /// Calls another actor, which answers when it is free.
-    Call(Address<Self>),
+    /// Calls another actor, which answers when it is free, once both are at the barrier.
+    Call(Address<Self>, Arc<Barrier>),
     Answer(Reply<()>),
 }
 
@@ -52,7 +53,10 @@ impl Actor for Unit {
                 drop(begun);
                 let _ = until.recv();
             }
-            Msg::Call(other) => drop(other.call(Msg::Answer).await),
+            Msg::Call(other, both) => {
+                both.wait().await;
+                drop(other.call(Msg::Answer).await);
+            }
             Msg::Answer(reply) => reply.send(()),
         }
         Ok(())
@@ -123,8 +127,10 @@ impl Everything {
         fragile.cast(Msg::Crash)?;
         limited.cast(Msg::Crash)?;
         slow.cast(Msg::Hang)?;
-        left.cast(Msg::Call(right.clone()))?;
-        right.cast(Msg::Call(left))?;
+        // Neither is free when the other calls it.
+        let both = Arc::new(Barrier::new(2));
+        left.cast(Msg::Call(right.clone(), both.clone()))?;
+        right.cast(Msg::Call(left, both))?;
         let ((begins, begun), (release, until)) = (mpsc::channel(), mpsc::channel());
         stuck.cast(Msg::Block(begins, until))?;
         let _ = tokio::task::spawn_blocking(move || begun.recv()).await?;
