@@ -175,7 +175,7 @@ test("drain is told when the pool is idle, and that it goes on until then", asyn
   await told();
   await server.tell("mail 1");
   await press("Drain");
-  assert.equal(await told(), "Drain shop/mails: it goes on");
+  assert.equal(await told(), "Drain shop/mails: jobs are left");
   await press("Resume");
   await told();
   await until(async () => (await pool()).info.stats.queued, 0);
