@@ -72,6 +72,46 @@ pub(super) async fn numbers_ascend_and_are_never_used_again(opener: &Opener) -> 
     ensure(second < third, "the number of a job that was removed is not used again")
 }
 
+pub(super) async fn the_jobs_of_one_batch_are_numbered_in_its_order(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    let before = enqueue(&*store, unique("a", false, None)).await?;
+    let texts = ["b", "c", "d"];
+    let mut ops: Vec<_> = texts.into_iter().map(|text| Op::Enqueue(Box::new(job(text)))).collect();
+    ops.insert(1, Op::Enqueue(Box::new(unique("e", false, None))));
+    let applied = commit(&*store, NOW, ops).await?;
+    let [
+        Applied::Enqueued(first),
+        Applied::Existing(existing),
+        Applied::Enqueued(second),
+        Applied::Enqueued(third),
+    ] = applied[..]
+    else {
+        return Err(format!("the effects are {applied:?}"));
+    };
+    same(&existing, &before, "the job that is there")?;
+    ensure(before < first && first < second && second < third, "numbers ascend in the order of a batch")?;
+    for (id, text) in [first, second, third].into_iter().zip(texts) {
+        same(&record(&*store, id).await?.job, &job(text), "the job of a number")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_number_that_no_job_has_names_none(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    // A store may give jobs such numbers within a transaction.
+    for number in [0, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, u64::MAX] {
+        let absent = JobId(number);
+        let ops = vec![Op::Enqueue(Box::new(job("new"))), Op::Cancel(absent), Op::Remove(absent)];
+        let applied = commit(&*store, NOW, ops).await?;
+        let [Applied::Enqueued(id), Applied::Changed(false), Applied::Changed(false)] = applied[..] else {
+            return Err(format!("the effects with {absent:?} are {applied:?}"));
+        };
+        same(&record(&*store, id).await?.state, &RecordState::Queued, "the new job")?;
+        same(&get(&*store, absent).await?, &None, "the absent job")?;
+    }
+    Ok(())
+}
+
 pub(super) async fn a_batch_with_a_conflict_changes_nothing(opener: &Opener) -> Result<(), Failure> {
     let store = opener.open().await?;
     let waiting = enqueue(&*store, job("waiting")).await?;

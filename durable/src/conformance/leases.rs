@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::opener::{Failure, Opener};
 use super::steps::{
-    NOW, QUEUE, apply, at, enqueue, enqueue_at, ensure, error, finish, ids, job, lease, lease_of, lease_one,
-    payload, record, same,
+    NOW, QUEUE, apply, at, commit, enqueue, enqueue_at, ensure, error, finish, ids, job, lease, lease_of,
+    lease_one, payload, record, refused, same,
 };
-use crate::batch::{AttemptEnd, Op};
-use crate::record::{NewJob, RecordState};
+use crate::batch::{Applied, AttemptEnd, Op};
+use crate::record::{JobRecord, NewJob, RecordState};
 
 pub(super) async fn jobs_are_leased_by_priority_and_number(opener: &Opener) -> Result<(), Failure> {
     let store = opener.open().await?;
@@ -97,6 +97,45 @@ pub(super) async fn a_paused_queue_leases_nothing_and_others_do(opener: &Opener)
     same(&lease_of(&*store, "others", NOW, 10).await?.jobs.len(), &1, "the jobs of the other")?;
     apply(&*store, NOW, pause(false)).await?;
     same(&lease(&*store, NOW, 10).await?.jobs.len(), &1, "the number of jobs after it")
+}
+
+pub(super) async fn a_lease_sees_what_its_batch_did_before(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    enqueue(&*store, job("a")).await?;
+    let first = lease_one(&*store, NOW).await?;
+    let finish = |of: &JobRecord, end| Op::Finish { job: of.id, attempt: of.attempt, end };
+    let lease = || Op::Lease { queue: QUEUE.to_owned(), max: 3 };
+    let retry = finish(&first, AttemptEnd::Retry { failure: error("no"), due: NOW });
+    let applied = commit(&*store, NOW, vec![Op::Enqueue(Box::new(job("b"))), retry, lease()]).await?;
+    let [Applied::Enqueued(second), Applied::Done, Applied::Leased(leased)] = &applied[..] else {
+        return Err(format!("the effects are {applied:?}"));
+    };
+    same(&ids(&leased.jobs), &vec![first.id, *second], "the leased jobs")?;
+    same(&leased.jobs[0].attempt, &2, "the attempt")?;
+    // What follows a lease sees it, too.
+    let ends = leased.jobs.iter().map(|job| finish(job, AttemptEnd::Completed(None))).collect();
+    let third = enqueue(&*store, job("c")).await?;
+    let cancel = Op::Cancel(third);
+    let applied = commit(&*store, NOW, [ends, vec![lease(), cancel, lease()]].concat()).await?;
+    let [Applied::Done, Applied::Done, Applied::Leased(one), Applied::Changed(true), Applied::Leased(none)] =
+        &applied[..]
+    else {
+        return Err(format!("the effects are {applied:?}"));
+    };
+    same(&(ids(&one.jobs), none.jobs.len()), &(vec![third], 0), "the leases around a cancellation")
+}
+
+pub(super) async fn a_batch_with_a_conflict_leases_nothing(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    let waiting = enqueue(&*store, job("a")).await?;
+    let lease = || Op::Lease { queue: QUEUE.to_owned(), max: 3 };
+    let late = || Op::Finish { job: waiting, attempt: 7, end: AttemptEnd::Completed(None) };
+    for (ops, op) in [(vec![late(), lease()], 0), (vec![lease(), late()], 1)] {
+        refused(&*store, NOW, ops, op).await?;
+        let found = record(&*store, waiting).await?;
+        same(&(found.state, found.attempt), &(RecordState::Queued, 0), "the waiting job")?;
+    }
+    same(&lease_one(&*store, NOW).await?.id, &waiting, "the job that is leased then")
 }
 
 pub(super) async fn a_pause_outlives_the_process(opener: &Opener) -> Result<(), Failure> {

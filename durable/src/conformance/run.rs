@@ -30,6 +30,8 @@ checks! {
         a_job_is_read_back_as_it_was_stored
         jobs_outlive_the_process
         numbers_ascend_and_are_never_used_again
+        the_jobs_of_one_batch_are_numbered_in_its_order
+        a_number_that_no_job_has_names_none
         a_batch_with_a_conflict_changes_nothing
         a_dropped_future_does_not_undo_its_commit
         concurrent_commits_are_all_applied
@@ -46,6 +48,8 @@ checks! {
         an_expired_job_is_over_and_dead_if_it_had_failed
         jobs_of_one_key_run_one_after_the_other
         a_paused_queue_leases_nothing_and_others_do
+        a_lease_sees_what_its_batch_did_before
+        a_batch_with_a_conflict_leases_nothing
         a_pause_outlives_the_process;
     attempts:
         an_output_is_kept_as_long_as_it_is_retained

@@ -2,7 +2,7 @@
 
 use super::tables::{JournalHead, Tables};
 use super::transitions::{self, Retained};
-use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
+use crate::batch::{Applied, AttemptEnd, Conflict, Leased, Op};
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
 
@@ -25,15 +25,16 @@ impl<E> From<E> for Stopped<E> {
     }
 }
 
-/// Applies the operations of a batch, in order, up to the first that fails.
+/// Applies operations of a batch, in order, up to the first that fails.
 pub(crate) fn apply<T: Tables>(
     tables: &mut T,
-    batch: &Batch,
+    now: Timestamp,
+    ops: &[Op],
     epoch: Epoch,
 ) -> Result<Vec<Applied>, ApplyError<T::Error>> {
-    let mut step = Step { tables, epoch, now: batch.now };
-    let mut applied = Vec::with_capacity(batch.ops.len());
-    for (index, op) in batch.ops.iter().enumerate() {
+    let mut step = Step { tables, epoch, now };
+    let mut applied = Vec::with_capacity(ops.len());
+    for (index, op) in ops.iter().enumerate() {
         applied.push(step.run(op).map_err(|stopped| match stopped {
             Stopped::Conflict(conflict) => ApplyError::Conflict { op: index, conflict },
             Stopped::Store(error) => ApplyError::Store(error),

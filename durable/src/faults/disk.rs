@@ -74,7 +74,7 @@ fn replay(state: &mut MemoryState, entry: &Entry) {
         }
         Entry::Committed(epoch, batch) => {
             // A batch with a conflict was not written.
-            let _ = state.apply(batch, *epoch);
+            let _ = state.apply(batch.now, &batch.ops, *epoch);
         }
     }
 }

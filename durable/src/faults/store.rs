@@ -166,7 +166,7 @@ impl Inner {
             Fault::Disconnected => return refused(StoreError::Disconnected(text())),
             Fault::None | Fault::LostAnswer | Fault::FailedSync => {}
         }
-        let applied = match self.state.apply(batch, epoch) {
+        let applied = match self.state.apply(batch.now, &batch.ops, epoch) {
             Ok(applied) => applied,
             Err((op, conflict)) => return Handed::Refused(CommitErrorKind::Conflict { op, conflict }),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 
 use super::jobs::Jobs;
-use crate::batch::{Applied, Batch, Conflict};
+use crate::batch::{Applied, Conflict, Op};
 use crate::engine::{ApplyError, JournalHead, Tables, apply};
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
@@ -72,11 +72,16 @@ impl MemoryState {
         self.ended_epochs.contains(&epoch.0)
     }
 
-    /// Applies a batch as a whole or not at all.
-    pub(crate) fn apply(&mut self, batch: &Batch, epoch: Epoch) -> Result<Vec<Applied>, (usize, Conflict)> {
+    /// Applies operations of a batch, all or none.
+    pub(crate) fn apply(
+        &mut self,
+        now: Timestamp,
+        ops: &[Op],
+        epoch: Epoch,
+    ) -> Result<Vec<Applied>, (usize, Conflict)> {
         let numbers = (self.last_job, self.last_position);
         let mut transaction = Transaction { state: self, undo: Vec::new() };
-        match apply(&mut transaction, batch, epoch) {
+        match apply(&mut transaction, now, ops, epoch) {
             Ok(applied) => Ok(applied),
             Err(ApplyError::Conflict { op, conflict }) => {
                 transaction.roll_back();

@@ -87,7 +87,7 @@ impl MemoryStore {
         if state.has_ended(self.epoch) {
             return Err(CommitError { kind: CommitErrorKind::NotApplied(StoreError::EpochEnded), batch });
         }
-        let applied = state.apply(&batch, self.epoch);
+        let applied = state.apply(batch.now, &batch.ops, self.epoch);
         drop(state);
         match applied {
             Ok(applied) => {

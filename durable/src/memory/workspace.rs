@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::MemoryState;
-use crate::batch::{Applied, Batch, Conflict, Op};
+use crate::batch::{Applied, Conflict, Op};
 use crate::engine::JournalHead;
-use crate::record::{Epoch, JobId, JobRecord};
+use crate::record::{Epoch, JobId, JobRecord, Timestamp};
 use crate::store::{StoredEvent, StoredSnapshot};
 
 /// The loaded part of a store, to which batches are applied as to the store in memory.
@@ -68,10 +68,15 @@ impl Workspace {
         self.heads.insert(name, head);
     }
 
-    /// Applies a batch as a whole or not at all.
-    pub(crate) fn apply(&mut self, batch: &Batch, epoch: Epoch) -> Result<Vec<Applied>, (usize, Conflict)> {
-        let applied = self.state.apply(batch, epoch)?;
-        for (op, applied) in batch.ops.iter().zip(&applied) {
+    /// Applies operations of a batch, all or none.
+    pub(crate) fn apply(
+        &mut self,
+        now: Timestamp,
+        ops: &[Op],
+        epoch: Epoch,
+    ) -> Result<Vec<Applied>, (usize, Conflict)> {
+        let applied = self.state.apply(now, ops, epoch)?;
+        for (op, applied) in ops.iter().zip(&applied) {
             match (op, applied) {
                 (Op::Pause { queue, paused }, _) => {
                     self.paused.insert(queue.clone(), *paused);

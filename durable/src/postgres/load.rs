@@ -46,8 +46,6 @@ const OUTLIVED: &str = concat!(
     " FROM jobs WHERE retained_until <= $1 ORDER BY retained_until LIMIT $2 FOR UPDATE SKIP LOCKED"
 );
 
-const NUMBERS: &str = "SELECT nextval('job_numbers') FROM generate_series(1, $1::bigint)";
-
 const PAUSED: &str = "SELECT name FROM queues WHERE name = $1 AND paused";
 
 const PROMOTE: &str = "UPDATE jobs SET state = 'queued' WHERE id = ANY (ARRAY( \
@@ -92,8 +90,6 @@ pub(super) const FIRST: &[&str] = &[JOBS, PAUSED, PROMOTE, READY, RUNNING_KEYS, 
 /// What becomes of the rows of a statement.
 enum Answer {
     Nothing,
-    /// The numbers of new jobs.
-    Numbers,
     /// Jobs in their latest state.
     Jobs,
     /// Jobs that may start.
@@ -139,9 +135,6 @@ impl<'a> Load<'a> {
         if let Some((now, max)) = needs.purge {
             load.add(OUTLIVED, Answer::Jobs, [boxed(rows::time(now)), boxed(size(max))]);
         }
-        if needs.new_jobs > 0 {
-            load.add(NUMBERS, Answer::Numbers, [boxed(size(needs.new_jobs))]);
-        }
         for (queue, (now, max)) in &needs.leases {
             load.lease(queue, rows::time(*now), size(*max));
         }
@@ -169,20 +162,17 @@ impl<'a> Load<'a> {
 }
 
 impl Loading {
-    /// Returns what was loaded, from the rows of each statement.
-    pub(super) fn workspace(&self, answers: &[Vec<Row>]) -> Result<Workspace, StoreError> {
-        let all = || self.0.iter().zip(answers);
-        let mut numbers = Vec::new();
-        for (_, found) in all().filter(|(answer, _)| matches!(answer, Answer::Numbers)) {
-            for row in found {
-                numbers.push(JobId(rows::number(row, 0)?));
-            }
-        }
+    /// Returns what was loaded, from the rows of each statement. New jobs get these numbers.
+    pub(super) fn workspace(
+        &self,
+        answers: &[Vec<Row>],
+        numbers: impl IntoIterator<Item = JobId>,
+    ) -> Result<Workspace, StoreError> {
         let mut workspace = Workspace::new(numbers);
         let mut ready: Vec<JobRecord> = Vec::new();
-        for (answer, found) in all() {
+        for (answer, found) in self.0.iter().zip(answers) {
             match answer {
-                Answer::Nothing | Answer::Numbers => {}
+                Answer::Nothing => {}
                 Answer::Jobs => {
                     for row in found {
                         workspace.load_job(rows::job(row)?);

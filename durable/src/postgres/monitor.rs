@@ -20,6 +20,10 @@ use crate::record::Epoch;
 /// connected again by then.
 const SECOND_LOOK: Duration = Duration::from_millis(150);
 
+/// How long this process is silent after it has told others of changes. Those that follow are told
+/// of together.
+const SILENCE: Duration = Duration::from_millis(5);
+
 /// The monitor of a process.
 pub(super) struct Monitor {
     pub(super) connector: Arc<Connector>,
@@ -96,6 +100,7 @@ impl Monitor {
     ) -> Result<(), Error> {
         let Listener { session, heard } = listener;
         let mut next_poll = Instant::now();
+        let mut silent_until = next_poll;
         loop {
             let step = tokio::select! {
                 biased;
@@ -108,7 +113,8 @@ impl Monitor {
                     }
                     Ok(())
                 }
-                () = self.added.notified() => {
+                () = added_after(&self.added, silent_until) => {
+                    silent_until = Instant::now() + SILENCE;
                     process::notify(session, Notice::Changed, Some(self.epoch)).await
                 }
                 () = sleep_until(next_poll) => {
@@ -172,6 +178,12 @@ impl Monitor {
         self.without_session = Some(without);
         process::end(session, &still).await
     }
+}
+
+/// Waits until something was added, and until a time.
+async fn added_after(added: &Notify, time: Instant) {
+    sleep_until(time).await;
+    added.notified().await;
 }
 
 fn tell(number: &watch::Sender<u64>) {

@@ -1,47 +1,71 @@
 //! What a group of batches needs from the database, as pure functions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::iter;
 
 use crate::batch::{AttemptEnd, Batch, Op};
 use crate::payload::Payload;
 use crate::record::{JobId, Timestamp};
 
+/// Operations of a batch that follow each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Part<'a> {
+    /// The place of the batch in its group.
+    pub(super) batch: usize,
+    pub(super) now: Timestamp,
+    pub(super) ops: &'a [Op],
+}
+
+impl<'a> Part<'a> {
+    /// Returns the queue, if this is a lease.
+    fn leases_from(&self) -> Option<&'a str> {
+        self.ops.first().and_then(leases_from)
+    }
+}
+
 /// A part of a group that is loaded, applied and written at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Unit {
-    /// Batches that lease jobs, each from another queue, or batches of which none does. So what is
-    /// loaded for a lease is all that may be leased.
-    Plain(Range<usize>),
-    /// One batch that leases jobs and does other things. Its operations are applied one by one.
+pub(super) enum Unit<'a> {
+    /// Leases, each from another queue, or operations of which none is a lease. So what is loaded
+    /// for a lease is all that may be leased.
+    Plain(Vec<Part<'a>>),
+    /// One batch that does other things after a lease. Its operations are applied one by one: if a
+    /// later one conflicts, the lease has been written.
     Stepwise(usize),
 }
 
-/// Divides a group into units, in order.
-pub(super) fn units(batches: &[&Batch]) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
-    // The queues that the last unit leases from.
-    let mut leased: BTreeSet<&str> = BTreeSet::new();
+/// Divides a group into units, in order. A lease conflicts with nothing, so a batch that ends with
+/// leases is divided before them.
+pub(super) fn units<'a>(batches: &[&'a Batch]) -> Vec<Unit<'a>> {
+    let mut units = Vec::new();
     for (index, batch) in batches.iter().enumerate() {
-        let lease = batch.ops.iter().find_map(leases_from);
-        if lease.is_some() && batch.ops.len() > 1 {
+        let others = batch.ops.iter().take_while(|op| leases_from(op).is_none()).count();
+        let (others, leases) = batch.ops.split_at(others);
+        if leases.iter().any(|op| leases_from(op).is_none()) {
             units.push(Unit::Stepwise(index));
             continue;
         }
-        let joins = match lease {
-            Some(queue) => !leased.is_empty() && !leased.contains(queue),
-            None => leased.is_empty(),
-        };
-        match units.last_mut() {
-            Some(Unit::Plain(range)) if joins => range.end = index + 1,
-            _ => {
-                units.push(Unit::Plain(index..index + 1));
-                leased.clear();
-            }
+        for ops in iter::once(others).chain(leases.chunks(1)).filter(|ops| !ops.is_empty()) {
+            add(&mut units, Part { batch: index, now: batch.now, ops });
         }
-        leased.extend(lease);
     }
     units
+}
+
+/// Adds a part to the last unit, or to a new one.
+fn add<'a>(units: &mut Vec<Unit<'a>>, part: Part<'a>) {
+    match units.last_mut() {
+        Some(Unit::Plain(parts)) if parts.iter().all(|before| can_join(before, &part)) => parts.push(part),
+        _ => units.push(Unit::Plain(vec![part])),
+    }
+}
+
+/// Returns `true` if two parts can be of one unit: leases from two queues, or no leases.
+fn can_join(one: &Part<'_>, other: &Part<'_>) -> bool {
+    match (one.leases_from(), other.leases_from()) {
+        (Some(one), Some(other)) => one != other,
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 fn leases_from(op: &Op) -> Option<&str> {
@@ -73,11 +97,11 @@ pub(super) struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    /// Returns the needs of batches.
-    pub(super) fn of(batches: impl IntoIterator<Item = &'a Batch>) -> Self {
+    /// Returns the needs of parts.
+    pub(super) fn of(parts: &[Part<'a>]) -> Self {
         let mut needs = Self::default();
-        for batch in batches {
-            batch.ops.iter().for_each(|op| needs.add(batch.now, op));
+        for part in parts {
+            part.ops.iter().for_each(|op| needs.add(part.now, op));
         }
         needs
     }

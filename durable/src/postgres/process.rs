@@ -124,7 +124,8 @@ pub(super) async fn become_writer(session: &Session, epoch: Epoch) -> Result<(),
 
 /// Returns `false` if the process has ended.
 pub(super) async fn beat(session: &Session, epoch: Epoch) -> Result<bool, Error> {
-    Ok(session.execute(&[Query::new(BEAT).bind(int(epoch.0))]).await?.first() == Some(&1))
+    let answers = session.send(&[Query::new(BEAT).bind(int(epoch.0))]).await?;
+    Ok(answers.first().is_some_and(|answer| answer.changed == 1))
 }
 
 /// Ends the other processes whose heartbeats have stopped.

@@ -43,6 +43,13 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The answer to a statement.
+pub(super) struct Answer {
+    /// How many rows it has changed or returned.
+    pub(super) changed: u64,
+    pub(super) rows: Vec<Row>,
+}
+
 /// How sessions are made.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -107,8 +114,8 @@ impl Connector {
     /// Returns the settings of every session.
     ///
     /// A session that is idle within a transaction belongs to a process that is frozen: its locks
-    /// must not outlast its lease. Statements are planned for tables of any size, before the server
-    /// has counted their rows: by their indexes, and not compiled.
+    /// must not outlast its lease. Statements are planned once, for tables of any size, before the
+    /// server has counted their rows: by their indexes, and not compiled.
     fn settings(&self) -> String {
         let lease = self.lease.as_millis().max(1);
         format!(
@@ -116,6 +123,7 @@ impl Connector {
             SET idle_in_transaction_session_timeout = {lease}; SET client_min_messages = warning; \
             SET default_transaction_isolation = 'read committed'; \
             SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off; \
+            SET plan_cache_mode = force_generic_plan; \
             SELECT set_config('synchronous_commit', 'on', false) \
             WHERE current_setting('synchronous_commit') = 'off'",
             quoted(&self.schema)
@@ -143,25 +151,27 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Runs statements in order, all sent before the first answer. Returns the rows of each, or the
+    /// Runs statements in order, all sent before the first answer. Returns the answer of each, or the
     /// first error.
-    pub(super) async fn run(&self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+    pub(super) async fn send(&self, queries: &[Query<'_>]) -> Result<Vec<Answer>, Error> {
         let statements = self.prepared(queries).await?;
         let calls = statements.iter().zip(queries).map(|(statement, query)| {
             let params: Vec<&(dyn ToSql + Sync)> = query.params.iter().map(|param| &**param as _).collect();
-            async move { self.client.query(statement, &params).await }
+            async move {
+                if statement.columns().is_empty() {
+                    let changed = self.client.execute(statement, &params).await?;
+                    return Ok(Answer { changed, rows: Vec::new() });
+                }
+                let rows = self.client.query(statement, &params).await?;
+                Ok(Answer { changed: rows.len() as u64, rows })
+            }
         });
         join_in_order(calls.collect()).await
     }
 
-    /// Runs statements as [`run`](Self::run), and returns how many rows each has changed.
-    pub(super) async fn execute(&self, queries: &[Query<'_>]) -> Result<Vec<u64>, Error> {
-        let statements = self.prepared(queries).await?;
-        let calls = statements.iter().zip(queries).map(|(statement, query)| {
-            let params: Vec<&(dyn ToSql + Sync)> = query.params.iter().map(|param| &**param as _).collect();
-            async move { self.client.execute(statement, &params).await }
-        });
-        join_in_order(calls.collect()).await
+    /// Runs statements as [`send`](Self::send), and returns the rows of each.
+    pub(super) async fn run(&self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        Ok(self.send(queries).await?.into_iter().map(|answer| answer.rows).collect())
     }
 
     /// Runs one statement.

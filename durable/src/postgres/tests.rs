@@ -1,6 +1,6 @@
 //! What a group of batches needs, and addresses.
 
-use super::plan::{Needs, Unit, units};
+use super::plan::{Needs, Part, Unit, units};
 use super::url::parse;
 use crate::batch::{Batch, Op};
 use crate::record::{JobId, Timestamp};
@@ -13,26 +13,44 @@ fn lease(queue: &str) -> Op {
     Op::Lease { queue: queue.to_owned(), max: 3 }
 }
 
-fn units_of(batches: &[Batch]) -> Vec<Unit> {
-    units(&batches.iter().collect::<Vec<_>>())
+/// Returns the units of a group: of each part the place of its batch and the number of its
+/// operations, or nothing if a batch is applied step by step.
+fn units_of(batches: &[Batch]) -> Vec<Vec<(usize, usize)>> {
+    let of_unit = |unit| match unit {
+        Unit::Plain(parts) => parts.iter().map(|part: &Part<'_>| (part.batch, part.ops.len())).collect(),
+        Unit::Stepwise(_) => Vec::new(),
+    };
+    units(&batches.iter().collect::<Vec<_>>()).into_iter().map(of_unit).collect()
 }
 
 #[test]
 fn leases_are_loaded_apart_from_what_changes_jobs() {
     let cancel = || batch(&[Op::Cancel(JobId(1))]);
     let lease_of = |queue| batch(&[lease(queue)]);
-    let both = || batch(&[Op::Cancel(JobId(1)), lease("a")]);
-    assert_eq!(units_of(&[]), []);
-    assert_eq!(units_of(&[cancel(), cancel()]), [Unit::Plain(0..2)]);
-    assert_eq!(units_of(&[lease_of("a"), lease_of("b")]), [Unit::Plain(0..2)]);
-    assert_eq!(units_of(&[lease_of("a"), lease_of("a")]), [Unit::Plain(0..1), Unit::Plain(1..2)]);
+    assert_eq!(units_of(&[]), [[]; 0]);
+    assert_eq!(units_of(&[batch(&[])]), [[]; 0]);
+    assert_eq!(units_of(&[cancel(), cancel()]), [[(0, 1), (1, 1)]]);
+    assert_eq!(units_of(&[lease_of("a"), lease_of("b")]), [[(0, 1), (1, 1)]]);
+    assert_eq!(units_of(&[lease_of("a"), lease_of("a")]), [[(0, 1)], [(1, 1)]]);
     let mixed = [cancel(), lease_of("a"), cancel(), lease_of("a")];
-    let expected = [Unit::Plain(0..1), Unit::Plain(1..2), Unit::Plain(2..3), Unit::Plain(3..4)];
-    assert_eq!(units_of(&mixed), expected);
-    let stepwise = [cancel(), both(), cancel(), both(), lease_of("a")];
-    let expected =
-        [Unit::Plain(0..1), Unit::Stepwise(1), Unit::Plain(2..3), Unit::Stepwise(3), Unit::Plain(4..5)];
-    assert_eq!(units_of(&stepwise), expected);
+    assert_eq!(units_of(&mixed), [[(0, 1)], [(1, 1)], [(2, 1)], [(3, 1)]]);
+}
+
+#[test]
+fn a_batch_that_ends_with_leases_is_divided_before_them() {
+    let cancel = || batch(&[Op::Cancel(JobId(1))]);
+    let ends = || batch(&[Op::Cancel(JobId(1)), Op::Cancel(JobId(2)), lease("a"), lease("b")]);
+    let expected = [vec![(0, 1), (1, 2)], vec![(1, 1), (1, 1)], vec![(2, 1)]];
+    assert_eq!(units_of(&[cancel(), ends(), cancel()]), expected);
+    assert_eq!(units_of(&[ends(), ends()]).len(), 4);
+}
+
+#[test]
+fn a_batch_that_does_other_things_after_a_lease_is_applied_step_by_step() {
+    let cancel = || batch(&[Op::Cancel(JobId(1))]);
+    let begins = || batch(&[lease("a"), Op::Cancel(JobId(1))]);
+    let expected = [vec![(0, 1)], vec![], vec![(2, 1)], vec![], vec![]];
+    assert_eq!(units_of(&[cancel(), begins(), cancel(), begins(), begins()]), expected);
 }
 
 #[test]
@@ -41,7 +59,8 @@ fn what_a_group_needs_is_named_once() {
         batch(&[Op::Cancel(JobId(1)), Op::Retry(JobId(1)), Op::Purge { max: 2 }, Op::Purge { max: 3 }]),
         batch(&[Op::Claim { journal: "j".to_owned() }, Op::Erase { journal: "k".to_owned() }]),
     ];
-    let needs = Needs::of(&batches);
+    let parts = batches.iter().map(|batch| Part { batch: 0, now: batch.now, ops: &batch.ops });
+    let needs = Needs::of(&parts.collect::<Vec<_>>());
     assert_eq!(needs.jobs, [JobId(1)].into());
     assert_eq!(needs.purge, Some((Timestamp(1), 5)));
     assert_eq!((needs.journals, needs.claimed), (["j", "k"].into(), ["j"].into()));

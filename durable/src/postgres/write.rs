@@ -9,24 +9,26 @@ use crate::memory::Changes;
 use crate::payload::Payload;
 use crate::record::JobRecord;
 
-const INSERT: &str = "INSERT INTO jobs (id, queue, state, attempt, epoch, priority, submitted, due, \
+/// The server gives each job its number, in the order of the arrays.
+const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, epoch, priority, submitted, due, \
     expires, started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
     at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, history, \
     tag, version, codec, body, output_tag, output_version, output_codec, output_body, options) \
-    SELECT id, queue, state, attempt, epoch, priority, submitted, due, expires, started, ended, \
+    SELECT queue, state, attempt, epoch, priority, submitted, due, expires, started, ended, \
     retained_until, first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, \
     attempts, lost_attempts, progress_done, progress_total, forgiven, history::json, tag, version, \
     codec, body, output_tag, output_version, output_codec, output_body, options::json \
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
-    $7::text[], $8::text[], $9::boolean[], $10::bigint[], $11::boolean[], $12::bigint[], \
-    $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::text[], $18::bytea[], \
-    $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], \
-    $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[], $30::text[], \
-    $31::bigint[], $32::text[], $33::bytea[], $34::text[]) \
-    AS new (id, queue, priority, submitted, first_due, retention, key, unique_key, unique_over, \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], \
+    $7::text[], $8::boolean[], $9::bigint[], $10::boolean[], $11::bigint[], $12::bigint[], \
+    $13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bytea[], $18::text[], \
+    $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], \
+    $25::bigint[], $26::bigint[], $27::bigint[], $28::text[], $29::text[], $30::bigint[], \
+    $31::text[], $32::bytea[], $33::text[]) \
+    AS new (queue, priority, submitted, first_due, retention, key, unique_key, unique_over, \
     unique_period, at_most_once, attempts, lost_attempts, forgiven, tag, version, codec, body, \
     state, attempt, epoch, due, expires, started, ended, retained_until, progress_done, \
-    progress_total, history, output_tag, output_version, output_codec, output_body, options)";
+    progress_total, history, output_tag, output_version, output_codec, output_body, options) \
+    RETURNING id";
 
 const UPDATE: &str = "UPDATE jobs AS j SET state = c.state, attempt = c.attempt, epoch = c.epoch, \
     due = c.due, expires = c.expires, started = c.started, ended = c.ended, \
@@ -72,7 +74,8 @@ const SNAPSHOTS: &str = "UPDATE journals AS j SET snapshot_sequence = n.sequence
     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bytea[]) \
     AS n (name, sequence, tag, version, codec, body) WHERE j.name = n.name";
 
-/// Returns the statements that write changes, and how many rows each has to change.
+/// Returns the statements that write changes, and how many rows each has to change. The first one
+/// stores the new jobs, if there are any, and returns their numbers.
 pub(super) fn queries<'a>(changes: &Changes<'a>) -> Result<Vec<(Query<'a>, usize)>, StoreError> {
     let mut queries = Vec::new();
     if !changes.inserted.is_empty() {
@@ -149,7 +152,6 @@ fn insert<'a>(jobs: &[&'a JobRecord]) -> Result<Query<'a>, StoreError> {
     let payloads: Vec<&Payload> = jobs.iter().map(|record| &record.job.payload).collect();
     let unique = |record: &'a JobRecord| record.job.unique.as_ref();
     let query = Query::new(INSERT)
-        .bind(column(jobs, |record| int(record.id.0)))
         .bind(column(jobs, |record| record.job.queue.as_str()))
         .bind(column(jobs, |record| i64::from(record.job.priority)))
         .bind(column(jobs, |record| time(record.submitted)))

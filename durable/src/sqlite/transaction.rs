@@ -34,7 +34,7 @@ impl SqliteTransaction<'_> {
     /// SQLite failed.
     pub fn enqueue(&self, job: NewJob) -> Result<JobId, rusqlite::Error> {
         let batch = Batch::of(self.now, Op::Enqueue(Box::new(job)));
-        match apply(&mut SqliteTables::new(self.connection), &batch, self.epoch) {
+        match apply(&mut SqliteTables::new(self.connection), batch.now, &batch.ops, self.epoch) {
             Ok(applied) => match applied.first() {
                 Some(Applied::Enqueued(id) | Applied::Existing(id)) => Ok(*id),
                 _ => Err(rusqlite::Error::QueryReturnedNoRows),

@@ -244,7 +244,7 @@ fn apply_one(
     if is_guarded {
         connection.prepare_cached("SAVEPOINT batch")?.execute([])?;
     }
-    let outcome = match apply(tables, batch, epoch) {
+    let outcome = match apply(tables, batch.now, &batch.ops, epoch) {
         Ok(applied) => Ok(applied),
         Err(ApplyError::Conflict { op, conflict }) => {
             if is_guarded {
