@@ -151,8 +151,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Runs statements in order, all sent before the first answer. Returns the answer of each, or the
-    /// first error.
+    /// Runs statements in order, all sent before the first answer. Returns the answer of each, or
+    /// the first error.
     pub(super) async fn send(&self, queries: &[Query<'_>]) -> Result<Vec<Answer>, Error> {
         let statements = self.prepared(queries).await?;
         let calls = statements.iter().zip(queries).map(|(statement, query)| {

@@ -9,6 +9,7 @@ const SHORT: &[(&str, &str)] = &[
     ("cast_1_1", "send a message"),
     ("cast_1_1_bounded", "send to a bounded mailbox"),
     ("call", "call and reply"),
+    ("call_in_time", "call with a timeout, as all of perennial's are"),
     ("spawn_stop", "start and stop an actor"),
     ("restart_error", "crash to first answer"),
     ("whereis", "find by name"),
