@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use lexopt::prelude::*;
-use perennial_durable::inspect::Selection;
+use perennial_durable::inspect::{JobChange, Selection};
 use perennial_durable::{JobId, RecordState};
 
 use super::time::parse_age;
@@ -64,11 +64,13 @@ pub struct Options {
 pub enum Command {
     List,
     Show(Vec<JobId>),
-    Retry(Vec<JobId>),
-    Cancel(Vec<JobId>),
-    Drop(Vec<JobId>),
+    /// Changes the jobs that are named, or else those that are selected.
+    Change(JobChange, Vec<JobId>),
     Stats,
-    Pause { queue: String, paused: bool },
+    Pause {
+        queue: String,
+        paused: bool,
+    },
 }
 
 /// What a command line asks for.
@@ -114,7 +116,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Parsed, lexopt
     let is_selected = selection != Selection::default();
     let command = command(&verb, &words.collect::<Vec<_>>(), is_selected)?;
     selection.limit = limit.unwrap_or(if command == Command::List { LISTED } else { 0 });
-    if dry_run && !matches!(command, Command::Retry(_) | Command::Cancel(_) | Command::Drop(_)) {
+    if dry_run && !matches!(command, Command::Change(..)) {
         return Err("--dry-run is for retry, cancel and drop".into());
     }
     let options = Options { store, schema, command, selection, dry_run, json };
@@ -151,19 +153,15 @@ fn command(verb: &str, words: &[String], is_selected: bool) -> Result<Command, l
         "resume" => queue(false),
         "show" if words.is_empty() => Err("show: give the numbers of jobs".into()),
         "show" => Ok(Command::Show(numbers(words)?)),
-        "retry" | "cancel" | "drop" => {
+        _ => {
+            let change = JobChange::ALL.into_iter().find(|change| change.name() == verb);
+            let change = change.ok_or_else(|| format!("there is no command {verb:?}"))?;
             if words.is_empty() != is_selected {
                 // Never all jobs by mistake.
                 return Err(format!("{verb}: give either numbers of jobs or filters").into());
             }
-            let jobs = numbers(words)?;
-            Ok(match verb {
-                "retry" => Command::Retry(jobs),
-                "cancel" => Command::Cancel(jobs),
-                _ => Command::Drop(jobs),
-            })
+            Ok(Command::Change(change, numbers(words)?))
         }
-        other => Err(format!("there is no command {other:?}").into()),
     }
 }
 

@@ -1,17 +1,16 @@
 //! The commands.
 
-use perennial_durable::inspect::Selection;
+use std::collections::BTreeSet;
+
+use perennial_durable::inspect::{JobChange, Selection, set_paused};
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Applied, Batch, CommitErrorKind, JobId, JobRecord, Op, OpenError, RecordState, Store, StoreError,
+    CommitError, CommitErrorKind, JobId, JobRecord, OpenError, RecordState, Store, StoreError,
 };
 
 use super::options::{Command, Options};
 use super::time::now;
 use super::{Ended, show};
-
-/// The most operations of one commit.
-const BATCH: usize = 100;
 
 /// A named job that is not there, or is in no state for the command.
 const NOT_THERE: u8 = 1;
@@ -60,11 +59,9 @@ async fn command(store: &dyn Store, options: &Options) -> Result<Ended, StoreErr
             show::stats(&queues, *json)
         }
         Command::Show(ids) => return shown(store, ids, *json).await,
-        Command::Retry(ids) => return change(store, options, ids, Op::Retry, is_retried).await,
-        Command::Cancel(ids) => return change(store, options, ids, Op::Cancel, is_cancelled).await,
-        Command::Drop(ids) => return change(store, options, ids, Op::Remove, is_dropped).await,
+        Command::Change(how, ids) => return change(store, options, ids, *how).await,
         Command::Pause { queue, paused } => {
-            commit(store, vec![Op::Pause { queue: queue.clone(), paused: *paused }]).await?;
+            set_paused(store, queue, *paused, now()).await.map_err(reason)?;
             show::paused(queue, *paused, *json)
         }
     };
@@ -83,53 +80,37 @@ async fn shown(store: &dyn Store, ids: &[JobId], json: bool) -> Result<Ended, St
     Ok(Ended { text: show::jobs(&found, &missing, json), code })
 }
 
-const fn is_retried(state: RecordState) -> bool {
-    state.is_over() && !matches!(state, RecordState::Completed)
-}
-
-const fn is_cancelled(state: RecordState) -> bool {
-    !state.is_over()
-}
-
-const fn is_dropped(state: RecordState) -> bool {
-    !matches!(state, RecordState::Running)
-}
-
 /// Changes the jobs that are named or selected, and are in a state for it.
 async fn change(
     store: &dyn Store,
     options: &Options,
     ids: &[JobId],
-    op: fn(JobId) -> Op,
-    is_changed: fn(RecordState) -> bool,
+    change: JobChange,
 ) -> Result<Ended, StoreError> {
     let (wanted, mut unchanged) = if ids.is_empty() {
-        (selected(store, &options.selection, is_changed).await?, Vec::new())
+        (selected(store, &options.selection, change).await?, Vec::new())
     } else {
         let mut wanted = Vec::new();
         let mut others = Vec::new();
         for id in ids {
-            let found = store.job(*id).await?.filter(|record| is_changed(record.state));
+            let found = store.job(*id).await?.filter(|record| change.applies_to(record.state));
             if found.is_some() { wanted.push(*id) } else { others.push(*id) }
         }
         (wanted, others)
     };
-    let mut changed = Vec::new();
-    for some in wanted.chunks(BATCH) {
-        if options.dry_run {
-            changed.extend(some);
-            continue;
-        }
+    let changed = if options.dry_run {
+        wanted
+    } else {
         // A job may have begun or ended meanwhile.
-        let applied = commit(store, some.iter().map(|id| op(*id)).collect()).await?;
-        for (id, applied) in some.iter().zip(applied) {
-            if applied == Applied::Changed(true) { changed.push(*id) } else { unchanged.push(*id) }
-        }
-    }
+        let changed = change.apply(store, &wanted, now()).await.map_err(reason)?;
+        let known: BTreeSet<JobId> = changed.iter().copied().collect();
+        unchanged.extend(wanted.into_iter().filter(|id| !known.contains(id)));
+        changed
+    };
     let code = if ids.is_empty() || unchanged.is_empty() { 0 } else { NOT_THERE };
-    let verb = match options.command {
-        Command::Retry(_) => "retried",
-        Command::Cancel(_) => "cancelled",
+    let verb = match change {
+        JobChange::Retry => "retried",
+        JobChange::Cancel => "cancelled",
         _ => "dropped",
     };
     Ok(Ended { text: show::changed(verb, &changed, &unchanged, options.dry_run, options.json), code })
@@ -138,10 +119,10 @@ async fn change(
 async fn selected(
     store: &dyn Store,
     selection: &Selection,
-    is_changed: fn(RecordState) -> bool,
+    change: JobChange,
 ) -> Result<Vec<JobId>, StoreError> {
     let asked = &selection.states;
-    let states = RecordState::ALL.into_iter().filter(|state| is_changed(*state));
+    let states = RecordState::ALL.into_iter().filter(|state| change.applies_to(*state));
     let states: Vec<_> = states.filter(|state| asked.is_empty() || asked.contains(state)).collect();
     if states.is_empty() {
         return Ok(Vec::new());
@@ -150,10 +131,9 @@ async fn selected(
     Ok(found.iter().map(|record: &JobRecord| record.id).collect())
 }
 
-async fn commit(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<Applied>, StoreError> {
-    let committed = store.commit(Batch { now: now(), ops }).await;
-    committed.map_err(|error| match error.kind {
+fn reason(error: CommitError) -> StoreError {
+    match error.kind {
         CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error) => error,
         other => StoreError::Failed(format!("{other:?}")),
-    })
+    }
 }

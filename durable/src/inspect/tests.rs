@@ -1,11 +1,14 @@
-//! Selections, and payloads as text.
+//! Selections, payloads as text, and changes.
 
 use std::time::Duration;
 
-use super::{Selection, escape, payload_text};
+use super::{JobChange, Selection, escape, payload_text, set_paused};
+use crate::MemoryStore;
+use crate::batch::{Applied, Batch, Op};
 use crate::codec::Bincode;
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp};
+use crate::store::Store;
 use crate::wire::encode;
 
 fn raw(codec: &str, bytes: &[u8]) -> Payload {
@@ -57,5 +60,44 @@ fn a_job_is_selected_if_every_condition_holds() {
     ];
     for (selection, expected) in rows {
         assert_eq!(selection.selects(&record, now), expected, "{selection:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_of_the_jobs_that_are_in_a_state_for_it() {
+    let store = MemoryStore::new();
+    let now = Timestamp(1);
+    let mut ids = Vec::new();
+    for _ in 0..250 {
+        let retention = Duration::from_secs(1);
+        let new = Op::Enqueue(Box::new(NewJob { retention, ..NewJob::new("q", raw("json", b"1")) }));
+        let [Applied::Enqueued(id)] = store.commit(Batch::of(now, new)).await.expect("a commit")[..] else {
+            panic!("it is stored")
+        };
+        ids.push(id);
+    }
+    let missing = JobId(9999);
+    let asked: Vec<JobId> = ids.iter().copied().chain([missing]).collect();
+    for (change, changes_all) in [
+        (JobChange::Retry, false),
+        (JobChange::Cancel, true),
+        (JobChange::Cancel, false),
+        (JobChange::Retry, true),
+        (JobChange::Drop, true),
+        (JobChange::Drop, false),
+    ] {
+        let first = store.job(ids[0]).await.expect("a read");
+        assert_eq!(first.is_some_and(|job| change.applies_to(job.state)), changes_all, "{change:?}");
+        let changed = change.apply(&store, &asked, now).await.expect("a commit");
+        assert_eq!(changed, if changes_all { ids.clone() } else { vec![] }, "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_is_paused_and_resumed() {
+    let store = MemoryStore::new();
+    for paused in [true, false] {
+        set_paused(&store, "q", paused, Timestamp(1)).await.expect("a commit");
+        assert_eq!(store.queue("q").await.expect("a read").paused, paused);
     }
 }
