@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::Address;
+#[cfg(feature = "durable")]
+use perennial_durable::Store;
 use perennial_operations::HealthCheck;
 use perennial_supervision::pool::{PoolHandle, Work};
 use perennial_supervision::{Child, ChildSpec};
@@ -16,6 +18,9 @@ use crate::error::ConsoleError;
 use crate::pools::{KnownPool, Pools};
 use crate::server;
 use crate::site::Shared;
+#[cfg(feature = "durable")]
+use crate::stores::KnownStore;
+use crate::stores::Stores;
 
 /// A console: the page, the API, and the settings of both. It is a child of the tree that it shows:
 /// see [`child`](Self::child).
@@ -32,6 +37,7 @@ use crate::site::Shared;
 pub struct Console {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
+    stores: Stores,
     bound: BoundAddress,
 }
 
@@ -60,7 +66,7 @@ impl Console {
     /// The address is checked when the tree starts: see [`ConsoleError`].
     pub fn at(address: impl fmt::Display) -> Self {
         let config = Config::at(address.to_string());
-        Self { config, pools: Pools::default(), bound: BoundAddress::default() }
+        Self { config, pools: Pools::default(), stores: Stores::default(), bound: BoundAddress::default() }
     }
 
     /// Allows actions to clients that have this token: at least 16 visible ASCII characters.
@@ -145,6 +151,30 @@ impl Console {
         self
     }
 
+    /// Shows the queues and jobs of a durable store under a name, and allows actions on them.
+    ///
+    /// The store is asked when a client asks, a few times at once, on threads that may block. What
+    /// it has not answered within three seconds is a problem for that client and for no other. The
+    /// console keeps the store open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use perennial_console::Console;
+    /// use perennial_durable::MemoryStore;
+    ///
+    /// let store = Arc::new(MemoryStore::new());
+    /// let console = Console::at("127.0.0.1:9911").store("orders", store);
+    /// ```
+    #[cfg(feature = "durable")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
+    pub fn store(mut self, name: impl Into<String>, store: Arc<dyn Store>) -> Self {
+        self.stores.add(KnownStore::of(name.into(), store));
+        self
+    }
+
     /// Allows clients with the token to send messages to an actor: `parse` makes them of texts. The
     /// address is not kept alive.
     ///
@@ -195,7 +225,7 @@ impl Console {
     /// let app = Supervisor::new("app").child(console);
     /// ```
     pub fn child(self, id: impl Into<Arc<str>>) -> Child<Infallible> {
-        server::child(id, Shared::new(self.config, self.pools, self.bound))
+        server::child(id, Shared::new(self.config, self.pools, self.stores, self.bound))
     }
 }
 

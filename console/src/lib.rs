@@ -63,6 +63,7 @@ mod http;
 mod pools;
 mod server;
 mod site;
+mod stores;
 
 pub use console::{Console, ConsoleUrl};
 pub use error::ConsoleError;

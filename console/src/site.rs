@@ -15,6 +15,7 @@ use crate::actions::Audit;
 use crate::api::{Tally, TreeHealth, View, millis};
 use crate::config::{BoundAddress, Config};
 use crate::pools::Pools;
+use crate::stores::Stores;
 
 /// How long an answer is used again.
 const FRESH: Duration = Duration::from_millis(250);
@@ -32,6 +33,7 @@ const COMPUTED_AT_ONCE: usize = 2;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
+    pub(crate) stores: Stores,
     pub(crate) bound: BoundAddress,
     /// Differs between two processes, or two consoles.
     pub(crate) boot: String,
@@ -41,12 +43,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, pools: Pools, bound: BoundAddress) -> Self {
+    pub(crate) fn new(config: Config, pools: Pools, stores: Stores, bound: BoundAddress) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let boot = RandomState::new().hash_one((since.as_nanos(), std::process::id()));
         Self {
             config,
             pools,
+            stores,
             bound,
             boot: format!("{boot:016x}"),
             started_at_millis: millis(since),

@@ -7,5 +7,6 @@ mod hostile;
 mod keys;
 mod openapi;
 mod pools;
+mod stores;
 mod stream;
 mod support;

@@ -1,13 +1,16 @@
 //! `openapi.json` has the routes of the router, and the answers have the form that it says.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use perennial_console::Console;
+use perennial_durable::MemoryStore;
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{Child, Supervisor};
 use serde_json::{Map, Value};
 
 use crate::keys::show_devices;
+use crate::stores::enqueue_dead;
 use crate::support;
 use crate::support::{Counter, Msg, Stage};
 
@@ -147,10 +150,14 @@ fn checker_finds_what_is_wrong() {
 }
 
 /// Starts a tree in which something of everything happened: crashes, dead letters, dead jobs.
-async fn eventful() -> (Stage, u64, u64) {
+async fn eventful(store: Arc<MemoryStore>) -> (Stage, u64, u64) {
     let pool = Pool::from_fn("mails", 1, |_: &u64| async { Err::<(), _>("offline".to_owned()) });
     let mails = pool.handle();
-    let console = Console::at("127.0.0.1:0").token(support::TOKEN).pool(&mails).metrics(String::new);
+    let console = Console::at("127.0.0.1:0")
+        .token(support::TOKEN)
+        .pool(&mails)
+        .store("orders", store)
+        .metrics(String::new);
     let url = console.url();
     let counter = Child::new::<Counter>("counter", ());
     let address = counter.address();
@@ -171,7 +178,9 @@ async fn eventful() -> (Stage, u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_have_the_form_that_the_document_says() {
-    let (stage, pool, job) = eventful().await;
+    let store = Arc::new(MemoryStore::new());
+    let durable = enqueue_dead(&store, "mails").await;
+    let (stage, pool, job) = eventful(store).await;
     let _devices = show_devices(&stage, &[("ann", "phone")]).await;
     stage.read_until("/keys", |keys| keys["total"] == 1).await;
     let checker = Checker::new();
@@ -185,6 +194,8 @@ async fn answers_have_the_form_that_the_document_says() {
         };
         let identity = if path.contains("/pools/") { pool } else { counter };
         let asked = path.replace("{identity}", &identity.to_string());
+        let job = if path.contains("/stores/") { durable.0 } else { job };
+        let asked = asked.replace("{store}", "orders").replace("{queue}", "mails");
         let asked = asked.replace("{job}", &job.to_string());
         let asked = asked.replace("{sequence}", &crashes["items"][0]["sequence"].to_string());
         let answer = stage.get(&asked).await;
@@ -192,7 +203,7 @@ async fn answers_have_the_form_that_the_document_says() {
         checker.check(&schema["schema"], &answer.json(), &asked).unwrap();
         checked += 1;
     }
-    assert!(checked > 18, "{checked}");
+    assert!(checked > 21, "{checked}");
     let problem = stage.get("/api/v1/processes/999").await.json();
     checker.check(&checker.schemas["Problem"], &problem, "problem").unwrap();
     let done = stage.post(&format!("/pools/{pool}/dead-jobs/drop"), &format!("{{\"ids\":[{job}]}}")).await;

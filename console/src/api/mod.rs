@@ -12,6 +12,7 @@ mod names;
 mod overview;
 mod page;
 mod problem;
+mod queues;
 mod session;
 mod shutdown;
 mod tally;
@@ -29,6 +30,10 @@ pub use names::{GroupMember, GroupRow, NameRow, TopicRow};
 pub use overview::{MessageAccount, Overview, ProcessCounts, TreeHealth};
 pub use page::Page;
 pub use problem::{Problem, ProblemKind};
+pub use queues::{
+    DurableAttempt, DurableJob, DurableJobPage, DurableJobRow, DurableJobState, DurableProgress, QueueRow,
+    StoreRow,
+};
 pub use session::{ActionOutcome, AuditEntry, AuditOutcome, Session};
 pub use shutdown::{StoppingTree, Unstopped};
 pub use tree::{TreeItem, TreeRow};

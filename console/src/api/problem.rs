@@ -41,6 +41,8 @@ pub enum ProblemKind {
     TooMany,
     /// The request took too long.
     TimedOut,
+    /// A store failed, or did not answer in time.
+    Unavailable,
     /// The answer could not be made.
     Internal,
 }

@@ -52,7 +52,7 @@ pub struct AuditEntry {
     pub action: String,
     /// The path of the request below `/api/v1`.
     pub path: String,
-    /// The path of the actor or pool, if there is one.
+    /// The path of the actor or pool, or the store with its queue or job, if there is one.
     pub target: Option<String>,
     /// What came of it.
     pub outcome: AuditOutcome,

@@ -43,7 +43,7 @@ const fn status_of(kind: ProblemKind) -> StatusCode {
         ProblemKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemKind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ProblemKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ProblemKind::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        ProblemKind::TooMany | ProblemKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ProblemKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
         ProblemKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -8,6 +8,7 @@ mod pages;
 mod query;
 mod reads;
 mod routes;
+mod stores;
 mod timed;
 mod writes;
 

@@ -32,7 +32,7 @@ async fn answer<T: Serialize + Send + 'static>(
 }
 
 /// Like `answer`, for what needs no snapshot.
-async fn answer_without_view<T: Serialize + Send + 'static>(
+pub(super) async fn answer_without_view<T: Serialize + Send + 'static>(
     site: Arc<Site>,
     read: impl FnOnce(&Site) -> Result<T, Problem> + Send + 'static,
 ) -> Response {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use super::{events, guard, pages, reads, writes};
+use super::{events, guard, pages, reads, stores, writes};
 use crate::site::Site;
 
 /// Returns the routes. `/openapi.json` describes each of them.
@@ -31,6 +31,11 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route("/pools/{identity}/jobs/{job}", get(reads::job))
         .route("/pools/{identity}/jobs/{job}/{action}", post(writes::job))
         .route("/pools/{identity}/dead-jobs/{action}", post(writes::dead_jobs))
+        .route("/stores", get(stores::stores))
+        .route("/stores/{store}/queues/{queue}/jobs", get(stores::jobs))
+        .route("/stores/{store}/queues/{queue}/{action}", post(stores::act_on_queue))
+        .route("/stores/{store}/jobs/{job}", get(stores::job))
+        .route("/stores/{store}/jobs/{job}/{action}", post(stores::act_on_job))
         .route("/names", get(reads::names))
         .route("/keys", get(reads::keys))
         .route("/groups", get(reads::groups))

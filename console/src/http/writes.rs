@@ -24,11 +24,11 @@ pub(super) struct ActionAttempt {
     site: Arc<Site>,
     peer: Peer,
     path: String,
-    /// The actor or pool.
+    /// The actor, pool, queue or job.
     target: Option<String>,
 }
 
-type Outcome = Result<ActionOutcome, Problem>;
+pub(super) type Outcome = Result<ActionOutcome, Problem>;
 
 /// The body of an action on an actor.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +39,11 @@ struct ActorRequest {
     /// The text of a debug message.
     text: Option<String>,
 }
+
+/// The body of an action that needs nothing more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoBody {}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,7 +142,7 @@ pub(super) async fn dead_jobs(
     .await
 }
 
-/// Checks the token, reads the body, acts, and writes the audit log.
+/// Attempts an action on the actor or pool with an identity.
 async fn attempt<B: DeserializeOwned + Default>(
     site: Arc<Site>,
     peer: Peer,
@@ -145,8 +150,19 @@ async fn attempt<B: DeserializeOwned + Default>(
     request: Request,
     act: impl AsyncFnOnce(&ActionAttempt, B) -> Outcome,
 ) -> Response {
-    let path = request.uri().path().to_owned();
     let target = site.actor(identity).and_then(|actor| actor.label()).map(|label| label.to_string());
+    attempt_on(site, peer, target, request, act).await
+}
+
+/// Checks the token, reads the body, acts, and writes the audit log.
+pub(super) async fn attempt_on<B: DeserializeOwned + Default>(
+    site: Arc<Site>,
+    peer: Peer,
+    target: Option<String>,
+    request: Request,
+    act: impl AsyncFnOnce(&ActionAttempt, B) -> Outcome,
+) -> Response {
+    let path = request.uri().path().to_owned();
     let attempt = ActionAttempt { site, peer, path, target };
     let outcome = match authorize(&attempt.site.shared.config, request.headers()) {
         Ok(()) => match body(request).await {
@@ -159,6 +175,10 @@ async fn attempt<B: DeserializeOwned + Default>(
 }
 
 impl ActionAttempt {
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
     fn pool(&self, identity: u64) -> Result<Arc<KnownPool>, Problem> {
         self.site.shared.pools.find(identity).ok_or_else(|| Problem::not_found("known pool"))
     }

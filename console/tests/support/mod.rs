@@ -1,5 +1,7 @@
 //! What the tests of the console share: a tree with a console in it, and a client that speaks HTTP.
 
+pub(crate) mod trouble;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,0 +1,101 @@
+//! The routes of durable stores, their queues and jobs.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::Uri;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::answer::problem;
+use super::guard::Peer;
+use super::reads::answer_without_view;
+use super::writes::{ActionAttempt, NoBody, attempt_on};
+use crate::actions::JobAction;
+use crate::api::{ActionOutcome, DurableJobState, Problem, ProblemKind, Window};
+use crate::site::Site;
+use crate::stores::{JobsQuery, KnownStore};
+
+/// The part of a list of jobs that a client asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobParameters {
+    state: Option<DurableJobState>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn stores(State(site): State<Arc<Site>>) -> Response {
+    let rows = site.shared.stores.rows().await;
+    answer(site, Ok(rows)).await
+}
+
+pub(super) async fn jobs(
+    State(site): State<Arc<Site>>,
+    Path((store, queue)): Path<(String, String)>,
+    uri: Uri,
+) -> Response {
+    let page = page(&site, &store, queue, &uri).await;
+    answer(site, page).await
+}
+
+async fn page(site: &Site, store: &str, queue: String, uri: &Uri) -> Result<impl Serialize + use<>, Problem> {
+    let parsed = Query::try_from_uri(uri);
+    let Query(JobParameters { state, after, limit }) =
+        parsed.map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))?;
+    let limit = Window::new(None, limit).limit();
+    find(site, store)?.jobs(JobsQuery { queue, state, after, limit }).await
+}
+
+pub(super) async fn job(State(site): State<Arc<Site>>, Path((store, job)): Path<(String, u64)>) -> Response {
+    let found = match find(&site, &store) {
+        Ok(store) => store.job(job).await,
+        Err(unknown) => Err(unknown),
+    };
+    answer(site, found).await
+}
+
+pub(super) async fn act_on_job(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((store, job, action)): Path<(String, u64, String)>,
+    request: Request,
+) -> Response {
+    let target = Some(format!("{store}/jobs/{job}"));
+    attempt_on(site, peer, target, request, async |attempt: &ActionAttempt, _: NoBody| {
+        let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
+        find(attempt.site(), &store)?.act(job, action).await.map(|()| ActionOutcome::done())
+    })
+    .await
+}
+
+pub(super) async fn act_on_queue(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path((store, queue, action)): Path<(String, String, String)>,
+    request: Request,
+) -> Response {
+    let target = Some(format!("{store}/{queue}"));
+    attempt_on(site, peer, target, request, async |attempt: &ActionAttempt, _: NoBody| {
+        let paused = match &*action {
+            "pause" => true,
+            "resume" => false,
+            _ => return Err(Problem::not_found("action")),
+        };
+        find(attempt.site(), &store)?.set_paused(queue, paused).await.map(|()| ActionOutcome::done())
+    })
+    .await
+}
+
+fn find(site: &Site, store: &str) -> Result<Arc<KnownStore>, Problem> {
+    site.shared.stores.find(store).ok_or_else(|| Problem::not_found("store"))
+}
+
+/// Answers with what a store has answered. A long list is written down on a thread for that.
+async fn answer<T: Serialize + Send + 'static>(site: Arc<Site>, found: Result<T, Problem>) -> Response {
+    match found {
+        Ok(found) => answer_without_view(site, |_| Ok(found)).await,
+        Err(Problem { error, detail }) => problem(error, detail),
+    }
+}
