@@ -1,10 +1,12 @@
 //! A small shop under light chaos, with a console in the browser: tills that crash, a warehouse
-//! that is slow, carts that come and go, and mails that fail for good.
+//! that is slow, carts that come and go, and mails that fail for good. With the feature `durable`
+//! it also writes invoices, whose queue is in a store.
 //!
 //! ```text
 //! cargo run --release --features console --example console
 //! cargo run --release --features console --example console -- --seconds 20
 //! cargo run --release --features console --example console -- --address 127.0.0.1:9911
+//! cargo run --release --features console,durable --example console
 //! ```
 //!
 //! It prints the address, and the token for actions. Without `--seconds` it runs until Ctrl-C.
@@ -106,11 +108,45 @@ impl Actor for Cart {
 
 type Mails = PoolHandle<fn(u32) -> Result<(), String>>;
 
+#[cfg(feature = "durable")]
+mod invoices {
+    //! The invoices of the shop. Their store is in memory. With one in a file they would outlive
+    //! the process.
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use perennial::Backoff;
+    use perennial::durable::MemoryStore;
+    use perennial::durable::pool::{Durable, DurableHandle, DurablePool};
+    use perennial::pool::Pool;
+    use tokio::time::sleep;
+
+    pub(crate) type Writer = fn(u32) -> Result<(), String>;
+    pub(crate) type Invoices = DurableHandle<Writer>;
+
+    /// Returns the pool that writes invoices, and its store. One customer in seven has no address.
+    pub(crate) fn pool(backoff: Backoff) -> (DurablePool<Writer>, Arc<MemoryStore>) {
+        let store = Arc::new(MemoryStore::new());
+        let pool = Pool::from_fn("invoices", 2, |customer: &u32| {
+            let customer = *customer;
+            async move {
+                sleep(Duration::from_millis(60)).await;
+                if customer % 7 == 0 { Err(format!("customer {customer} has no address")) } else { Ok(()) }
+            }
+        });
+        let pool = pool.durable(store.clone()).attempts(3).retry_errors(true).retry_after(backoff);
+        (pool.retain_results(Duration::from_secs(60)), store)
+    }
+}
+
 /// What customers use.
 struct Shop {
     tills: Vec<Address<Sale>>,
     carts: DynamicHandle,
     mails: Mails,
+    #[cfg(feature = "durable")]
+    invoices: invoices::Invoices,
 }
 
 /// What the command line says.
@@ -164,8 +200,18 @@ async fn open(
         }
     });
     let pool = pool.attempts(3).retry_errors(true).retry_after(backoff);
-    let shop = Shop { tills, carts: carts.handle(), mails: pool.handle() };
+    #[cfg(feature = "durable")]
+    let (invoices, store) = invoices::pool(backoff);
+    let shop = Shop {
+        tills,
+        carts: carts.handle(),
+        mails: pool.handle(),
+        #[cfg(feature = "durable")]
+        invoices: invoices.handle(),
+    };
     let console = Console::at(&options.address).token(&options.token).pool(&shop.mails).watch_deadlocks();
+    #[cfg(feature = "durable")]
+    let console = console.store("orders", store);
     let console = console.debug_messages(&shop.tills[0], |text| match text {
         "item" => Ok(Sale::Item),
         "jam" => Ok(Sale::Jam),
@@ -179,6 +225,8 @@ async fn open(
         .child(area)
         .child(carts)
         .child(pool);
+    #[cfg(feature = "durable")]
+    let tree = tree.child(invoices);
     Ok((shop, url, tree.start(system).await?))
 }
 
@@ -200,6 +248,8 @@ async fn trade(shop: &Shop, until: Option<Instant>) -> Result<(), Box<dyn Error>
             let cart = Child::new::<Cart>(format!("cart {customer}"), time).restart(Restart::Temporary);
             shop.carts.start_child(cart).await?;
             shop.mails.submit(customer / 10).detach().await?;
+            #[cfg(feature = "durable")]
+            shop.invoices.submit(customer / 10).await?;
         }
         sleep(PAUSE).await;
     }

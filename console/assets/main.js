@@ -21,10 +21,13 @@ import * as actor from "./views/actor.js";
 import * as audit from "./views/audit.js";
 import * as crashes from "./views/crashes.js";
 import * as deadLetters from "./views/dead_letters.js";
+import * as durableJob from "./views/durable_job.js";
 import * as job from "./views/job.js";
 import * as pool from "./views/pool.js";
 import * as pools from "./views/pools.js";
 import * as processes from "./views/processes.js";
+import * as queue from "./views/queue.js";
+import * as queues from "./views/queues.js";
 import * as registry from "./views/registry.js";
 import * as shutdown from "./views/shutdown.js";
 import * as timeline from "./views/timeline.js";
@@ -40,6 +43,9 @@ const MODULES = {
   pools,
   pool,
   job,
+  queues,
+  queue,
+  "durable-job": durableJob,
   registry,
   waits,
   timeline,

@@ -7,6 +7,7 @@ const ICONS = {
   crashes: "M11 2L5 11h4l-1 7 7-10h-4z",
   "dead-letters": "M3 5h14v10H3zM3 5l7 6 7-6",
   pools: "M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z",
+  queues: "M3 4h14v4H3zM3 12h14v4H3zM6 6h.01M6 14h.01",
   registry: "M4 3h12v14H4zM7 7h6M7 10h6M7 13h4",
   waits: "M4 10a6 6 0 0 1 10-4.5M16 10a6 6 0 0 1-10 4.5M14 2v4h-4M6 18v-4h4",
   timeline: "M3 10h14M6 6v8M10 4v12M14 7v6",
@@ -20,6 +21,7 @@ export const VIEWS = [
   { name: "processes", title: "Processes", key: "p" },
   { name: "crashes", title: "Crashes", key: "c" },
   { name: "pools", title: "Pools", key: "j" },
+  { name: "queues", title: "Queues", key: "q" },
   { name: "dead-letters", title: "Dead letters", key: "d" },
   { name: "registry", title: "Registry", key: "r" },
   { name: "waits", title: "Waits", key: "w" },
@@ -33,4 +35,6 @@ export const PARENTS = {
   actor: "tree",
   pool: "pools",
   job: "pools",
+  queue: "queues",
+  "durable-job": "queues",
 };

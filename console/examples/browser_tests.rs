@@ -8,6 +8,7 @@
 //! cure            jobs do not fail any more
 //! mail 2          two jobs are submitted to the pool
 //! wait            two actors wait for each other
+//! letters 2       so many durable jobs are stored, of which the first fails twice and is dead
 //! stop vault      an actor is asked to stop while a handler keeps it from that
 //! release vault   the handler ends, and the actor is started again when it has stopped
 //! stop shop       the tree is shut down, while a handler keeps an actor from that
@@ -22,10 +23,13 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use perennial_actors::{Actor, Address, Context, ExitReason, PanicLocations, Reply, System};
 use perennial_console::Console;
+use perennial_durable::{
+    AttemptEnd, AttemptFailure, Batch, Bincode, JobId, MemoryStore, NewJob, Op, Store, Timestamp, encode,
+};
 use perennial_registry::{Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 use perennial_supervision::pool::{Pool, PoolHandle};
 use perennial_supervision::{
@@ -149,6 +153,7 @@ struct Shop {
     crowd: SupervisorHandle<Dynamic>,
     mails: Mails,
     is_cured: Arc<AtomicBool>,
+    store: Arc<MemoryStore>,
 }
 
 #[tokio::main]
@@ -202,6 +207,8 @@ impl Shop {
         let (crowd, doors) = (DynamicSupervisor::new("crowd"), Doors::new());
         let (till_address, stock_address, crowd_handle) = (till.address(), stock.address(), crowd.handle());
         let vault_address = vault.address();
+        let store = Arc::new(MemoryStore::new());
+        let console = console.store("post", store.clone());
         let console =
             console.watch_deadlocks().pool(&handle).debug_messages(&till_address, |text| match text {
                 "crash" => Ok(Msg::Crash),
@@ -237,6 +244,7 @@ impl Shop {
             crowd: crowd_handle,
             mails: handle,
             is_cured,
+            store,
         };
         Ok((shop, url.get().ok_or("the console listens")?))
     }
@@ -248,6 +256,7 @@ impl Shop {
             ("crash", "till") => crash(&self.till).await,
             ("poison", number) => self.poison(number.parse()?).await,
             ("mail", number) => self.mail(number.parse()?).await,
+            ("letters", number) => write_letters(&self.store, number.parse()?).await,
             ("cure", _) => {
                 self.is_cured.store(true, Ordering::Relaxed);
                 Ok(())
@@ -329,6 +338,27 @@ impl Shop {
         }
         Ok(())
     }
+}
+
+/// Stores durable jobs. The first is leased twice, fails, and is dead.
+async fn write_letters(store: &MemoryStore, number: u64) -> Result<(), Box<dyn Error>> {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let at = |millis| Timestamp(0).saturating_add(at).saturating_sub(Duration::from_millis(millis));
+    for letter in 0..number {
+        let payload = encode::<_, Bincode>(&format!("letter {letter} to a customer"))?;
+        let new = Op::Enqueue(Box::new(NewJob { attempts: 2, ..NewJob::new("letters", payload) }));
+        store.commit(Batch::of(at(9_000), new)).await?;
+    }
+    let failure = |error: &str| AttemptFailure::Error(error.to_owned());
+    let ends = [
+        AttemptEnd::Retry { failure: failure("the box is full"), due: at(5_000) },
+        AttemptEnd::Dead(failure("the customer has moved")),
+    ];
+    for ((attempt, end), begun) in (1..).zip(ends).zip([8_000, 3_000]) {
+        store.commit(Batch::of(at(begun), Op::Lease { queue: "letters".to_owned(), max: 1 })).await?;
+        store.commit(Batch::of(at(begun - 2_000), Op::Finish { job: JobId(1), attempt, end })).await?;
+    }
+    Ok(())
 }
 
 /// Makes an actor crash, and returns when it is down.

@@ -97,6 +97,7 @@ async fn jobs_of_a_queue_are_read_in_parts_of_one_state() {
     let jobs = "/stores/orders/queues/a%2Fb/jobs";
     let all: DurableJobPage = read(&stage, &format!("{jobs}?limit=500")).await;
     assert_eq!((all.total, all.items.len(), all.next), (121, 121, None));
+    assert_eq!((all.queue.queue.as_str(), all.queue.jobs[&DurableJobState::Dead]), ("a/b", 1));
     let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
         let part: DurableJobPage = read(&stage, &format!("{jobs}?state=queued&limit=40{after}")).await;
@@ -109,7 +110,8 @@ async fn jobs_of_a_queue_are_read_in_parts_of_one_state() {
     let none: DurableJobPage = read(&stage, &format!("{jobs}?limit=0")).await;
     assert_eq!((none.total, none.items.len()), (121, 0));
     let unknown: DurableJobPage = read(&stage, "/stores/orders/queues/unknown/jobs").await;
-    assert_eq!(unknown, DurableJobPage::default());
+    assert_eq!((unknown.total, unknown.items.len(), unknown.next), (0, 0, None));
+    assert_eq!(unknown.queue.jobs.values().sum::<u64>(), 0);
     assert_eq!(stage.get(&format!("/api/v1{jobs}?state=lost")).await.error(), "invalid");
     stage.end().await;
 }

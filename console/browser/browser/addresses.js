@@ -4,6 +4,7 @@
 export async function prepare(server) {
   await server.tell("crash till");
   await server.tell("poison 3");
+  await server.tell("letters 3");
   await server.tell("wait");
   // An action without the token is refused, which the audit log has.
   const { identity } = (await server.get("/processes?q=stock&limit=1")).items[0];
@@ -28,6 +29,9 @@ async function addresses(server) {
     pools: "#/pools",
     pool: `#/pool/${pool}`,
     job: `#/job/${pool}/${job}`,
+    queues: "#/queues",
+    queue: "#/queue/post/letters",
+    "durable-job": "#/durable-job/post/1",
     registry: "#/registry",
     keys: "#/registry?kind=keys",
     groups: "#/registry?kind=groups",

@@ -19,7 +19,7 @@ pub struct StoreRow {
 }
 
 /// A queue of a store.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct QueueRow {
     /// The name: the id of the durable pool, or the one that it was given.
@@ -57,6 +57,8 @@ pub enum DurableJobState {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DurableJobPage {
+    /// The queue, with the number of jobs in each state.
+    pub queue: QueueRow,
     /// The number of jobs of the queue in the state that was asked for.
     pub total: u64,
     /// The jobs, in the order of their numbers.

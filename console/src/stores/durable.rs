@@ -96,10 +96,11 @@ async fn page(store: &dyn Store, query: JobsQuery) -> Result<DurableJobPage, Sto
         }
         after = records.last().map(|record| record.id);
     }
+    let queue = queue_row(&queue, &info);
     let has_next = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| has_next).map(|job: &DurableJobRow| job.id);
-    Ok(DurableJobPage { total, items, next })
+    Ok(DurableJobPage { queue, total, items, next })
 }
 
 fn queue_row(queue: &str, info: &QueueInfo) -> QueueRow {
