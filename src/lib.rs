@@ -33,6 +33,11 @@ pub use perennial_supervision::{
 #[cfg(doctest)]
 mod guide;
 
+/// Beyond one machine: nodes, and addresses, calls, monitors and names across them. It needs
+/// Rust 1.89.
+#[cfg(feature = "cluster")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+pub use perennial_cluster as cluster;
 /// The console in the browser: the live tree, crashes, pools and actions, and a JSON API.
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]

@@ -306,6 +306,14 @@ pub struct Panic {
     pub location: Option<String>,
 }
 
+impl Panic {
+    /// Returns the panic of an actor that ran elsewhere: on another node, or in another process.
+    #[must_use]
+    pub const fn elsewhere(message: String, location: Option<String>) -> Self {
+        Self { message, location }
+    }
+}
+
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.location {

@@ -148,6 +148,12 @@ pub use target::Target;
 pub mod host {
     pub use crate::actor::{owned_args, parent_of};
     pub use crate::address::cast_unlinked;
+    #[cfg(feature = "remote")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
+    pub use crate::address::{
+        AnyAnswer, DecodedAnswer, FollowedMessage, FollowedOutcome, ReceivedReply, ReplyFuture, SentReply,
+        decode_answer, decode_replies, drop_sent, encode_replies, reply_pair,
+    };
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::{add_time, require_timers};

@@ -39,7 +39,7 @@ fn every_test_that_the_docs_name_exists() {
         .filter_map(|rest| rest.split('(').next())
         .collect();
     let mut missing = Vec::new();
-    for name in ["docs/SEMANTICS.md", "docs/OTP.md", "docs/PATTERN.md"] {
+    for name in ["docs/CLUSTER.md", "docs/SEMANTICS.md", "docs/OTP.md", "docs/PATTERN.md"] {
         let text = fs::read_to_string(root().join(name)).expect("the page can be read");
         // Every other piece is code. A name with four or more underscores is a test.
         let named = text.split('`').skip(1).step_by(2).filter(|code| code.matches('_').count() > 3);

@@ -81,3 +81,12 @@ pub(super) fn offenders(files: &[Source], is_wrong: impl Fn(&str) -> bool) -> Ve
     };
     files.iter().flat_map(wrong).collect()
 }
+
+/// Returns `true` if a line begins a function.
+pub(super) fn is_function(line: &str) -> bool {
+    let line = line.trim_start();
+    let words = ["fn ", "pub fn ", "async fn ", "const fn ", "pub async fn ", "pub const fn "];
+    let scoped =
+        line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
+    words.iter().any(|word| scoped.starts_with(word))
+}

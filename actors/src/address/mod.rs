@@ -6,6 +6,8 @@ mod call_timer;
 mod callee;
 mod debug;
 mod errors;
+#[cfg(feature = "remote")]
+mod followed;
 mod handle;
 mod info;
 mod monitor;
@@ -17,9 +19,15 @@ mod shutdown;
 mod typed;
 mod waits;
 mod weak;
+#[cfg(feature = "remote")]
+mod wire_reply;
+#[cfg(feature = "remote")]
+mod wire_scope;
 
 pub use call::Call;
 pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError, Unsent};
+#[cfg(feature = "remote")]
+pub use followed::{FollowedMessage, FollowedOutcome};
 pub use handle::{ActorHandle, CloseHook, PendingRestart};
 pub use monitor::Monitor;
 pub use permit::{Permit, ReserveFuture};
@@ -30,3 +38,10 @@ pub use shutdown::SystemShutdown;
 pub use typed::{Address, cast_unlinked};
 pub use waits::{CallWait, CallWatch};
 pub use weak::{WeakActorHandle, WeakAddress};
+#[cfg(feature = "remote")]
+pub use wire_reply::{ReplyFuture, reply_pair};
+#[cfg(feature = "remote")]
+pub use wire_scope::{
+    AnyAnswer, DecodedAnswer, ReceivedReply, SentReply, decode_answer, decode_replies, drop_sent,
+    encode_replies,
+};

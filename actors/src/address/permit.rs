@@ -43,6 +43,13 @@ impl<M: Send + 'static> Permit<M> {
         sent.map(drop).map_err(|message| ClosedError(Unsent::new(message, self.process.target::<M>())))
     }
 
+    /// Takes the process, whose reserved room the caller uses.
+    #[cfg(feature = "remote")]
+    pub(super) fn into_process(mut self) -> Arc<Process<M>> {
+        self.is_used = true;
+        self.process.clone()
+    }
+
     /// Sends a message that cannot be given back: if the actor is closed, it becomes a dead letter.
     /// Returns its sequence number if it was sent.
     pub(super) fn send_or_dead_letter(mut self, message: M) -> Option<u64> {

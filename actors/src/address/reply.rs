@@ -18,6 +18,11 @@ impl<T> Reply<T> {
         Self(Some(slot))
     }
 
+    #[cfg(feature = "remote")]
+    pub(super) const fn slot(&self) -> Option<&Arc<Slot<T>>> {
+        self.0.as_ref()
+    }
+
     /// Sends the answer. An answer to a caller that has stopped waiting is dropped without notice.
     pub fn send(mut self, answer: T) {
         let slot = self.0.take();
@@ -36,6 +41,10 @@ impl<T> Reply<T> {
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.0.take() {
+            #[cfg(feature = "remote")]
+            if super::wire_scope::is_sent(&slot) {
+                return;
+            }
             ignore_panic(|| slot.drop_reply());
         }
     }

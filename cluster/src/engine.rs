@@ -1,0 +1,54 @@
+//! What a node needs of a network: packets between boots, and the news of which boots are there.
+//!
+//! An engine promises little, because networks do: packets of one boot to another arrive in order
+//! while nothing fails, and may be lost, and arrive late, when a connection breaks. Numbers,
+//! windows, connections and accounts are made of these packets by the node. An engine never waits
+//! for the node, and the node never for the engine.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::identity::NodeId;
+use crate::inbox::Inbox;
+
+/// A network that nodes are connected by.
+pub trait Engine: Send + Sync + 'static {
+    /// Announces a boot, and begins to give what arrives for it to its inbox.
+    ///
+    /// # Errors
+    ///
+    /// The network cannot be used: an address is taken, or a certificate is not valid.
+    fn open(&self, own: NodeId, inbox: Inbox) -> OpenFuture<'_>;
+}
+
+/// The future of [`Engine::open`].
+pub type OpenFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Box<dyn EngineSession>, EngineError>> + Send + 'a>>;
+
+/// A boot that is announced. When it is dropped, the other nodes see it go.
+pub trait EngineSession: Send + Sync {
+    /// Sends a packet without waiting. What cannot be sent is dropped: the node notices the gap.
+    fn send(&self, to: &NodeId, priority: Priority, packet: Vec<u8>);
+}
+
+/// The priority of a packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Priority {
+    /// In the order of all packets of this priority.
+    Stream,
+    /// Before what waits with the other priority, where the network can do that.
+    Urgent,
+}
+
+/// Why an engine cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine cannot be opened: {0}")]
+pub struct EngineError(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Debug for dyn EngineSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineSession(..)")
+    }
+}

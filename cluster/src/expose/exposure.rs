@@ -1,0 +1,125 @@
+//! One actor that is exposed: its name, the type of its messages, and their codec.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+use perennial_actors::host::{FollowedMessage, FollowedOutcome, catch_panic, decode_replies, ignore_panic};
+use perennial_actors::{ActorHandle, Address, SendError, System};
+use perennial_durable::{Codec, DecodeError, Payload, Wire, decode};
+use perennial_registry::{Name, Registry};
+
+use super::answers::{Answer, Answers, OutcomeFuture};
+use crate::wire::Outcome;
+
+/// A message for an exposed actor, in bytes.
+pub(crate) struct Delivery {
+    pub(crate) payload: Payload,
+    /// The number of replies that the sender waits for; none if it is told nothing.
+    pub(crate) replies: Option<u32>,
+}
+
+/// An actor that is exposed, without the type of its messages.
+pub(crate) trait Expose: Send + Sync {
+    /// Decodes a message and casts it. Returns what comes of the replies that the sender waits for.
+    fn deliver(&self, system: &System, delivery: Delivery) -> Result<Option<Answers>, Outcome>;
+
+    /// Returns the actor that has the name now.
+    fn handle(&self, system: &System) -> Option<ActorHandle>;
+
+    /// Returns the stable name of the type of its messages.
+    fn tag(&self) -> &'static str;
+}
+
+pub(crate) struct Exposure<M, C> {
+    name: Name<M>,
+    codec: PhantomData<fn(C)>,
+}
+
+impl<M, C> Exposure<M, C> {
+    pub(crate) const fn new(name: Name<M>) -> Self {
+        Self { name, codec: PhantomData }
+    }
+}
+
+impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
+    fn deliver(&self, system: &System, delivery: Delivery) -> Result<Option<Answers>, Outcome> {
+        let Ok(address) = Registry::of(system).whereis(&self.name) else { return Err(Outcome::NoProcess) };
+        if delivery.payload.codec != C::NAME {
+            return Err(Outcome::undecodable(DecodeError::UnknownCodec(delivery.payload.codec)));
+        }
+        let (decoded, replies) =
+            decode_replies(|| catch_panic(Some(system), || decode::<M>(&delivery.payload)));
+        let message = match decoded {
+            Ok(Ok(message)) => message,
+            Ok(Err(error)) => return Err(Outcome::undecodable(error)),
+            Err(reason) => return Err(Outcome::undecodable(reason)),
+        };
+        let Some(expected) = delivery.replies.filter(|expected| *expected > 0) else {
+            return cast(&address, message).map(|()| None);
+        };
+        // A reply that was sent and is not decoded, by another version of the type, is dropped.
+        let decoded: BTreeSet<u32> = replies.iter().map(|reply| reply.index).collect();
+        let dropped = (0..expected).filter(|index| !decoded.contains(index)).collect();
+        let (outcome, encode) = (follow(&address, message)?, encode_answer::<C>);
+        Ok(Some(Answers { replies, dropped, outcome, known: None, encode }))
+    }
+
+    fn handle(&self, system: &System) -> Option<ActorHandle> {
+        Registry::of(system).whereis(&self.name).ok().map(|address| address.handle())
+    }
+
+    fn tag(&self) -> &'static str {
+        M::TAG
+    }
+}
+
+fn encode_answer<C: Codec>(answer: Answer) -> Result<Vec<u8>, Outcome> {
+    let encoded = catch_panic(None, || C::encode(&answer));
+    ignore_panic(|| drop(answer));
+    encoded.map_err(Outcome::answer_failed)?.map_err(Outcome::answer_failed)
+}
+
+/// Casts a message. A message that is refused is dropped here, under a guard.
+fn cast<M: Send + 'static>(address: &Address<M>, message: M) -> Result<(), Outcome> {
+    address.cast(message).map_err(refused)
+}
+
+fn refused<M>(error: SendError<M>) -> Outcome {
+    let outcome = match error {
+        SendError::Full(_) => Outcome::Busy,
+        _ => Outcome::NoProcess,
+    };
+    ignore_panic(|| drop(error));
+    outcome
+}
+
+/// Sends a message with room that is reserved for it, and returns what becomes of it.
+fn follow<M: Send + 'static>(address: &Address<M>, message: M) -> Result<OutcomeFuture, Outcome> {
+    let permit = match address.try_reserve() {
+        Ok(permit) => permit,
+        Err(error) => {
+            ignore_panic(|| drop(message));
+            return Err(refused(error));
+        }
+    };
+    match FollowedMessage::send(permit, message) {
+        Ok(followed) => Ok(Box::pin(async move {
+            match followed.await {
+                FollowedOutcome::Handled => Outcome::ReplyDropped,
+                FollowedOutcome::Evicted => Outcome::Evicted,
+                FollowedOutcome::Lost(reason) => Outcome::Ended((&reason).into()),
+            }
+        })),
+        Err(error) => {
+            ignore_panic(|| drop(error));
+            Err(Outcome::NoProcess)
+        }
+    }
+}
+
+impl<M, C> fmt::Debug for Exposure<M, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Exposure").field(&self.name).finish()
+    }
+}

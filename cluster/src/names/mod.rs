@@ -1,0 +1,14 @@
+//! Names across nodes: a versioned table per node, which the other nodes follow.
+//!
+//! Each node owns the table of its names, so tables never conflict; two nodes may well have the
+//! same name. A change travels as a delta with the next version, after all names in parts. A node
+//! that misses one gives the connection up, and gets all names with the next one. Of two nodes with
+//! one name, that with the oldest binding is found first, wherever it is asked.
+
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use table::NameTable;
+pub(crate) use view::{Applied, NameView, ViewChange};

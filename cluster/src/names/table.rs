@@ -1,0 +1,66 @@
+//! The names of this node.
+
+use std::collections::BTreeMap;
+
+use crate::wire::{Delta, NameEntry, Snapshot};
+
+/// The names that are exposed and bound here, and the number of changes that led to them.
+#[derive(Debug, Default)]
+pub(crate) struct NameTable {
+    version: u64,
+    names: BTreeMap<String, NameEntry>,
+}
+
+impl NameTable {
+    /// Adds or replaces a name. Returns the change for the peers.
+    pub(crate) fn set(&mut self, name: &str, entry: NameEntry) -> Delta {
+        self.names.insert(name.to_owned(), entry.clone());
+        self.next(name, Some(entry))
+    }
+
+    /// Removes a name. Returns the change for the peers, if the name was there.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Delta> {
+        self.names.remove(name)?;
+        Some(self.next(name, None))
+    }
+
+    /// Returns the entry of a name.
+    pub(crate) fn get(&self, name: &str) -> Option<&NameEntry> {
+        self.names.get(name)
+    }
+
+    /// Returns the names with their entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &NameEntry)> {
+        self.names.iter()
+    }
+
+    fn next(&mut self, name: &str, entry: Option<NameEntry>) -> Delta {
+        self.version += 1;
+        Delta { version: self.version, name: name.to_owned(), entry }
+    }
+
+    /// Returns all names, in parts whose names have about `bytes` bytes each. There is at least one
+    /// part.
+    pub(crate) fn snapshot(&self, bytes: usize) -> Vec<Snapshot> {
+        let mut parts = vec![self.part(true)];
+        let mut size = 0;
+        for (name, entry) in &self.names {
+            size += name.len() + entry.tag.len() + 16;
+            if size > bytes {
+                size = 0;
+                parts.push(self.part(false));
+            }
+            if let Some(part) = parts.last_mut() {
+                part.names.push((name.clone(), entry.clone()));
+            }
+        }
+        if let Some(part) = parts.last_mut() {
+            part.is_last = true;
+        }
+        parts
+    }
+
+    const fn part(&self, is_first: bool) -> Snapshot {
+        Snapshot { version: self.version, is_first, is_last: false, names: Vec::new() }
+    }
+}

@@ -1,0 +1,143 @@
+//! The names of another node, as far as they are known here.
+
+use std::collections::BTreeMap;
+
+use crate::wire::{Delta, NameEntry, Snapshot};
+
+/// The table of a peer, or what has arrived of it.
+#[derive(Debug)]
+pub(crate) struct NameView {
+    /// The most names that are kept.
+    max: usize,
+    /// The peer has more names than that: none is kept until it connects again.
+    is_closed: bool,
+    /// The version that `names` is of; none if they are not known.
+    version: Option<u64>,
+    names: BTreeMap<String, NameEntry>,
+    /// The parts of a snapshot that have arrived.
+    partial: Option<Partial>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    version: u64,
+    names: BTreeMap<String, NameEntry>,
+}
+
+/// A name that has come or gone at a peer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum ViewChange {
+    /// The peer has bound the name.
+    Added(String),
+    /// The peer does not have it any more.
+    Removed(String),
+}
+
+/// What a packet with names did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Applied {
+    /// The names are those of the peer at some moment. These have changed.
+    Changed(Vec<ViewChange>),
+    /// It was old, or a part of more to come.
+    Nothing,
+    /// A change is missing, which no stream does: the connection has to end.
+    Gap,
+    /// The peer has too many names. These, which were known, are not kept any more.
+    TooMany(Vec<ViewChange>),
+}
+
+impl NameView {
+    pub(crate) const fn new(max: usize) -> Self {
+        Self { max, is_closed: false, version: None, names: BTreeMap::new(), partial: None }
+    }
+
+    /// Applies a change of the peer.
+    pub(crate) fn apply(&mut self, delta: Delta) -> Applied {
+        if self.is_closed {
+            return Applied::Nothing;
+        }
+        if self.partial.is_some() {
+            // It comes after the snapshot that is arriving, which is thus too old.
+            return Applied::Gap;
+        }
+        match self.version {
+            Some(version) if delta.version <= version => Applied::Nothing,
+            Some(version) if delta.version == version + 1 => {
+                self.version = Some(delta.version);
+                if delta.entry.is_some()
+                    && self.names.len() >= self.max
+                    && !self.names.contains_key(&delta.name)
+                {
+                    return self.close();
+                }
+                Applied::Changed(self.change(delta).into_iter().collect())
+            }
+            _ => Applied::Gap,
+        }
+    }
+
+    fn change(&mut self, delta: Delta) -> Option<ViewChange> {
+        match delta.entry {
+            Some(entry) => {
+                let is_new = self.names.insert(delta.name.clone(), entry).is_none();
+                is_new.then_some(ViewChange::Added(delta.name))
+            }
+            None => self.names.remove(&delta.name).map(|_| ViewChange::Removed(delta.name)),
+        }
+    }
+
+    /// Adds a part of a snapshot. The last one replaces all names.
+    pub(crate) fn replace(&mut self, snapshot: Snapshot) -> Applied {
+        if self.is_closed {
+            return Applied::Nothing;
+        }
+        if snapshot.is_first {
+            self.partial = Some(Partial { version: snapshot.version, names: BTreeMap::new() });
+        }
+        let Some(partial) = &mut self.partial else { return Applied::Gap };
+        if partial.version != snapshot.version {
+            self.partial = None;
+            return Applied::Gap;
+        }
+        partial.names.extend(snapshot.names);
+        if partial.names.len() > self.max {
+            return self.close();
+        }
+        if !snapshot.is_last {
+            return Applied::Nothing;
+        }
+        let Some(partial) = self.partial.take() else { return Applied::Gap };
+        if self.version.is_some_and(|version| partial.version < version) {
+            return Applied::Nothing;
+        }
+        self.version = Some(partial.version);
+        let before = std::mem::replace(&mut self.names, partial.names);
+        let gone = before.keys().filter(|name| !self.names.contains_key(*name));
+        let gone = gone.map(|name| ViewChange::Removed(name.clone()));
+        let come = self.names.keys().filter(|name| !before.contains_key(*name));
+        let come = come.map(|name| ViewChange::Added(name.clone()));
+        Applied::Changed(gone.chain(come).collect())
+    }
+
+    fn close(&mut self) -> Applied {
+        let known = self.clear();
+        self.is_closed = true;
+        Applied::TooMany(known)
+    }
+
+    /// Forgets all names: the node is lost. Returns those that were known.
+    pub(crate) fn clear(&mut self) -> Vec<ViewChange> {
+        let names = std::mem::replace(self, Self::new(self.max)).names;
+        names.into_keys().map(ViewChange::Removed).collect()
+    }
+
+    /// Returns the entry of a name.
+    pub(crate) fn get(&self, name: &str) -> Option<&NameEntry> {
+        self.names.get(name)
+    }
+
+    /// Returns the names with their entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &NameEntry)> {
+        self.names.iter()
+    }
+}

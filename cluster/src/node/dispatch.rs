@@ -1,0 +1,142 @@
+//! What a node does with each packet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::deliver::Request;
+use super::gateway::Gateway;
+use super::report::on_report;
+use super::served::Served;
+use crate::engine::Priority;
+use crate::event::NodeEvent;
+use crate::identity::{NodeId, NodeName};
+use crate::names::{Applied, ViewChange};
+use crate::peer::{Lost, Peer};
+use crate::stream::Arrival;
+use crate::wire::{HEADER_BYTES, Header, Hello, Packet, Tags};
+
+impl Gateway {
+    /// Processes a packet. One that is malformed or of another connection changes nothing.
+    pub(super) fn receive(&mut self, from: &NodeId, packet: &[u8]) {
+        let Some(peer) = self.node.peer(&from.name).filter(|peer| peer.id == *from) else { return };
+        if packet.len() > self.node.config.max_message.saturating_add(HEADER_BYTES) {
+            return;
+        }
+        let Ok(packet) = Packet::decode(packet) else { return };
+        if let Header::Hello(hello) = packet.header {
+            return self.on_hello(&peer, packet.tags, &hello);
+        }
+        let (lost, went_up, arrival) = peer.with(|link| {
+            let transition = link.session.on_packet(packet.tags);
+            let lost = link.after(transition);
+            let arrival = match (transition.is_admitted, packet.tags.sequence) {
+                (false, _) => Arrival::Late,
+                (true, 0) => Arrival::Next,
+                (true, sequence) => link.incoming.receive(sequence),
+            };
+            (lost, transition.went_up, arrival)
+        });
+        self.on_transition(&peer, lost, went_up);
+        match arrival {
+            Arrival::Next => self.dispatch(&peer, packet.header, packet.payload),
+            Arrival::Late => {}
+            Arrival::Gap => self.reconnect(&peer),
+        }
+    }
+
+    fn on_hello(&mut self, peer: &Arc<Peer>, tags: Tags, hello: &Hello) {
+        let (lost, went_up, messages) = peer.with(|link| {
+            let transition = link.session.on_hello(tags, hello.wants_answer);
+            let lost = link.after(transition);
+            let messages = if transition.is_admitted { link.take_account(hello) } else { 0 };
+            (lost, transition.went_up, messages)
+        });
+        self.on_transition(peer, lost, went_up);
+        if messages > 0 {
+            self.node.publish(NodeEvent::Lost { node: peer.id.clone(), messages });
+        }
+    }
+
+    /// Ends a connection that has lost packets, or cannot go on, and asks for another one.
+    pub(super) fn reconnect(&mut self, peer: &Arc<Peer>) {
+        let lost = peer.with(|link| {
+            let lost = link.end();
+            link.greet();
+            lost
+        });
+        self.lose(lost, &peer.id);
+    }
+
+    fn on_transition(&mut self, peer: &Arc<Peer>, lost: Option<Lost>, went_up: bool) {
+        self.lose(lost, &peer.id);
+        if went_up {
+            self.served.insert(peer.id.clone(), Served::default());
+            self.node.publish(NodeEvent::Up(peer.id.clone()));
+            self.send_names(peer);
+        }
+    }
+
+    fn dispatch(&mut self, peer: &Arc<Peer>, header: Header, payload: &[u8]) {
+        match header {
+            Header::Names(delta) => {
+                let applied = peer.with(|link| link.names.apply(delta));
+                self.on_names(peer, applied);
+            }
+            Header::Snapshot(part) => {
+                let applied = peer.with(|link| link.names.replace(part));
+                self.on_names(peer, applied);
+            }
+            Header::Message { to, tag, version, codec, id, confirm, replies } => {
+                let request = Request { to, tag, version, codec, id, confirm, replies };
+                self.deliver(peer, request, payload);
+            }
+            Header::Cancel { id } => {
+                if let Some(served) = self.served.get_mut(&peer.id) {
+                    served.cancel(id);
+                }
+            }
+            Header::Monitor { id, name } => self.monitor(peer, id, &name),
+            Header::Credit { through } => peer.with(|link| link.credit(through)),
+            Header::Ping { number, latest } => {
+                let is_behind = peer.with(|link| {
+                    let through = link.incoming.latest();
+                    link.send_outside(Priority::Urgent, &Header::Pong { number, through });
+                    link.incoming.is_behind(latest)
+                });
+                if is_behind {
+                    self.reconnect(peer);
+                }
+            }
+            Header::Pong { number, through } => peer.with(|link| {
+                link.credit(through);
+                if link.ping.0 == number {
+                    let round_trip: Duration = link.ping.1.elapsed();
+                    link.round_trip = Some(round_trip);
+                }
+            }),
+            report => on_report(peer, report, payload),
+        }
+    }
+
+    fn on_names(&mut self, peer: &Arc<Peer>, applied: Applied) {
+        match applied {
+            Applied::Changed(changes) => self.publish_names(&peer.id.name, changes),
+            Applied::Nothing => {}
+            Applied::Gap => self.reconnect(peer),
+            Applied::TooMany(known) => {
+                self.publish_names(&peer.id.name, known);
+                self.node.publish(NodeEvent::TooManyNames(peer.id.clone()));
+            }
+        }
+    }
+
+    pub(super) fn publish_names(&self, node: &NodeName, changes: Vec<ViewChange>) {
+        for change in changes {
+            let node = node.clone();
+            self.node.publish(match change {
+                ViewChange::Added(name) => NodeEvent::NameAdded { node, name },
+                ViewChange::Removed(name) => NodeEvent::NameRemoved { node, name },
+            });
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The task of a node: it opens the engine, connects to the nodes that it sees, and processes what
+//! they send.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::ExitReason;
+use perennial_registry::NameChange;
+use perennial_supervision::TaskContext;
+use tokio::time::{Instant, sleep_until};
+
+use super::served::Served;
+use super::state::{NodeState, RunGuard};
+use crate::engine::{EngineSession, Priority};
+use crate::error::NodeError;
+use crate::event::NodeEvent;
+use crate::identity::NodeId;
+use crate::inbox::{Arrived, Inbox};
+use crate::membership::{Change, Membership};
+use crate::peer::{Link, Lost};
+use crate::wire::Header;
+
+/// The most packets that are processed before the clock, and others, have their turn.
+const BATCH: usize = 256;
+
+/// For how many leases a node waits for an older boot with its name to go.
+const NAME_LEASES: u32 = 2;
+
+/// One incarnation of the gateway.
+pub(super) struct Gateway {
+    pub(super) node: Arc<NodeState>,
+    session: Arc<dyn EngineSession>,
+    membership: Membership,
+    /// What is done for each connection.
+    pub(super) served: HashMap<NodeId, Served>,
+    next_tick: Instant,
+    /// Until when an older boot may have the name of this node.
+    name_taken_until: Option<Instant>,
+}
+
+/// Runs the gateway of a node until it is stopped.
+pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<(), ExitReason> {
+    let _guard = RunGuard::new(&node)?;
+    let system = node.system.get_or_init(|| context.system().clone()).clone();
+    let mut changes = system.subscribe::<NameChange>();
+    let mut missed = 0;
+    let inbox = Inbox::bounded(node.config.max_inbox);
+    let session = node.engine.open(node.own.clone(), inbox.clone()).await?;
+    let mut gateway = Gateway::new(node.clone(), Arc::from(session));
+    gateway.refresh_names();
+    loop {
+        let tick = gateway.next_tick;
+        tokio::select! {
+            biased;
+            arrived = inbox.next(BATCH) => gateway.process(arrived),
+            change = changes.next() => match change {
+                Some(change) if changes.missed() == missed => gateway.refresh_name(name_of(&change)),
+                Some(_) => {
+                    missed = changes.missed();
+                    gateway.refresh_names();
+                }
+                None => return Ok(()),
+            },
+            () = node.exposed_more.notified() => gateway.refresh_names(),
+            () = sleep_until(tick) => {}
+        }
+        // A peer that sends without a pause does not keep the others, and the clock, waiting.
+        if Instant::now() >= gateway.next_tick {
+            gateway.tick()?;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn name_of(change: &NameChange) -> &str {
+    match change {
+        NameChange::Registered { name, .. }
+        | NameChange::Unregistered { name, .. }
+        | NameChange::HandedOver { name, .. } => name,
+        _ => "",
+    }
+}
+
+impl Gateway {
+    fn new(node: Arc<NodeState>, session: Arc<dyn EngineSession>) -> Self {
+        let membership = Membership::new(node.own.clone());
+        let next_tick = Instant::now() + period(&node);
+        Self { node, session, membership, served: HashMap::new(), next_tick, name_taken_until: None }
+    }
+
+    fn process(&mut self, arrived: Arrived) {
+        for (node, presence) in arrived.presence {
+            if presence.was_gone {
+                let changes = self.membership.remove(&node);
+                self.change(changes);
+            }
+            if presence.is_up {
+                let changes = self.membership.add(&node);
+                self.change(changes);
+            }
+        }
+        if arrived.refused > 0 {
+            self.node.publish(NodeEvent::InboxFull { packets: arrived.refused });
+        }
+        for (from, packet) in arrived.packets {
+            self.receive(&from, &packet);
+        }
+        self.return_credit();
+    }
+
+    fn change(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Connect(id) => self.node.add_peer(&id, &self.session).with(Link::greet),
+                Change::Disconnect(id) => {
+                    let peer = self.node.remove_peer(&id.name);
+                    self.lose(peer.and_then(|peer| peer.with(Link::end)), &id);
+                }
+                // It may be the boot before this one, which the network has not missed yet.
+                Change::NameTaken(_) => {
+                    self.name_taken_until = Some(Instant::now() + self.node.config.lease() * NAME_LEASES);
+                }
+                Change::NameFree => self.name_taken_until = None,
+            }
+        }
+    }
+
+    /// Tells all that a connection is lost, if it was up.
+    pub(super) fn lose(&mut self, lost: Option<Lost>, id: &NodeId) {
+        let Some(lost) = lost else { return };
+        self.served.remove(id);
+        self.publish_names(&id.name, lost.tell());
+        self.node.publish(NodeEvent::Down(id.clone()));
+    }
+
+    /// Returns credit for all that was processed.
+    fn return_credit(&self) {
+        for peer in self.node.peers() {
+            peer.with(|link| {
+                if let Some(through) = link.incoming.take_credit() {
+                    link.send_outside(Priority::Urgent, &Header::Credit { through });
+                }
+            });
+        }
+    }
+
+    /// Asks the peers whether they are there, and for the hellos that are missing. Gives up those
+    /// that were silent for the lease, or give no credit for what they ask for.
+    fn tick(&mut self) -> Result<(), NodeError> {
+        let now = Instant::now();
+        self.next_tick = now + period(&self.node);
+        if self.name_taken_until.is_some_and(|until| now >= until) {
+            return Err(NodeError::NameTaken(self.node.own.name.clone()));
+        }
+        for peer in self.node.peers() {
+            let lease = self.node.config.lease();
+            let lost = peer.with(|link| {
+                let is_silent = now.saturating_duration_since(link.heard) >= lease;
+                let is_over = link.session.is_up() && (is_silent || link.is_overrun());
+                let lost = if is_over { link.end() } else { None };
+                if link.session.is_up() {
+                    link.ask(now);
+                }
+                if link.session.wants_hello() {
+                    link.greet();
+                }
+                lost
+            });
+            self.lose(lost, &peer.id);
+        }
+        Ok(())
+    }
+}
+
+/// How often a silent peer is asked whether it is there.
+fn period(node: &NodeState) -> Duration {
+    node.config.lease() / 4
+}
+
+/// The connections end with the gateway: what waits for an answer of them is told so.
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        for peer in self.node.peers() {
+            self.node.remove_peer(&peer.id.name);
+            self.lose(peer.with(Link::end), &peer.id);
+        }
+    }
+}

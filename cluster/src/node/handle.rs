@@ -1,0 +1,206 @@
+//! The handle of a node.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_actors::{ExitReason, Subscription, System};
+use perennial_durable::{Codec, Wire};
+use perennial_registry::Name;
+use perennial_supervision::{App, Child, ChildSpec, StartError, Supervisor, SupervisorHandle};
+
+use super::gateway;
+use super::state::NodeState;
+use crate::error::NodeError;
+use crate::event::{NodeEvent, PeerInfo};
+use crate::expose::{Expose, Exposure};
+use crate::identity::{NodeId, NodeName};
+use crate::wire::NAME_BYTES;
+
+/// A process that takes part in a cluster. Its clones are the same node.
+///
+/// A node is a value that outlives what it does: addresses and exposures stay valid while its
+/// [child](Self::child) is restarted.
+#[derive(Clone)]
+pub struct Node(Arc<NodeState>);
+
+impl Node {
+    pub(super) fn new(state: NodeState) -> Self {
+        Self(Arc::new(state))
+    }
+
+    pub(crate) const fn state(&self) -> &Arc<NodeState> {
+        &self.0
+    }
+
+    /// Returns the name and the boot of the node.
+    #[must_use]
+    pub fn id(&self) -> &NodeId {
+        &self.0.own
+    }
+
+    /// Returns the child that connects the node, for a supervisor. It is stopped with its
+    /// supervisor, and the other nodes see the node go. It ends, and is not restarted, with
+    /// [`NameTaken`](NodeError::NameTaken) if an older node has the name, and is there for two
+    /// leases: a boot before this one that has crashed is not. It ends with
+    /// [`Running`](NodeError::Running) while another child of the same node runs.
+    pub fn child(&self) -> Child<Infallible> {
+        let state = self.0.clone();
+        let id = format!("node {}", state.own.name);
+        let child = Child::task(id, move |context| gateway::run(state.clone(), context));
+        child.restart_if(|reason| !is_name_taken(reason))
+    }
+
+    /// Starts the node as a tree of its own.
+    ///
+    /// # Errors
+    ///
+    /// The tree cannot be started.
+    pub async fn start(&self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
+        Supervisor::new("cluster").child(self.child()).start(system).await
+    }
+
+    /// Lets other nodes send to the actor with this name: messages in the encoding of one codec.
+    /// Nothing else of this node can be reached. The actor may be bound later, and be restarted.
+    ///
+    /// # Errors
+    ///
+    /// - [`LongName`](NodeError::LongName) if a name has too many bytes for a packet.
+    /// - [`TooManyNames`](NodeError::TooManyNames) if the node exposes as many as it may.
+    pub fn expose<C: Codec, M: Wire + Send + 'static>(&self, name: Name<M>) -> Result<(), NodeError> {
+        let text = name.as_str().to_owned();
+        let bytes = text.len().max(M::TAG.len()).max(C::NAME.len());
+        if bytes > NAME_BYTES {
+            return Err(NodeError::LongName { bytes, max: NAME_BYTES });
+        }
+        let exposure: Arc<dyn Expose> = Arc::new(Exposure::<M, C>::new(name));
+        let mut exposed = self.0.exposed.lock();
+        let max = self.0.config.max_names;
+        if exposed.len() >= max && !exposed.contains_key(&text) {
+            return Err(NodeError::TooManyNames(max));
+        }
+        let before = exposed.insert(text, exposure);
+        drop(exposed);
+        drop(before);
+        self.0.exposed_more.notify_one();
+        Ok(())
+    }
+
+    /// Subscribes to what the node notices from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<NodeEvent> {
+        self.0.events.subscribe()
+    }
+
+    /// Returns the nodes that are seen, and the state of the connection to each.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        self.0.peers().iter().map(|peer| peer.info()).collect()
+    }
+
+    /// Returns the nodes that have a name, with that first which bound it first. Nodes that are
+    /// connected with each other find the same order.
+    ///
+    /// While a network is divided, each part has an order of its own, without the nodes of the
+    /// other parts.
+    #[must_use]
+    pub fn nodes_with(&self, name: &str) -> Vec<NodeName> {
+        let own = self.0.names.lock().get(name).map(|entry| (entry.bound_at, self.0.own.clone()));
+        let theirs = self.0.peers().into_iter().filter_map(|peer| {
+            peer.with(|link| link.names.get(name).map(|entry| (entry.bound_at, peer.id.clone())))
+        });
+        let mut nodes: Vec<_> = own.into_iter().chain(theirs).collect();
+        nodes.sort();
+        nodes.into_iter().map(|(_, id)| id.name).collect()
+    }
+
+    /// Returns the names that are known of a node, in order.
+    #[must_use]
+    pub fn names_of(&self, node: &NodeName) -> Vec<String> {
+        if *node == self.0.own.name {
+            return self.0.names.lock().iter().map(|(name, _)| name.clone()).collect();
+        }
+        let Some(peer) = self.0.peer(node) else { return Vec::new() };
+        peer.with(|link| link.names.iter().map(|(name, _)| name.clone()).collect())
+    }
+}
+
+fn is_name_taken(reason: &ExitReason) -> bool {
+    let error = reason.error().and_then(|error| error.downcast_ref());
+    matches!(error, Some(NodeError::NameTaken(_)))
+}
+
+impl From<&Node> for ChildSpec {
+    fn from(node: &Node) -> Self {
+        node.child().into()
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Node").field(&self.0.own).finish()
+    }
+}
+
+/// A child whose actor other nodes may send to.
+pub trait RemoteChild<M> {
+    /// Names the actor, and [exposes](Node::expose) it under that name at a node.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+    /// use perennial_cluster::{Bincode, MemoryNetwork, Node, RemoteChild, Wire};
+    /// use perennial_registry::Name;
+    /// use perennial_supervision::{Child, Supervisor};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// const COUNTER: Name<Count> = Name::new("counter");
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Count(Reply<u64>);
+    ///
+    /// impl Wire for Count {
+    ///     const TAG: &'static str = "shop.count";
+    /// }
+    ///
+    /// struct Counter(u64);
+    ///
+    /// impl Actor for Counter {
+    ///     type Msg = Count;
+    ///     type Args = ();
+    ///     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(0)) }
+    ///     async fn handle(&mut self, Count(reply): Count, _: &mut Context<Self>)
+    ///     -> Result<(), ExitReason> {
+    ///         self.0 += 1;
+    ///         reply.send(self.0);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let network = MemoryNetwork::new(1);
+    /// let node = Node::builder("shop-1").engine(network.engine()).build()?;
+    /// let counter = Child::new::<Counter>("counter", ()).remote::<Bincode>(&node, COUNTER)?;
+    /// let app = Supervisor::new("app").child(counter).child(node.child());
+    /// # let app = app.start(&System::new()).await?;
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expose`](Node::expose).
+    fn remote<C: Codec>(self, node: &Node, name: Name<M>) -> Result<Self, NodeError>
+    where
+        Self: Sized;
+}
+
+impl<M: Wire + Send + 'static> RemoteChild<M> for Child<M> {
+    fn remote<C: Codec>(self, node: &Node, name: Name<M>) -> Result<Self, NodeError> {
+        node.expose::<C, M>(name.clone())?;
+        Ok(self.named(name))
+    }
+}

@@ -1,0 +1,14 @@
+//! The node: its settings and its handle, and the gateway that all packets pass through.
+
+mod builder;
+mod deliver;
+mod dispatch;
+mod gateway;
+mod handle;
+mod own_names;
+mod report;
+mod served;
+mod state;
+
+pub use builder::NodeBuilder;
+pub use handle::{Node, RemoteChild};

@@ -1,0 +1,47 @@
+//! The names of this node, as its registry has them, and the news of them for the peers.
+//!
+//! Only the gateway changes the table, so the peers are told in the order of its versions.
+
+use super::builder::millis;
+use super::gateway::Gateway;
+use crate::peer::Peer;
+use crate::wire::{Header, NameEntry};
+
+/// The bytes of the names in one packet, about.
+const PART: usize = 16 * 1024;
+
+impl Gateway {
+    /// Looks up each exposed name, and tells the peers what has changed.
+    pub(super) fn refresh_names(&self) {
+        let names: Vec<String> = self.node.exposed.lock().keys().cloned().collect();
+        names.iter().for_each(|name| self.refresh_name(name));
+    }
+
+    /// Looks up a name, and tells the peers if it was bound or unbound.
+    pub(super) fn refresh_name(&self, name: &str) {
+        let exposed = self.node.exposed.lock().get(name).cloned();
+        let (Some(exposed), Some(system)) = (exposed, self.node.system.get()) else { return };
+        let is_bound = exposed.handle(system).is_some();
+        let mut names = self.node.names.lock();
+        let delta = match (is_bound, names.get(name).is_some()) {
+            (true, false) => {
+                let entry = NameEntry { tag: exposed.tag().to_owned(), bound_at: millis() };
+                Some(names.set(name, entry))
+            }
+            (false, true) => names.remove(name),
+            _ => None,
+        };
+        drop(names);
+        if let Some(delta) = delta {
+            for peer in self.node.peers() {
+                peer.with(|link| link.queue(Header::Names(delta.clone())));
+            }
+        }
+    }
+
+    /// Sends all names to a peer.
+    pub(super) fn send_names(&self, peer: &Peer) {
+        let parts = self.node.names.lock().snapshot(PART);
+        peer.with(|link| parts.into_iter().for_each(|part| link.queue(Header::Snapshot(part))));
+    }
+}

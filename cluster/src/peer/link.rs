@@ -1,0 +1,242 @@
+//! What is behind the lock of a peer: its connection, its stream, its names, and what is waited
+//! for.
+//!
+//! All packets to a peer are queued here, in the order of their numbers, and given to the engine
+//! once the lock is free.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::host::{SentReply, ignore_panic};
+use perennial_durable::DecodeError;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::config::NodeConfig;
+use crate::engine::{EngineSession, Priority};
+use crate::names::{NameView, ViewChange};
+use crate::pending::{Entry, Pending};
+use crate::session::{Session, Transition};
+use crate::stream::{Incoming, Outgoing};
+use crate::wire::{Header, Hello, Outcome, encode};
+
+/// The most packets without a payload that wait for room in the window.
+const MAX_DEFERRED: usize = 65_536;
+
+/// The other end of a reply that was sent, and how its answer is decoded.
+pub(crate) struct SentParts {
+    pub(crate) reply: SentReply,
+    pub(crate) decode: fn(&mut SentReply, &[u8]) -> Result<(), DecodeError>,
+}
+
+/// Tells a sender what became of its message. If it is dropped, the connection is lost.
+pub(crate) type Report = oneshot::Sender<Outcome>;
+
+/// Why a packet was not sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unsent {
+    NoConnection,
+    /// The window has no room, or others wait for it.
+    Full,
+    /// The header or the payload is too long.
+    TooLong,
+}
+
+/// The state of a peer. No foreign code runs under its lock.
+pub(crate) struct Link {
+    /// None while the engine does not see the boot.
+    pub(super) engine: Option<Arc<dyn EngineSession>>,
+    pub(crate) session: Session,
+    pub(crate) out: Outgoing,
+    pub(crate) incoming: Incoming,
+    pub(crate) pending: Pending<SentParts, Report>,
+    pub(crate) names: NameView,
+    /// When the latest packet of the connection came.
+    pub(crate) heard: Instant,
+    /// The number and the time of the latest ping.
+    pub(crate) ping: (u64, Instant),
+    pub(crate) round_trip: Option<Duration>,
+    /// The largest payload that both nodes accept.
+    max_payload: usize,
+    /// The largest payload that this node accepts.
+    own_max_payload: usize,
+    /// The headers that wait for room.
+    deferred: VecDeque<Header>,
+    /// The peer gives no credit for what it asks for: more waits than may.
+    is_overrun: bool,
+    /// The number of senders that wait for room.
+    pub(super) waiting: usize,
+    /// The packets that the engine gets once the lock is free.
+    pub(super) outbox: Vec<(Priority, Vec<u8>)>,
+    /// A thread gives packets to the engine, and takes those that are added.
+    pub(super) is_sending: bool,
+    /// Those that wait for room have to look.
+    pub(super) has_more_room: bool,
+}
+
+/// What is left of a connection that was lost.
+pub(crate) struct Lost {
+    entries: Vec<Entry<SentParts, Report>>,
+    names: Vec<ViewChange>,
+}
+
+impl Lost {
+    /// Tells all that wait for something that the connection is lost. Returns the names that are
+    /// not known any more.
+    pub(crate) fn tell(self) -> Vec<ViewChange> {
+        self.entries.into_iter().for_each(Entry::close);
+        self.names
+    }
+}
+
+impl Entry<SentParts, Report> {
+    /// Drops what waits, under a guard. The report goes first: a call reads it once its reply is
+    /// dropped.
+    pub(crate) fn close(self) {
+        ignore_panic(|| drop(self.report));
+        for reply in self.replies {
+            ignore_panic(|| drop(reply));
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(config: &NodeConfig, epoch: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            engine: None,
+            session: Session::new(epoch),
+            out: Outgoing::new(config.window),
+            incoming: Incoming::default(),
+            pending: Pending::new(),
+            names: NameView::new(config.max_names),
+            heard: now,
+            ping: (0, now),
+            round_trip: None,
+            max_payload: config.max_message,
+            own_max_payload: config.max_message,
+            deferred: VecDeque::new(),
+            is_overrun: false,
+            waiting: 0,
+            outbox: Vec::new(),
+            is_sending: false,
+            has_more_room: false,
+        }
+    }
+
+    /// Returns the size of the largest payload that both nodes accept.
+    pub(crate) const fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
+    /// Returns `true` if more waits for room than may.
+    pub(crate) const fn is_overrun(&self) -> bool {
+        self.is_overrun
+    }
+
+    /// Sends a packet that is not a part of the stream.
+    pub(crate) fn send_outside(&mut self, priority: Priority, header: &Header) {
+        // These headers have no texts, so they are never too long.
+        if let Ok(packet) = encode(self.session.tags(0), header, &[]) {
+            self.outbox.push((priority, packet));
+        }
+    }
+
+    /// Sends a hello.
+    pub(crate) fn greet(&mut self) {
+        let hello = Hello {
+            received: self.incoming.received_before(),
+            wants_answer: self.session.wants_hello(),
+            max_payload: u32::try_from(self.own_max_payload).unwrap_or(u32::MAX),
+        };
+        self.send_outside(Priority::Stream, &Header::Hello(hello));
+    }
+
+    /// Asks whether the node is there, and has received all packets of the stream.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        self.ping = (self.ping.0 + 1, now);
+        let ping = Header::Ping { number: self.ping.0, latest: self.out.latest() };
+        self.send_outside(Priority::Stream, &ping);
+    }
+
+    /// Sends a packet of the stream, if the window has room and nothing waits for that.
+    pub(crate) fn send(&mut self, header: &Header, payload: &[u8]) -> Result<(), Unsent> {
+        if !self.session.is_up() {
+            return Err(Unsent::NoConnection);
+        }
+        if payload.len() > self.max_payload {
+            return Err(Unsent::TooLong);
+        }
+        if !self.deferred.is_empty() || !self.out.has_room(payload.len()) {
+            return Err(Unsent::Full);
+        }
+        self.push(header, payload)
+    }
+
+    fn push(&mut self, header: &Header, payload: &[u8]) -> Result<(), Unsent> {
+        // Encoded before it has a number: a number without a packet is a gap.
+        let tags = self.session.tags(self.out.latest() + 1);
+        let packet = encode(tags, header, payload).map_err(|_| Unsent::TooLong)?;
+        self.out.push(packet.len()).map_err(|_| Unsent::Full)?;
+        self.outbox.push((Priority::Stream, packet));
+        Ok(())
+    }
+
+    /// Sends a packet of the stream without a payload, now or when the window has room.
+    pub(crate) fn queue(&mut self, header: Header) {
+        match self.send(&header, &[]) {
+            Err(Unsent::Full) if self.deferred.len() < MAX_DEFERRED => self.deferred.push_back(header),
+            Err(Unsent::Full) => self.is_overrun = true,
+            _ => {}
+        }
+    }
+
+    /// Takes credit, and sends what has waited for it.
+    pub(crate) fn credit(&mut self, through: u64) {
+        self.out.credit(through);
+        self.has_more_room = true;
+        while let Some(header) = self.deferred.pop_front() {
+            if self.push(&header, &[]) == Err(Unsent::Full) {
+                self.deferred.push_front(header);
+                return;
+            }
+        }
+    }
+
+    /// Takes note of what a hello of the connection says. Returns how many more packets are lost
+    /// than was known.
+    pub(crate) fn take_account(&mut self, hello: &Hello) -> u64 {
+        let theirs = usize::try_from(hello.max_payload).unwrap_or(usize::MAX);
+        self.max_payload = self.own_max_payload.min(theirs);
+        self.out.settle_account(hello.received)
+    }
+
+    /// Does what follows from a transition. Returns what is left of a connection that went down.
+    pub(crate) fn after(&mut self, transition: Transition) -> Option<Lost> {
+        let lost = transition.went_down.then(|| self.lose());
+        if transition.is_admitted {
+            self.heard = Instant::now();
+        }
+        if transition.must_answer {
+            self.greet();
+        }
+        lost
+    }
+
+    /// Gives the connection up. Returns what is left of it, if it was up.
+    pub(crate) fn end(&mut self) -> Option<Lost> {
+        self.session.end().then(|| self.lose())
+    }
+
+    /// Ends the streams of a connection that is down.
+    fn lose(&mut self) -> Lost {
+        self.out.reset();
+        self.incoming.reset();
+        self.deferred.clear();
+        self.is_overrun = false;
+        self.round_trip = None;
+        self.has_more_room = true;
+        Lost { entries: self.pending.drain(), names: self.names.clear() }
+    }
+}

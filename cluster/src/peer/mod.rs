@@ -1,0 +1,9 @@
+//! Another node, as this one knows it: the state of the connection, and what is sent over it.
+
+mod link;
+mod post;
+mod record;
+
+pub(crate) use link::{Link, Lost, Report, SentParts, Unsent};
+pub(crate) use post::{MAX_REPLIES, Outbound};
+pub(crate) use record::Peer;

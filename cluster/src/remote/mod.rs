@@ -1,0 +1,10 @@
+//! Addresses of actors on other nodes.
+
+mod address;
+mod call;
+mod encode;
+mod monitor;
+
+pub use address::RemoteAddress;
+pub use call::RemoteCall;
+pub use monitor::{RemoteDown, RemoteMonitor};

@@ -1,0 +1,13 @@
+//! The protocol between two nodes: packets, as values and as bytes.
+//!
+//! A packet is a byte with the version of the protocol, a header in a fixed encoding, and a payload
+//! in the encoding of the application. No input makes the decoder of a header panic, or allocate
+//! more than the limit of a header. Headers are not recursive, so their depth is fixed.
+
+mod header;
+mod packet;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use header::{Delta, Header, Hello, NameEntry, Outcome, Snapshot};
+pub(crate) use packet::{HEADER_BYTES, NAME_BYTES, Packet, Tags, encode};

@@ -1,0 +1,102 @@
+//! Packets as bytes.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+
+use super::header::Header;
+
+/// The version of the protocol. A node speaks to nodes of this version only.
+pub(crate) const PROTOCOL: u8 = 1;
+
+/// The most bytes of a header with what is before it.
+pub(crate) const HEADER_BYTES: usize = 64 * 1024;
+
+/// The most bytes of the name of an actor, of the name of a type, and of that of a codec.
+pub(crate) const NAME_BYTES: usize = 4096;
+
+/// The encoding of headers. A decoder reserves at most the limit, whatever lengths the bytes claim.
+pub(super) const LIMITED: Configuration<LittleEndian, Varint, Limit<HEADER_BYTES>> =
+    bincode::config::standard().with_limit::<HEADER_BYTES>();
+
+/// The bytes before the header: the version, the length of the header, the tags.
+const PREFIX: usize = 1 + 4 + 3 * 8;
+
+/// The connection and the place of a packet.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tags {
+    /// The epoch of the sender.
+    pub(crate) epoch: u64,
+    /// The epoch of the receiver, as the sender knows it; 0 if it does not.
+    pub(crate) seen: u64,
+    /// The place in the stream; 0 if the packet is not a part of it.
+    pub(crate) sequence: u64,
+}
+
+/// A packet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Packet<'a> {
+    pub(crate) tags: Tags,
+    pub(crate) header: Header,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Why a packet cannot be encoded or decoded.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum PacketError {
+    /// The sender speaks another version of the protocol.
+    #[error("the packet is of version {0} of the protocol")]
+    Version(u8),
+    /// It ends too early, or its header is too long.
+    #[error("the packet is cut or its header is too long")]
+    Length,
+    /// The header is not one.
+    #[error("the header is malformed")]
+    Header,
+}
+
+/// Encodes a packet.
+pub(crate) fn encode(tags: Tags, header: &Header, payload: &[u8]) -> Result<Vec<u8>, PacketError> {
+    let header = bincode::serde::encode_to_vec(header, LIMITED).map_err(|_| PacketError::Header)?;
+    if PREFIX + header.len() > HEADER_BYTES {
+        return Err(PacketError::Length);
+    }
+    let length = u32::try_from(header.len()).map_err(|_| PacketError::Length)?;
+    let mut bytes = Vec::with_capacity(PREFIX + header.len() + payload.len());
+    bytes.push(PROTOCOL);
+    bytes.extend(length.to_le_bytes());
+    for tag in [tags.epoch, tags.seen, tags.sequence] {
+        bytes.extend(tag.to_le_bytes());
+    }
+    bytes.extend(header);
+    bytes.extend(payload);
+    Ok(bytes)
+}
+
+impl<'a> Packet<'a> {
+    /// Decodes a packet.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, PacketError> {
+        let (version, rest) = bytes.split_first().ok_or(PacketError::Length)?;
+        if *version != PROTOCOL {
+            return Err(PacketError::Version(*version));
+        }
+        let (length, rest) = rest.split_first_chunk().ok_or(PacketError::Length)?;
+        let (epoch, rest) = number(rest)?;
+        let (seen, rest) = number(rest)?;
+        let (sequence, rest) = number(rest)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| PacketError::Length)?;
+        if length > HEADER_BYTES {
+            return Err(PacketError::Length);
+        }
+        let (header, payload) = rest.split_at_checked(length).ok_or(PacketError::Length)?;
+        let (header, read) =
+            bincode::serde::decode_from_slice(header, LIMITED).map_err(|_| PacketError::Header)?;
+        if read != length {
+            return Err(PacketError::Header);
+        }
+        Ok(Self { tags: Tags { epoch, seen, sequence }, header, payload })
+    }
+}
+
+fn number(bytes: &[u8]) -> Result<(u64, &[u8]), PacketError> {
+    let (number, rest) = bytes.split_first_chunk().ok_or(PacketError::Length)?;
+    Ok((u64::from_le_bytes(*number), rest))
+}

@@ -1,0 +1,211 @@
+//! Packets come back as they were, and no bytes make the decoder panic.
+
+use proptest::prelude::*;
+
+use super::packet::{PROTOCOL, PacketError};
+use super::{Delta, HEADER_BYTES, Header, Hello, NameEntry, Outcome, Packet, Snapshot, Tags, encode};
+use crate::reason::WireReason;
+
+fn reason() -> impl Strategy<Value = WireReason> {
+    prop_oneof![
+        Just(WireReason::Normal),
+        Just(WireReason::Killed),
+        prop::option::of(".{0,9}").prop_map(WireReason::Shutdown),
+        (".{0,9}", prop::option::of(".{0,9}"))
+            .prop_map(|(message, location)| WireReason::Panicked { message, location }),
+        ".{0,9}".prop_map(WireReason::Failed),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::NoProcess),
+        Just(Outcome::Busy),
+        reason().prop_map(Outcome::Ended),
+        Just(Outcome::ReplyDropped),
+        ".{0,9}".prop_map(Outcome::Undecodable),
+        ".{0,9}".prop_map(Outcome::AnswerFailed),
+        Just(Outcome::Evicted),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = NameEntry> {
+    (".{0,9}", any::<u64>()).prop_map(|(tag, bound_at)| NameEntry { tag, bound_at })
+}
+
+fn message() -> impl Strategy<Value = Header> {
+    (".{0,9}", ".{0,9}", any::<u32>(), ".{0,9}", any::<u64>(), any::<bool>(), any::<u32>()).prop_map(
+        |(to, tag, version, codec, id, confirm, replies)| Header::Message {
+            to,
+            tag,
+            version,
+            codec,
+            id,
+            confirm,
+            replies,
+        },
+    )
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    prop_oneof![
+        message(),
+        (any::<u64>(), any::<bool>(), any::<u32>()).prop_map(|(received, wants_answer, max_payload)| {
+            Header::Hello(Hello { received, wants_answer, max_payload })
+        }),
+        (any::<u64>(), outcome()).prop_map(|(id, outcome)| Header::Refused { id, outcome }),
+        (any::<u64>(), any::<u32>()).prop_map(|(id, index)| Header::Answer { id, index }),
+        (any::<u64>(), any::<u32>(), outcome()).prop_map(|(id, index, outcome)| Header::Dropped {
+            id,
+            index,
+            outcome
+        }),
+        (any::<u64>(), ".{0,9}").prop_map(|(id, name)| Header::Monitor { id, name }),
+        (any::<u64>(), reason()).prop_map(|(id, reason)| Header::Down { id, reason }),
+        (any::<u64>(), ".{0,9}", prop::option::of(entry()))
+            .prop_map(|(version, name, entry)| Header::Names(Delta { version, name, entry })),
+        (any::<u64>(), any::<bool>(), any::<bool>(), prop::collection::vec((".{0,9}", entry()), 0..4))
+            .prop_map(|(version, is_first, is_last, names)| Header::Snapshot(Snapshot {
+                version,
+                is_first,
+                is_last,
+                names
+            })),
+        any::<u64>().prop_map(|through| Header::Credit { through }),
+        any::<u64>().prop_map(|id| Header::Accepted { id }),
+        any::<u64>().prop_map(|id| Header::Cancel { id }),
+        (any::<u64>(), any::<u64>()).prop_map(|(number, through)| Header::Pong { number, through }),
+        (any::<u64>(), any::<u64>()).prop_map(|(number, latest)| Header::Ping { number, latest }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn packet_comes_back_as_it_was(
+        tags in any::<[u64; 3]>(),
+        header in header(),
+        payload in prop::collection::vec(any::<u8>(), 0..99),
+    ) {
+        let tags = Tags { epoch: tags[0], seen: tags[1], sequence: tags[2] };
+        let bytes = encode(tags, &header, &payload).unwrap();
+        prop_assert_eq!(Packet::decode(&bytes).unwrap(), Packet { tags, header, payload: &payload });
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Packet::decode(&bytes);
+        let mut with_version = bytes;
+        if let Some(first) = with_version.first_mut() {
+            *first = PROTOCOL;
+        }
+        let _ = Packet::decode(&with_version);
+    }
+
+    #[test]
+    fn damaged_packet_is_decoded_or_refused(header in header(), at in any::<usize>(), byte: u8, cut: usize) {
+        let bytes = encode(Tags::default(), &header, b"payload").unwrap();
+        let mut damaged = bytes.clone();
+        let at = at % bytes.len();
+        damaged[at] = byte;
+        let _ = Packet::decode(&damaged);
+        let _ = Packet::decode(&bytes[..cut % bytes.len()]);
+    }
+}
+
+/// Returns one header of each kind, with the name of its file in the corpus.
+fn corpus() -> Vec<(&'static str, Header)> {
+    let text = |text: &str| text.to_owned();
+    let entry = || NameEntry { tag: text("shop.cart"), bound_at: 1_700_000_000_000 };
+    let panicked = WireReason::Panicked { message: text("broken"), location: Some(text("a.rs:1")) };
+    let message = Header::Message {
+        to: text("cart"),
+        tag: text("shop.cart"),
+        version: 2,
+        codec: text("bincode2"),
+        id: 300,
+        confirm: true,
+        replies: 2,
+    };
+    let snapshot =
+        Snapshot { version: 9, is_first: true, is_last: false, names: vec![(text("cart"), entry())] };
+    vec![
+        ("hello", Header::Hello(Hello { received: 70_000, wants_answer: true, max_payload: 1 << 20 })),
+        ("message", message),
+        ("accepted", Header::Accepted { id: 1 }),
+        ("refused", Header::Refused { id: 2, outcome: Outcome::Undecodable(text("no")) }),
+        ("answer", Header::Answer { id: 3, index: 1 }),
+        ("dropped", Header::Dropped { id: 4, index: 0, outcome: Outcome::Ended(panicked) }),
+        ("cancel", Header::Cancel { id: 5 }),
+        ("monitor", Header::Monitor { id: 6, name: text("cart") }),
+        ("down", Header::Down { id: 7, reason: WireReason::Failed(text("sold out")) }),
+        ("names", Header::Names(Delta { version: 8, name: text("cart"), entry: Some(entry()) })),
+        ("snapshot", Header::Snapshot(snapshot)),
+        ("credit", Header::Credit { through: 10 }),
+        ("ping", Header::Ping { number: 11, latest: 12 }),
+        ("pong", Header::Pong { number: 13, through: 14 }),
+    ]
+}
+
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+const CORPUS_TAGS: Tags = Tags { epoch: 1, seen: 2, sequence: 3 };
+
+/// The files are what the first build of version 1 has written. They must be read for ever.
+#[test]
+fn packets_of_the_corpus_are_read_and_written_as_they_were() {
+    for (name, header) in corpus() {
+        let bytes = std::fs::read(format!("{CORPUS}/packets/{name}.bin")).unwrap();
+        let expected = Packet { tags: CORPUS_TAGS, header, payload: b"payload" };
+        assert_eq!(Packet::decode(&bytes).as_ref(), Ok(&expected), "{name}");
+        assert_eq!(encode(CORPUS_TAGS, &expected.header, b"payload").unwrap(), bytes, "{name}");
+    }
+    assert_eq!(std::fs::read_dir(format!("{CORPUS}/packets")).unwrap().count(), corpus().len());
+}
+
+#[test]
+fn malformed_packets_of_the_corpus_are_refused() {
+    let files: Vec<_> = std::fs::read_dir(format!("{CORPUS}/malformed")).unwrap().collect();
+    assert!(files.len() >= 8, "{} files", files.len());
+    for file in files {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(Packet::decode(&bytes).is_err(), "{}", path.display());
+    }
+}
+
+/// A header that claims a text of 16 MiB, which is refused before there is room for it.
+#[test]
+fn length_in_a_header_beyond_its_limit_is_refused() {
+    // The variant `Monitor`, its number, and the length of the name as a `u32`.
+    let mut header = vec![7, 1, 252];
+    header.extend((16_u32 << 20).to_le_bytes());
+    let mut bytes = encode(Tags::default(), &Header::Pong { number: 1, through: 1 }, b"").unwrap();
+    bytes.truncate(29);
+    bytes[1..5].copy_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(&header);
+    assert_eq!(Packet::decode(&bytes), Err(PacketError::Header));
+    let limited = bincode::serde::decode_from_slice::<Header, _>(&header, super::packet::LIMITED);
+    assert!(matches!(limited, Err(bincode::error::DecodeError::LimitExceeded)), "{limited:?}");
+}
+
+#[test]
+fn other_versions_and_long_headers_are_refused() {
+    let bytes = encode(Tags::default(), &Header::Pong { number: 1, through: 1 }, b"").unwrap();
+    let mut newer = bytes.clone();
+    newer[0] = PROTOCOL + 1;
+    assert_eq!(Packet::decode(&newer), Err(PacketError::Version(PROTOCOL + 1)));
+    let mut long = bytes;
+    long[1..5].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(Packet::decode(&long), Err(PacketError::Length));
+    let name = "x".repeat(HEADER_BYTES);
+    assert_eq!(encode(Tags::default(), &Header::Monitor { id: 1, name }, b""), Err(PacketError::Length));
+}
+
+#[test]
+fn texts_of_outcomes_and_reasons_fit_into_a_header() {
+    let text = "x".repeat(1 << 20);
+    let reason = WireReason::from(&perennial_actors::ExitReason::failed(text.clone()));
+    for outcome in [Outcome::undecodable(&text), Outcome::answer_failed(&text), Outcome::Ended(reason)] {
+        let header = Header::Dropped { id: u64::MAX, index: u32::MAX, outcome };
+        assert!(encode(Tags::default(), &header, b"").is_ok(), "{}", text.len());
+    }
+}

@@ -1,0 +1,9 @@
+//! The tests of what users see, in one program: each file is a module.
+
+mod calls;
+mod failures;
+mod foreign;
+mod limits;
+mod messages;
+mod storms;
+mod support;
