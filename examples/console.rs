@@ -218,6 +218,10 @@ async fn open(
         "stuck" => Ok(Sale::Stuck),
         _ => Err("a till takes `item`, `jam` and `stuck`".to_owned()),
     });
+    let console = console.resend_dead_letters(&shop.tills[0], |sale| match sale {
+        Sale::Item => Some(Sale::Item),
+        _ => None,
+    });
     let url = console.url();
     let tree = Supervisor::new("shop")
         .child(console)

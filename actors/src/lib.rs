@@ -126,8 +126,9 @@ mod type_names;
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
     ActorHandle, Address, Call, CallError, CallWait, CallWatch, CloseHook, ClosedError, InspectError,
-    Monitor, NoProcessError, PendingRestart, Permit, Recipient, RecipientCall, Reply, ReserveFuture,
-    SendError, SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
+    Monitor, NoProcessError, PendingRestart, Permit, Recipient, RecipientCall, Reply, ResendError,
+    ReserveFuture, SendError, SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle,
+    WeakAddress,
 };
 pub use counters::MessageStats;
 pub use error::{NoTimers, SpawnError, SpawnOnceError};

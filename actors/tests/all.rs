@@ -25,6 +25,7 @@ mod idle;
 mod inits;
 mod introspection;
 mod kept_errors;
+mod kept_letters;
 mod labels;
 mod links;
 mod lookout;

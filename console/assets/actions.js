@@ -64,6 +64,11 @@ export async function sendDebug(identity, subject) {
   if (text !== null) await send(`/processes/${identity}/debug`, { text }, ["Send to", "Sent to", subject]);
 }
 
+/// Sends a dead letter again, to the actor that lost it.
+export async function resend({ id, label }) {
+  await send(`/dead-letters/${id}/resend`, {}, ["Send again to", "Sent again to", label]);
+}
+
 /// Asks for the size of a pool and sets it.
 export async function resize(path, subject, wanted) {
   const size = await askFor(`Resize ${subject}`, "Workers", {

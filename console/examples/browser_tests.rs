@@ -7,6 +7,7 @@
 //! poison 3        three jobs of the pool fail for good
 //! cure            jobs do not fail any more
 //! mail 2          two jobs are submitted to the pool
+//! lose            a message to the vault becomes a dead letter
 //! wait            two actors wait for each other
 //! letters 2       so many durable jobs are stored, of which the first fails twice and is dead
 //! stop vault      an actor is asked to stop while a handler keeps it from that
@@ -62,6 +63,8 @@ enum Msg {
     /// Asks another actor when both are at the barrier, so that each waits for the other.
     Ask(Address<Self>, Arc<Barrier>),
     Answer(Reply<()>),
+    /// Is handled and does nothing.
+    Count,
 }
 
 /// An actor of the shop.
@@ -128,6 +131,7 @@ impl Actor for Member {
                 let _ = other.call(Msg::Answer).timeout(limit).await;
             }
             Msg::Answer(reply) => reply.send(()),
+            Msg::Count => {}
         }
         Ok(())
     }
@@ -214,6 +218,10 @@ impl Shop {
                 "crash" => Ok(Msg::Crash),
                 _ => Err(format!("the till does not understand {text:?}")),
             });
+        let console = console.resend_dead_letters(&vault_address, |msg| match msg {
+            Msg::Count => Some(Msg::Count),
+            _ => None,
+        });
         let url = console.url();
         let app = Supervisor::new("shop")
             .intensity(1000, Duration::from_secs(1))
@@ -261,6 +269,7 @@ impl Shop {
                 self.is_cured.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            ("lose", _) => self.lose().await,
             ("wait", _) => self.wait().await,
             ("stop", what) => self.stop(what).await,
             ("release", what) => self.release(what).await,
@@ -314,6 +323,17 @@ impl Shop {
         if what == "vault" {
             self.app.supervisor().restart_child("vault").await?;
         }
+        Ok(())
+    }
+
+    /// Makes a dead letter: the vault is stopped before its message, and started again.
+    async fn lose(&self) -> Result<(), Box<dyn Error>> {
+        self.vault.handle().suspend()?;
+        // Answered after the suspension, which is a signal too.
+        let _ = self.vault.handle().get_state::<()>().await;
+        self.vault.cast(Msg::Count).map_err(|_| "the vault is closed")?;
+        self.app.supervisor().terminate_child("vault").await?;
+        self.app.supervisor().restart_child("vault").await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use perennial_actors::host::sync::Mutex;
 use perennial_operations::HealthCheck;
 
-use crate::actions::DebugMessages;
+use crate::actions::{DebugMessages, KeptLetters};
 use crate::error::ConsoleError;
 
 /// The number of events that are kept unless another is set, or the system is observed already.
@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) health: Option<HealthCheck>,
     pub(crate) watches_deadlocks: bool,
     pub(crate) debug: DebugMessages,
+    pub(crate) letters: KeptLetters,
 }
 
 impl Config {
@@ -53,6 +54,7 @@ impl Config {
             health: None,
             watches_deadlocks: false,
             debug: DebugMessages::default(),
+            letters: KeptLetters::default(),
         }
     }
 

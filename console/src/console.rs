@@ -196,6 +196,28 @@ impl Console {
         self
     }
 
+    /// Allows clients with the token to send dead letters of an actor again, once each: the last
+    /// hundred that `copy` returns copies of. See [`Address::keep_dead_letters`], which this calls.
+    /// The address is not kept alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::Address;
+    /// # use perennial_console::Console;
+    /// # fn with(console: Console, counter: &Address<u64>) -> Console {
+    /// console.resend_dead_letters(counter, |number| Some(*number))
+    /// # }
+    /// ```
+    pub fn resend_dead_letters<M: Send + 'static>(
+        mut self,
+        address: &Address<M>,
+        copy: impl Fn(&M) -> Option<M> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.letters.add(address, copy);
+        self
+    }
+
     /// Returns the place where the URL appears when the console has started.
     #[must_use]
     pub fn url(&self) -> ConsoleUrl {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::actions::Audit;
-use crate::api::{Tally, TreeHealth, View, millis};
+use crate::api::{HandleSamples, HandleTimes, Tally, TreeHealth, View, millis};
 use crate::config::{BoundAddress, Config};
 use crate::pools::Pools;
 use crate::stores::Stores;
@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_millis(250);
 /// After how long without a request nothing of an answer is kept.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// How long calls are watched after a client has asked for those that wait.
+/// How long calls are watched, and messages timed, after a client has asked for them.
 const WATCHED: Duration = Duration::from_secs(30);
 
 /// The number of answers that are computed at once. The other threads are for the program.
@@ -70,6 +70,7 @@ pub(crate) struct Site {
     health: Cached<Vec<TreeHealth>>,
     tally: Mutex<Tally>,
     watch: Mutex<Option<(CallWatch, Instant)>>,
+    samples: Mutex<Option<HandleSamples>>,
 }
 
 impl Site {
@@ -83,6 +84,7 @@ impl Site {
             health: Cached::default(),
             tally: Mutex::new(Tally::of(&operations)),
             watch: Mutex::default(),
+            samples: Mutex::default(),
             operations,
             shared: shared.clone(),
         })
@@ -169,6 +171,40 @@ impl Site {
             tokio::spawn(async move { site.end_watch().await });
         }
         value
+    }
+
+    /// Returns how long an actor takes for its messages. From the first call on, and until a while
+    /// after the last one, messages of the system are timed.
+    pub(crate) fn handle_times(self: &Arc<Self>, identity: u64) -> Option<HandleTimes> {
+        let mut samples = self.samples.lock();
+        let is_new = samples.is_none();
+        let known = samples.get_or_insert_with(|| HandleSamples::of(self.system()));
+        let times = known.read(identity, Instant::now() + WATCHED);
+        drop(samples);
+        if is_new {
+            let site = self.clone();
+            tokio::spawn(async move { site.end_samples().await });
+        }
+        times
+    }
+
+    async fn end_samples(self: Arc<Self>) {
+        while let Some(until) = self.sampled_until() {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Returns until when messages are timed. Ends that if it is over.
+    fn sampled_until(&self) -> Option<Instant> {
+        let mut samples = self.samples.lock();
+        if let Some(known) = &mut *samples {
+            known.forget_before(Instant::now());
+        }
+        let until = samples.as_ref().and_then(HandleSamples::until);
+        let ended = if until.is_none() { samples.take() } else { None };
+        drop(samples);
+        drop(ended);
+        until
     }
 
     async fn end_watch(self: Arc<Self>) {

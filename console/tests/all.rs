@@ -3,10 +3,13 @@
 
 mod actions;
 mod api;
+mod handle_times;
 mod hostile;
 mod keys;
+mod letters;
 mod openapi;
 mod pools;
+mod registry;
 mod stores;
 mod stream;
 mod support;

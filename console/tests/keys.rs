@@ -59,6 +59,27 @@ async fn table_is_shown_with_the_actors_of_its_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn entry_beyond_the_first_hundred_is_found_and_the_overview_counts_tables() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.read("/overview").await["key_tables"], 0);
+    let users: Vec<String> = (0..300).map(|number| format!("user-{number:03}")).collect();
+    let devices: Vec<(&'static str, &str)> = users.iter().map(|id| ("guest", &**id)).collect();
+    let _devices = show_devices(&stage, &devices).await;
+    let page = stage.read_until("/keys", |page| page["total"] == 1).await;
+    assert_eq!(page["items"][0]["entries"].as_array().unwrap().len(), 100);
+    for wanted in ["user-000", "user-150", "user-299"] {
+        let found = stage.read(&format!("/keys?q={wanted}")).await;
+        let entries = found["items"][0]["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 1, "{wanted}");
+        assert_eq!(entries[0]["label"], format!("app/{wanted}"));
+    }
+    let many = stage.read("/keys?q=user-").await;
+    assert_eq!(many["items"][0]["entries"].as_array().unwrap().len(), 100);
+    assert_eq!(stage.read("/overview").await["key_tables"], 1);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn entry_is_found_by_its_table_key_or_actor_in_any_case() {
     let stage = Stage::start().await;
     let _devices = show_devices(&stage, &[("ann", "phone"), ("bob", "desk"), ("ann", "watch")]).await;

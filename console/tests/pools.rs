@@ -111,14 +111,14 @@ async fn dead_jobs_are_retried_and_dropped_by_their_ids_or_errors() {
     let ids = shop.fail(&["a", "b", "c"]).await;
     let dropped = shop.post("/dead-jobs/drop", &format!("{{\"ids\":[{},999]}}", ids[0])).await;
     assert_eq!(dropped.json()["count"], 1);
-    let none = shop.post("/dead-jobs/retry", r#"{"filter":{"error_contains":"nothing"}}"#).await;
+    let none = shop.post("/dead-jobs/retry", r#"{"filter":{"contains":"nothing"}}"#).await;
     assert_eq!(none.json()["count"], 0);
     shop.is_online.store(true, Ordering::Relaxed);
-    let retried = shop.post("/dead-jobs/retry", r#"{"filter":{"error_contains":"offline"}}"#).await;
+    let retried = shop.post("/dead-jobs/retry", r#"{"filter":{"contains":"offline"}}"#).await;
     assert_eq!(retried.json()["count"], 2);
     shop.mails.drain().await;
     assert_eq!(shop.mails.stats().completed, 2);
-    for wrong in ["{}", r#"{"ids":[1],"filter":{"error_contains":"x"}}"#] {
+    for wrong in ["{}", r#"{"ids":[1],"filter":{"contains":"x"}}"#] {
         assert_eq!(shop.post("/dead-jobs/drop", wrong).await.error(), "invalid");
     }
     assert!(shop.app.shutdown().await.is_clean());
@@ -127,12 +127,16 @@ async fn dead_jobs_are_retried_and_dropped_by_their_ids_or_errors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_jobs_are_dropped_by_the_same_filter_that_lists_them() {
     let shop = Shop::start().await;
-    shop.fail(&["a", "b"]).await;
+    shop.fail(&["a", "b", "Zed"]).await;
+    let listed: Page<JobRow> = shop.read("/jobs?state=dead&q=zed").await;
+    assert_eq!(listed.total, 1, "by its own text");
+    let dropped = shop.post("/dead-jobs/drop", r#"{"filter":{"contains":"zED"}}"#).await;
+    assert_eq!((&dropped.json()["count"], shop.mails.count_dead_jobs()), (&1.into(), 2));
     for text in ["OFFLINE", "Offline", "offline"] {
         let listed: Page<JobRow> = shop.read(&format!("/jobs?state=dead&q={text}")).await;
         assert_eq!(listed.total, 2, "{text}");
     }
-    let dropped = shop.post("/dead-jobs/drop", r#"{"filter":{"error_contains":"OffLine"}}"#).await;
+    let dropped = shop.post("/dead-jobs/drop", r#"{"filter":{"contains":"OffLine"}}"#).await;
     assert_eq!((&dropped.json()["count"], shop.mails.count_dead_jobs()), (&2.into(), 0));
     assert!(shop.app.shutdown().await.is_clean());
 }

@@ -145,6 +145,10 @@ pub struct DeadLetterInfo {
     pub kind: DeadLetterKind,
     /// The exit reason, unless the mailbox was full.
     pub reason: Option<Reason>,
+    /// The number of the letter, if its actor
+    /// [keeps](perennial_actors::Address::keep_dead_letters) such letters.
+    #[serde(default)]
+    pub number: Option<u64>,
 }
 
 /// How a message was lost: a [`DeadLetterReason`](perennial_actors::DeadLetterReason) without the

@@ -198,6 +198,6 @@ fn letter_info(letter: &DeadLetter) -> DeadLetterInfo {
         DeadLetterReason::Overflow => (DeadLetterKind::Overflow, None),
         _ => (DeadLetterKind::Other, None),
     };
-    let (target, label) = (letter.target, letter.label.clone());
-    DeadLetterInfo { target, label, message_type: letter.message_type.to_owned(), kind, reason }
+    let (target, label, number) = (letter.target, letter.label.clone(), letter.number);
+    DeadLetterInfo { target, label, message_type: letter.message_type.to_owned(), kind, reason, number }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::keys::{KeyTableInfo, Keys};
+use crate::keys::{KeyInfo, KeyTableInfo, Keys};
 use crate::registry::Registry;
 
 impl Registry {
@@ -30,6 +30,18 @@ assert_eq!(registry.key_tables()[0].keys, 0);"#)]
     #[must_use]
     pub fn key_tables(&self) -> Vec<KeyTableInfo> {
         self.0.shown_keys.list()
+    }
+
+    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name, with entries
+    /// for which `is_wanted` returns `true`: the first hundred of each table. It is called with the
+    /// name of the table, for every entry: this takes as long as the tables are large.
+    #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
+registry.show_keys("sessions", &sessions);
+let found = registry.search_keys(|_, entry| entry.key.contains("42"));
+assert!(found[0].entries.is_empty());"#)]
+    #[must_use]
+    pub fn search_keys(&self, is_wanted: impl Fn(&str, &KeyInfo) -> bool) -> Vec<KeyTableInfo> {
+        self.0.shown_keys.search(is_wanted)
     }
 
     /// Returns the names of the tables of keys that are [shown](Self::show_keys), sorted, and how

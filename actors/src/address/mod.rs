@@ -10,6 +10,7 @@ mod errors;
 mod followed;
 mod handle;
 mod info;
+mod letters;
 mod monitor;
 mod permit;
 mod recipient;
@@ -29,6 +30,7 @@ pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError
 #[cfg(feature = "remote")]
 pub use followed::{FollowedMessage, FollowedOutcome};
 pub use handle::{ActorHandle, CloseHook, PendingRestart};
+pub use letters::ResendError;
 pub use monitor::Monitor;
 pub use permit::{Permit, ReserveFuture};
 pub use recipient::{Recipient, RecipientCall};

@@ -1,7 +1,9 @@
 //! The state that most mailboxes never need, in parts.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub(crate) struct ColdState<M> {
     pub(crate) pending_restart: Option<PendingRestart>,
     /// What only a mailbox needs that is observed.
     pub(crate) observed: Option<Box<ObservedState>>,
+    /// The dead letters that are kept. The process knows their type.
+    pub(crate) kept_letters: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<M> Default for ColdState<M> {
@@ -38,6 +42,7 @@ impl<M> Default for ColdState<M> {
             observers: Observers::default(),
             pending_restart: None,
             observed: None,
+            kept_letters: None,
         }
     }
 }

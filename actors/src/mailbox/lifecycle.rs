@@ -1,5 +1,7 @@
 //! The owner's operations: open, close, attach and detach.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
@@ -302,6 +304,19 @@ impl<M> Mailbox<M> {
         self.flags.clear(KILL | SIGNAL);
         effects.wakers.extend(self.settled_up_to(state, u64::MAX));
         effects.wakers.extend(self.take_idle_wakers(state));
+    }
+
+    /// Returns what holds the dead letters that are kept.
+    pub(crate) fn kept_letters(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.state.lock().cold()?.kept_letters.clone()
+    }
+
+    /// Sets what holds the dead letters that are kept. Returns what held them before.
+    pub(crate) fn set_kept_letters(
+        &self,
+        kept: Arc<dyn Any + Send + Sync>,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.state.lock().cold_or_init().kept_letters.replace(kept)
     }
 
     /// Turns every queued message into a dead letter and records the reason.

@@ -9,7 +9,7 @@ use std::any::type_name;
 
 use super::shared::Process;
 use crate::exit::ExitReason;
-use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
+use crate::foreign::{dispose, ignore_panic, wake_each};
 use crate::log::{self, EndKind};
 use crate::mailbox::{AnyMailbox, DetachEffects};
 use crate::pid::Pid;
@@ -17,7 +17,7 @@ use crate::system::{DeadLetterReason, LifecycleEvent, LifecycleState};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum DropIn {
+pub(super) enum DropIn {
     /// In the task of the incarnation that ended. Their callers are notified before links and
     /// monitors.
     OwnTask,
@@ -127,13 +127,10 @@ impl<M: Send + 'static> Process<M> {
             ignore_panic(|| (hook.run)(reason));
         }
         for _ in 0..effects.lost_in_flight {
-            self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
+            self.dead_letter(pid, None, || DeadLetterReason::InFlight(reason.clone()));
         }
-        for _ in &effects.dead {
-            self.dead_letter(pid, || DeadLetterReason::Unhandled(reason.clone()));
-        }
-        if drop_dead == DropIn::OwnTask && !effects.dead.is_empty() {
-            drop_each(std::mem::take(&mut effects.dead));
+        if !effects.dead.is_empty() {
+            self.dead_letter_unhandled(&mut effects.dead, pid, reason, drop_dead);
         }
         wake_each(std::mem::take(&mut effects.wakers));
         let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));

@@ -11,6 +11,7 @@ mod consumer;
 mod dead_letters;
 mod ending;
 mod identity;
+mod kept_letters;
 mod links;
 mod peek;
 mod report;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
 pub use identity::Identity;
+pub(crate) use kept_letters::KeptLetters;
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};

@@ -131,13 +131,20 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    pub(super) fn dead_letter(&self, target: Pid, reason: impl FnOnce() -> DeadLetterReason) {
+    /// Publishes a dead letter. It has a number if the actor keeps such letters.
+    pub(super) fn dead_letter(
+        &self,
+        target: Pid,
+        number: Option<u64>,
+        reason: impl FnOnce() -> DeadLetterReason,
+    ) {
         let Some(registration) = self.registration() else { return };
         registration.system.publish_dead_letter(|| DeadLetter {
             target,
             label: registration.label.to_shared(),
             message_type: type_name::<M>(),
             reason: reason(),
+            number,
         });
     }
 }

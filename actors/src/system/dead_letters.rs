@@ -17,6 +17,9 @@ pub struct DeadLetter {
     pub message_type: &'static str,
     /// Why it will not be handled.
     pub reason: DeadLetterReason,
+    /// The number of the letter, if the actor [keeps](crate::Address::keep_dead_letters) such
+    /// letters. A copy of the message may be kept under it.
+    pub number: Option<u64>,
 }
 
 /// Why a message became a dead letter.

@@ -2,7 +2,7 @@
 
 import * as answers from "../answers.js";
 import { get } from "../api.js";
-import { count, duration, pid, reasonText, restartsLeft, words } from "../format.js";
+import { count, counted, duration, pid, reasonText, restartsLeft, words } from "../format.js";
 import { animate, h, reconcile, replace, setAttribute, setText } from "../dom.js";
 import { busy, button, empty, facts, section, tag } from "../parts/small.js";
 import { account } from "../parts/account.js";
@@ -36,6 +36,7 @@ export class ActorCard {
     this.actions = h("div", { class: "actions" });
     this.now = h("div", {});
     this.sum = h("div", {});
+    this.times = h("div", {});
     this.report = h("div", {});
     this.events = h("div", { class: "feed" });
     this.names = h("div", {});
@@ -58,6 +59,7 @@ export class ActorCard {
       this.now,
       this.report,
       section("Messages", this.sum),
+      section("Handle times", this.times),
       this.names,
       section("Last events", this.events),
     );
@@ -74,6 +76,7 @@ export class ActorCard {
     this.#head(card);
     this.#now(card);
     replace(this.sum, account(card.account));
+    replace(this.times, handleTimes(card.handle_times));
     this.#names(card);
     reconcile(this.events, [...card.events].reverse(), {
       key: (event) => event.sequence,
@@ -194,4 +197,21 @@ export class ActorCard {
   stop() {
     this.refresher.stop();
   }
+}
+
+/// How long the handlers of an actor took, of the messages that were timed.
+function handleTimes(times) {
+  if (times === null) return h("p", { class: "none" }, "Too many actors are looked at to time this one.");
+  const rate = `1 of ${count(times.sampled_one_in)} messages`;
+  if (times.samples === 0)
+    return h("p", { class: "none" }, `None yet: while this page is open, at most ${rate} is timed.`);
+  return [
+    facts([
+      ["Mean", duration(times.mean)],
+      ["Half take at most", duration(times.p50)],
+      ["99 of 100 take at most", duration(times.p99)],
+      ["Longest", duration(times.max)],
+    ]),
+    h("p", { class: "sub" }, `${counted(times.samples, "sample")}: at most ${rate} is timed.`),
+  ];
 }

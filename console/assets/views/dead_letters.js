@@ -1,8 +1,9 @@
 // The dead letters: messages that were accepted and will not be handled.
 
+import { resend } from "../actions.js";
 import { clock, reasonText, words } from "../format.js";
 import { h, replace } from "../dom.js";
-import { choice, emptyList, filterField, heading, tag } from "../parts/small.js";
+import { button, choice, emptyList, filterField, heading, tag } from "../parts/small.js";
 import { table } from "../parts/table.js";
 import { link } from "../router.js";
 
@@ -37,6 +38,22 @@ const COLUMNS = [
   { title: "Time", width: "110px", wide: true, number: true, cell: (letter) => clock(letter.at_millis) },
 ];
 
+/// The column with the button of a letter whose message is kept.
+function resendColumn(changed) {
+  const run = async (letter) => {
+    await resend(letter);
+    changed();
+  };
+  const cell = (letter) =>
+    letter.can_resend &&
+    h(
+      "span",
+      { class: "row-actions" },
+      button("Send again", () => run(letter), { small: true }),
+    );
+  return { title: "", width: "100px", small: "92px", cell };
+}
+
 export function mount(root, { store, parameters }) {
   const filter = { q: parameters.q ?? "", kind: parameters.kind ?? "" };
   const list = table({
@@ -44,7 +61,7 @@ export function mount(root, { store, parameters }) {
     path: "/dead-letters",
     filter,
     store,
-    columns: COLUMNS,
+    columns: [...COLUMNS, resendColumn(() => list.reload())],
     key: (letter) => letter.id,
     href: (letter) => link("actor", [letter.target.identity]),
     empty: () =>

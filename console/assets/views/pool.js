@@ -168,13 +168,13 @@ class PoolView {
     this.refresher.now();
   }
 
-  /// Retries or drops the dead jobs whose error has the text of the filter, or all.
+  /// Retries or drops the dead jobs that the filter shows, or all.
   async #bulk(action) {
     const text = this.filter.q;
-    const which = text ? `the dead jobs whose error has “${text}”` : `all ${count(this.pool.dead)} dead jobs`;
+    const which = text ? `the dead jobs with “${text}”` : `all ${count(this.pool.dead)} dead jobs`;
     const [verb, past, effect, tone] = BULK[action];
     if (!(await confirm(`${verb} ${which}?`, effect, verb, tone))) return;
-    const body = { filter: { error_contains: text } };
+    const body = { filter: { contains: text } };
     await send(`${this.path}/dead-jobs/${action}`, body, [verb, past, `dead jobs of ${this.pool.path}`]);
     this.#changed();
   }

@@ -217,6 +217,22 @@ test("states of the filter are those that the server knows", async () => {
   }
 });
 
+test("dead letter is sent again once", async () => {
+  const id = await identity(server, "shop/vault");
+  await server.tell("lose");
+  const handled = async () => (await actor(id)).account.handled;
+  const before = await handled();
+  await go("#/dead-letters");
+  const letter = page.locator(".table .row[aria-rowindex='1']");
+  await letter.filter({ hasText: "shop/vault" }).waitFor();
+  await letter.getByRole("button", { name: "Send again" }).click();
+  assert.equal(await told(), "Sent again to shop/vault");
+  await until(handled, before + 1);
+  await letter.getByRole("button", { name: "Send again" }).waitFor({ state: "detached" });
+  await go(`#/actor/${id}`);
+  await page.getByText("at most 1 of 256 messages is timed").waitFor();
+});
+
 test("actions are in the audit log, with what came of them", async () => {
   await show("shop/stock");
   await press("Suspend");

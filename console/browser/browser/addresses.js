@@ -2,6 +2,7 @@
 
 /// Gives a server what the views show.
 export async function prepare(server) {
+  await server.tell("lose");
   await server.tell("crash till");
   await server.tell("poison 3");
   await server.tell("letters 3");

@@ -33,8 +33,8 @@ pub(crate) enum JobAction {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum DeadJobs {
     Ids(Vec<u64>),
-    /// Those with an error that contains a text, in any case.
-    ErrorContains(String),
+    /// Those with a text in the job or its last error, in any case.
+    Containing(String),
 }
 
 impl JobAction {
@@ -86,7 +86,7 @@ pub(crate) fn act_on_dead_jobs(
 ) -> Result<ActionOutcome, Problem> {
     let jobs = match jobs {
         DeadJobs::Ids(ids) => ids,
-        DeadJobs::ErrorContains(text) => pool.dead_with(&text),
+        DeadJobs::Containing(text) => pool.dead_with(&text),
     };
     match action {
         JobAction::Retry => Ok(ActionOutcome::counted(pool.retry(&jobs))),

@@ -6,6 +6,7 @@ use perennial_operations::{Event, ProcessFigures, ProcessPhase};
 use perennial_supervision::Strategy;
 use serde::{Deserialize, Serialize};
 
+use super::handle_times::HandleTimes;
 use super::overview::MessageAccount;
 use super::page::{Page, Window};
 use super::tree::TreeItem;
@@ -40,6 +41,8 @@ pub struct ActorCard {
     pub message_type: String,
     /// The account of its messages.
     pub account: MessageAccount,
+    /// How long its handlers take, or `None` if clients look at too many actors at once.
+    pub handle_times: Option<HandleTimes>,
     /// Its node in a tree.
     pub node: Option<TreeItem>,
     /// Its supervisor, if it has one.
@@ -152,6 +155,7 @@ pub(crate) fn card(view: &View, identity: u64) -> Option<ActorCard> {
         path: view.label(identity).unwrap_or_default(),
         message_type: String::new(),
         account: actor.figures.messages.into(),
+        handle_times: None,
         node: node.and_then(|at| TreeItem::at(view, at)),
         supervisor: supervisor.and_then(|at| summary(view, at)),
         names: names.map(|(name, _)| name.clone()).collect(),

@@ -1,7 +1,7 @@
 //! Tables of keys.
 
 use perennial_actors::Pid;
-use perennial_registry::KeyTableInfo;
+use perennial_registry::{KeyInfo, KeyTableInfo, Registry};
 use serde::{Deserialize, Serialize};
 
 use super::page::{Page, Window};
@@ -16,7 +16,7 @@ pub struct KeyTableRow {
     /// The number of keys, each counted once.
     pub keys: usize,
     /// Entries of running incarnations, sorted by key: a hundred at most. If a search text is not
-    /// in the name of the table, only the entries with the text are here.
+    /// in the name of the table, these are entries with the text, of all that the table has.
     pub entries: Vec<KeyRow>,
 }
 
@@ -32,31 +32,32 @@ pub struct KeyRow {
     pub label: Option<String>,
 }
 
-/// Returns the tables with a text in their names, or in one of their entries.
-pub(crate) fn keys(view: &View, text: Option<&str>, window: Window) -> Page<KeyTableRow> {
-    let text = text.unwrap_or_default().to_lowercase();
-    let tables = view.snapshot.figures.keys.iter();
-    let listed: Vec<KeyTableRow> = tables.filter_map(|table| row(view, table, &text)).collect();
-    window.of(&listed, view.sequence(), Clone::clone)
+/// Returns the tables with a text in their names, or in one of their entries. A text is looked for
+/// in all entries, as they are now.
+pub(crate) fn keys(
+    view: &View,
+    registry: &Registry,
+    text: Option<&str>,
+    window: Window,
+) -> Page<KeyTableRow> {
+    let Some(text) = text.filter(|text| !text.is_empty()).map(str::to_lowercase) else {
+        return window.of(&view.snapshot.figures.keys, view.sequence(), |table| row(view, table));
+    };
+    let has_text = |value: &str| value.to_lowercase().contains(&text);
+    let is_wanted = |table: &str, entry: &KeyInfo| {
+        let label = || view.label(entry.pid.identity()).is_some_and(|label| has_text(&label));
+        has_text(table) || has_text(&entry.key) || label()
+    };
+    let found = registry.search_keys(is_wanted).into_iter();
+    let listed: Vec<_> = found.filter(|found| has_text(&found.table) || !found.entries.is_empty()).collect();
+    window.of(&listed, view.sequence(), |table| row(view, table))
 }
 
-/// Returns a table with its entries that have a text, or with all of them if its name has it.
-/// Returns `None` if nothing has it.
-fn row(
-    view: &View,
-    KeyTableInfo { table, keys, entries, .. }: &KeyTableInfo,
-    text: &str,
-) -> Option<KeyTableRow> {
-    let has_text = |value: &str| value.to_lowercase().contains(text);
-    let is_named = has_text(table);
-    let entries = entries.iter().map(|entry| KeyRow {
+fn row(view: &View, KeyTableInfo { table, keys, entries, .. }: &KeyTableInfo) -> KeyTableRow {
+    let entry = |entry: &KeyInfo| KeyRow {
         key: entry.key.clone(),
         pid: entry.pid,
         label: view.label(entry.pid.identity()),
-    });
-    let is_meant =
-        |entry: &KeyRow| is_named || has_text(&entry.key) || entry.label.as_deref().is_some_and(has_text);
-    let entries: Vec<KeyRow> = entries.filter(is_meant).collect();
-    let row = KeyTableRow { table: table.clone(), keys: *keys, entries };
-    (is_named || !row.entries.is_empty()).then_some(row)
+    };
+    KeyTableRow { table: table.clone(), keys: *keys, entries: entries.iter().map(entry).collect() }
 }

@@ -17,6 +17,8 @@ pub struct DeadLetterRow {
     /// What it is. Its fields are those of this object.
     #[serde(flatten)]
     pub letter: DeadLetterInfo,
+    /// `true` if its message is kept, so that a client with the token can send it again.
+    pub can_resend: bool,
 }
 
 /// Returns the dead letters of a kind whose target or type contains a text, the newest first.
@@ -24,21 +26,33 @@ pub(crate) fn rows(
     history: &[Event],
     kind: Option<&str>,
     text: Option<&str>,
-    window: Window,
-    last: u64,
+    (window, last): (Window, u64),
+    can_resend: impl Fn(&DeadLetterInfo) -> bool,
 ) -> Page<DeadLetterRow> {
     let text = text.unwrap_or_default().to_lowercase();
-    let row = |event: &Event| match &event.kind {
-        EventKind::DeadLetter(letter) => {
-            Some(DeadLetterRow { id: event.sequence, at_millis: event.at_millis, letter: letter.clone() })
-        }
-        _ => None,
-    };
-    let is_meant = |row: &DeadLetterRow| {
-        let is_of_kind = kind.is_none_or(|kind| kind == kind_name(row.letter.kind));
-        let texts = [&*row.letter.label, &*row.letter.message_type];
+    let is_meant = |letter: &DeadLetterInfo| {
+        let is_of_kind = kind.is_none_or(|kind| kind == kind_name(letter.kind));
+        let texts = [&*letter.label, &*letter.message_type];
         is_of_kind && texts.iter().any(|known| known.to_lowercase().contains(&text))
     };
-    let rows: Vec<DeadLetterRow> = history.iter().rev().filter_map(row).filter(is_meant).collect();
-    window.of(&rows, last, Clone::clone)
+    let letters = history.iter().rev().filter_map(|event| Some((event, letter_of(event)?)));
+    let letters: Vec<_> = letters.filter(|(_, letter)| is_meant(letter)).collect();
+    window.of(&letters, last, |(event, letter)| DeadLetterRow {
+        id: event.sequence,
+        at_millis: event.at_millis,
+        can_resend: can_resend(letter),
+        letter: (*letter).clone(),
+    })
+}
+
+/// Returns the dead letter whose event has a number, if it is still known.
+pub(crate) fn with_id(history: &[Event], id: u64) -> Option<&DeadLetterInfo> {
+    history.iter().find(|event| event.sequence == id).and_then(letter_of)
+}
+
+const fn letter_of(event: &Event) -> Option<&DeadLetterInfo> {
+    match &event.kind {
+        EventKind::DeadLetter(letter) => Some(letter),
+        _ => None,
+    }
 }

@@ -32,6 +32,8 @@ pub struct Overview {
     pub groups: usize,
     /// The topics that have subscribers.
     pub topics: usize,
+    /// The tables of keys that are shown.
+    pub key_tables: usize,
     /// The crashes since the observation began.
     pub crashes: u64,
     /// The dead letters since the observation began, by their kinds.
@@ -131,6 +133,7 @@ pub(crate) fn overview(view: &View, health: Vec<TreeHealth>) -> Overview {
         names: model.names.len(),
         groups: figures.groups.len(),
         topics: figures.topics.len(),
+        key_tables: figures.keys.len(),
         crashes: view.tally.crashes,
         dead_letters: view.tally.dead_letters.clone(),
         missed_events: view.tally.missed,

@@ -7,6 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use perennial_operations::WaitGraph;
+use perennial_registry::Registry;
 use perennial_supervision::pool::PoolInfo;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,7 @@ const CARD_EVENTS: usize = 50;
 /// Answers with what `read` makes of a snapshot, on a thread for that.
 async fn answer<T: Serialize + Send + 'static>(
     site: Arc<Site>,
-    read: impl FnOnce(&Site, &View) -> Result<T, Problem> + Send + 'static,
+    read: impl FnOnce(&Arc<Site>, &View) -> Result<T, Problem> + Send + 'static,
 ) -> Response {
     let Some(view) = site.view().await else { return no_answer() };
     answer_without_view(site, move |site| read(site, &view)).await
@@ -34,7 +35,7 @@ async fn answer<T: Serialize + Send + 'static>(
 /// Like `answer`, for what needs no snapshot.
 pub(super) async fn answer_without_view<T: Serialize + Send + 'static>(
     site: Arc<Site>,
-    read: impl FnOnce(&Site) -> Result<T, Problem> + Send + 'static,
+    read: impl FnOnce(&Arc<Site>) -> Result<T, Problem> + Send + 'static,
 ) -> Response {
     let reader = site.clone();
     let read = move || match read(&reader) {
@@ -123,10 +124,11 @@ pub(super) async fn actor(State(site): State<Arc<Site>>, Path(identity): Path<u6
     answer(site, move |site, view| card(site, view, identity)).await
 }
 
-fn card(site: &Site, view: &View, identity: u64) -> Result<ActorCard, Problem> {
+fn card(site: &Arc<Site>, view: &View, identity: u64) -> Result<ActorCard, Problem> {
     let mut card = api::card(view, identity).ok_or_else(|| Problem::not_found("actor"))?;
     if let Some(actor) = site.actor(identity) {
         card.message_type = actor.message_type().to_owned();
+        card.handle_times = site.handle_times(identity);
     }
     let history = site.operations.history();
     (card.events, card.last_crash) = api::of_actor(&history, identity, CARD_EVENTS);
@@ -166,7 +168,9 @@ pub(super) async fn dead_letters(State(site): State<Arc<Site>>, uri: Uri) -> Res
         let history = site.operations.history();
         let last = history.last().map_or(0, |event| event.sequence);
         let (kind, text) = (parameters.kind.as_deref(), parameters.q.as_deref());
-        Ok(api::letter_rows(&history, kind, text, parameters.window(), last))
+        let letters = &site.shared.config.letters;
+        let can_resend = |letter: &_| letters.has(letter);
+        Ok(api::letter_rows(&history, kind, text, (parameters.window(), last), can_resend))
     })
     .await
 }
@@ -220,7 +224,12 @@ pub(super) async fn names(State(site): State<Arc<Site>>, uri: Uri) -> Response {
 }
 
 pub(super) async fn keys(State(site): State<Arc<Site>>, uri: Uri) -> Response {
-    listed(site, &uri, |view, parameters, window| Ok(api::keys(view, parameters.q.as_deref(), window))).await
+    answer(site, move |site, view| {
+        let parameters = Parameters::of(&uri)?;
+        let registry = Registry::of(site.system());
+        Ok(api::keys(view, registry, parameters.q.as_deref(), parameters.window()))
+    })
+    .await
 }
 
 pub(super) async fn groups(State(site): State<Arc<Site>>, uri: Uri) -> Response {

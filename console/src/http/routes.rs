@@ -24,6 +24,7 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route("/crashes", get(reads::crashes))
         .route("/crashes/{sequence}", get(reads::crash))
         .route("/dead-letters", get(reads::dead_letters))
+        .route("/dead-letters/{id}/resend", post(writes::resend_dead_letter))
         .route("/pools", get(reads::pools))
         .route("/pools/{identity}", get(reads::pool))
         .route("/pools/{identity}/{action}", post(writes::pool))

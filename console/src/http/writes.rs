@@ -15,7 +15,7 @@ use super::guard::{Peer, authorize};
 use crate::actions::{
     self, ActorAction, DeadJobs, JobAction, PoolAction, act_on_dead_jobs, act_on_job, act_on_pool,
 };
-use crate::api::{ActionOutcome, Problem, ProblemKind};
+use crate::api::{self, ActionOutcome, Problem, ProblemKind};
 use crate::pools::KnownPool;
 use crate::site::Site;
 
@@ -55,13 +55,13 @@ struct PoolRequest {
 #[serde(deny_unknown_fields)]
 struct DeadJobsRequest {
     ids: Option<Vec<u64>>,
-    filter: Option<ErrorFilter>,
+    filter: Option<TextFilter>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ErrorFilter {
-    error_contains: String,
+struct TextFilter {
+    contains: String,
 }
 
 pub(super) async fn actor(
@@ -134,10 +134,29 @@ pub(super) async fn dead_jobs(
         let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
         let jobs = match (request.ids, request.filter) {
             (Some(ids), None) => DeadJobs::Ids(ids),
-            (None, Some(filter)) => DeadJobs::ErrorContains(filter.error_contains),
+            (None, Some(filter)) => DeadJobs::Containing(filter.contains),
             _ => return Err(Problem::new(ProblemKind::Invalid, "either `ids` or `filter` is needed")),
         };
         attempt.compute(move || act_on_dead_jobs(&pool, jobs, action)).await
+    })
+    .await
+}
+
+/// Sends a dead letter again.
+pub(super) async fn resend_dead_letter(
+    State(site): State<Arc<Site>>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<u64>,
+    request: Request,
+) -> Response {
+    let reader = site.clone();
+    let find = move || api::letter_with_id(&reader.operations.history(), id).cloned();
+    let letter = site.compute(find).await.flatten();
+    let identity = letter.as_ref().map_or(0, |letter| letter.target.identity());
+    attempt(site, peer, identity, request, async |attempt: &ActionAttempt, _: NoBody| {
+        let letter = letter.ok_or_else(|| Problem::not_found("dead letter"))?;
+        let site = attempt.site.clone();
+        attempt.compute(move || site.shared.config.letters.resend(&letter)).await
     })
     .await
 }

@@ -36,6 +36,16 @@ pub(crate) struct JobsFilter {
     pub(crate) text: String,
 }
 
+impl JobsFilter {
+    fn matches(&self, row: &JobRow) -> bool {
+        let has_text = |text: &Option<String>| {
+            text.as_ref().is_some_and(|text| text.to_lowercase().contains(&self.text))
+        };
+        self.state.is_none_or(|state| state == row.state)
+            && (self.text.is_empty() || has_text(&row.text) || has_text(&row.error))
+    }
+}
+
 /// What a console asks of a pool, whichever the types of its jobs are. Texts are made of users'
 /// values, under a guard and no lock.
 pub(crate) trait AnyPool: Send + Sync {
@@ -77,13 +87,7 @@ impl KnownPool {
         let mut rows = self.unfinished();
         rows.extend(self.dead().into_iter().rev().map(|(row, _)| row));
         rows.extend(self.ended());
-        let has_text = |text: &Option<String>| {
-            text.as_ref().is_some_and(|text| text.to_lowercase().contains(&filter.text))
-        };
-        rows.retain(|row| {
-            filter.state.is_none_or(|state| state == row.state)
-                && (filter.text.is_empty() || has_text(&row.text) || has_text(&row.error))
-        });
+        rows.retain(|row| filter.matches(row));
         rows
     }
 
@@ -106,13 +110,11 @@ impl KnownPool {
         Some(JobDetail { job, failures: Vec::new(), timeline })
     }
 
-    /// Returns the dead jobs with an error that contains a text, in any case, as
-    /// [`jobs`](Self::jobs) does.
+    /// Returns the dead jobs that [`jobs`](Self::jobs) lists for a text.
     pub(crate) fn dead_with(&self, text: &str) -> Vec<u64> {
-        let (dead, text) = (self.dead().into_iter(), text.to_lowercase());
-        let has_text = |failure: &String| failure.to_lowercase().contains(&text);
-        let is_meant = |failures: &[String]| failures.iter().any(has_text);
-        dead.filter(|(_, failures)| is_meant(failures)).map(|(row, _)| row.id).collect()
+        let filter = JobsFilter { state: None, text: text.to_lowercase() };
+        let dead = self.dead().into_iter().map(|(row, _)| row);
+        dead.filter(|row| filter.matches(row)).map(|row| row.id).collect()
     }
 }
 

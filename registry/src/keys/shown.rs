@@ -42,7 +42,9 @@ pub struct KeyInfo {
 /// A table that is shown.
 trait ShownTable: Send + Sync {
     fn keys(&self) -> usize;
-    fn entries(&self) -> Vec<KeyInfo>;
+    /// Returns the first entries that are wanted, sorted by key. Of a table with more entries, they
+    /// are the first of `most`.
+    fn entries(&self, most: usize, is_wanted: &dyn Fn(&KeyInfo) -> bool) -> Vec<KeyInfo>;
 }
 
 /// The tables that a system shows, by their names.
@@ -59,15 +61,16 @@ where
         self.len()
     }
 
-    fn entries(&self) -> Vec<KeyInfo> {
-        let some = self.some(MAX_LISTED).into_iter().filter(|stored| stored.is_owned());
+    fn entries(&self, most: usize, is_wanted: &dyn Fn(&KeyInfo) -> bool) -> Vec<KeyInfo> {
+        let some = self.some(most).into_iter().filter(|stored| stored.is_owned());
         let entries = some.map(|stored| {
             let text = debug_text(&**stored.key, MAX_TEXT);
             let key = text.map_or_else(|panicked| panicked.to_string(), |(text, _)| text);
             KeyInfo { key, pid: stored.pid }
         });
-        let mut entries: Vec<KeyInfo> = entries.collect();
+        let mut entries: Vec<KeyInfo> = entries.filter(is_wanted).collect();
         entries.sort_unstable();
+        entries.truncate(MAX_LISTED);
         entries
     }
 }
@@ -87,7 +90,18 @@ impl ShownTables {
     }
 
     pub(crate) fn list(&self) -> Vec<KeyTableInfo> {
-        self.map(|table, shown| KeyTableInfo { table, keys: shown.keys(), entries: shown.entries() })
+        self.map(|table, shown| {
+            let entries = shown.entries(MAX_LISTED, &|_| true);
+            KeyTableInfo { table, keys: shown.keys(), entries }
+        })
+    }
+
+    /// Lists the tables with those of all their entries that are wanted.
+    pub(crate) fn search(&self, is_wanted: impl Fn(&str, &KeyInfo) -> bool) -> Vec<KeyTableInfo> {
+        self.map(|table, shown| {
+            let entries = shown.entries(usize::MAX, &|entry| is_wanted(&table, entry));
+            KeyTableInfo { keys: shown.keys(), table, entries }
+        })
     }
 
     /// Returns how many keys each table has.
