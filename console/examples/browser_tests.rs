@@ -213,15 +213,7 @@ impl Shop {
         let vault_address = vault.address();
         let store = Arc::new(MemoryStore::new());
         let console = console.store("post", store.clone());
-        let console =
-            console.watch_deadlocks().pool(&handle).debug_messages(&till_address, |text| match text {
-                "crash" => Ok(Msg::Crash),
-                _ => Err(format!("the till does not understand {text:?}")),
-            });
-        let console = console.resend_dead_letters(&vault_address, |msg| match msg {
-            Msg::Count => Some(Msg::Count),
-            _ => None,
-        });
+        let console = allow_messages(console.watch_deadlocks().pool(&handle), &till_address, &vault_address);
         let url = console.url();
         let app = Supervisor::new("shop")
             .intensity(1000, Duration::from_secs(1))
@@ -326,15 +318,13 @@ impl Shop {
         Ok(())
     }
 
-    /// Makes a dead letter: the vault is stopped before its message, and started again.
+    /// Makes a dead letter: the suspended vault is stopped before its message, and started again.
     async fn lose(&self) -> Result<(), Box<dyn Error>> {
         self.vault.handle().suspend()?;
-        // Answered after the suspension, which is a signal too.
         let _ = self.vault.handle().get_state::<()>().await;
         self.vault.cast(Msg::Count).map_err(|_| "the vault is closed")?;
         self.app.supervisor().terminate_child("vault").await?;
-        self.app.supervisor().restart_child("vault").await?;
-        Ok(())
+        Ok(self.app.supervisor().restart_child("vault").await.map(drop)?)
     }
 
     /// Makes two actors wait for each other, for longer than it takes to be a deadlock.
@@ -379,6 +369,18 @@ async fn write_letters(store: &MemoryStore, number: u64) -> Result<(), Box<dyn E
         store.commit(Batch::of(at(begun - 2_000), Op::Finish { job: JobId(1), attempt, end })).await?;
     }
     Ok(())
+}
+
+/// Allows debug messages to the till, and dead letters of the vault to be sent again.
+fn allow_messages(console: Console, till: &Address<Msg>, vault: &Address<Msg>) -> Console {
+    let console = console.debug_messages(till, |text| match text {
+        "crash" => Ok(Msg::Crash),
+        _ => Err(format!("the till does not understand {text:?}")),
+    });
+    console.resend_dead_letters(vault, |msg| match msg {
+        Msg::Count => Some(Msg::Count),
+        _ => None,
+    })
 }
 
 /// Makes an actor crash, and returns when it is down.
