@@ -9,6 +9,8 @@ mod own_names;
 mod report;
 mod served;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use builder::NodeBuilder;
 pub use handle::{Node, RemoteChild};
