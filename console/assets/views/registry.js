@@ -103,5 +103,5 @@ function actor(id, text, title) {
 }
 
 function row(number, shown, more) {
-  return h("span", { class: "members" }, h("b", {}, number), shown, more);
+  return h("span", { class: "members" }, h("b", {}, number), shown, more && h("span", {}, more));
 }

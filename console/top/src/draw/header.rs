@@ -37,14 +37,15 @@ fn actors(overview: &Overview) -> Line<'static> {
         Span::from(format!("actors {}", counts.total)).bold(),
         Span::from(format!("  running {}", counts.running)),
     ];
+    // A narrow terminal cuts off the end of the line, and not what is wrong.
+    spans.push(when(overview.deadlocks.len() as u64, "deadlocks", WRONG));
+    spans.push(when(overview.crashes, "crashes", HEALING));
     for (word, number) in
         [("starting", counts.starting), ("down", counts.down), ("suspended", counts.suspended)]
     {
         spans.push(when(number as u64, word, HEALING));
     }
     spans.push(Span::from(format!("  supervisors {}  names {}", overview.supervisors, overview.names)));
-    spans.push(when(overview.crashes, "crashes", HEALING));
-    spans.push(when(overview.deadlocks.len() as u64, "deadlocks", WRONG));
     Line::from(spans)
 }
 
