@@ -216,23 +216,23 @@ async fn an_actor_under_load_handles_every_message_it_accepted() {
 }
 
 #[test]
-fn an_extension_is_made_once_per_type_and_system() {
+fn an_extension_is_the_same_for_all_of_a_type_and_system() {
     struct Motto(&'static str);
-    struct Made(AtomicUsize);
+    struct Made(usize);
 
     let system = System::new();
     assert_eq!(system.extension(|| Motto("let it crash")).0, "let it crash");
     assert_eq!(system.clone().extension(|| Motto("never made")).0, "let it crash");
     assert_eq!(System::new().extension(|| Motto("another system")).0, "another system");
+    // Several may be made at once. The first that is inserted is that of all.
     let made = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let one = system.extension(|| Made(AtomicUsize::new(made.fetch_add(1, Ordering::Relaxed))));
-                assert_eq!(one.0.load(Ordering::Relaxed), 0);
-            });
-        }
+    let found = std::thread::scope(|scope| {
+        let make = || system.extension(|| Made(made.fetch_add(1, Ordering::Relaxed))).0;
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it ends well")).collect::<Vec<_>>()
     });
-    assert_eq!(made.into_inner(), 1);
+    let kept = system.extension(|| Made(8)).0;
+    assert!(kept < made.into_inner(), "one that a thread has made");
+    assert_eq!(found, [kept; 8]);
     assert_eq!(system.extension(|| Motto("never made")).0, "let it crash");
 }
