@@ -163,12 +163,9 @@ impl<'a> Transaction<'a> {
         }
         let needs = Needs::of(parts);
         let (queries, loading) = Load::of(&needs);
-        // What loads nothing is sent with the commit.
-        let answers = if queries.is_empty() && self.unwritten.is_none() {
-            Vec::new()
-        } else {
-            self.exchange(queries).await?
-        };
+        // It begins the transaction also if it loads nothing: what became of a commit that is sent to
+        // a session that has ended would not be known.
+        let answers = self.exchange(queries).await?;
         let mut workspace = loading.workspace(&answers, self.provisional(&needs))?;
         let applied = parts.iter().map(|part| workspace.apply(part.now, part.ops, self.epoch)).collect();
         self.unwritten = Some(workspace);
@@ -224,18 +221,15 @@ impl<'a> Transaction<'a> {
     /// Writes what has changed, and commits. The commit is sent with it, and does not happen if any
     /// of it fails.
     async fn commit(&mut self) -> Result<(), Aborted> {
+        if !self.has_begun {
+            self.exchange(Vec::new()).await?;
+        }
         let workspace = self.unwritten.take();
         let changes = workspace.as_ref().map(Workspace::changes).unwrap_or_default();
-        let (writes, expected): (Vec<_>, Vec<_>) = write::queries(&changes)?.into_iter().unzip();
-        let mut all = self.begin();
-        let begins = all.len();
-        all.extend(writes);
+        let (mut all, expected): (Vec<_>, Vec<_>) = write::queries(&changes)?.into_iter().unzip();
         all.push(Query::new(COMMIT));
         match self.session.send(&all).await {
-            Ok(mut answers) => {
-                let checked = self.check(&changes, &answers.split_off(begins), &expected);
-                checked.map_err(Aborted::Unknown)
-            }
+            Ok(answers) => self.check(&changes, &answers, &expected).map_err(Aborted::Unknown),
             Err(error) if is_lost(&error) => Err(Aborted::Unknown(store_error(&error))),
             Err(error) => Err(error.into()),
         }
