@@ -112,8 +112,8 @@ assert_eq!(system.counters().accepted, 1);")]
 
     /// Returns the extension of type `T`. Calls `make` if there is none yet.
     ///
-    /// If several callers make one at once, the first that is inserted is that of all, and the others
-    /// are dropped. `make` may use extensions itself.
+    /// If several callers make one at once, the first that is inserted is that of all, and the
+    /// others are dropped. `make` may use extensions itself.
     ///
     /// # Examples
     ///

@@ -163,8 +163,8 @@ impl<'a> Transaction<'a> {
         }
         let needs = Needs::of(parts);
         let (queries, loading) = Load::of(&needs);
-        // It begins the transaction also if it loads nothing: what became of a commit that is sent to
-        // a session that has ended would not be known.
+        // It begins the transaction also if it loads nothing: what became of a commit that is sent
+        // to a session that has ended would not be known.
         let answers = self.exchange(queries).await?;
         let mut workspace = loading.workspace(&answers, self.provisional(&needs))?;
         let applied = parts.iter().map(|part| workspace.apply(part.now, part.ops, self.epoch)).collect();
