@@ -11,8 +11,8 @@ use crate::api::{ActionOutcome, AuditEntry, AuditOutcome, Problem, millis};
 /// The most entries that are kept.
 const KEPT: usize = 1000;
 
-/// The longest path of a request that is kept, in characters.
-const PATH: usize = 200;
+/// The longest path and target of a request that are kept, in characters.
+const LONGEST: usize = 200;
 
 /// The last actions.
 #[derive(Debug, Default)]
@@ -29,19 +29,20 @@ impl Audit {
     pub(crate) fn add(
         &self,
         path: &str,
-        target: Option<String>,
+        target: Option<&str>,
         outcome: &Result<ActionOutcome, Problem>,
         remote: SocketAddr,
     ) {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let short = |text: &str| text.chars().take(LONGEST).collect();
         let mut log = self.0.lock();
         log.last += 1;
         let entry = AuditEntry {
             number: log.last,
             at_millis: millis(since),
-            action: path.rsplit('/').next().unwrap_or_default().chars().take(PATH).collect(),
-            path: path.chars().take(PATH).collect(),
-            target,
+            action: short(path.rsplit('/').next().unwrap_or_default()),
+            path: short(path),
+            target: target.map(short),
             outcome: match outcome {
                 Ok(outcome) if outcome.done => AuditOutcome::Done,
                 Ok(_) => AuditOutcome::Started,
@@ -73,13 +74,15 @@ mod tests {
     fn audit_log_keeps_the_last_entries_and_their_numbers() {
         let audit = Audit::default();
         let remote = SocketAddr::from(([127, 0, 0, 1], 1));
+        let long = "x".repeat(10_000);
         for _ in 0..KEPT + 5 {
-            audit.add(&format!("/{}/kill", "x".repeat(10_000)), None, &Ok(ActionOutcome::done()), remote);
+            audit.add(&format!("/{long}/kill"), Some(&long), &Ok(ActionOutcome::done()), remote);
         }
         let entries = audit.entries();
         assert_eq!(entries.len(), KEPT);
         assert_eq!(entries.first().map(|entry| entry.number), Some(KEPT as u64 + 5));
         assert_eq!(entries.last().map(|entry| entry.number), Some(6));
-        assert!(entries.iter().all(|entry| (entry.path.len(), &*entry.action) == (PATH, "kill")));
+        assert!(entries.iter().all(|entry| (entry.path.len(), &*entry.action) == (LONGEST, "kill")));
+        assert!(entries.iter().all(|entry| entry.target.as_deref() == Some(&long[..LONGEST])));
     }
 }

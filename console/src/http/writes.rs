@@ -210,7 +210,7 @@ impl ActionAttempt {
 
     /// Writes the audit log, and answers.
     fn finish(self, outcome: Outcome) -> Response {
-        self.site.shared.audit.add(&self.path, self.target, &outcome, self.peer.0);
+        self.site.shared.audit.add(&self.path, self.target.as_deref(), &outcome, self.peer.0);
         match outcome {
             Ok(outcome) if outcome.done => json(StatusCode::OK, &outcome),
             Ok(outcome) => json(StatusCode::ACCEPTED, &outcome),
