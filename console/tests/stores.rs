@@ -211,6 +211,15 @@ async fn store_that_fails_is_told_beside_those_that_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn action_on_a_job_takes_no_longer_than_an_answer_even_if_it_changes_nothing() {
+    let stage = start(vec![("slow", Arc::new(TroubledStore::new(Trouble::IsSlow)))]).await;
+    // The change takes two seconds, and to learn that there is no such job takes two more.
+    let answer = stage.post("/stores/slow/jobs/1/retry", "").await;
+    assert_eq!((answer.status, answer.error().as_str()), (503, "unavailable"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn store_that_blocks_its_threads_affects_no_other_route() {
     let (hold, held) = channel();
     let blocked = Arc::new(TroubledStore::new(Trouble::Blocks(Mutex::new(held))));

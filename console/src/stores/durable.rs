@@ -9,7 +9,7 @@ use perennial_durable::{
     AttemptRecord, JobFilter, JobId, JobRecord, Payload, QueueInfo, RecordState, Store, StoreError, Timestamp,
 };
 
-use super::known::{Answer, AnyStore, JobsQuery, KnownStore};
+use super::known::{ActionEffect, Answer, AnyStore, JobsQuery, KnownStore};
 use crate::actions::JobAction;
 use crate::api::{
     DurableAttempt, DurableJob, DurableJobPage, DurableJobRow, DurableJobState, DurableProgress, Problem,
@@ -49,7 +49,7 @@ impl AnyStore for Durable {
         Box::pin(async move { Ok(found.await.map_err(|error| failed(&error))?.as_ref().map(job)) })
     }
 
-    fn act(&self, id: u64, action: JobAction) -> Answer<bool> {
+    fn act(&self, id: u64, action: JobAction) -> Answer<ActionEffect> {
         let store = self.0.clone();
         let change = match action {
             JobAction::Cancel => JobChange::Cancel,
@@ -57,8 +57,12 @@ impl AnyStore for Durable {
             JobAction::Drop => JobChange::Drop,
         };
         Box::pin(async move {
-            let changed = change.apply(&*store, &[JobId(id)], now()).await;
-            changed.map(|changed| !changed.is_empty()).map_err(|error| failed(&error))
+            let changed = change.apply(&*store, &[JobId(id)], now()).await.map_err(|error| failed(&error))?;
+            if !changed.is_empty() {
+                return Ok(ActionEffect::Changed);
+            }
+            let known = store.job(JobId(id)).await.map_err(|error| failed(&error))?;
+            Ok(if known.is_some() { ActionEffect::WrongState } else { ActionEffect::Missing })
         })
     }
 

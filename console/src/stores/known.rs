@@ -45,13 +45,22 @@ pub(crate) struct JobsQuery {
     pub(crate) limit: usize,
 }
 
+/// What an action on a job has done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ActionEffect {
+    Changed,
+    /// The job is in no state for it.
+    WrongState,
+    /// There is no such job.
+    Missing,
+}
+
 /// What a console asks of a store. Every method may block and panic.
 pub(super) trait AnyStore: Send + Sync {
     fn queues(&self) -> Answer<Vec<QueueRow>>;
     fn jobs(&self, query: JobsQuery) -> Answer<DurableJobPage>;
     fn job(&self, id: u64) -> Answer<Option<DurableJob>>;
-    /// Does something with a job. Returns `false` if it is not there, or in no state for it.
-    fn act(&self, id: u64, action: JobAction) -> Answer<bool>;
+    fn act(&self, id: u64, action: JobAction) -> Answer<ActionEffect>;
     fn set_paused(&self, queue: String, paused: bool) -> Answer<()>;
 }
 
@@ -95,11 +104,11 @@ impl KnownStore {
     }
 
     pub(crate) async fn act(&self, id: u64, action: JobAction) -> Result<(), Problem> {
-        if self.ask(LATE_CHANGE, move |store| store.act(id, action)).await? {
-            return Ok(());
+        match self.ask(LATE_CHANGE, move |store| store.act(id, action)).await? {
+            ActionEffect::Changed => Ok(()),
+            ActionEffect::WrongState => Err(Problem::conflict("the job is in no state for it")),
+            ActionEffect::Missing => Err(Problem::not_found("job")),
         }
-        self.job(id).await?;
-        Err(Problem::conflict("the job is in no state for it"))
     }
 
     pub(crate) async fn set_paused(&self, queue: String, paused: bool) -> Result<(), Problem> {
@@ -120,14 +129,74 @@ impl KnownStore {
         };
         let (store, runtime) = (self.store.clone(), Handle::current());
         let asking = move || {
-            let answer = runtime.block_on(async { timeout_at(until, ask(&*store)).await });
+            // It may have waited for a thread until its client was told that it is late.
+            let may_begin = Instant::now() < until;
+            let asked = async { timeout_at(until, ask(&*store)).await.ok() };
+            let answer = if may_begin { runtime.block_on(asked) } else { None };
             drop(permit);
             answer
         };
         match timeout_at(until, tokio::task::spawn_blocking(asking)).await {
-            Ok(Ok(Ok(answer))) => answer,
+            Ok(Ok(Some(answer))) => answer,
             Ok(Err(_)) => unavailable("the code of the store panicked"),
-            Ok(Ok(Err(_))) | Err(_) => unavailable(late),
+            Ok(Ok(None)) | Err(_) => unavailable(late),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// A store that records if it was asked to act.
+    #[derive(Default)]
+    struct Recording(AtomicBool);
+
+    impl AnyStore for Recording {
+        fn queues(&self) -> Answer<Vec<QueueRow>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn jobs(&self, _: JobsQuery) -> Answer<DurableJobPage> {
+            Box::pin(async { Ok(DurableJobPage::default()) })
+        }
+
+        fn job(&self, _: u64) -> Answer<Option<DurableJob>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn act(&self, _: u64, _: JobAction) -> Answer<ActionEffect> {
+            self.0.store(true, Ordering::SeqCst);
+            Box::pin(async { Ok(ActionEffect::Changed) })
+        }
+
+        fn set_paused(&self, _: String, _: bool) -> Answer<()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    #[test]
+    fn action_that_waits_for_a_thread_does_not_begin_after_its_client_was_told_that_it_is_late() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build();
+        runtime.expect("it is built").block_on(async {
+            let recording = Arc::new(Recording::default());
+            let store = KnownStore::new("orders".to_owned(), recording.clone());
+            let (release, held) = channel::<()>();
+            let holder = tokio::task::spawn_blocking(move || held.recv());
+            let acting = tokio::spawn(async move { store.act(7, JobAction::Cancel).await });
+            tokio::task::yield_now().await;
+            tokio::time::advance(WAITED).await;
+            let late = acting.await.expect("it does not panic").expect_err("it is late");
+            assert_eq!(late.detail, LATE_CHANGE);
+            drop(release);
+            holder.await.expect("it does not panic").expect_err("the sender is dropped");
+            // The only thread runs what waits in its order.
+            tokio::task::spawn_blocking(|| ()).await.expect("it does not panic");
+            assert!(!recording.0.load(Ordering::SeqCst));
+        });
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use perennial_durable::{
     Applied, Batch, CommitError, CommitErrorKind, Epoch, EventFilter, JobFilter, JobId, JobRecord,
     MemoryStore, QueueInfo, Store, StoreError, StoreFuture, StoredEvent, StoredSnapshot,
 };
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// How a store answers.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) enum Trouble {
     Panics,
     /// No future is ever ready.
     Hangs,
+    /// Each answer takes two seconds.
+    IsSlow,
     /// A call blocks its thread until the sender is dropped.
     Blocks(Mutex<Receiver<()>>),
 }
@@ -45,6 +49,10 @@ impl TroubledStore {
             }
             Trouble::Panics => panic!("the store is broken"),
             Trouble::Hangs => Box::pin(pending()),
+            Trouble::IsSlow => Box::pin(async {
+                sleep(Duration::from_secs(2)).await;
+                answer.await
+            }),
             Trouble::Blocks(held) => {
                 // It ends with the error of a channel without a sender.
                 let _ = held.lock().expect("no call panics").recv();
