@@ -36,6 +36,11 @@ async fn letters(stage: &Stage) -> Vec<Value> {
     stage.read("/dead-letters").await["items"].as_array().expect("it is a list").clone()
 }
 
+/// Returns the target of the last action.
+async fn last_target(stage: &Stage) -> Value {
+    stage.read("/audit").await["items"][0]["target"].clone()
+}
+
 fn path(letter: &Value) -> String {
     format!("/dead-letters/{}/resend", letter["id"])
 }
@@ -92,11 +97,29 @@ async fn refused_letter_can_be_sent_when_the_actor_runs_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn log_names_the_actor_of_a_letter_that_is_gone_and_none_without_a_letter() {
+    let stage = stage().await;
+    let letter = letters(&stage).await[1].clone();
+    stage.app.supervisor().terminate_child("counter").await.unwrap();
+    drop(stage.app.supervisor().delete_child("counter").await.unwrap());
+    assert_eq!(stage.post(&path(&letter), "").await.error(), "conflict");
+    assert_eq!(last_target(&stage).await, "app/counter");
+    for id in [0, 1, 999_999] {
+        let unknown = stage.post(&format!("/dead-letters/{id}/resend"), "").await;
+        assert_eq!(unknown.error(), "not_found", "{id}");
+        assert_eq!(last_target(&stage).await, Value::Null, "{id}");
+    }
+    assert!(stage.app.shutdown().await.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn letter_is_sent_with_the_token_only() {
     let stage = stage().await;
     let letter = letters(&stage).await[1].clone();
     let refused = stage.post_with(&path(&letter), "{}", "").await;
     assert_eq!((refused.status, refused.error().as_str()), (401, "unauthorized"));
+    // Without the token, nothing is looked up.
+    assert_eq!(last_target(&stage).await, Value::Null);
     assert_eq!(stage.counter.call(Msg::Get).timeout(Duration::from_secs(60)).await.unwrap(), 0);
     stage.end().await;
 }

@@ -1,6 +1,6 @@
 //! The dead letters that are still known.
 
-use perennial_operations::{DeadLetterInfo, Event, EventKind};
+use perennial_operations::{DeadLetterInfo, Event, EventKind, Operations, Update};
 use serde::{Deserialize, Serialize};
 
 use super::page::{Page, Window};
@@ -46,8 +46,11 @@ pub(crate) fn rows(
 }
 
 /// Returns the dead letter whose event has a number, if it is still known.
-pub(crate) fn with_id(history: &[Event], id: u64) -> Option<&DeadLetterInfo> {
-    history.iter().find(|event| event.sequence == id).and_then(letter_of)
+pub(crate) fn with_id(operations: &Operations, id: u64) -> Option<DeadLetterInfo> {
+    match operations.events_after(id.checked_sub(1)?).try_next()? {
+        Update::Event(event) if event.sequence == id => letter_of(&event).cloned(),
+        _ => None,
+    }
 }
 
 const fn letter_of(event: &Event) -> Option<&DeadLetterInfo> {

@@ -63,7 +63,7 @@ pub(super) async fn act_on_job(
     request: Request,
 ) -> Response {
     let target = Some(format!("{store}/jobs/{job}"));
-    attempt_on(site, peer, target, request, async |attempt: &ActionAttempt, _: NoBody| {
+    attempt_on(site, peer, target, request, async |attempt: &mut ActionAttempt, _: NoBody| {
         let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
         find(attempt.site(), &store)?.act(job, action).await.map(|()| ActionOutcome::done())
     })
@@ -77,7 +77,7 @@ pub(super) async fn act_on_queue(
     request: Request,
 ) -> Response {
     let target = Some(format!("{store}/{queue}"));
-    attempt_on(site, peer, target, request, async |attempt: &ActionAttempt, _: NoBody| {
+    attempt_on(site, peer, target, request, async |attempt: &mut ActionAttempt, _: NoBody| {
         let paused = match &*action {
             "pause" => true,
             "resume" => false,

@@ -70,7 +70,7 @@ pub(super) async fn actor(
     Path((identity, action)): Path<(u64, String)>,
     request: Request,
 ) -> Response {
-    attempt(site, peer, identity, request, async |attempt: &ActionAttempt, request: ActorRequest| {
+    attempt(site, peer, identity, request, async |attempt: &mut ActionAttempt, request: ActorRequest| {
         let actor = attempt.site.actor(identity).ok_or_else(|| Problem::not_found("actor"))?;
         let lives = actor.pid().map(perennial_actors::Pid::incarnation);
         if request.incarnation.is_some_and(|meant| lives != Some(meant)) {
@@ -93,7 +93,7 @@ pub(super) async fn pool(
     Path((pool, action)): Path<(u64, String)>,
     request: Request,
 ) -> Response {
-    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, request: PoolRequest| {
+    attempt(site, peer, pool, request, async |attempt: &mut ActionAttempt, request: PoolRequest| {
         let pool = attempt.pool(pool)?;
         let action = match (&*action, request.size) {
             ("pause", _) => PoolAction::Pause,
@@ -115,7 +115,7 @@ pub(super) async fn job(
     Path((pool, job, action)): Path<(u64, u64, String)>,
     request: Request,
 ) -> Response {
-    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, _: PoolRequest| {
+    attempt(site, peer, pool, request, async |attempt: &mut ActionAttempt, _: PoolRequest| {
         let pool = attempt.pool(pool)?;
         let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
         attempt.compute(move || act_on_job(&pool, job, action)).await
@@ -129,7 +129,7 @@ pub(super) async fn dead_jobs(
     Path((pool, action)): Path<(u64, String)>,
     request: Request,
 ) -> Response {
-    attempt(site, peer, pool, request, async |attempt: &ActionAttempt, request: DeadJobsRequest| {
+    attempt(site, peer, pool, request, async |attempt: &mut ActionAttempt, request: DeadJobsRequest| {
         let pool = attempt.pool(pool)?;
         let action = JobAction::named(&action).ok_or_else(|| Problem::not_found("action"))?;
         let jobs = match (request.ids, request.filter) {
@@ -149,12 +149,14 @@ pub(super) async fn resend_dead_letter(
     Path(id): Path<u64>,
     request: Request,
 ) -> Response {
-    let reader = site.clone();
-    let find = move || api::letter_with_id(&reader.operations.history(), id).cloned();
-    let letter = site.compute(find).await.flatten();
-    let identity = letter.as_ref().map_or(0, |letter| letter.target.identity());
-    attempt(site, peer, identity, request, async |attempt: &ActionAttempt, _: NoBody| {
-        let letter = letter.ok_or_else(|| Problem::not_found("dead letter"))?;
+    attempt_on(site, peer, None, request, async |attempt: &mut ActionAttempt, _: NoBody| {
+        let site = attempt.site.clone();
+        let find = move || {
+            let letter = api::letter_with_id(&site.operations, id);
+            letter.ok_or_else(|| Problem::not_found("dead letter"))
+        };
+        let letter = attempt.compute(find).await?;
+        attempt.target = Some(letter.label.to_string());
         let site = attempt.site.clone();
         attempt.compute(move || site.shared.config.letters.resend(&letter)).await
     })
@@ -167,7 +169,7 @@ async fn attempt<B: DeserializeOwned + Default>(
     peer: Peer,
     identity: u64,
     request: Request,
-    act: impl AsyncFnOnce(&ActionAttempt, B) -> Outcome,
+    act: impl AsyncFnOnce(&mut ActionAttempt, B) -> Outcome,
 ) -> Response {
     let target = site.actor(identity).and_then(|actor| actor.label()).map(|label| label.to_string());
     attempt_on(site, peer, target, request, act).await
@@ -179,13 +181,13 @@ pub(super) async fn attempt_on<B: DeserializeOwned + Default>(
     peer: Peer,
     target: Option<String>,
     request: Request,
-    act: impl AsyncFnOnce(&ActionAttempt, B) -> Outcome,
+    act: impl AsyncFnOnce(&mut ActionAttempt, B) -> Outcome,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let attempt = ActionAttempt { site, peer, path, target };
+    let mut attempt = ActionAttempt { site, peer, path, target };
     let outcome = match authorize(&attempt.site.shared.config, request.headers()) {
         Ok(()) => match body(request).await {
-            Ok(body) => act(&attempt, body).await,
+            Ok(body) => act(&mut attempt, body).await,
             Err(refused) => Err(refused),
         },
         Err(kind) => Err(Problem::new(kind, "the action needs the token")),
@@ -203,7 +205,10 @@ impl ActionAttempt {
     }
 
     /// Runs what calls users' code on a thread for that.
-    async fn compute(&self, act: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
+    async fn compute<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let failed = || Err(Problem::new(ProblemKind::Internal, "the action panicked"));
         self.site.compute(act).await.unwrap_or_else(failed)
     }
