@@ -65,6 +65,8 @@ pub(crate) struct Site {
     pub(crate) operations: Operations,
     /// The clients that follow the events.
     pub(crate) streams: Arc<Semaphore>,
+    /// One search at once, so that answers that take long do not have all threads.
+    pub(crate) searching: Arc<Semaphore>,
     computing: Arc<Semaphore>,
     view: Cached<View>,
     health: Cached<Vec<TreeHealth>>,
@@ -79,6 +81,7 @@ impl Site {
         let operations = shared.operations.get_or_init(observe).clone();
         Arc::new(Self {
             streams: Arc::new(Semaphore::new(shared.config.max_streams)),
+            searching: Arc::new(Semaphore::new(1)),
             computing: Arc::new(Semaphore::new(COMPUTED_AT_ONCE)),
             view: Cached::default(),
             health: Cached::default(),

@@ -1,11 +1,57 @@
 //! Tables of keys: what is shown of them, and how one is found.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use perennial_actors::{Actor, Context, ExitReason};
 use perennial_console::api::{KeyTableRow, Page};
-use perennial_registry::{DuplicateKeys, Registry};
+use perennial_registry::{DuplicateKeys, Registry, UniqueKeys};
 use perennial_supervision::Child;
+use tokio::sync::{Mutex, Notify};
 
 use crate::support::Stage;
+
+/// A key whose `Debug` notifies, and then waits until the lock is free.
+#[derive(Clone)]
+struct Held(Arc<Mutex<()>>, Arc<Notify>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.notify_one();
+        drop(self.0.blocking_lock());
+        f.write_str("held")
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Held {}
+
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// An actor with a key.
+struct Holder;
+
+impl Actor for Holder {
+    type Msg = ();
+    type Args = (Held, UniqueKeys<Held, ()>);
+
+    async fn init((key, table): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        table.register(ctx, key.clone(), ())?;
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
 
 /// The devices of users, by the names of the users.
 type Devices = DuplicateKeys<&'static str, (), ()>;
@@ -96,4 +142,31 @@ async fn entry_is_found_by_its_table_key_or_actor_in_any_case() {
     }
     assert_eq!(stage.read("/keys?q=nothing").await["total"], 0);
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_of_many_clients_leave_a_thread_for_other_answers() {
+    let stage = Arc::new(Stage::start().await);
+    let (key, table) = (Held(Arc::default(), Arc::default()), UniqueKeys::new());
+    let holder = Child::new::<Holder>("holder", (key.clone(), table.clone()));
+    stage.app.supervisor().start_child(holder).await.expect("it starts");
+    Registry::of(&stage.system).show_keys("held", &table);
+    stage.read_until("/keys", |page| page["total"] == 1).await;
+    key.1.notified().await;
+    let gate = key.0.clone().lock_owned().await;
+    let searches: Vec<_> = (0..4)
+        .map(|_| {
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.read("/keys?q=eld").await })
+        })
+        .collect();
+    key.1.notified().await;
+    for _ in 0..50 {
+        assert_eq!(stage.read("/audit").await["total"], 0);
+    }
+    drop(gate);
+    for search in searches {
+        assert_eq!(search.await.expect("it is answered")["total"], 1);
+    }
+    Arc::into_inner(stage).expect("no task has it").end().await;
 }

@@ -32,16 +32,22 @@ assert_eq!(registry.key_tables()[0].keys, 0);"#)]
         self.0.shown_keys.list()
     }
 
-    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name, with entries
-    /// for which `is_wanted` returns `true`: the first hundred of each table. It is called with the
-    /// name of the table, for every entry: this takes as long as the tables are large.
+    /// Returns the tables of keys that are [shown](Self::show_keys), sorted by name. A table for
+    /// whose name `is_wanted_table` returns `true` has some of its entries, as in
+    /// [`key_tables`](Self::key_tables). Another one has the entries for which `is_wanted` returns
+    /// `true`: the first hundred. `is_wanted` is called for every entry of these tables: this takes
+    /// as long as they are large.
     #[doc = registry_example!(r#"let sessions = UniqueKeys::<u64, String>::new();
 registry.show_keys("sessions", &sessions);
-let found = registry.search_keys(|_, entry| entry.key.contains("42"));
+let found = registry.search_keys(|table| table == "users", |entry| entry.key.contains("42"));
 assert!(found[0].entries.is_empty());"#)]
     #[must_use]
-    pub fn search_keys(&self, is_wanted: impl Fn(&str, &KeyInfo) -> bool) -> Vec<KeyTableInfo> {
-        self.0.shown_keys.search(is_wanted)
+    pub fn search_keys(
+        &self,
+        is_wanted_table: impl Fn(&str) -> bool,
+        is_wanted: impl Fn(&KeyInfo) -> bool,
+    ) -> Vec<KeyTableInfo> {
+        self.0.shown_keys.search(is_wanted_table, is_wanted)
     }
 
     /// Returns the names of the tables of keys that are [shown](Self::show_keys), sorted, and how

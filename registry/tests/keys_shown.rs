@@ -99,15 +99,17 @@ async fn later_table_takes_the_name_and_a_long_list_is_cut() {
     assert_eq!((tables.len(), tables[0].keys, tables[0].entries.len()), (1, 500, 100));
 }
 
-/// An actor with one key.
+/// An actor with long keys.
 struct OfLong;
 
 impl Actor for OfLong {
     type Msg = ();
-    type Args = (Long, UniqueKeys<Long, ()>);
+    type Args = (Vec<Long>, UniqueKeys<Long, ()>);
 
-    async fn init((key, table): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        table.register(ctx, key.clone(), ())?;
+    async fn init((keys, table): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        for key in keys {
+            table.register(ctx, key.clone(), ())?;
+        }
         Ok(Self)
     }
 
@@ -121,10 +123,40 @@ async fn no_more_of_a_key_is_written_than_is_shown_and_nothing_for_its_number() 
     let (system, table, key) = (System::new(), UniqueKeys::new(), Long(Arc::default()));
     let registry = Registry::of(&system);
     registry.show_keys("long", &table);
-    let _owner = system.spawn::<OfLong>((key.clone(), table.clone())).await.unwrap();
+    let _owner = system.spawn::<OfLong>((vec![key.clone()], table.clone())).await.unwrap();
     assert_eq!(registry.key_counts(), [("long".to_owned(), 1)]);
     assert_eq!(key.0.load(Ordering::Relaxed), 0);
     let tables = registry.key_tables();
     assert_eq!(tables[0].entries[0].key, "é".repeat(200));
     assert_eq!(key.0.load(Ordering::Relaxed), 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn search_writes_as_many_keys_of_a_wanted_table_as_are_listed_and_all_of_others() {
+    let (system, table) = (System::new(), UniqueKeys::new());
+    let registry = Registry::of(&system);
+    registry.show_keys("long", &table);
+    let keys: Vec<_> = (0..150).map(|_| Long(Arc::default())).collect();
+    let _owner = system.spawn::<OfLong>((keys.clone(), table.clone())).await.unwrap();
+    let written = || keys.iter().filter(|key| key.0.load(Ordering::Relaxed) > 0).count();
+    let found = registry.search_keys(|table| table == "long", |_| false);
+    assert_eq!((found[0].keys, found[0].entries.len(), written()), (150, 100, 100));
+    let found = registry.search_keys(|_| false, |entry| entry.key.contains('e'));
+    assert_eq!((found[0].keys, found[0].entries.len(), written()), (150, 0, 150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn search_finds_the_first_hundred_of_all_entries_in_their_order() {
+    let (system, table) = (System::new(), Table::new());
+    let registry = Registry::of(&system);
+    registry.show_keys("things", &table);
+    let _owner = system.spawn::<Owner>(((1..=500).collect(), table.clone())).await.unwrap();
+    let is_wanted = |key: &str| key.ends_with('7') || key.starts_with("key 3");
+    let found = registry.search_keys(|_| false, |entry| is_wanted(&entry.key));
+    let mut wanted: Vec<_> = (1..=500).map(|key| format!("key {key}")).collect();
+    wanted.retain(|key| is_wanted(key));
+    wanted.sort_unstable();
+    let found: Vec<_> = found[0].entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert!(wanted.len() > 100);
+    assert_eq!(found, wanted[..100]);
 }

@@ -32,8 +32,8 @@ pub struct KeyRow {
     pub label: Option<String>,
 }
 
-/// Returns the tables with a text in their names, or in one of their entries. A text is looked for
-/// in all entries, as they are now.
+/// Returns the tables with a text in their names, or in one of their entries. A text that is not in
+/// the name of a table is looked for in all its entries, as they are now.
 pub(crate) fn keys(
     view: &View,
     registry: &Registry,
@@ -44,11 +44,11 @@ pub(crate) fn keys(
         return window.of(&view.snapshot.figures.keys, view.sequence(), |table| row(view, table));
     };
     let has_text = |value: &str| value.to_lowercase().contains(&text);
-    let is_wanted = |table: &str, entry: &KeyInfo| {
+    let is_wanted = |entry: &KeyInfo| {
         let label = || view.label(entry.pid.identity()).is_some_and(|label| has_text(&label));
-        has_text(table) || has_text(&entry.key) || label()
+        has_text(&entry.key) || label()
     };
-    let found = registry.search_keys(is_wanted).into_iter();
+    let found = registry.search_keys(has_text, is_wanted).into_iter();
     let listed: Vec<_> = found.filter(|found| has_text(&found.table) || !found.entries.is_empty()).collect();
     window.of(&listed, view.sequence(), |table| row(view, table))
 }

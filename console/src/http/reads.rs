@@ -224,10 +224,20 @@ pub(super) async fn names(State(site): State<Arc<Site>>, uri: Uri) -> Response {
 }
 
 pub(super) async fn keys(State(site): State<Arc<Site>>, uri: Uri) -> Response {
+    let parameters = match Parameters::of(&uri) {
+        Ok(parameters) => parameters,
+        Err(Problem { error, detail }) => return problem(error, detail),
+    };
+    // A search reads all keys. It has the permit until it ends, as it does when its client goes.
+    let searching = match &parameters.q {
+        Some(_) => site.searching.clone().acquire_owned().await.ok(),
+        None => None,
+    };
     answer(site, move |site, view| {
-        let parameters = Parameters::of(&uri)?;
         let registry = Registry::of(site.system());
-        Ok(api::keys(view, registry, parameters.q.as_deref(), parameters.window()))
+        let page = api::keys(view, registry, parameters.q.as_deref(), parameters.window());
+        drop(searching);
+        Ok(page)
     })
     .await
 }

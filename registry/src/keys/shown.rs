@@ -1,6 +1,6 @@
 //! The tables of keys that a system shows: to snapshots, metrics and consoles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
@@ -62,16 +62,20 @@ where
     }
 
     fn entries(&self, most: usize, is_wanted: &dyn Fn(&KeyInfo) -> bool) -> Vec<KeyInfo> {
-        let some = self.some(most).into_iter().filter(|stored| stored.is_owned());
-        let entries = some.map(|stored| {
+        // No more are kept than are listed: the greatest is removed for each one too many.
+        let mut smallest = BinaryHeap::new();
+        for stored in self.some(most).into_iter().filter(|stored| stored.is_owned()) {
             let text = debug_text(&**stored.key, MAX_TEXT);
             let key = text.map_or_else(|panicked| panicked.to_string(), |(text, _)| text);
-            KeyInfo { key, pid: stored.pid }
-        });
-        let mut entries: Vec<KeyInfo> = entries.filter(is_wanted).collect();
-        entries.sort_unstable();
-        entries.truncate(MAX_LISTED);
-        entries
+            let entry = KeyInfo { key, pid: stored.pid };
+            if is_wanted(&entry) {
+                smallest.push(entry);
+            }
+            if smallest.len() > MAX_LISTED {
+                smallest.pop();
+            }
+        }
+        smallest.into_sorted_vec()
     }
 }
 
@@ -90,16 +94,22 @@ impl ShownTables {
     }
 
     pub(crate) fn list(&self) -> Vec<KeyTableInfo> {
-        self.map(|table, shown| {
-            let entries = shown.entries(MAX_LISTED, &|_| true);
-            KeyTableInfo { table, keys: shown.keys(), entries }
-        })
+        self.search(|_| true, |_| true)
     }
 
-    /// Lists the tables with those of all their entries that are wanted.
-    pub(crate) fn search(&self, is_wanted: impl Fn(&str, &KeyInfo) -> bool) -> Vec<KeyTableInfo> {
+    /// Lists the tables: some entries of one that is wanted, and of another one those of all its
+    /// entries that are wanted.
+    pub(crate) fn search(
+        &self,
+        is_wanted_table: impl Fn(&str) -> bool,
+        is_wanted: impl Fn(&KeyInfo) -> bool,
+    ) -> Vec<KeyTableInfo> {
         self.map(|table, shown| {
-            let entries = shown.entries(usize::MAX, &|entry| is_wanted(&table, entry));
+            let entries = if is_wanted_table(&table) {
+                shown.entries(MAX_LISTED, &|_| true)
+            } else {
+                shown.entries(usize::MAX, &is_wanted)
+            };
             KeyTableInfo { keys: shown.keys(), table, entries }
         })
     }
