@@ -1,9 +1,12 @@
 //! Dead letters that are kept and sent again.
 
+use std::future::Future as _;
 use std::iter;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Wake};
 use std::time::Duration;
 
 use perennial_actors::host::{Identity, Parent};
@@ -171,13 +174,44 @@ async fn caller_is_told_of_the_loss_and_its_message_is_not_kept() {
 async fn copies_that_panic_when_they_are_dropped_do_no_harm() {
     let drops = Arc::new(AtomicU64::new(0));
     let mut owner = Owner::open(MailboxConfig::default(), 1);
-    let bombs = (0..3).map(|_| Msg::Drop(Bomb(drops.clone())));
-    assert_eq!(owner.lose(bombs).await.len(), 3);
-    assert_eq!(drops.load(Ordering::Relaxed), 5, "three messages and two copies beyond the capacity");
+    let bomb = || Msg::Drop(Bomb(drops.clone()));
+    assert_eq!(owner.lose([bomb(), bomb(), bomb()]).await.len(), 3);
+    assert_eq!(drops.load(Ordering::Relaxed), 3, "no more copies are made than are kept");
+    assert_eq!(owner.lose([bomb()]).await, [Some(4)]);
+    assert_eq!(drops.load(Ordering::Relaxed), 5, "the message, and the copy that had to go");
     let Owner { identity, sum, .. } = owner;
     drop((identity, sum));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(drops.load(Ordering::Relaxed), 6, "the last copy goes with the actor");
+}
+
+/// Notes that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn copies_of_a_close_are_made_when_all_have_been_told_of_it() {
+    let (system, identity) = (System::new(), Identity::new(MailboxConfig::bounded(1)));
+    identity.open(&system, || "sum".into());
+    let (sum, woken) = (identity.address(), Arc::new(Woken::default()));
+    let (told, copied) = (woken.clone(), Arc::new(AtomicU64::new(0)));
+    let copies = copied.clone();
+    sum.keep_dead_letters(number(1), move |msg| {
+        assert!(told.0.load(Ordering::Relaxed), "the sender that waits was told");
+        copies.fetch_add(1, Ordering::Relaxed);
+        copy(msg)
+    });
+    assert!(sum.cast(Msg::Add(1)).is_ok());
+    let mut sending = pin!(sum.send(Msg::Add(2)));
+    assert!(sending.as_mut().poll(&mut TaskContext::from_waker(&woken.into())).is_pending());
+    identity.close(&ExitReason::shutdown());
+    assert_eq!((copied.load(Ordering::Relaxed), sum.has_dead_letter(1)), (1, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 
 use super::errors::SendError;
 use super::typed::Address;
-use crate::process::KeptLetters;
 use crate::target::Target;
 
 impl<M: Send + 'static> Address<M> {
@@ -14,8 +13,13 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// `copy` returns `None` for a message that is not kept. A message with a
     /// [`Reply`](crate::Reply) is one: a reply cannot be copied, and its caller is told of the loss
-    /// when the message is dropped. Another actor may be stopping this one, so `copy` may run in a
-    /// task of its own, shortly after the letter was published. If it panics, nothing is kept.
+    /// when the message is dropped. If `copy` panics, nothing is kept. It runs where the message is
+    /// dropped: in the task of the sender if the mailbox overflows, in that of the incarnation when
+    /// it ends, and in a task of its own if the owner ends the actor. The letter was published
+    /// before in the last two cases, so for a moment it is not kept yet.
+    ///
+    /// What is kept is dropped with the last address of the actor. A copy that holds an address of
+    /// the actor itself keeps both.
     ///
     /// A message that was in flight is never kept: its handler owned it, and may have been crashed
     /// by it. Nor is a message that a [`Recipient`](crate::Recipient) had not made yet when
@@ -39,7 +43,7 @@ impl<M: Send + 'static> Address<M> {
         capacity: NonZeroUsize,
         copy: impl Fn(&M) -> Option<M> + Send + Sync + 'static,
     ) {
-        self.process().keep_letters(KeptLetters::new(capacity, Box::new(copy)));
+        self.process().keep_letters(capacity, Box::new(copy));
     }
 
     /// Returns `true` if the dead letter with this [number](crate::DeadLetter::number) is kept.
@@ -50,7 +54,11 @@ impl<M: Send + 'static> Address<M> {
     }
 
     /// Sends a kept dead letter again, as a new message to the actor, without waiting. It is not
-    /// kept any more once it is accepted. If the mailbox refuses it, it is kept as before.
+    /// kept any more once it is accepted. If the mailbox refuses it, it is kept as before; another
+    /// task may have found that it is not kept meanwhile.
+    ///
+    /// A mailbox that [drops the newest](crate::OverflowPolicy::DropNewest) message accepts it also
+    /// when it is full, and it is a dead letter again.
     ///
     /// # Errors
     ///
@@ -66,7 +74,7 @@ assert_eq!(counter.resend_dead_letter(1), Err(ResendError::NotKept));")]
         self.cast(message).map_err(|refused| {
             let target = refused.target().clone();
             let is_full = matches!(refused, SendError::Full(_));
-            kept.insert(number, refused.into_inner());
+            kept.put_back(number, refused.into_inner());
             if is_full { ResendError::Full(target) } else { ResendError::Closed(target) }
         })
     }

@@ -14,6 +14,9 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::seq_map::SeqMap;
 
+/// The dead letters that an actor keeps, whichever the type of its messages is.
+pub(crate) type AnyLetters = Arc<dyn Any + Send + Sync>;
+
 /// The state that most mailboxes never need. It is allocated on first use.
 pub(crate) struct ColdState<M> {
     pub(crate) signals: SignalQueue,
@@ -28,7 +31,7 @@ pub(crate) struct ColdState<M> {
     /// What only a mailbox needs that is observed.
     pub(crate) observed: Option<Box<ObservedState>>,
     /// The dead letters that are kept. The process knows their type.
-    pub(crate) kept_letters: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) kept_letters: Option<AnyLetters>,
 }
 
 impl<M> Default for ColdState<M> {

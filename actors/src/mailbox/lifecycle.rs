@@ -1,10 +1,8 @@
 //! The owner's operations: open, close, attach and detach.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::task::Waker;
 
-use super::cold::{ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
+use super::cold::{AnyLetters, ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
 use super::config::MailboxOnRestart;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
@@ -307,16 +305,13 @@ impl<M> Mailbox<M> {
     }
 
     /// Returns what holds the dead letters that are kept.
-    pub(crate) fn kept_letters(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+    pub(crate) fn kept_letters(&self) -> Option<AnyLetters> {
         self.state.lock().cold()?.kept_letters.clone()
     }
 
-    /// Sets what holds the dead letters that are kept. Returns what held them before.
-    pub(crate) fn set_kept_letters(
-        &self,
-        kept: Arc<dyn Any + Send + Sync>,
-    ) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.state.lock().cold_or_init().kept_letters.replace(kept)
+    /// Returns what holds the dead letters that are kept. It is made if there is nothing yet.
+    pub(crate) fn kept_letters_or(&self, make: impl FnOnce() -> AnyLetters) -> AnyLetters {
+        self.state.lock().cold_or_init().kept_letters.get_or_insert_with(make).clone()
     }
 
     /// Turns every queued message into a dead letter and records the reason.

@@ -83,7 +83,7 @@ mod tests;
 mod wait_queue;
 
 pub(crate) use any::{AnyMailbox, Traffic};
-pub(crate) use cold::{ExitHook, PendingRestart};
+pub(crate) use cold::{AnyLetters, ExitHook, PendingRestart};
 pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub(crate) use lifecycle::{AttachRefused, DetachEffects};
 pub(crate) use overflow::Evicted;

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::cold::ColdState;
+use super::cold::{AnyLetters, ColdState};
 use super::config::OverflowPolicy;
 use super::send::PushError;
 use super::senders::Sender;
@@ -19,6 +19,9 @@ pub(crate) struct Evicted<M> {
     /// The spans of their senders.
     senders: Vec<SenderSpan>,
     pub(crate) wakers: Vec<Waker>,
+    /// What keeps the dead letters, and the incarnation that they were for.
+    pub(crate) kept_letters: Option<AnyLetters>,
+    pub(crate) incarnation: u32,
 }
 
 /// The new item if it was counted but rejected, and the messages that were evicted for it.
@@ -54,8 +57,14 @@ impl<M> Mailbox<M> {
         if self.overflow == OverflowPolicy::Reject {
             return Err(PushError::Full(new));
         }
-        let mut evicted = Evicted { messages: Vec::new(), senders: Vec::new(), wakers: Vec::new() };
         let mut state = self.state.lock();
+        let mut evicted = Evicted {
+            messages: Vec::new(),
+            senders: Vec::new(),
+            wakers: Vec::new(),
+            kept_letters: state.cold().and_then(|cold| cold.kept_letters.clone()),
+            incarnation: state.incarnation,
+        };
         if state.refuses() {
             return Err(PushError::Closed(new));
         }

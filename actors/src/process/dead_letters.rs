@@ -1,9 +1,10 @@
 //! Messages that were accepted and become dead letters.
 
-use super::ending::DropIn;
+use super::ending::{DeferredDrop, DropIn};
+use super::kept_letters::KeptLetters;
 use super::shared::Process;
 use crate::exit::ExitReason;
-use crate::foreign::{Each, ignore_panic, run_elsewhere, wake_each};
+use crate::foreign::{ignore_panic, wake_each};
 use crate::mailbox::{AnyMailbox, Evicted, PushError};
 use crate::pid::Pid;
 use crate::system::DeadLetterReason;
@@ -20,12 +21,13 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn overflow_part<N>(&self, part: N) -> Result<Option<N>, PushError<N>> {
         match self.queue.reserve_with_overflow() {
             Ok((reserved, evicted)) => {
+                let target = self.pid_of(evicted.incarnation);
                 self.dead_letter_evicted(evicted);
                 if reserved {
                     return Ok(Some(part));
                 }
                 // A part is no message that could be sent again.
-                self.publish_dropped(None, || DeadLetterReason::Overflow);
+                self.dead_letter(target, None, || DeadLetterReason::Overflow);
                 ignore_panic(|| drop(part));
                 Ok(None)
             }
@@ -37,57 +39,57 @@ impl<M: Send + 'static> Process<M> {
     /// sender.
     pub(crate) fn dead_letter_unsent(&self, message: M) {
         self.queue.count_discarded();
-        self.dead_letter_message(message, || DeadLetterReason::Unhandled(ExitReason::NoProcess));
+        let target = self.pid_of(self.queue.latest_incarnation());
+        let reason = || DeadLetterReason::Unhandled(ExitReason::NoProcess);
+        self.dead_letter_message(message, target, self.kept_letters().as_deref(), reason);
     }
 
     fn dead_letter_evicted(&self, evicted: Evicted<M>) {
         wake_each(evicted.wakers);
+        let (target, kept) = (self.pid_of(evicted.incarnation), Self::typed(evicted.kept_letters));
         for message in evicted.messages {
-            self.dead_letter_message(message, || DeadLetterReason::Overflow);
-        }
-    }
-
-    /// Publishes a dead letter for each message that an end leaves, and keeps copies if the actor
-    /// keeps such letters. Leaves the messages that are dropped after all notifications.
-    pub(super) fn dead_letter_unhandled(
-        &self,
-        dead: &mut Vec<M>,
-        target: Pid,
-        reason: &ExitReason,
-        drop_in: DropIn,
-    ) {
-        let kept = self.kept_letters().map(|kept| (kept.issue(dead.len() as u64), kept));
-        for nth in 0..dead.len() as u64 {
-            let number = kept.as_ref().map(|(first, _)| first + nth);
-            self.dead_letter(target, number, || DeadLetterReason::Unhandled(reason.clone()));
-        }
-        match (drop_in, kept) {
-            (DropIn::NewTask, None) => {}
-            (DropIn::OwnTask, None) => drop(Each::new(std::mem::take(dead))),
-            (DropIn::OwnTask, Some((first, kept))) => {
-                kept.keep_each(first, &Each::new(std::mem::take(dead)));
-            }
-            // The copies are made by code of users.
-            (DropIn::NewTask, Some((first, kept))) => {
-                let dead = Each::new(std::mem::take(dead));
-                run_elsewhere(move || kept.keep_each(first, &dead));
-            }
+            self.dead_letter_message(message, target, kept.as_deref(), || DeadLetterReason::Overflow);
         }
     }
 
     /// Publishes a dead letter, keeps a copy if the actor keeps such letters, and drops the
     /// message. The drop may run any code.
-    fn dead_letter_message(&self, message: M, reason: impl FnOnce() -> DeadLetterReason) {
-        let kept = self.kept_letters();
-        let number = kept.as_ref().map(|kept| kept.issue(1));
-        if let (Some(kept), Some(first)) = (kept, number) {
-            kept.keep_each(first, std::slice::from_ref(&message));
+    fn dead_letter_message(
+        &self,
+        message: M,
+        target: Pid,
+        kept: Option<&KeptLetters<M>>,
+        reason: impl FnOnce() -> DeadLetterReason,
+    ) {
+        let number = kept.map(|kept| kept.issue(1));
+        if let (Some(kept), Some(number)) = (kept, number) {
+            kept.keep_each(number, std::slice::from_ref(&message));
         }
-        self.publish_dropped(number, reason);
+        self.dead_letter(target, number, reason);
         ignore_panic(|| drop(message));
     }
 
-    fn publish_dropped(&self, number: Option<u64>, reason: impl FnOnce() -> DeadLetterReason) {
-        self.dead_letter(self.pid_of(self.queue.latest_incarnation()), number, reason);
+    /// Publishes a dead letter for each message that an end leaves. The messages are dropped now or
+    /// after all notifications, and copied before if the actor keeps such letters.
+    pub(super) fn dead_letter_unhandled(
+        &self,
+        deferred: &mut DeferredDrop<M>,
+        target: Pid,
+        reason: &ExitReason,
+        drop_in: DropIn,
+    ) {
+        let count = deferred.effects.dead.len() as u64;
+        if count == 0 {
+            return;
+        }
+        deferred.kept = self.kept_letters().map(|kept| (kept.issue(count), kept));
+        let first = deferred.kept.as_ref().map(|(first, _)| *first);
+        for nth in 0..count {
+            let number = first.map(|first| first + nth);
+            self.dead_letter(target, number, || DeadLetterReason::Unhandled(reason.clone()));
+        }
+        if drop_in == DropIn::OwnTask {
+            deferred.drop_messages();
+        }
     }
 }

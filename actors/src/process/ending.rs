@@ -6,10 +6,12 @@
 //! another watcher.
 
 use std::any::type_name;
+use std::sync::Arc;
 
+use super::kept_letters::KeptLetters;
 use super::shared::Process;
 use crate::exit::ExitReason;
-use crate::foreign::{dispose, ignore_panic, wake_each};
+use crate::foreign::{Each, dispose, ignore_panic, wake_each};
 use crate::log::{self, EndKind};
 use crate::mailbox::{AnyMailbox, DetachEffects};
 use crate::pid::Pid;
@@ -51,7 +53,7 @@ impl<M: Send + 'static> Process<M> {
         if is_last {
             self.publish_closed(reason);
         }
-        self.notify_exit(effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        self.notify_exit(deferred, self.pid_of(incarnation), reason, DropIn::OwnTask);
         true
     }
 
@@ -65,7 +67,7 @@ impl<M: Send + 'static> Process<M> {
         }
         let pid = self.pid_of(incarnation);
         self.publish(LifecycleState::Ended(pid), |label| LifecycleEvent::Abandoned { pid, label });
-        self.notify_exit(&mut deferred.effects, pid, &reason, DropIn::NewTask);
+        self.notify_exit(&mut deferred, pid, &reason, DropIn::NewTask);
         if let Some(registration) = self.registration() {
             log::actor_abandoned(registration.system.log(), pid, registration.label.clone());
         }
@@ -84,8 +86,9 @@ impl<M: Send + 'static> Process<M> {
         }
         let dropped = effects.dropped(reason);
         self.publish_closed(reason);
-        self.notify_exit(effects, self.pid_of(self.queue.latest_incarnation()), reason, DropIn::NewTask);
-        if effects.ended.is_some() {
+        let pid = self.pid_of(self.queue.latest_incarnation());
+        self.notify_exit(&mut deferred, pid, reason, DropIn::NewTask);
+        if deferred.effects.ended.is_some() {
             self.queue.end_reported();
         }
         deferred.dispose();
@@ -122,16 +125,15 @@ impl<M: Send + 'static> Process<M> {
 
     /// Notifies of an end in the promised order. Names are free, and callers and senders are
     /// notified, before any link or monitor is.
-    fn notify_exit(&self, effects: &mut DetachEffects<M>, pid: Pid, reason: &ExitReason, drop_dead: DropIn) {
-        for hook in std::mem::take(&mut effects.hooks) {
+    fn notify_exit(&self, deferred: &mut DeferredDrop<M>, pid: Pid, reason: &ExitReason, drop_in: DropIn) {
+        for hook in std::mem::take(&mut deferred.effects.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
-        for _ in 0..effects.lost_in_flight {
+        for _ in 0..deferred.effects.lost_in_flight {
             self.dead_letter(pid, None, || DeadLetterReason::InFlight(reason.clone()));
         }
-        if !effects.dead.is_empty() {
-            self.dead_letter_unhandled(&mut effects.dead, pid, reason, drop_dead);
-        }
+        self.dead_letter_unhandled(deferred, pid, reason, drop_in);
+        let effects = &mut deferred.effects;
         wake_each(std::mem::take(&mut effects.wakers));
         let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
@@ -151,8 +153,10 @@ impl<M: Send + 'static> Process<M> {
 
 /// The messages and reasons to drop after all notifications of an end.
 #[must_use = "dropped before others are notified, it could keep them waiting"]
-pub(crate) struct DeferredDrop<M> {
-    effects: DetachEffects<M>,
+pub(crate) struct DeferredDrop<M: Send + 'static> {
+    pub(super) effects: DetachEffects<M>,
+    /// What keeps copies of the messages, if the actor keeps such letters, and their first number.
+    pub(super) kept: Option<(u64, Arc<KeptLetters<M>>)>,
     /// The number of messages that no incarnation will have handled because of the end.
     pub(super) dropped: u64,
 }
@@ -160,7 +164,7 @@ pub(crate) struct DeferredDrop<M> {
 impl<M: Send + 'static> DeferredDrop<M> {
     /// Returns nothing to drop.
     pub(super) const fn new() -> Self {
-        Self { effects: DetachEffects::new(), dropped: 0 }
+        Self { effects: DetachEffects::new(), kept: None, dropped: 0 }
     }
 
     /// Drops the values in a task of its own, if there are any.
@@ -169,10 +173,19 @@ impl<M: Send + 'static> DeferredDrop<M> {
             dispose(self);
         }
     }
+
+    /// Drops the messages. They are copied before if they are kept.
+    pub(super) fn drop_messages(&mut self) {
+        let messages = Each::new(std::mem::take(&mut self.effects.dead));
+        if let Some((first, kept)) = self.kept.take() {
+            kept.keep_each(first, &messages);
+        }
+    }
 }
 
-impl<M> Drop for DeferredDrop<M> {
+impl<M: Send + 'static> Drop for DeferredDrop<M> {
     fn drop(&mut self) {
+        self.drop_messages();
         self.effects.drop_each();
     }
 }

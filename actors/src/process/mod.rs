@@ -22,7 +22,6 @@ mod tests;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
 pub use identity::Identity;
-pub(crate) use kept_letters::KeptLetters;
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};
