@@ -173,6 +173,31 @@ async fn a_change_of_one_process_is_noticed_by_the_others() {
 }
 
 #[tokio::test]
+async fn the_last_change_of_a_process_that_ends_is_noticed_by_the_others() {
+    let Some(server) = server() else { return };
+    let hour = Duration::from_secs(3_600);
+    let builder = server.builder().poll_interval(hour).lease(4 * hour);
+    let (first, second) =
+        (builder.clone().connect().await.expect("a store"), builder.connect().await.expect("a store"));
+    let mut changes = second.changes();
+    // The process is silent for a moment whenever it has told of a change, and ends meanwhile.
+    let submit = async move {
+        for n in 0..20 {
+            enqueue(&first, NewJob::new("q", payload(&n.to_string()))).await;
+        }
+        drop(first);
+    };
+    let work = async {
+        let mut leased = 0;
+        while leased < 20 {
+            changes.changed().await.unwrap();
+            leased += lease(&second, 20).await.jobs.len();
+        }
+    };
+    tokio::join!(submit, work);
+}
+
+#[tokio::test]
 async fn a_change_without_a_notification_is_noticed_by_looking() {
     let Some(server) = server() else { return };
     let store = server.builder().connect().await.unwrap();

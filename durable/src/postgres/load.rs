@@ -87,8 +87,8 @@ const NEXT_DUE: &str = concat!(
 /// The statements that a process needs first: for the outcomes of orphans, and for a lease.
 pub(super) const FIRST: &[&str] = &[JOBS, PAUSED, PROMOTE, READY, RUNNING_KEYS, EXPIRED, NEXT_DUE];
 
-/// What becomes of the rows of a statement.
-enum Answer {
+/// What the rows of a statement are.
+enum Found {
     Nothing,
     /// Jobs in their latest state.
     Jobs,
@@ -103,37 +103,37 @@ enum Answer {
 /// The statements that load something.
 pub(super) struct Load<'a> {
     queries: Vec<Query<'a>>,
-    answers: Vec<Answer>,
+    found: Vec<Found>,
 }
 
 /// What the rows of such statements are.
-pub(super) struct Loading(Vec<Answer>);
+pub(super) struct Loading(Vec<Found>);
 
 impl<'a> Load<'a> {
     /// Returns the statements for what is needed. Locks are taken in the same order by all.
     pub(super) fn of(needs: &Needs<'a>) -> (Vec<Query<'a>>, Loading) {
-        let mut load = Self { queries: Vec::new(), answers: Vec::new() };
+        let mut load = Self { queries: Vec::new(), found: Vec::new() };
         if needs.appends {
-            load.add(LOCK_POSITIONS, Answer::Nothing, []);
+            load.add(LOCK_POSITIONS, Found::Nothing, []);
         }
         if !needs.claimed.is_empty() {
             let names: Vec<&str> = needs.claimed.iter().copied().collect();
-            load.add(MAKE_JOURNALS, Answer::Nothing, [boxed(names)]);
+            load.add(MAKE_JOURNALS, Found::Nothing, [boxed(names)]);
         }
         if !needs.journals.is_empty() {
             let names: Vec<&str> = needs.journals.iter().copied().collect();
-            load.add(JOURNALS, Answer::Journals, [boxed(names)]);
+            load.add(JOURNALS, Found::Journals, [boxed(names)]);
         }
         if !needs.unique.is_empty() {
             let (queues, keys): (Vec<&str>, Vec<&str>) = needs.unique.iter().copied().unzip();
-            load.add(LOCK_UNIQUE, Answer::Nothing, [boxed(queues), boxed(keys)]);
+            load.add(LOCK_UNIQUE, Found::Nothing, [boxed(queues), boxed(keys)]);
         }
         if !needs.jobs.is_empty() {
             let ids: Vec<i64> = needs.jobs.iter().map(|id| int(id.0)).collect();
-            load.add(JOBS, Answer::Jobs, [boxed(ids)]);
+            load.add(JOBS, Found::Jobs, [boxed(ids)]);
         }
         if let Some((now, max)) = needs.purge {
-            load.add(OUTLIVED, Answer::Jobs, [boxed(rows::time(now)), boxed(size(max))]);
+            load.add(OUTLIVED, Found::Jobs, [boxed(rows::time(now)), boxed(size(max))]);
         }
         for (queue, (now, max)) in &needs.leases {
             load.lease(queue, rows::time(*now), size(*max));
@@ -141,23 +141,23 @@ impl<'a> Load<'a> {
         // What is locked was loaded before: it is the later state.
         if !needs.unique.is_empty() {
             let (queues, keys): (Vec<&str>, Vec<&str>) = needs.unique.iter().copied().unzip();
-            load.add(UNIQUE, Answer::Jobs, [boxed(queues), boxed(keys)]);
+            load.add(UNIQUE, Found::Jobs, [boxed(queues), boxed(keys)]);
         }
-        (load.queries, Loading(load.answers))
+        (load.queries, Loading(load.found))
     }
 
     fn lease(&mut self, queue: &'a str, now: i64, max: i64) {
-        self.add(PAUSED, Answer::Paused, [boxed(queue)]);
-        self.add(PROMOTE, Answer::Nothing, [boxed(queue), boxed(now)]);
-        self.add(READY, Answer::Ready, [boxed(queue), boxed(now), boxed(max)]);
-        self.add(RUNNING_KEYS, Answer::RunningKeys, [boxed(queue)]);
-        self.add(EXPIRED, Answer::Jobs, [boxed(queue), boxed(now), boxed(MAX_EXPIRED)]);
-        self.add(NEXT_DUE, Answer::Jobs, [boxed(queue), boxed(now)]);
+        self.add(PAUSED, Found::Paused, [boxed(queue)]);
+        self.add(PROMOTE, Found::Nothing, [boxed(queue), boxed(now)]);
+        self.add(READY, Found::Ready, [boxed(queue), boxed(now), boxed(max)]);
+        self.add(RUNNING_KEYS, Found::RunningKeys, [boxed(queue)]);
+        self.add(EXPIRED, Found::Jobs, [boxed(queue), boxed(now), boxed(MAX_EXPIRED)]);
+        self.add(NEXT_DUE, Found::Jobs, [boxed(queue), boxed(now)]);
     }
 
-    fn add<const N: usize>(&mut self, sql: &'static str, answer: Answer, params: [Param<'a>; N]) {
+    fn add<const N: usize>(&mut self, sql: &'static str, answer: Found, params: [Param<'a>; N]) {
         self.queries.push(Query { sql, params: params.into() });
-        self.answers.push(answer);
+        self.found.push(answer);
     }
 }
 
@@ -172,26 +172,26 @@ impl Loading {
         let mut ready: Vec<JobRecord> = Vec::new();
         for (answer, found) in self.0.iter().zip(answers) {
             match answer {
-                Answer::Nothing => {}
-                Answer::Jobs => {
+                Found::Nothing => {}
+                Found::Jobs => {
                     for row in found {
                         workspace.load_job(rows::job(row)?);
                     }
                 }
-                Answer::Ready => ready = found.iter().map(rows::job).collect::<Result<_, _>>()?,
-                Answer::RunningKeys => {
+                Found::Ready => ready = found.iter().map(rows::job).collect::<Result<_, _>>()?,
+                Found::RunningKeys => {
                     let running: Vec<&str> = found.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
                     let is_free = |record: &JobRecord| {
                         record.job.key.as_deref().is_none_or(|key| !running.contains(&key))
                     };
                     ready.drain(..).filter(is_free).for_each(|record| workspace.load_job(record));
                 }
-                Answer::Paused => {
+                Found::Paused => {
                     for row in found {
                         workspace.load_paused(get(row, 0)?);
                     }
                 }
-                Answer::Journals => {
+                Found::Journals => {
                     for row in found {
                         let (writer, sequence) = (uint(get(row, 1)?), uint(get(row, 2)?));
                         // One without a writer was made for a claim and not claimed.

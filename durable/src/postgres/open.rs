@@ -142,11 +142,11 @@ async fn serve(settings: Settings, begun: Begun, opened: oneshot::Sender<Result<
     if let Some(session) = session {
         // If this fails, the others find it by looking.
         let end = async {
-            if connector.is_attached {
-                return process::notify(&session, Notice::Changed, Some(epoch)).await;
+            if !connector.is_attached {
+                process::end(&session, &[epoch]).await?;
             }
-            process::end(&session, &[epoch]).await?;
-            process::notify(&session, Notice::Ended, Some(epoch)).await
+            // The monitor may have been silent about the last changes.
+            process::notify(&session, Notice::Changed, Some(epoch)).await
         };
         let _ = timeout(CLOSE_TIMEOUT, end).await;
     }

@@ -55,16 +55,18 @@ pub(super) fn units<'a>(batches: &[&'a Batch]) -> Vec<Unit<'a>> {
 /// Adds a part to the last unit, or to a new one.
 fn add<'a>(units: &mut Vec<Unit<'a>>, part: Part<'a>) {
     match units.last_mut() {
-        Some(Unit::Plain(parts)) if parts.iter().all(|before| can_join(before, &part)) => parts.push(part),
+        Some(Unit::Plain(parts)) if can_join(parts, &part) => parts.push(part),
         _ => units.push(Unit::Plain(vec![part])),
     }
 }
 
-/// Returns `true` if two parts can be of one unit: leases from two queues, or no leases.
-fn can_join(one: &Part<'_>, other: &Part<'_>) -> bool {
-    match (one.leases_from(), other.leases_from()) {
-        (Some(one), Some(other)) => one != other,
-        (one, other) => one.is_none() && other.is_none(),
+/// Returns `true` if a part can join others of a unit: a lease those from other queues, and what is
+/// no lease others that are none.
+fn can_join(parts: &[Part<'_>], part: &Part<'_>) -> bool {
+    let is_of_leases = parts.first().is_some_and(|first| first.leases_from().is_some());
+    match part.leases_from() {
+        Some(queue) => is_of_leases && parts.iter().all(|other| other.leases_from() != Some(queue)),
+        None => !is_of_leases,
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn begin(session: &Session, epoch: Epoch, lease: Duration) -> R
         Query::new(BEGIN).bind(number).bind(millis),
         Query::new(END_WITHOUT_SESSION).bind(number),
     ];
-    session.run(&steps).await.map(drop)
+    session.send(&steps).await.map(drop)
 }
 
 /// Marks a session as one of the process.
@@ -119,7 +119,7 @@ pub(super) async fn share_life(session: &Session, epoch: Epoch) -> Result<(), Er
 /// there or undone then.
 pub(super) async fn become_writer(session: &Session, epoch: Epoch) -> Result<(), Error> {
     let steps = [END_OTHER_WRITERS, LOCK_WRITER, SHARE_LIFE].map(|sql| Query::new(sql).bind(int(epoch.0)));
-    session.run(&steps).await.map(drop)
+    session.send(&steps).await.map(drop)
 }
 
 /// Returns `false` if the process has ended.
@@ -145,7 +145,7 @@ pub(super) async fn end(session: &Session, ended: &[Epoch]) -> Result<(), Error>
         return Ok(());
     }
     let numbers: Vec<i64> = ended.iter().map(|epoch| int(epoch.0)).collect();
-    session.run(&[Query::new(END).bind(numbers), notification(Notice::Ended, None)]).await.map(drop)
+    session.send(&[Query::new(END).bind(numbers), notification(Notice::Ended, None)]).await.map(drop)
 }
 
 /// Returns the processes that live.

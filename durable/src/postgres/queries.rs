@@ -108,9 +108,9 @@ pub(super) async fn orphans(
 pub(super) async fn queue(session: &Session, queue: &str) -> Result<QueueInfo, StoreError> {
     let mut queries = vec![Query::new(PAUSED).bind(queue)];
     queries.extend(COUNTS.map(|sql| Query::new(sql).bind(queue)));
-    let answers = session.run(&queries).await.map_err(|error| store_error(&error))?;
+    let answers = session.send(&queries).await.map_err(|error| store_error(&error))?;
     let mut info = QueueInfo::default();
-    let mut answers = answers.iter();
+    let mut answers = answers.iter().map(|answer| &answer.rows);
     for row in answers.next().into_iter().flatten() {
         info.paused = get(row, 0)?;
     }

@@ -169,14 +169,9 @@ impl Session {
         join_in_order(calls.collect()).await
     }
 
-    /// Runs statements as [`send`](Self::send), and returns the rows of each.
-    pub(super) async fn run(&self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, Error> {
-        Ok(self.send(queries).await?.into_iter().map(|answer| answer.rows).collect())
-    }
-
-    /// Runs one statement.
+    /// Runs one statement. Returns its rows.
     pub(super) async fn query(&self, query: Query<'_>) -> Result<Vec<Row>, Error> {
-        Ok(self.run(&[query]).await?.pop().unwrap_or_default())
+        Ok(self.send(&[query]).await?.pop().map_or_else(Vec::new, |answer| answer.rows))
     }
 
     /// Prepares statements in one round trip.

@@ -145,11 +145,9 @@ impl<'a> Transaction<'a> {
         parts.retain(|part| outcomes.get(part.batch).is_some_and(Result::is_ok));
         for (part, applied) in parts.iter().zip(self.apply(&parts).await?) {
             let Some(outcome) = outcomes.get_mut(part.batch) else { continue };
-            match (applied, outcome) {
+            match (applied, outcome.as_mut()) {
                 (Ok(applied), Ok(effects)) => effects.extend(applied),
-                (Err((op, conflict)), outcome) => {
-                    *outcome = Err(CommitErrorKind::Conflict { op, conflict });
-                }
+                (Err((op, conflict)), _) => *outcome = Err(CommitErrorKind::Conflict { op, conflict }),
                 (Ok(_), Err(_)) => {}
             }
         }
@@ -174,8 +172,7 @@ impl<'a> Transaction<'a> {
 
     /// Applies the operations of a batch one by one, or undoes all of them.
     async fn apply_stepwise(&mut self, batch: &Batch) -> Result<Outcome, Aborted> {
-        self.exchange(Vec::new()).await?;
-        self.session.client.batch_execute("SAVEPOINT batch").await?;
+        self.exchange(vec![Query::new("SAVEPOINT batch")]).await?;
         let mut effects = Vec::with_capacity(batch.ops.len());
         for (index, ops) in batch.ops.chunks(1).enumerate() {
             let step = Part { batch: 0, now: batch.now, ops };
@@ -183,14 +180,13 @@ impl<'a> Transaction<'a> {
                 Some(Ok(applied)) => effects.extend(applied),
                 Some(Err((_, conflict))) => {
                     self.unwritten = None;
-                    self.session.client.batch_execute("ROLLBACK TO batch").await?;
+                    self.session.client.batch_execute("ROLLBACK TO batch; RELEASE batch").await?;
                     return Ok(Err(CommitErrorKind::Conflict { op: index, conflict }));
                 }
                 None => {}
             }
         }
-        self.exchange(Vec::new()).await?;
-        self.session.client.batch_execute("RELEASE batch").await?;
+        self.exchange(vec![Query::new("RELEASE batch")]).await?;
         Ok(Ok(effects))
     }
 

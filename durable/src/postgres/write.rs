@@ -45,7 +45,7 @@ const UPDATE: &str = "UPDATE jobs AS j SET state = c.state, attempt = c.attempt,
     WHERE j.id = c.id";
 
 /// The statements that a process needs first.
-pub(super) const FIRST: &[&str] = &[UPDATE];
+pub(super) const FIRST: &[&str] = &[INSERT, UPDATE];
 
 const REMOVE: &str = "DELETE FROM jobs WHERE id = ANY ($1)";
 
