@@ -1,12 +1,17 @@
 //! Exit reasons on their way to another node.
 
+use std::iter;
 use std::sync::Arc;
 
+use perennial_actors::host::catch_panic;
 use perennial_actors::{ExitReason, Panic};
 use serde::{Deserialize, Serialize};
 
 /// The longest text of a reason that is sent, in bytes. A longer one is cut.
 const TEXT_BYTES: usize = 4096;
+
+/// The most sources of an error that are sent.
+const MAX_SOURCES: usize = 32;
 
 /// An [`ExitReason`] that can be sent. An error becomes its text with those of its sources.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -43,10 +48,24 @@ impl From<&ExitReason> for WireReason {
     }
 }
 
-/// Returns the text of a failure, without what says that it is one.
+/// The text of an error whose `Display` or `source` panics.
+const UNREADABLE: &str = "the error cannot be displayed: its code panics";
+
+/// Returns the text of a failure with those of its sources. The code of the error is foreign: what
+/// waits for the reason is told of it although that panics.
 fn text(reason: &ExitReason) -> String {
-    let whole = format!("{reason:#}");
-    whole.strip_prefix("failed: ").map_or_else(|| whole.clone(), str::to_owned)
+    let Some(error) = reason.error() else { return reason.to_string() };
+    let chain = catch_panic(None, || {
+        let mut chain = error.to_string();
+        let sources = iter::successors(error.source(), |error| error.source()).take(MAX_SOURCES);
+        for source in sources.map(ToString::to_string) {
+            if !chain.ends_with(&source) {
+                chain.extend([": ", &source]);
+            }
+        }
+        chain
+    });
+    chain.unwrap_or_else(|_| UNREADABLE.to_owned())
 }
 
 /// Returns the beginning of a text, short enough for a header.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::{CART, Msg, builder, drain, name, pair, shop_of};
+use crate::support::{CART, Msg, Unreadable, builder, drain, name, pair, shop_of};
 use perennial_actors::ExitReason;
 use perennial_cluster::{Json, MemoryNetwork, Node, NodeEvent, RemoteErrorKind};
 use perennial_registry::{Name, Registry};
+use tokio::time::timeout;
 
 #[tokio::test(start_paused = true)]
 async fn casts_arrive_in_order_and_calls_are_answered() {
@@ -174,6 +175,23 @@ async fn monitor_reports_the_end_once_with_the_reason() {
     assert_eq!(a.node.peers()[0].pending, 1);
     drop(dropped);
     assert_eq!(a.node.peers()[0].pending, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_that_cannot_be_displayed_is_reported_once_to_calls_and_monitors() {
+    let (a, _b) = pair(&MemoryNetwork::new(1)).await;
+    let cart = a.cart_of("b");
+    for error in [Unreadable::Panics, Unreadable::Fails] {
+        let monitor = cart.monitor();
+        let call = cart.call(|reply| Msg::FailUnreadably(error, reply)).no_timeout().into_future();
+        let ended =
+            timeout(Duration::from_secs(9), async { (call.await.unwrap_err().kind, monitor.await.reason) })
+                .await;
+        let Ok((RemoteErrorKind::Ended(reason), down)) = ended else { panic!("{error:?}: {ended:?}") };
+        assert_eq!(down, reason, "{error:?}");
+        assert!(matches!(down, ExitReason::Failed(_)), "{error:?}: {down}");
+        assert_eq!(a.node.peers()[0].pending, 0, "{error:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

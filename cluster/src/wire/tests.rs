@@ -1,5 +1,8 @@
 //! Packets come back as they were, and no bytes make the decoder panic.
 
+use std::fmt;
+
+use perennial_actors::ExitReason;
 use proptest::prelude::*;
 
 use super::packet::{PROTOCOL, PacketError};
@@ -203,9 +206,31 @@ fn other_versions_and_long_headers_are_refused() {
 #[test]
 fn texts_of_outcomes_and_reasons_fit_into_a_header() {
     let text = "x".repeat(1 << 20);
-    let reason = WireReason::from(&perennial_actors::ExitReason::failed(text.clone()));
-    for outcome in [Outcome::undecodable(&text), Outcome::answer_failed(&text), Outcome::Ended(reason)] {
+    let failed = WireReason::from(&ExitReason::failed(text.clone()));
+    let endless = WireReason::from(&ExitReason::from(Endless));
+    for outcome in [
+        Outcome::undecodable(&text),
+        Outcome::answer_failed(&text),
+        Outcome::Ended(failed),
+        Outcome::Ended(endless),
+    ] {
         let header = Header::Dropped { id: u64::MAX, index: u32::MAX, outcome };
         assert!(encode(Tags::default(), &header, b"").is_ok(), "{}", text.len());
+    }
+}
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Endless;
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl std::error::Error for Endless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
     }
 }

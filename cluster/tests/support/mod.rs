@@ -2,6 +2,7 @@
 
 mod faulty;
 
+use std::fmt;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, Reply, System};
@@ -32,6 +33,8 @@ pub(crate) enum Msg {
     /// The handler panics.
     Panic,
     FailWith(Reply<u64>),
+    /// The handler fails with an error that cannot be displayed.
+    FailUnreadably(Unreadable, Reply<u64>),
     /// A message with a reply that a third actor has made.
     Both(Reply<u64>, Reply<u64>),
     /// The second reply is kept.
@@ -78,6 +81,24 @@ impl Drop for Odd {
     }
 }
 
+/// An error whose `Display` fails, by a panic or by an error.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Unreadable {
+    Panics,
+    Fails,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panics => panic!("the text is broken"),
+            Self::Fails => Err(fmt::Error),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
 impl Wire for Msg {
     const TAG: &'static str = "test.cart";
 }
@@ -106,6 +127,7 @@ impl Actor for Cart {
             Msg::Fail(text) => return Err(text.into()),
             Msg::Panic => panic!("the cart is broken"),
             Msg::FailWith(_) => return Err("no more carts".into()),
+            Msg::FailUnreadably(error, _) => return Err(error.into()),
             Msg::KeepSecond(first, second) => {
                 drop(first);
                 self.kept.push(second);
