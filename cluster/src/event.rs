@@ -54,8 +54,8 @@ pub enum NodeEvent {
         /// The packets.
         packets: u64,
     },
-    /// A node has more names than [`max_names`](crate::NodeConfig::max_names). None of them is
-    /// known until it connects again. Its actors can be reached.
+    /// A node has more names, or longer ones, than [`max_names`](crate::NodeConfig::max_names)
+    /// allows. None of them is known until it connects again. Its actors can be reached.
     TooManyNames(NodeId),
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The longest name of a node, in bytes.
-const NAME_BYTES: usize = 63;
+const LABEL_BYTES: usize = 63;
 
 /// The name of a node: a label of a host name, as Kubernetes gives to the pods of a stateful set.
 ///
@@ -31,7 +31,7 @@ impl NodeName {
     /// ```
     pub fn new(name: &str) -> Result<Self, NodeNameError> {
         let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let is_label = (1..=NAME_BYTES).contains(&name.len())
+        let is_label = (1..=LABEL_BYTES).contains(&name.len())
             && name.chars().all(is_known)
             && !name.starts_with('-')
             && !name.ends_with('-');

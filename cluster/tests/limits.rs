@@ -45,6 +45,34 @@ async fn answers_wait_for_room_in_the_window_and_all_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_that_wait_have_a_limit_and_those_beyond_end_their_calls() {
+    let network = MemoryNetwork::new(1);
+    let config = r#"{"window": 1024, "max_message": 100000, "max_inbox": 662400}"#;
+    let config: NodeConfig = serde_json::from_str(config).unwrap();
+    let a = shop(&network, "a", 1).await;
+    let b = shop_of(builder(&network, "b", 2).config(config).build().unwrap(), 1_024).await;
+    a.knows("b").await;
+    let mut events = a.node.subscribe();
+    for _ in 0..3 {
+        let calls = (0..40).map(|_| a.cart_of("b").call(|reply| Msg::Grow(10_000, reply)).into_future());
+        let (answers, refused): (Vec<_>, Vec<_>) =
+            calls.collect::<JoinSet<_>>().join_all().await.into_iter().partition(Result::is_ok);
+        // A quarter of the inbox.
+        assert!((10..20).contains(&answers.len()), "{} answers", answers.len());
+        for refused in refused {
+            let kind = refused.unwrap_err().kind;
+            assert!(matches!(kind, RemoteErrorKind::Answer(_)), "it was handled: {kind:?}");
+        }
+    }
+    // So do the answers to one message.
+    let (other, second) = perennial_actors::host::reply_pair();
+    let first = a.cart_of("b").call(|first| Msg::GrowBoth(90_000, first, other));
+    assert!(first.await.is_ok());
+    assert!(second.await.is_none());
+    assert!(!drain(&mut events).contains(&NodeEvent::Down(b.node.id().clone())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn monitor_beyond_the_limit_says_nothing_of_the_actor() {
     let network = MemoryNetwork::new(1);
     let config: NodeConfig = serde_json::from_str(r#"{"max_served": 2}"#).unwrap();

@@ -26,9 +26,6 @@ pub(crate) trait Expose: Send + Sync {
 
     /// Returns the actor that has the name now.
     fn handle(&self, system: &System) -> Option<ActorHandle>;
-
-    /// Returns the stable name of the type of its messages.
-    fn tag(&self) -> &'static str;
 }
 
 pub(crate) struct Exposure<M, C> {
@@ -67,10 +64,6 @@ impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
 
     fn handle(&self, system: &System) -> Option<ActorHandle> {
         Registry::of(system).whereis(&self.name).ok().map(|address| address.handle())
-    }
-
-    fn tag(&self) -> &'static str {
-        M::TAG
     }
 }
 

@@ -5,6 +5,7 @@
 //! that misses one gives the connection up, and gets all names with the next one. Of two nodes with
 //! one name, that with the oldest binding is found first, wherever it is asked.
 
+mod kept;
 mod table;
 #[cfg(test)]
 mod tests;

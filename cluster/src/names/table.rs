@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::wire::{Delta, NameEntry, Snapshot};
+use crate::wire::{Delta, Snapshot};
 
 /// The names that are exposed and bound here, and the number of changes that led to them.
 #[derive(Debug, Default)]
 pub(crate) struct NameTable {
     version: u64,
-    names: BTreeMap<String, NameEntry>,
+    /// When each name was bound.
+    names: BTreeMap<String, u64>,
 }
 
 impl NameTable {
     /// Adds or replaces a name. Returns the change for the peers.
-    pub(crate) fn set(&mut self, name: &str, entry: NameEntry) -> Delta {
-        self.names.insert(name.to_owned(), entry.clone());
-        self.next(name, Some(entry))
+    pub(crate) fn set(&mut self, name: &str, bound_at: u64) -> Delta {
+        self.names.insert(name.to_owned(), bound_at);
+        self.next(name, Some(bound_at))
     }
 
     /// Removes a name. Returns the change for the peers, if the name was there.
@@ -24,19 +25,19 @@ impl NameTable {
         Some(self.next(name, None))
     }
 
-    /// Returns the entry of a name.
-    pub(crate) fn get(&self, name: &str) -> Option<&NameEntry> {
-        self.names.get(name)
+    /// Returns when a name was bound.
+    pub(crate) fn get(&self, name: &str) -> Option<u64> {
+        self.names.get(name).copied()
     }
 
-    /// Returns the names with their entries.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &NameEntry)> {
+    /// Returns the names, and when each was bound.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.names.iter()
     }
 
-    fn next(&mut self, name: &str, entry: Option<NameEntry>) -> Delta {
+    fn next(&mut self, name: &str, bound_at: Option<u64>) -> Delta {
         self.version += 1;
-        Delta { version: self.version, name: name.to_owned(), entry }
+        Delta { version: self.version, name: name.to_owned(), bound_at }
     }
 
     /// Returns all names, in parts whose names have about `bytes` bytes each. There is at least one
@@ -44,14 +45,14 @@ impl NameTable {
     pub(crate) fn snapshot(&self, bytes: usize) -> Vec<Snapshot> {
         let mut parts = vec![self.part(true)];
         let mut size = 0;
-        for (name, entry) in &self.names {
-            size += name.len() + entry.tag.len() + 16;
+        for (name, bound_at) in &self.names {
+            size += name.len() + 16;
             if size > bytes {
                 size = 0;
                 parts.push(self.part(false));
             }
             if let Some(part) = parts.last_mut() {
-                part.names.push((name.clone(), entry.clone()));
+                part.names.push((name.clone(), *bound_at));
             }
         }
         if let Some(part) = parts.last_mut() {

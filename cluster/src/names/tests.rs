@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{Applied, NameTable, NameView, ViewChange};
-use crate::wire::NameEntry;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -22,10 +21,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1u8..4).prop_map(Step::Lose),
     ];
     prop::collection::vec(step, 0..80)
-}
-
-fn entry(bound_at: u64) -> NameEntry {
-    NameEntry { tag: "t".to_owned(), bound_at }
 }
 
 /// Applies changes to the names that a subscriber of them would have.
@@ -48,7 +43,7 @@ proptest! {
         }
         for step in steps {
             let delta = match step {
-                Step::Set(name, at) => Some(table.set(&name.to_string(), entry(at))),
+                Step::Set(name, at) => Some(table.set(&name.to_string(), at)),
                 Step::Remove(name) => table.remove(&name.to_string()),
                 Step::Lose(packets) => {
                     losing = packets;
@@ -84,14 +79,14 @@ proptest! {
 fn snapshot_that_misses_a_part_is_asked_for_again() {
     let mut table = NameTable::default();
     for name in 0..20 {
-        table.set(&name.to_string(), entry(1));
+        table.set(&name.to_string(), 1);
     }
     let parts = table.snapshot(40);
     assert!(parts.len() > 3);
     let mut view = NameView::new(1_000_000);
     assert_eq!(view.replace(parts[1].clone()), Applied::Gap);
     assert_eq!(view.replace(parts[0].clone()), Applied::Nothing);
-    let change = table.set("x", entry(2));
+    let change = table.set("x", 2);
     assert_eq!(view.apply(change), Applied::Gap);
     assert_eq!(view.get("0"), None);
 }
@@ -100,7 +95,7 @@ fn snapshot_that_misses_a_part_is_asked_for_again() {
 fn a_hundred_thousand_names_arrive_in_parts() {
     let mut table = NameTable::default();
     for name in 0..100_000 {
-        table.set(&format!("name-{name}"), entry(1));
+        table.set(&format!("name-{name}"), 1);
     }
     let mut view = NameView::new(1_000_000);
     let parts = table.snapshot(256 * 1024);
@@ -114,16 +109,16 @@ fn a_hundred_thousand_names_arrive_in_parts() {
 #[test]
 fn names_beyond_the_limit_close_the_view_until_the_next_connection() {
     let mut table = NameTable::default();
-    table.set("0", entry(1));
+    table.set("0", 1);
     let mut view = NameView::new(2);
     for part in table.snapshot(40) {
         view.replace(part);
     }
-    assert!(matches!(view.apply(table.set("1", entry(1))), Applied::Changed(_)));
-    assert!(matches!(view.apply(table.set("1", entry(2))), Applied::Changed(_)), "it is known");
+    assert!(matches!(view.apply(table.set("1", 1)), Applied::Changed(_)));
+    assert!(matches!(view.apply(table.set("1", 2)), Applied::Changed(_)), "it is known");
     let known = ["0", "1"].map(|name| ViewChange::Removed(name.to_owned()));
-    assert_eq!(view.apply(table.set("2", entry(1))), Applied::TooMany(known.to_vec()));
-    assert_eq!(view.apply(table.set("3", entry(1))), Applied::Nothing);
+    assert_eq!(view.apply(table.set("2", 1)), Applied::TooMany(known.to_vec()));
+    assert_eq!(view.apply(table.set("3", 1)), Applied::Nothing);
     assert_eq!(
         table.snapshot(4000).into_iter().map(|part| view.replace(part)).next(),
         Some(Applied::Nothing)
@@ -131,4 +126,24 @@ fn names_beyond_the_limit_close_the_view_until_the_next_connection() {
     assert_eq!(view.iter().count(), 0);
     assert_eq!(view.clear(), []);
     assert!(matches!(view.replace(table.snapshot(4000).remove(0)), Applied::TooMany(_)), "a part is enough");
+}
+
+#[test]
+fn long_names_fill_the_view_before_their_number_does() {
+    let (mut table, mut view) = (NameTable::default(), NameView::new(100));
+    for name in 0..100 {
+        table.set(&format!("{name:03000}"), 1);
+    }
+    let applied = table.snapshot(16 * 1024).into_iter().map(|part| view.replace(part));
+    assert!(applied.collect::<Vec<_>>().contains(&Applied::TooMany(Vec::new())));
+    let (mut table, mut view) = (NameTable::default(), NameView::new(100));
+    view.replace(table.snapshot(1_000).remove(0));
+    for round in 0..1_000 {
+        let name = format!("{round:03000}");
+        assert!(matches!(view.apply(table.set(&name, 1)), Applied::Changed(_)), "{round}");
+        let removed = table.remove(&name).expect("it is there");
+        assert!(matches!(view.apply(removed), Applied::Changed(_)), "{round}");
+    }
+    let applied = (0..100).map(|name| view.apply(table.set(&format!("{name:03000}"), 1)));
+    assert!(applied.collect::<Vec<_>>().iter().any(|applied| matches!(applied, Applied::TooMany(_))));
 }

@@ -1,8 +1,7 @@
 //! The names of another node, as far as they are known here.
 
-use std::collections::BTreeMap;
-
-use crate::wire::{Delta, NameEntry, Snapshot};
+use super::kept::KeptNames;
+use crate::wire::{Delta, Snapshot};
 
 /// The table of a peer, or what has arrived of it.
 #[derive(Debug)]
@@ -13,7 +12,7 @@ pub(crate) struct NameView {
     is_closed: bool,
     /// The version that `names` is of; none if they are not known.
     version: Option<u64>,
-    names: BTreeMap<String, NameEntry>,
+    names: KeptNames,
     /// The parts of a snapshot that have arrived.
     partial: Option<Partial>,
 }
@@ -21,7 +20,7 @@ pub(crate) struct NameView {
 #[derive(Debug)]
 struct Partial {
     version: u64,
-    names: BTreeMap<String, NameEntry>,
+    names: KeptNames,
 }
 
 /// A name that has come or gone at a peer.
@@ -48,7 +47,7 @@ pub(crate) enum Applied {
 
 impl NameView {
     pub(crate) const fn new(max: usize) -> Self {
-        Self { max, is_closed: false, version: None, names: BTreeMap::new(), partial: None }
+        Self { max, is_closed: false, version: None, names: KeptNames::new(), partial: None }
     }
 
     /// Applies a change of the peer.
@@ -64,10 +63,7 @@ impl NameView {
             Some(version) if delta.version <= version => Applied::Nothing,
             Some(version) if delta.version == version + 1 => {
                 self.version = Some(delta.version);
-                if delta.entry.is_some()
-                    && self.names.len() >= self.max
-                    && !self.names.contains_key(&delta.name)
-                {
+                if delta.bound_at.is_some() && !self.names.has_room(&delta.name, self.max) {
                     return self.close();
                 }
                 Applied::Changed(self.change(delta).into_iter().collect())
@@ -77,12 +73,12 @@ impl NameView {
     }
 
     fn change(&mut self, delta: Delta) -> Option<ViewChange> {
-        match delta.entry {
-            Some(entry) => {
-                let is_new = self.names.insert(delta.name.clone(), entry).is_none();
+        match delta.bound_at {
+            Some(bound_at) => {
+                let is_new = self.names.insert(delta.name.clone(), bound_at);
                 is_new.then_some(ViewChange::Added(delta.name))
             }
-            None => self.names.remove(&delta.name).map(|_| ViewChange::Removed(delta.name)),
+            None => self.names.remove(&delta.name).then_some(ViewChange::Removed(delta.name)),
         }
     }
 
@@ -92,16 +88,18 @@ impl NameView {
             return Applied::Nothing;
         }
         if snapshot.is_first {
-            self.partial = Some(Partial { version: snapshot.version, names: BTreeMap::new() });
+            self.partial = Some(Partial { version: snapshot.version, names: KeptNames::new() });
         }
         let Some(partial) = &mut self.partial else { return Applied::Gap };
         if partial.version != snapshot.version {
             self.partial = None;
             return Applied::Gap;
         }
-        partial.names.extend(snapshot.names);
-        if partial.names.len() > self.max {
-            return self.close();
+        for (name, bound_at) in snapshot.names {
+            if !partial.names.has_room(&name, self.max) {
+                return self.close();
+            }
+            partial.names.insert(name, bound_at);
         }
         if !snapshot.is_last {
             return Applied::Nothing;
@@ -112,10 +110,10 @@ impl NameView {
         }
         self.version = Some(partial.version);
         let before = std::mem::replace(&mut self.names, partial.names);
-        let gone = before.keys().filter(|name| !self.names.contains_key(*name));
-        let gone = gone.map(|name| ViewChange::Removed(name.clone()));
-        let come = self.names.keys().filter(|name| !before.contains_key(*name));
-        let come = come.map(|name| ViewChange::Added(name.clone()));
+        let gone = before.iter().filter(|(name, _)| self.names.get(name).is_none());
+        let gone = gone.map(|(name, _)| ViewChange::Removed(name.clone()));
+        let come = self.names.iter().filter(|(name, _)| before.get(name).is_none());
+        let come = come.map(|(name, _)| ViewChange::Added(name.clone()));
         Applied::Changed(gone.chain(come).collect())
     }
 
@@ -128,16 +126,16 @@ impl NameView {
     /// Forgets all names: the node is lost. Returns those that were known.
     pub(crate) fn clear(&mut self) -> Vec<ViewChange> {
         let names = std::mem::replace(self, Self::new(self.max)).names;
-        names.into_keys().map(ViewChange::Removed).collect()
+        names.into_names().map(ViewChange::Removed).collect()
     }
 
-    /// Returns the entry of a name.
-    pub(crate) fn get(&self, name: &str) -> Option<&NameEntry> {
+    /// Returns when a name was bound.
+    pub(crate) fn get(&self, name: &str) -> Option<u64> {
         self.names.get(name)
     }
 
-    /// Returns the names with their entries.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &NameEntry)> {
+    /// Returns the names, and when each was bound.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.names.iter()
     }
 }

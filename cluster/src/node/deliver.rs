@@ -6,12 +6,13 @@ use std::sync::Arc;
 use perennial_actors::ExitReason;
 use perennial_actors::host::catch_panic;
 use perennial_durable::Payload;
+use tokio::sync::mpsc;
 
 use super::gateway::Gateway;
 use super::served::Served;
 use crate::event::NodeEvent;
 use crate::expose::{Answers, Delivery};
-use crate::peer::{MAX_REPLIES, Peer, Unsent};
+use crate::peer::{MAX_REPLIES, Peer, Unsent, WaitingAnswer};
 use crate::reason::cut;
 use crate::wire::{Header, Outcome};
 
@@ -77,7 +78,7 @@ impl Gateway {
         match handle {
             Some(handle) if self.served(peer).len() < max => {
                 let (to, monitor) = (peer.clone(), handle.monitor());
-                let task = async move { send(&to, down(&monitor.await.reason), Vec::new()).await };
+                let task = async move { send(&to, down(&monitor.await.reason)).await };
                 self.served(peer).spawn(id, task);
             }
             Some(_) => peer.with(|link| link.queue(Header::Refused { id, outcome: Outcome::Busy })),
@@ -91,30 +92,33 @@ impl Gateway {
     }
 }
 
-/// Sends the answers to the replies of a message, each when the window has room for it.
+/// Sends the answers to the replies of a message, each when the window has room for it. All that
+/// have come are counted, so those that wait for another one of the message are too.
 async fn answer(peer: Arc<Peer>, id: u64, mut answers: Answers) {
-    while let Some((index, answer)) = answers.next().await {
-        match answer {
-            Ok(bytes) => send(&peer, Header::Answer { id, index }, bytes).await,
-            Err(outcome) => send(&peer, Header::Dropped { id, index, outcome }, Vec::new()).await,
+    let (waiting, mut queue) = mpsc::unbounded_channel();
+    let receive = async {
+        // Dropped after the last answer, which ends the queue.
+        let waiting = waiting;
+        while let Some((index, answer)) = answers.next().await {
+            match answer.and_then(|bytes| WaitingAnswer::new(&peer, bytes)) {
+                Ok(answer) => drop(waiting.send((index, answer))),
+                Err(outcome) => peer.with(|link| link.queue(Header::Dropped { id, index, outcome })),
+            }
         }
-    }
+    };
+    let send = async {
+        while let Some((index, answer)) = queue.recv().await {
+            answer.send(id, index).await;
+        }
+    };
+    tokio::join!(receive, send);
 }
 
-/// Sends a packet of the stream when the window has room. An answer that is too large becomes the
-/// news of that.
-async fn send(peer: &Peer, header: Header, payload: Vec<u8>) {
-    let sent = peer.when_room((header, payload), |link, (header, payload)| {
-        match (link.send(&header, &payload), &header) {
-            (Err(Unsent::Full), _) => ControlFlow::Continue((header, payload)),
-            (Err(Unsent::TooLong), Header::Answer { id, index }) => {
-                let text = format!("it has {} bytes, more than {}", payload.len(), link.max_payload());
-                let outcome = Outcome::answer_failed(text);
-                link.queue(Header::Dropped { id: *id, index: *index, outcome });
-                ControlFlow::Break(())
-            }
-            _ => ControlFlow::Break(()),
-        }
+/// Sends a header when the window has room.
+async fn send(peer: &Peer, header: Header) {
+    let sent = peer.when_room(header, |link, header| match link.send(&header, &[]) {
+        Err(Unsent::Full) => ControlFlow::Continue(header),
+        _ => ControlFlow::Break(()),
     });
     sent.await;
 }

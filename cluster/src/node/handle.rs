@@ -105,9 +105,9 @@ impl Node {
     /// other parts.
     #[must_use]
     pub fn nodes_with(&self, name: &str) -> Vec<NodeName> {
-        let own = self.0.names.lock().get(name).map(|entry| (entry.bound_at, self.0.own.clone()));
+        let own = self.0.names.lock().get(name).map(|bound_at| (bound_at, self.0.own.clone()));
         let theirs = self.0.peers().into_iter().filter_map(|peer| {
-            peer.with(|link| link.names.get(name).map(|entry| (entry.bound_at, peer.id.clone())))
+            peer.with(|link| link.names.get(name).map(|bound_at| (bound_at, peer.id.clone())))
         });
         let mut nodes: Vec<_> = own.into_iter().chain(theirs).collect();
         nodes.sort();

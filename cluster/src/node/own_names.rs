@@ -5,7 +5,7 @@
 use super::builder::millis;
 use super::gateway::Gateway;
 use crate::peer::Peer;
-use crate::wire::{Header, NameEntry};
+use crate::wire::Header;
 
 /// The bytes of the names in one packet, about.
 const PART: usize = 16 * 1024;
@@ -24,10 +24,7 @@ impl Gateway {
         let is_bound = exposed.handle(system).is_some();
         let mut names = self.node.names.lock();
         let delta = match (is_bound, names.get(name).is_some()) {
-            (true, false) => {
-                let entry = NameEntry { tag: exposed.tag().to_owned(), bound_at: millis() };
-                Some(names.set(name, entry))
-            }
+            (true, false) => Some(names.set(name, millis())),
             (false, true) => names.remove(name),
             _ => None,
         };

@@ -15,11 +15,12 @@ use tokio::time::Instant;
 
 use crate::config::NodeConfig;
 use crate::engine::{EngineSession, Priority};
+use crate::inbox::Inbox;
 use crate::names::{NameView, ViewChange};
 use crate::pending::{Entry, Pending};
 use crate::session::{Session, Transition};
 use crate::stream::{Incoming, Outgoing};
-use crate::wire::{Header, Hello, Outcome, encode};
+use crate::wire::{Header, Hello, Outcome, Tags, encode};
 
 /// The most packets without a payload that wait for room in the window.
 const MAX_DEFERRED: usize = 65_536;
@@ -61,8 +62,13 @@ pub(crate) struct Link {
     max_payload: usize,
     /// The largest payload that this node accepts.
     own_max_payload: usize,
-    /// The headers that wait for room.
-    deferred: VecDeque<Header>,
+    /// The headers that wait for room, and the bytes that each counts.
+    deferred: VecDeque<(Header, usize)>,
+    deferred_bytes: usize,
+    /// The most bytes of headers, and of answers, that wait for room.
+    pub(super) max_waiting: usize,
+    /// The bytes of the answers that wait for room.
+    pub(super) answer_bytes: usize,
     /// The peer gives no credit for what it asks for: more waits than may.
     is_overrun: bool,
     /// The number of senders that wait for room.
@@ -117,6 +123,9 @@ impl Link {
             max_payload: config.max_message,
             own_max_payload: config.max_message,
             deferred: VecDeque::new(),
+            deferred_bytes: 0,
+            max_waiting: Inbox::max_packet(config.max_inbox),
+            answer_bytes: 0,
             is_overrun: false,
             waiting: 0,
             outbox: Vec::new(),
@@ -185,10 +194,22 @@ impl Link {
 
     /// Sends a packet of the stream without a payload, now or when the window has room.
     pub(crate) fn queue(&mut self, header: Header) {
-        match self.send(&header, &[]) {
-            Err(Unsent::Full) if self.deferred.len() < MAX_DEFERRED => self.deferred.push_back(header),
-            Err(Unsent::Full) => self.is_overrun = true,
-            _ => {}
+        if self.send(&header, &[]) == Err(Unsent::Full) {
+            self.defer(header);
+        }
+    }
+
+    fn defer(&mut self, header: Header) {
+        let bytes = match header {
+            // The names of this node have limits of their own.
+            Header::Names(_) | Header::Snapshot(_) => 0,
+            _ => encode(Tags::default(), &header, &[]).map_or(0, |packet| packet.len()),
+        };
+        if self.deferred.len() >= MAX_DEFERRED || self.deferred_bytes + bytes > self.max_waiting {
+            self.is_overrun = true;
+        } else {
+            self.deferred_bytes += bytes;
+            self.deferred.push_back((header, bytes));
         }
     }
 
@@ -196,11 +217,12 @@ impl Link {
     pub(crate) fn credit(&mut self, through: u64) {
         self.out.credit(through);
         self.has_more_room = true;
-        while let Some(header) = self.deferred.pop_front() {
+        while let Some((header, bytes)) = self.deferred.pop_front() {
             if self.push(&header, &[]) == Err(Unsent::Full) {
-                self.deferred.push_front(header);
+                self.deferred.push_front((header, bytes));
                 return;
             }
+            self.deferred_bytes -= bytes;
         }
     }
 
@@ -234,6 +256,7 @@ impl Link {
         self.out.reset();
         self.incoming.reset();
         self.deferred.clear();
+        self.deferred_bytes = 0;
         self.is_overrun = false;
         self.round_trip = None;
         self.has_more_room = true;

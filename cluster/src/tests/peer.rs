@@ -12,7 +12,7 @@ use crate::engine::{EngineSession, Priority};
 use crate::error::RemoteErrorKind;
 use crate::identity::{Boot, NodeId, NodeName};
 use crate::peer::{Outbound, Peer, Unsent};
-use crate::wire::{HEADER_BYTES, Header, Hello, Packet, Tags};
+use crate::wire::{HEADER_BYTES, Header, Hello, Outcome, Packet, Tags};
 
 /// Keeps the packets. Its code is foreign: it looks at the peer, and may panic.
 #[derive(Default)]
@@ -120,6 +120,21 @@ fn peer_that_gives_no_credit_is_overrun_and_not_a_leak() {
     assert!(peer.with(|link| link.is_overrun()));
     assert!(peer.with(|link| link.end()).is_some());
     assert!(!peer.with(|link| link.is_overrun()));
+}
+
+#[test]
+fn long_texts_that_wait_for_credit_overrun_by_their_bytes() {
+    let (peer, _) = connected(Recorder::default(), 1_024);
+    let refused = |id| Header::Refused { id, outcome: Outcome::Undecodable("x".repeat(4_000)) };
+    for _ in 0..3 {
+        peer.with(|link| (0..4_000).for_each(|id| link.queue(refused(id))));
+        assert!(!peer.with(|link| link.is_overrun()), "what was sent does not count");
+        while peer.info().unconfirmed > 0 {
+            peer.with(|link| link.credit(link.out.latest()));
+        }
+    }
+    peer.with(|link| (0..5_000).for_each(|id| link.queue(refused(id))));
+    assert!(peer.with(|link| link.is_overrun()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::reason::{WireReason, cut};
 
+/// The most bytes of the name of an actor, of the name of a type, and of that of a codec.
+pub(crate) const NAME_BYTES: usize = 4096;
+
 /// What a packet says. The order of the variants is part of the protocol.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Header {
@@ -52,6 +55,20 @@ pub(crate) enum Header {
     Ping { number: u64, latest: u64 },
     /// The answer of a ping, with the credit that may have been lost.
     Pong { number: u64, through: u64 },
+}
+
+impl Header {
+    /// Returns `true` if no name in it is too long.
+    pub(super) fn has_short_names(&self) -> bool {
+        let is_short = |name: &String| name.len() <= NAME_BYTES;
+        match self {
+            Self::Message { to, tag, codec, .. } => [to, tag, codec].into_iter().all(is_short),
+            Self::Monitor { name, .. } => is_short(name),
+            Self::Names(delta) => is_short(&delta.name),
+            Self::Snapshot(part) => part.names.iter().all(|(name, _)| is_short(name)),
+            _ => true,
+        }
+    }
 }
 
 /// A request for a connection, or its confirmation.
@@ -103,17 +120,9 @@ pub(crate) struct Delta {
     pub(crate) version: u64,
     /// The name.
     pub(crate) name: String,
-    /// The entry; none if the name was removed.
-    pub(crate) entry: Option<NameEntry>,
-}
-
-/// A name on a node.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub(crate) struct NameEntry {
-    /// The stable name of the type of its messages.
-    pub(crate) tag: String,
-    /// When it was bound, in milliseconds since 1970 by the clock of its node.
-    pub(crate) bound_at: u64,
+    /// When it was bound, in milliseconds since 1970 by the clock of its node; none if it was
+    /// removed.
+    pub(crate) bound_at: Option<u64>,
 }
 
 /// A part of all names of a node, in the order of the names.
@@ -125,6 +134,6 @@ pub(crate) struct Snapshot {
     pub(crate) is_first: bool,
     /// It is the last part.
     pub(crate) is_last: bool,
-    /// The names.
-    pub(crate) names: Vec<(String, NameEntry)>,
+    /// The names, and when each was bound.
+    pub(crate) names: Vec<(String, u64)>,
 }

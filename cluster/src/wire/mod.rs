@@ -9,5 +9,5 @@ mod packet;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use header::{Delta, Header, Hello, NameEntry, Outcome, Snapshot};
-pub(crate) use packet::{HEADER_BYTES, NAME_BYTES, Packet, Tags, encode};
+pub(crate) use header::{Delta, Header, Hello, NAME_BYTES, Outcome, Snapshot};
+pub(crate) use packet::{HEADER_BYTES, Packet, Tags, encode};

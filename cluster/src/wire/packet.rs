@@ -10,9 +10,6 @@ pub(crate) const PROTOCOL: u8 = 1;
 /// The most bytes of a header with what is before it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 
-/// The most bytes of the name of an actor, of the name of a type, and of that of a codec.
-pub(crate) const NAME_BYTES: usize = 4096;
-
 /// The encoding of headers. A decoder reserves at most the limit, whatever lengths the bytes claim.
 pub(super) const LIMITED: Configuration<LittleEndian, Varint, Limit<HEADER_BYTES>> =
     bincode::config::standard().with_limit::<HEADER_BYTES>();
@@ -45,8 +42,8 @@ pub(crate) enum PacketError {
     /// The sender speaks another version of the protocol.
     #[error("the packet is of version {0} of the protocol")]
     Version(u8),
-    /// It ends too early, or its header is too long.
-    #[error("the packet is cut or its header is too long")]
+    /// It ends too early, or its header or a name in it is too long.
+    #[error("the packet is cut, or its header or a name in it is too long")]
     Length,
     /// The header is not one.
     #[error("the header is malformed")]
@@ -55,6 +52,9 @@ pub(crate) enum PacketError {
 
 /// Encodes a packet.
 pub(crate) fn encode(tags: Tags, header: &Header, payload: &[u8]) -> Result<Vec<u8>, PacketError> {
+    if !header.has_short_names() {
+        return Err(PacketError::Length);
+    }
     let header = bincode::serde::encode_to_vec(header, LIMITED).map_err(|_| PacketError::Header)?;
     if PREFIX + header.len() > HEADER_BYTES {
         return Err(PacketError::Length);
@@ -87,10 +87,13 @@ impl<'a> Packet<'a> {
             return Err(PacketError::Length);
         }
         let (header, payload) = rest.split_at_checked(length).ok_or(PacketError::Length)?;
-        let (header, read) =
+        let (header, read): (Header, usize) =
             bincode::serde::decode_from_slice(header, LIMITED).map_err(|_| PacketError::Header)?;
         if read != length {
             return Err(PacketError::Header);
+        }
+        if !header.has_short_names() {
+            return Err(PacketError::Length);
         }
         Ok(Self { tags: Tags { epoch, seen, sequence }, header, payload })
     }

@@ -6,7 +6,7 @@ use perennial_actors::ExitReason;
 use proptest::prelude::*;
 
 use super::packet::{PROTOCOL, PacketError};
-use super::{Delta, HEADER_BYTES, Header, Hello, NameEntry, Outcome, Packet, Snapshot, Tags, encode};
+use super::{Delta, HEADER_BYTES, Header, Hello, NAME_BYTES, Outcome, Packet, Snapshot, Tags, encode};
 use crate::reason::WireReason;
 
 fn reason() -> impl Strategy<Value = WireReason> {
@@ -30,10 +30,6 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         ".{0,9}".prop_map(Outcome::AnswerFailed),
         Just(Outcome::Evicted),
     ]
-}
-
-fn entry() -> impl Strategy<Value = NameEntry> {
-    (".{0,9}", any::<u64>()).prop_map(|(tag, bound_at)| NameEntry { tag, bound_at })
 }
 
 fn message() -> impl Strategy<Value = Header> {
@@ -65,9 +61,9 @@ fn header() -> impl Strategy<Value = Header> {
         }),
         (any::<u64>(), ".{0,9}").prop_map(|(id, name)| Header::Monitor { id, name }),
         (any::<u64>(), reason()).prop_map(|(id, reason)| Header::Down { id, reason }),
-        (any::<u64>(), ".{0,9}", prop::option::of(entry()))
-            .prop_map(|(version, name, entry)| Header::Names(Delta { version, name, entry })),
-        (any::<u64>(), any::<bool>(), any::<bool>(), prop::collection::vec((".{0,9}", entry()), 0..4))
+        (any::<u64>(), ".{0,9}", prop::option::of(any::<u64>()))
+            .prop_map(|(version, name, bound_at)| Header::Names(Delta { version, name, bound_at })),
+        (any::<u64>(), any::<bool>(), any::<bool>(), prop::collection::vec((".{0,9}", any::<u64>()), 0..4))
             .prop_map(|(version, is_first, is_last, names)| Header::Snapshot(Snapshot {
                 version,
                 is_first,
@@ -118,7 +114,7 @@ proptest! {
 /// Returns one header of each kind, with the name of its file in the corpus.
 fn corpus() -> Vec<(&'static str, Header)> {
     let text = |text: &str| text.to_owned();
-    let entry = || NameEntry { tag: text("shop.cart"), bound_at: 1_700_000_000_000 };
+    let bound_at = 1_700_000_000_000;
     let panicked = WireReason::Panicked { message: text("broken"), location: Some(text("a.rs:1")) };
     let message = Header::Message {
         to: text("cart"),
@@ -130,7 +126,7 @@ fn corpus() -> Vec<(&'static str, Header)> {
         replies: 2,
     };
     let snapshot =
-        Snapshot { version: 9, is_first: true, is_last: false, names: vec![(text("cart"), entry())] };
+        Snapshot { version: 9, is_first: true, is_last: false, names: vec![(text("cart"), bound_at)] };
     vec![
         ("hello", Header::Hello(Hello { received: 70_000, wants_answer: true, max_payload: 1 << 20 })),
         ("message", message),
@@ -141,7 +137,7 @@ fn corpus() -> Vec<(&'static str, Header)> {
         ("cancel", Header::Cancel { id: 5 }),
         ("monitor", Header::Monitor { id: 6, name: text("cart") }),
         ("down", Header::Down { id: 7, reason: WireReason::Failed(text("sold out")) }),
-        ("names", Header::Names(Delta { version: 8, name: text("cart"), entry: Some(entry()) })),
+        ("names", Header::Names(Delta { version: 8, name: text("cart"), bound_at: Some(bound_at) })),
         ("snapshot", Header::Snapshot(snapshot)),
         ("credit", Header::Credit { through: 10 }),
         ("ping", Header::Ping { number: 11, latest: 12 }),
@@ -201,6 +197,29 @@ fn other_versions_and_long_headers_are_refused() {
     assert_eq!(Packet::decode(&long), Err(PacketError::Length));
     let name = "x".repeat(HEADER_BYTES);
     assert_eq!(encode(Tags::default(), &Header::Monitor { id: 1, name }, b""), Err(PacketError::Length));
+}
+
+#[test]
+fn long_names_are_refused_on_arrival() {
+    let long = || "x".repeat(NAME_BYTES + 1);
+    let message =
+        |to, tag, codec| Header::Message { to, tag, version: 1, codec, id: 1, confirm: true, replies: 0 };
+    let names = vec![(String::new(), 1), (long(), 1)];
+    for header in [
+        message(long(), String::new(), String::new()),
+        message(String::new(), long(), String::new()),
+        message(String::new(), String::new(), long()),
+        Header::Monitor { id: 1, name: long() },
+        Header::Names(Delta { version: 1, name: long(), bound_at: None }),
+        Header::Snapshot(Snapshot { version: 1, is_first: true, is_last: true, names }),
+    ] {
+        let header = bincode::serde::encode_to_vec(&header, super::packet::LIMITED).unwrap();
+        let mut bytes = encode(Tags::default(), &Header::Pong { number: 1, through: 1 }, b"").unwrap();
+        bytes.truncate(29);
+        bytes[1..5].copy_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
+        bytes.extend(&header);
+        assert_eq!(Packet::decode(&bytes), Err(PacketError::Length));
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Msg {
     Echo(Vec<u8>, Reply<Vec<u8>>),
     /// The answer has so many bytes.
     Grow(usize, Reply<Vec<u8>>),
+    /// Both answers have so many bytes.
+    GrowBoth(usize, Reply<Vec<u8>>, Reply<Vec<u8>>),
     /// The reply is kept.
     Keep(Reply<u64>),
     /// The reply is dropped.
@@ -122,6 +124,10 @@ impl Actor for Cart {
             Msg::Items(reply) => reply.send(self.items.clone()),
             Msg::Echo(bytes, reply) => reply.send(bytes),
             Msg::Grow(bytes, reply) => reply.send(vec![0; bytes]),
+            Msg::GrowBoth(bytes, first, second) => {
+                first.send(vec![0; bytes]);
+                second.send(vec![0; bytes]);
+            }
             Msg::Keep(reply) => self.kept.push(reply),
             Msg::Ignore(reply) => drop(reply),
             Msg::Fail(text) => return Err(text.into()),
