@@ -76,7 +76,7 @@ impl<M: Send + 'static> KeptLetters<M> {
         self.0.lock().kept.remove(&number)
     }
 
-    /// Keeps a message that was taken out. It is not the one that goes if there are too many by now.
+    /// Keeps a message that was taken out. It does not go at once if there are too many by now.
     pub(crate) fn put_back(&self, number: u64, message: M) {
         let replaced = self.0.lock().kept.insert(number, message);
         drop_each(replaced);

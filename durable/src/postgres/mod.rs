@@ -2,12 +2,12 @@
 //!
 //! # Choices
 //!
-//! - One session writes. It puts all batches that wait into one transaction (*group commit*). One
-//!   round trip loads what they need, and one writes and commits, however many there are. Each lease
-//!   of the same queue takes one more, and a batch that does other things after a lease one for each
-//!   operation. Rows are locked as they are read, what a batch does is decided in memory by the same
-//!   code as in every other store, and what has changed is written by one statement for each kind of
-//!   row.
+//! - One session writes. It puts all batches that wait into one transaction (*group commit*).
+//!   One round trip loads what they need, and one writes and commits, however many there are. A
+//!   lease takes one more, and what follows it another. A batch that does other things after its
+//!   lease takes one for each operation. Rows are locked as they are read, what a batch does is
+//!   decided in memory by the same code as in every other store, and what has changed is written by
+//!   one statement for each kind of row.
 //! - **Many processes.** Each has an epoch with a heartbeat. Jobs that are about to be leased by
 //!   another process are skipped (`SKIP LOCKED`). Jobs of one key and jobs that are unique are so
 //!   across all processes, by advisory locks. Positions of events ascend in the order of commits:
