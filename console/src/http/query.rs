@@ -1,10 +1,11 @@
-//! The parameters of a request: one form for all routes, of which each reads its own.
+//! The parameters of a request: one form for most routes, of which each reads its own.
 
 use std::collections::BTreeSet;
 
 use axum::extract::Query;
 use axum::http::Uri;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::api::{ActorSort, JobState, Problem, ProblemKind, Window};
 
@@ -27,8 +28,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
-        let parsed = Query::try_from_uri(uri);
-        parsed.map(|Query(parameters)| parameters).map_err(|error| invalid(error.body_text()))
+        parse(uri)
     }
 
     pub(super) fn window(&self) -> Window {
@@ -50,6 +50,12 @@ impl Parameters {
             .map(Some)
             .map_err(|_| invalid("`expanded` is not a list of numbers"))
     }
+}
+
+/// Reads the parameters of a request.
+pub(super) fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let parsed = Query::try_from_uri(uri);
+    parsed.map(|Query(parameters)| parameters).map_err(|error| invalid(error.body_text()))
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {

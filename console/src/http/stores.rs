@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::answer::problem;
 use super::guard::Peer;
+use super::query;
 use super::reads::answer_without_view;
 use super::writes::{ActionAttempt, NoBody, attempt_on};
 use crate::actions::JobAction;
-use crate::api::{ActionOutcome, DurableJobState, Problem, ProblemKind, Window};
+use crate::api::{ActionOutcome, DurableJobState, Problem, Window};
 use crate::site::Site;
 use crate::stores::{JobsQuery, KnownStore};
 
@@ -41,9 +42,7 @@ pub(super) async fn jobs(
 }
 
 async fn page(site: &Site, store: &str, queue: String, uri: &Uri) -> Result<impl Serialize + use<>, Problem> {
-    let parsed = Query::try_from_uri(uri);
-    let Query(JobParameters { state, after, limit }) =
-        parsed.map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))?;
+    let JobParameters { state, after, limit } = query::parse(uri)?;
     let limit = Window::new(None, limit).limit();
     find(site, store)?.jobs(JobsQuery { queue, state, after, limit }).await
 }
