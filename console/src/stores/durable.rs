@@ -86,7 +86,7 @@ fn now() -> Timestamp {
 /// Reads a part of the jobs of a queue, some at once: only their rows are kept.
 async fn page(store: &dyn Store, query: JobsQuery) -> Result<DurableJobPage, StoreError> {
     let JobsQuery { queue, state, after, limit } = query;
-    let state = state.map(stored);
+    let state = state.and_then(|state| RecordState::ALL.into_iter().find(|known| shown(*known) == state));
     let info = store.queue(&queue).await?;
     let total = state.map_or_else(|| info.jobs.values().sum(), |state| info.count(state));
     let (mut items, mut after) = (Vec::new(), after.map(JobId));
@@ -192,15 +192,14 @@ const fn shown(state: RecordState) -> DurableJobState {
     }
 }
 
-const fn stored(state: DurableJobState) -> RecordState {
-    match state {
-        DurableJobState::Delayed => RecordState::Delayed,
-        DurableJobState::Queued => RecordState::Queued,
-        DurableJobState::Running => RecordState::Running,
-        DurableJobState::Completed => RecordState::Completed,
-        DurableJobState::Dead => RecordState::Dead,
-        DurableJobState::Cancelled => RecordState::Cancelled,
-        DurableJobState::Expired => RecordState::Expired,
-        DurableJobState::Unknown => RecordState::Unknown,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_has_the_name_in_json_that_it_has_in_the_store() {
+        for state in RecordState::ALL {
+            assert_eq!(serde_json::to_value(shown(state)).ok(), Some(state.name().into()), "{state:?}");
+        }
     }
 }
