@@ -64,6 +64,7 @@ mod pools;
 mod server;
 mod site;
 mod stores;
+mod while_read;
 
 pub use console::{Console, ConsoleUrl};
 pub use error::ConsoleError;

@@ -16,15 +16,13 @@ use crate::api::{HandleSamples, HandleTimes, Tally, TreeHealth, View, millis};
 use crate::config::{BoundAddress, Config};
 use crate::pools::Pools;
 use crate::stores::Stores;
+use crate::while_read::WhileRead;
 
 /// How long an answer is used again.
 const FRESH: Duration = Duration::from_millis(250);
 
 /// After how long without a request nothing of an answer is kept.
 const KEPT: Duration = Duration::from_secs(2);
-
-/// How long calls are watched, and messages timed, after a client has asked for them.
-const WATCHED: Duration = Duration::from_secs(30);
 
 /// The number of answers that are computed at once. The other threads are for the program.
 const COMPUTED_AT_ONCE: usize = 2;
@@ -71,8 +69,8 @@ pub(crate) struct Site {
     view: Cached<View>,
     health: Cached<Vec<TreeHealth>>,
     tally: Mutex<Tally>,
-    watch: Mutex<Option<(CallWatch, Instant)>>,
-    samples: Mutex<Option<HandleSamples>>,
+    watch: WhileRead<Arc<CallWatch>>,
+    samples: WhileRead<HandleSamples>,
 }
 
 impl Site {
@@ -86,8 +84,8 @@ impl Site {
             view: Cached::default(),
             health: Cached::default(),
             tally: Mutex::new(Tally::of(&operations)),
-            watch: Mutex::default(),
-            samples: Mutex::default(),
+            watch: WhileRead::default(),
+            samples: WhileRead::default(),
             operations,
             shared: shared.clone(),
         })
@@ -159,71 +157,17 @@ impl Site {
         self.system().actor_with_identity(identity)
     }
 
-    /// Reads the calls that wait. From the first call on, and until a while after the last one, the
-    /// system is watched for them.
-    pub(crate) fn watch_calls<T>(self: &Arc<Self>, read: impl FnOnce(&CallWatch) -> T) -> T {
-        let mut watch = self.watch.lock();
-        let is_new = watch.is_none();
-        let until = Instant::now() + WATCHED;
-        let (calls, end) = watch.get_or_insert_with(|| (self.system().watch_calls(), until));
-        *end = until;
-        let value = read(calls);
-        drop(watch);
-        if is_new {
-            let site = self.clone();
-            tokio::spawn(async move { site.end_watch().await });
-        }
-        value
+    /// Returns what tells the calls that wait. From the first call on, and until a while after the
+    /// last one, the system is watched for them.
+    pub(crate) fn watch_calls(&self) -> Arc<CallWatch> {
+        self.watch.read(|| Arc::new(self.system().watch_calls()), |watch| watch.clone())
     }
 
     /// Returns how long an actor takes for its messages. From the first call on, and until a while
     /// after the last one, messages of the system are timed.
-    pub(crate) fn handle_times(self: &Arc<Self>, identity: u64) -> Option<HandleTimes> {
-        let mut samples = self.samples.lock();
-        let is_new = samples.is_none();
-        let known = samples.get_or_insert_with(|| HandleSamples::of(self.system()));
-        let times = known.read(identity, Instant::now() + WATCHED);
-        drop(samples);
-        if is_new {
-            let site = self.clone();
-            tokio::spawn(async move { site.end_samples().await });
-        }
-        times
-    }
-
-    async fn end_samples(self: Arc<Self>) {
-        while let Some(until) = self.sampled_until() {
-            tokio::time::sleep_until(until).await;
-        }
-    }
-
-    /// Returns until when messages are timed. Ends that if it is over.
-    fn sampled_until(&self) -> Option<Instant> {
-        let mut samples = self.samples.lock();
-        if let Some(known) = &mut *samples {
-            known.forget_before(Instant::now());
-        }
-        let until = samples.as_ref().and_then(HandleSamples::until);
-        let ended = if until.is_none() { samples.take() } else { None };
-        drop(samples);
-        drop(ended);
-        until
-    }
-
-    async fn end_watch(self: Arc<Self>) {
-        while let Some(until) = self.watched_until() {
-            tokio::time::sleep_until(until).await;
-        }
-    }
-
-    /// Returns until when calls are watched. Ends the watch if that is over.
-    fn watched_until(&self) -> Option<Instant> {
-        let mut watch = self.watch.lock();
-        let until = watch.as_ref().map(|(_, until)| *until).filter(|until| *until > Instant::now());
-        let ended = if until.is_none() { watch.take() } else { None };
-        drop(watch);
-        drop(ended);
-        until
+    pub(crate) fn handle_times(&self, identity: u64) -> Option<HandleTimes> {
+        let times = self.samples.read(|| HandleSamples::of(self.system()), |samples| samples.read(identity));
+        times.map(HandleTimes::of)
     }
 }
 

@@ -7,11 +7,13 @@ use perennial_actors::{HandlerSample, Subscription, System};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::while_read::KEPT;
+
 /// Of an actor with a short queue each message with such a number is timed; of others, fewer.
 const SAMPLED: u64 = 256;
 
 /// The most samples of one actor that are kept: the last ones.
-const KEPT: usize = 1000;
+const LAST: usize = 1000;
 
 /// The most actors of which samples are kept.
 const ACTORS: usize = 100;
@@ -22,8 +24,8 @@ const ACTORS: usize = 100;
 pub struct HandleTimes {
     /// At most one of so many messages is timed.
     pub sampled_one_in: u64,
-    /// The messages that were timed since a client looks at the actor: the last thousand at most.
-    /// The times are 0 if there is none.
+    /// The messages that were timed since a client looks at the actor, and were not missed: the
+    /// last thousand at most. The times are 0 if there is none.
     pub samples: usize,
     /// The mean.
     pub mean: Duration,
@@ -54,35 +56,27 @@ impl HandleSamples {
         Self { samples: system.subscribe(), actors: BTreeMap::new() }
     }
 
-    /// Returns the times of an actor, of which samples are kept until then. Returns `None` if
+    /// Returns the times of an actor, of which samples are kept for a while. Returns `None` if
     /// clients look at too many others.
-    pub(crate) fn read(&mut self, identity: u64, until: Instant) -> Option<HandleTimes> {
+    pub(crate) fn read(&mut self, identity: u64) -> Option<Vec<Duration>> {
         self.take();
-        self.forget_before(Instant::now());
+        let now = Instant::now();
+        self.actors.retain(|_, watched| watched.until > now);
         if self.actors.len() >= ACTORS && !self.actors.contains_key(&identity) {
             return None;
         }
+        let until = now + KEPT;
         let new = || TimedActor { until, times: VecDeque::new() };
         let watched = self.actors.entry(identity).or_insert_with(new);
         watched.until = until;
-        Some(HandleTimes::of(watched.times.iter().copied().collect()))
-    }
-
-    /// Stops keeping samples of actors at which no client has looked for a while.
-    pub(crate) fn forget_before(&mut self, now: Instant) {
-        self.actors.retain(|_, watched| watched.until > now);
-    }
-
-    /// Returns until when samples are kept.
-    pub(crate) fn until(&self) -> Option<Instant> {
-        self.actors.values().map(|watched| watched.until).max()
+        Some(watched.times.iter().copied().collect())
     }
 
     fn take(&mut self) {
         while let Some(sample) = self.samples.try_next() {
             let Some(watched) = self.actors.get_mut(&sample.pid.identity()) else { continue };
             watched.times.push_back(sample.handled_in);
-            if watched.times.len() > KEPT {
+            if watched.times.len() > LAST {
                 watched.times.pop_front();
             }
         }
@@ -90,7 +84,7 @@ impl HandleSamples {
 }
 
 impl HandleTimes {
-    fn of(mut times: Vec<Duration>) -> Self {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
         // The smallest time that so many of 100 do not exceed.

@@ -254,8 +254,7 @@ pub(super) async fn topics(State(site): State<Arc<Site>>, uri: Uri) -> Response 
 
 pub(super) async fn waits(State(site): State<Arc<Site>>) -> Response {
     let reader = site.clone();
-    let read =
-        move || json(StatusCode::OK, &reader.watch_calls(|calls| WaitGraph::of(calls, Duration::ZERO)));
+    let read = move || json(StatusCode::OK, &WaitGraph::of(&reader.watch_calls(), Duration::ZERO));
     site.compute(read).await.unwrap_or_else(no_answer)
 }
 
