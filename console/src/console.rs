@@ -157,6 +157,9 @@ impl Console {
     /// it has not answered within three seconds is a problem for that client and for no other. The
     /// console keeps the store open.
     ///
+    /// A store whose code blocks for ever keeps the threads that asked it, four at most. A runtime
+    /// does not end before they do, unless it is shut down with a timeout.
+    ///
     /// # Examples
     ///
     /// ```
