@@ -18,12 +18,13 @@ pub enum NodeEvent {
     Up(NodeId),
     /// The connection to a node is lost.
     Down(NodeId),
-    /// Messages and answers to a node are lost. They were sent before the present connection.
+    /// Packets of the stream to a node are lost: messages, answers, names and reports. They were
+    /// sent before the present connection.
     Lost {
         /// The node.
         node: NodeId,
         /// How many more than was known.
-        messages: u64,
+        packets: u64,
     },
     /// A node has bound a name.
     NameAdded {
@@ -71,13 +72,13 @@ pub struct PeerInfo {
     pub round_trip: Option<Duration>,
     /// The bytes that are on the way to the node, or wait there.
     pub window_used: usize,
-    /// The messages and answers that were sent to this boot.
+    /// The packets of the stream that were sent to this boot: messages, answers, names, reports.
     pub sent: u64,
     /// Those of them that are known to be lost.
     pub lost: u64,
     /// Those of them that the node has not confirmed yet.
     pub unconfirmed: usize,
-    /// The messages and answers that were received from this boot.
+    /// The packets of the stream that were received from this boot.
     pub received: u64,
     /// The messages and monitors that something is waited for.
     pub pending: usize,

@@ -89,7 +89,7 @@ async fn what_was_on_the_way_when_a_node_was_stopped_is_counted_as_lost() {
     assert_eq!(sender.sent, receiver.received + sender.lost, "{sender:?} {receiver:?}");
     assert_eq!(10 - items.len() as u64, sender.lost);
     let lost = drain(&mut events).into_iter().filter_map(|event| match event {
-        NodeEvent::Lost { messages, .. } => Some(messages),
+        NodeEvent::Lost { packets, .. } => Some(packets),
         _ => None,
     });
     assert_eq!(lost.sum::<u64>(), sender.lost);

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pair, pass, shop, shop_of};
+use crate::support::{
+    Brittle, Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pair, pass, shop, shop_of,
+};
+use perennial_actors::System;
 use perennial_cluster::{Boot, Engine, Inbox, MemoryNetwork, NodeEvent, NodeId, Priority};
+use perennial_supervision::Supervisor;
 use tokio::task::JoinSet;
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -93,4 +97,17 @@ async fn hello_that_is_lost_is_asked_for_and_the_account_is_settled() {
         pass(LEASE).await;
     }
     assert!(lost_in_all > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_whose_end_panics_changes_no_reason() {
+    let network = MemoryNetwork::new(1);
+    let _older = shop(&network, "b", 1).await;
+    let younger = builder(&network, "b", 2).engine(Brittle(network.engine())).build().unwrap();
+    let child = younger.child();
+    let address = child.address();
+    let _tree = Supervisor::new("younger").child(child).start(&System::new()).await.unwrap();
+    assert_eq!(address.monitor().await.reason.to_string(), "failed: an older node has the name b");
+    pass(LEASE).await;
+    assert_eq!(address.pid(), None, "it is not started again");
 }

@@ -1,9 +1,10 @@
 //! The network as its users hold it, and the task that lets things happen in time.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -25,9 +26,9 @@ use crate::inbox::Inbox;
 /// # drop((shop, bank));
 /// ```
 #[derive(Clone)]
-pub struct MemoryNetwork(Arc<Shared>);
+pub struct MemoryNetwork(Arc<SharedNetwork>);
 
-struct Shared {
+struct SharedNetwork {
     state: Mutex<State>,
     changed: Notify,
 }
@@ -36,7 +37,7 @@ impl MemoryNetwork {
     /// Creates a network without nodes. Its delays, and what it loses, follow from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Shared { state: Mutex::new(State::new(seed)), changed: Notify::new() }))
+        Self(Arc::new(SharedNetwork { state: Mutex::new(State::new(seed)), changed: Notify::new() }))
     }
 
     /// Sets the mean delay of a packet. The default is 2 milliseconds.
@@ -118,7 +119,7 @@ impl Engine for MemoryEngine {
         Box::pin(async move {
             self.0.change(|state, now| state.join(&own, inbox, now));
             // Each session has a task that lets happen what is due: whichever comes first does it.
-            let task = tokio::spawn(run(Arc::downgrade(&self.0.0)));
+            let task = tokio::spawn(run(self.0.clone()));
             let session: Box<dyn EngineSession> =
                 Box::new(MemorySession { network: self.0.clone(), own, task: task.abort_handle() });
             Ok(session)
@@ -145,22 +146,38 @@ impl Drop for MemorySession {
     }
 }
 
-async fn run(network: Weak<Shared>) {
+async fn run(network: MemoryNetwork) {
     loop {
-        let Some(shared) = network.upgrade() else { return };
-        let next = {
-            let (mut state, now) = (shared.state.lock(), Instant::now());
-            while let Some(event) = state.calendar.take_due(now) {
-                state.happen(event, now);
-            }
-            state.calendar.next_at()
-        };
+        let next = network.0.deliver();
+        let changed = network.0.changed.notified();
         match next {
             Some(at) => tokio::select! {
                 () = sleep_until(at) => {}
-                () = shared.changed.notified() => {}
+                () = changed => {}
             },
-            None => shared.changed.notified().await,
+            None => changed.await,
         }
+    }
+}
+
+impl SharedNetwork {
+    /// Lets happen what is due. The inboxes get it without the lock: what waits for them is woken.
+    /// One task at a time does so, so it arrives in order. Returns the time of the next event.
+    fn deliver(&self) -> Option<Instant> {
+        let mut state = self.state.lock();
+        if !state.is_delivering {
+            state.is_delivering = true;
+            loop {
+                let due = state.take_due(Instant::now());
+                if due.is_empty() {
+                    break;
+                }
+                drop(state);
+                due.into_iter().for_each(|arrival| ignore_panic(|| arrival.hand_over()));
+                state = self.state.lock();
+            }
+            state.is_delivering = false;
+        }
+        state.calendar.next_at()
     }
 }

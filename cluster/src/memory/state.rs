@@ -31,6 +31,31 @@ pub(super) struct State {
     crashed: BTreeMap<NodeId, Instant>,
     /// The pairs of which the first sees the second.
     sees: BTreeSet<Way>,
+    /// A task hands over what has arrived, and takes what arrives meanwhile.
+    pub(super) is_delivering: bool,
+}
+
+/// What an inbox gets once the lock of the network is free.
+pub(super) struct Arrival {
+    inbox: Inbox,
+    from: NodeId,
+    notice: Notice,
+}
+
+enum Notice {
+    Packet(Vec<u8>),
+    Up,
+    Down,
+}
+
+impl Arrival {
+    pub(super) fn hand_over(self) {
+        match self.notice {
+            Notice::Packet(packet) => drop(self.inbox.packet(self.from, packet)),
+            Notice::Up => self.inbox.node_up(self.from),
+            Notice::Down => self.inbox.node_down(self.from),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +88,7 @@ impl State {
             blocked: BTreeMap::new(),
             crashed: BTreeMap::new(),
             sees: BTreeSet::new(),
+            is_delivering: false,
         }
     }
 
@@ -137,41 +163,55 @@ impl State {
         self.calendar.add(at, Event::Packet(way, packet));
     }
 
-    pub(super) fn happen(&mut self, event: Event, now: Instant) {
+    /// Lets happen what is due. Returns what the inboxes get, in order.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Arrival> {
+        let mut arrivals = Vec::new();
+        while let Some(event) = self.calendar.take_due(now) {
+            arrivals.extend(self.happen(event, now));
+        }
+        arrivals
+    }
+
+    fn happen(&mut self, event: Event, now: Instant) -> Option<Arrival> {
         match event {
             Event::Packet(way, packet) => {
+                // A time that has passed delays no later packet.
+                if self.busy_until.get(&way).is_some_and(|busy| *busy <= now) {
+                    self.busy_until.remove(&way);
+                }
                 if let Some(blocked) = self.blocked.get_mut(&way).filter(|blocked| blocked.since.is_some()) {
                     blocked.packets.push(packet);
                 } else if let (Some(inbox), true) = (self.nodes.get(&way.1), self.nodes.contains_key(&way.0))
                 {
-                    inbox.packet(way.0, packet);
+                    let (inbox, notice) = (inbox.clone(), Notice::Packet(packet));
+                    return Some(Arrival { inbox, from: way.0, notice });
                 }
+                None
             }
             Event::LeaseEnds(way, since) => {
                 if self.blocked.get(&way).and_then(|blocked| blocked.since) == Some(since) {
                     let (from, to) = way;
-                    self.see(&(to.clone(), from.clone()), false);
+                    let arrival = self.see(&(to.clone(), from.clone()), false);
                     // The other side learns it from the end of the connection, if it can.
                     if !self.is_blocked(&(to.clone(), from.clone())) {
                         let at = now + self.random_delay();
                         self.calendar.add(at, Event::Sees((from, to), false));
                     }
+                    return arrival;
                 }
+                None
             }
             Event::Sees(way, is_up) => self.see(&way, is_up),
         }
     }
 
     /// Lets a boot see another, or not any more.
-    fn see(&mut self, way: &Way, is_up: bool) {
+    fn see(&mut self, way: &Way, is_up: bool) -> Option<Arrival> {
         let is_there = self.nodes.contains_key(&way.1) || self.crashed.contains_key(&way.1);
-        let (Some(inbox), true) = (self.nodes.get(&way.0), is_there || !is_up) else { return };
-        let is_news = if is_up { self.sees.insert(way.clone()) } else { self.sees.remove(way) };
-        match (is_news, is_up) {
-            (true, true) => inbox.node_up(way.1.clone()),
-            (true, false) => inbox.node_down(way.1.clone()),
-            (false, _) => {}
-        }
+        let inbox = self.nodes.get(&way.0).filter(|_| is_there || !is_up)?.clone();
+        let is_change = if is_up { self.sees.insert(way.clone()) } else { self.sees.remove(way) };
+        let notice = if is_up { Notice::Up } else { Notice::Down };
+        is_change.then(|| Arrival { inbox, from: way.1.clone(), notice })
     }
 
     fn is_blocked(&self, (from, to): &Way) -> bool {

@@ -45,15 +45,15 @@ impl Gateway {
     }
 
     fn on_hello(&mut self, peer: &Arc<Peer>, tags: Tags, hello: &Hello) {
-        let (lost, went_up, messages) = peer.with(|link| {
+        let (lost, went_up, packets) = peer.with(|link| {
             let transition = link.session.on_hello(tags, hello.wants_answer);
             let lost = link.after(transition);
-            let messages = if transition.is_admitted { link.take_account(hello) } else { 0 };
-            (lost, transition.went_up, messages)
+            let packets = if transition.is_admitted { link.take_account(hello) } else { 0 };
+            (lost, transition.went_up, packets)
         });
         self.on_transition(peer, lost, went_up);
-        if messages > 0 {
-            self.node.publish(NodeEvent::Lost { node: peer.id.clone(), messages });
+        if packets > 0 {
+            self.node.publish(NodeEvent::Lost { node: peer.id.clone(), packets });
         }
     }
 

@@ -1,11 +1,12 @@
 //! The task of a node: it opens the engine, connects to the nodes that it sees, and processes what
 //! they send.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Guarded;
 use perennial_registry::NameChange;
 use perennial_supervision::TaskContext;
 use tokio::time::{Instant, sleep_until};
@@ -30,7 +31,8 @@ const NAME_LEASES: u32 = 2;
 /// One incarnation of the gateway.
 pub(super) struct Gateway {
     pub(super) node: Arc<NodeState>,
-    session: Arc<dyn EngineSession>,
+    /// Dropped under a guard: its code is foreign.
+    session: Guarded<Arc<dyn EngineSession>>,
     membership: Membership,
     /// What is done for each connection.
     pub(super) served: HashMap<NodeId, Served>,
@@ -86,6 +88,7 @@ impl Gateway {
     fn new(node: Arc<NodeState>, session: Arc<dyn EngineSession>) -> Self {
         let membership = Membership::new(node.own.clone());
         let next_tick = Instant::now() + period(&node);
+        let session = Guarded::new(session);
         Self { node, session, membership, served: HashMap::new(), next_tick, name_taken_until: None }
     }
 
@@ -103,10 +106,12 @@ impl Gateway {
         if arrived.refused > 0 {
             self.node.publish(NodeEvent::InboxFull { packets: arrived.refused });
         }
+        let mut senders = BTreeSet::new();
         for (from, packet) in arrived.packets {
             self.receive(&from, &packet);
+            senders.insert(from);
         }
-        self.return_credit();
+        self.return_credit(&senders);
     }
 
     fn change(&mut self, changes: Vec<Change>) {
@@ -134,9 +139,10 @@ impl Gateway {
         self.node.publish(NodeEvent::Down(id.clone()));
     }
 
-    /// Returns credit for all that was processed.
-    fn return_credit(&self) {
-        for peer in self.node.peers() {
+    /// Returns credit for all that was processed of these boots.
+    fn return_credit(&self, senders: &BTreeSet<NodeId>) {
+        let present = senders.iter().filter_map(|id| self.node.peer(&id.name).filter(|peer| peer.id == *id));
+        for peer in present {
             peer.with(|link| {
                 if let Some(through) = link.incoming.take_credit() {
                     link.send_outside(Priority::Urgent, &Header::Credit { through });

@@ -37,11 +37,15 @@ impl Peer {
         let mut link = self.link.lock();
         let result = change(&mut link);
         let has_more_room = std::mem::take(&mut link.has_more_room);
+        // A thread that is sending takes what was added.
+        let must_send = !link.outbox.is_empty() && !link.is_sending;
         drop(link);
         if has_more_room {
             ignore_panic(|| self.has_room.notify_waiters());
         }
-        self.transmit();
+        if must_send {
+            self.transmit();
+        }
         result
     }
 

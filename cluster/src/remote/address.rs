@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use perennial_actors::host::drop_sent;
 use perennial_actors::{Address, CallError, SendError};
 use perennial_durable::{Bincode, Codec, Wire};
 use perennial_registry::{Name, Registry};
 use tokio::sync::oneshot;
 
-use super::encode::{Encoding, keys, sent};
+use super::encode::{Encoding, keys};
 use super::monitor::RemoteMonitor;
 use crate::error::{RemoteError, RemoteErrorKind, RemoteTarget};
 use crate::identity::NodeName;
@@ -97,7 +98,7 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         });
         match posted {
             Ok(keys) => {
-                sent(message, keys);
+                drop_sent(message, keys);
                 Ok(())
             }
             Err(kind) => Err(self.error(kind, Some(message))),
@@ -237,10 +238,11 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         report: Report,
     ) -> Result<(u64, Arc<Peer>), RemoteErrorKind> {
         let Some(unsent) = message.as_ref() else { return Err(RemoteErrorKind::NoConnection) };
+        let peer = self.peer()?;
         let outbound = self.outbound(unsent, confirm, Some(report))?;
-        let (keys, peer) = (keys(&outbound), self.peer()?);
+        let keys = keys(&outbound);
         let id = peer.post_when_room(outbound).await?;
-        sent(message.take(), keys);
+        drop_sent(message.take(), keys);
         Ok((id, peer))
     }
 }

@@ -1,8 +1,6 @@
 //! Messages on their way into bytes, and answers on their way back.
 
-use perennial_actors::host::{
-    DecodedAnswer, SentReply, catch_panic, decode_answer, drop_sent, encode_replies,
-};
+use perennial_actors::host::{DecodedAnswer, SentReply, catch_panic, decode_answer, encode_replies};
 use perennial_durable::{Codec, DecodeError, Payload, Wire, encode};
 
 use crate::peer::{MAX_REPLIES, Outbound, Report, SentParts};
@@ -19,7 +17,7 @@ impl<M: Wire> Encoding<M> {
     }
 
     /// Encodes a message for an actor. The message is unchanged, and its replies can be used, until
-    /// it is [dropped as sent](drop_sent).
+    /// it is [dropped as sent](perennial_actors::host::drop_sent).
     ///
     /// A sender with a report is told when the message is in the mailbox, unless it waits for an
     /// answer.
@@ -50,14 +48,9 @@ fn decode_by<C: Codec>(reply: &mut SentReply, bytes: &[u8]) -> Result<(), Decode
     decode_answer(reply, || C::decode::<DecodedAnswer>(bytes)).map(|DecodedAnswer { .. }| ())
 }
 
-/// The replies of an encoded message, for [`drop_sent`].
+/// The replies of an encoded message, for [`drop_sent`](perennial_actors::host::drop_sent).
 pub(super) fn keys(outbound: &Outbound) -> Vec<usize> {
     outbound.replies.iter().map(|parts| parts.reply.key()).collect()
-}
-
-/// Drops a message that was sent. The calls of its replies go on.
-pub(super) fn sent<M>(message: M, keys: Vec<usize>) {
-    drop_sent(message, keys);
 }
 
 impl<M> Clone for Encoding<M> {

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod membership;
+mod memory;
 mod peer;
 mod pending;
 mod session;

@@ -74,7 +74,7 @@ impl Header {
 /// A request for a connection, or its confirmation.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    /// The number of messages that the sender has received over all earlier connections.
+    /// The packets of the stream that the sender has received over all earlier connections.
     pub(crate) received: u64,
     /// The sender needs a hello: it is not connected yet, or has no hello of the connection.
     pub(crate) wants_answer: bool,

@@ -51,6 +51,32 @@ struct FaultySession {
     held: Mutex<Option<(NodeId, Vec<u8>)>>,
 }
 
+/// A network in memory, whose sessions panic when they are dropped.
+pub(crate) struct Brittle(pub(crate) MemoryEngine);
+
+impl Engine for Brittle {
+    fn open(&self, own: NodeId, inbox: Inbox) -> OpenFuture<'_> {
+        Box::pin(async move {
+            let session: Box<dyn EngineSession> = Box::new(BrittleSession(self.0.open(own, inbox).await?));
+            Ok(session)
+        })
+    }
+}
+
+struct BrittleSession(Box<dyn EngineSession>);
+
+impl EngineSession for BrittleSession {
+    fn send(&self, to: &NodeId, priority: Priority, packet: Vec<u8>) {
+        self.0.send(to, priority, packet);
+    }
+}
+
+impl Drop for BrittleSession {
+    fn drop(&mut self) {
+        panic!("the session is brittle");
+    }
+}
+
 impl EngineSession for FaultySession {
     fn send(&self, to: &NodeId, priority: Priority, mut packet: Vec<u8>) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -13,7 +13,7 @@ use perennial_registry::Name;
 use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use faulty::{Faults, Faulty, Rates};
+pub(crate) use faulty::{Brittle, Faults, Faulty, Rates};
 
 pub(crate) const CART: Name<Msg> = Name::new("cart");
 
