@@ -1,7 +1,7 @@
 //! The numbers of jobs and of processes, and times.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,13 @@ impl fmt::Display for JobId {
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// Returns the time of the system: what the caller of an operation gives to a store. It may go
+    /// back when the clock of the machine is set.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(0).saturating_add(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
     /// Returns the time that is later by this much, or the latest there is.
     #[must_use]
     pub fn saturating_add(self, time: Duration) -> Self {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use perennial_durable::inspect::{JobChange, payload_text, set_paused};
 use perennial_durable::{
@@ -57,7 +56,10 @@ impl AnyStore for Durable {
             JobAction::Drop => JobChange::Drop,
         };
         Box::pin(async move {
-            let changed = change.apply(&*store, &[JobId(id)], now()).await.map_err(|error| failed(&error))?;
+            let changed = change
+                .apply(&*store, &[JobId(id)], Timestamp::now())
+                .await
+                .map_err(|error| failed(&error))?;
             if !changed.is_empty() {
                 return Ok(ActionEffect::Changed);
             }
@@ -68,19 +70,14 @@ impl AnyStore for Durable {
 
     fn set_paused(&self, queue: String, paused: bool) -> Answer<()> {
         let store = self.0.clone();
-        Box::pin(
-            async move { set_paused(&*store, &queue, paused, now()).await.map_err(|error| failed(&error)) },
-        )
+        Box::pin(async move {
+            set_paused(&*store, &queue, paused, Timestamp::now()).await.map_err(|error| failed(&error))
+        })
     }
 }
 
 fn failed(error: &dyn Error) -> Problem {
     Problem::new(ProblemKind::Unavailable, format!("the store failed: {error}"))
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(0).saturating_add(since)
 }
 
 /// Reads a part of the jobs of a queue, some at once: only their rows are kept.

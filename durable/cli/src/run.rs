@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use perennial_durable::inspect::{JobChange, Selection, set_paused};
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    CommitError, CommitErrorKind, JobId, JobRecord, OpenError, RecordState, Store, StoreError,
+    CommitError, CommitErrorKind, JobId, JobRecord, OpenError, RecordState, Store, StoreError, Timestamp,
 };
 
 use super::options::{Command, Options};
-use super::time::now;
 use super::{Ended, show};
 
 /// A named job that is not there, or is in no state for the command.
@@ -50,7 +49,7 @@ async fn run_on<S: Store>(
 async fn command(store: &dyn Store, options: &Options) -> Result<Ended, StoreError> {
     let Options { selection, json, .. } = options;
     let text = match &options.command {
-        Command::List => show::list(&selection.find(store, now()).await?, *json),
+        Command::List => show::list(&selection.find(store, Timestamp::now()).await?, *json),
         Command::Stats => {
             let queues = match &selection.queue {
                 Some(queue) => [(queue.clone(), store.queue(queue).await?)].into(),
@@ -61,7 +60,7 @@ async fn command(store: &dyn Store, options: &Options) -> Result<Ended, StoreErr
         Command::Show(ids) => return shown(store, ids, *json).await,
         Command::Change(how, ids) => return change(store, options, ids, *how).await,
         Command::Pause { queue, paused } => {
-            set_paused(store, queue, *paused, now()).await.map_err(reason)?;
+            set_paused(store, queue, *paused, Timestamp::now()).await.map_err(reason)?;
             show::paused(queue, *paused, *json)
         }
     };
@@ -102,7 +101,7 @@ async fn change(
         wanted
     } else {
         // A job may have begun or ended meanwhile.
-        let changed = change.apply(store, &wanted, now()).await.map_err(reason)?;
+        let changed = change.apply(store, &wanted, Timestamp::now()).await.map_err(reason)?;
         let known: BTreeSet<JobId> = changed.iter().copied().collect();
         unchanged.extend(wanted.into_iter().filter(|id| !known.contains(id)));
         changed
@@ -127,7 +126,7 @@ async fn selected(
     if states.is_empty() {
         return Ok(Vec::new());
     }
-    let found = Selection { states, ..selection.clone() }.find(store, now()).await?;
+    let found = Selection { states, ..selection.clone() }.find(store, Timestamp::now()).await?;
     Ok(found.iter().map(|record: &JobRecord| record.id).collect())
 }
 

@@ -1,16 +1,10 @@
 //! Times as people write and read them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use perennial_durable::Timestamp;
 
 const DAY: u64 = 24 * 60 * 60;
-
-/// Returns the time of the system.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(0).saturating_add(since)
-}
 
 /// Parses a number with a unit: `90s`, `15m`, `12h`, `7d`.
 pub fn parse_age(text: &str) -> Result<Duration, String> {

@@ -1,7 +1,5 @@
 //! The time of a durable pool.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tokio::time::Instant;
 
 use crate::record::Timestamp;
@@ -16,8 +14,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { began: Timestamp(0).saturating_add(since), at: Instant::now() }
+        Self { began: Timestamp::now(), at: Instant::now() }
     }
 
     pub(super) fn now(&self) -> Timestamp {
