@@ -1,7 +1,5 @@
 //! Storing a job in a transaction of the caller.
 
-use std::time::SystemTime;
-
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
@@ -19,8 +17,7 @@ pub(super) async fn enqueue_in(
     schema: &str,
     job: NewJob,
 ) -> Result<Applied, StoreError> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(0).saturating_add(now);
+    let now = Timestamp::now();
     if let Some(unique) = &job.unique
         && let Some(id) = find_unique(transaction, schema, &job.queue, unique, now).await?
     {

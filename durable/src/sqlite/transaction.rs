@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use perennial_actors::host::{Carried, CarriesValue, catch_panic};
 use rusqlite::Connection;
@@ -134,8 +133,7 @@ where
 {
     fn run(&mut self, connection: &Connection, epoch: Epoch) -> bool {
         let Some(closure) = self.closure.take() else { return false };
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let transaction = SqliteTransaction { connection, epoch, now: Timestamp(0).saturating_add(since) };
+        let transaction = SqliteTransaction { connection, epoch, now: Timestamp::now() };
         let returned = match catch_panic(None, || closure(&transaction)) {
             Ok(returned) => returned.map_err(TransactionError::Aborted),
             Err(panicked) => Err(TransactionError::Panicked(panicked.to_string())),
