@@ -12,13 +12,15 @@
 //! It prints the address, and the token for actions. Without `--seconds` it runs until Ctrl-C.
 
 #[macro_use]
-#[path = "support/output.rs"]
+#[path = "../../support/output.rs"]
 mod output;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use perennial::console::{Console, ConsoleUrl};
+use perennial::operations::Metrics;
 use perennial::pool::{Pool, PoolHandle};
 use perennial::prelude::*;
 use perennial::{App, Backoff, DynamicHandle, DynamicSupervisor, Group, SupervisorHandle};
@@ -28,6 +30,9 @@ use tokio::time::{sleep, timeout};
 
 const WAREHOUSE: Name<Order> = Name::new("warehouse");
 const TILLS: Group<Sale> = Group::new("tills");
+
+/// The bounds of the buckets of all histograms, in seconds.
+const BUCKETS: [f64; 6] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0];
 
 /// The time between two customers.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -177,6 +182,27 @@ impl Options {
     }
 }
 
+/// Returns the console, which serves the metrics too.
+fn console(options: &Options, shop: &Shop, metrics: Metrics) -> Result<Console, Box<dyn Error>> {
+    let exporter = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+    let console = Console::at(&options.address).token(&options.token).pool(&shop.mails).watch_deadlocks();
+    let console = console.metrics(move || {
+        metrics.collect();
+        exporter.run_upkeep();
+        exporter.render()
+    });
+    let console = console.debug_messages(&shop.tills[0], |text| match text {
+        "item" => Ok(Sale::Item),
+        "jam" => Ok(Sale::Jam),
+        "stuck" => Ok(Sale::Stuck),
+        _ => Err("a till takes `item`, `jam` and `stuck`".to_owned()),
+    });
+    Ok(console.resend_dead_letters(&shop.tills[0], |sale| match sale {
+        Sale::Item => Some(Sale::Item),
+        _ => None,
+    }))
+}
+
 /// Starts the shop and its console.
 async fn open(
     options: &Options,
@@ -209,22 +235,14 @@ async fn open(
         #[cfg(feature = "durable")]
         invoices: invoices.handle(),
     };
-    let console = Console::at(&options.address).token(&options.token).pool(&shop.mails).watch_deadlocks();
+    let metrics = Metrics::of(system);
+    let console = console(options, &shop, metrics.clone())?;
     #[cfg(feature = "durable")]
     let console = console.store("orders", store);
-    let console = console.debug_messages(&shop.tills[0], |text| match text {
-        "item" => Ok(Sale::Item),
-        "jam" => Ok(Sale::Jam),
-        "stuck" => Ok(Sale::Stuck),
-        _ => Err("a till takes `item`, `jam` and `stuck`".to_owned()),
-    });
-    let console = console.resend_dead_letters(&shop.tills[0], |sale| match sale {
-        Sale::Item => Some(Sale::Item),
-        _ => None,
-    });
     let url = console.url();
     let tree = Supervisor::new("shop")
         .child(console)
+        .child(metrics.child("metrics"))
         .child(Child::new::<Warehouse>("warehouse", ()).named(WAREHOUSE))
         .child(area)
         .child(carts)
@@ -292,6 +310,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let overview = ask(&url, "/api/v1/overview").await?;
     assert!(overview.starts_with("HTTP/1.1 200"), "{overview}");
     assert!(overview.contains("\"balances\":true"), "{overview}");
+    let metrics = ask(&url, "/metrics").await?;
+    assert!(metrics.contains("perennial_actor_starts_total"), "{metrics}");
     print_line!("the messages of {} actors balance", system.processes().len());
     // What customers had asked for meanwhile is dropped.
     drop(timeout(Duration::from_secs(10), app.shutdown()).await?);
