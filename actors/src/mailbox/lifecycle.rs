@@ -55,9 +55,6 @@ impl<M> DetachEffects<M> {
     /// Drops the remaining values, each under its own guard. The drop of a message, or of an error
     /// inside a reason, may panic.
     pub(crate) fn drop_each(&mut self) {
-        if self.is_empty() {
-            return;
-        }
         drop_each(std::mem::take(&mut self.dead));
         drop_each(self.signals.0.take());
         drop_each(self.signals.1.take().into_signals());

@@ -71,6 +71,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Publishes a dead letter for each message that an end leaves. The messages are dropped now or
     /// after all notifications, and copied before if the actor keeps such letters.
+    #[cold]
     pub(super) fn dead_letter_unhandled(
         &self,
         deferred: &mut DeferredDrop<M>,
@@ -79,9 +80,6 @@ impl<M: Send + 'static> Process<M> {
         drop_in: DropIn,
     ) {
         let count = deferred.effects.dead.len() as u64;
-        if count == 0 {
-            return;
-        }
         deferred.kept = self.kept_letters().map(|kept| (kept.issue(count), kept));
         let first = deferred.kept.as_ref().map(|(first, _)| *first);
         for nth in 0..count {

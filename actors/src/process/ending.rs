@@ -132,7 +132,9 @@ impl<M: Send + 'static> Process<M> {
         for _ in 0..deferred.effects.lost_in_flight {
             self.dead_letter(pid, None, || DeadLetterReason::InFlight(reason.clone()));
         }
-        self.dead_letter_unhandled(deferred, pid, reason, drop_in);
+        if !deferred.effects.dead.is_empty() {
+            self.dead_letter_unhandled(deferred, pid, reason, drop_in);
+        }
         let effects = &mut deferred.effects;
         wake_each(std::mem::take(&mut effects.wakers));
         let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));
@@ -185,7 +187,9 @@ impl<M: Send + 'static> DeferredDrop<M> {
 
 impl<M: Send + 'static> Drop for DeferredDrop<M> {
     fn drop(&mut self) {
-        self.drop_messages();
-        self.effects.drop_each();
+        if !self.effects.is_empty() {
+            self.drop_messages();
+            self.effects.drop_each();
+        }
     }
 }
