@@ -152,8 +152,8 @@ pub mod host {
     #[cfg(feature = "remote")]
     #[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
     pub use crate::address::{
-        AnyAnswer, DecodedAnswer, FollowedMessage, FollowedOutcome, ReceivedReply, ReplyFuture, SentReply,
-        decode_answer, decode_replies, drop_sent, encode_replies, reply_pair,
+        AnyAnswer, DecodedAnswer, FollowedMessage, FollowedOutcome, OutsideLink, ReceivedReply, ReplyFuture,
+        SentReply, decode_answer, decode_replies, drop_sent, encode_replies, reply_pair,
     };
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};

@@ -25,8 +25,8 @@ pub struct NodeConfig {
     /// Packets of one other node may take a quarter. The answers that wait for its credit may have
     /// as many bytes. The default is 64 MiB.
     pub max_inbox: usize,
-    /// The most calls and monitors of one other node that are served at a time. Those beyond are
-    /// refused as busy. The default is 65,536.
+    /// The most calls, monitors and links of one other node that are served at a time. Those
+    /// beyond are refused as busy. The default is 65,536.
     pub max_served: usize,
     /// The most names that this node exposes, and that it keeps of one other node, where they have
     /// at most 256 bytes on average. The default is 262,144.

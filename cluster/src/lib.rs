@@ -1,4 +1,4 @@
-//! Beyond one machine: nodes, remote addresses, calls, monitors and names across them.
+//! Beyond one machine: nodes, remote addresses, calls, monitors, links and names across them.
 //!
 //! # Problem
 //!
@@ -21,8 +21,8 @@
 //!   which they were sent. Some may be missing, none is delivered twice.
 //! - **Accounts**: what was lost with a connection is [counted](PeerInfo::lost) and
 //!   [reported](NodeEvent::Lost) once there is another one.
-//! - **One end**: each call, send and monitor ends once, with a typed reason. If the connection is
-//!   lost, that is [`NoConnection`](RemoteErrorKind::NoConnection).
+//! - **One end**: each call, send, monitor and link ends once, with a typed reason. If the
+//!   connection is lost, that is [`NoConnection`](RemoteErrorKind::NoConnection).
 //! - **Bounds**: at most a window of messages is on the way to a node. The inbox, messages and the
 //!   calls that are served for a peer have limits.
 //! - **Opt-in**: nothing can be reached that is not exposed.
@@ -115,6 +115,6 @@ pub use identity::{Boot, NodeId, NodeName, NodeNameError};
 pub use inbox::Inbox;
 pub use memory::{MemoryEngine, MemoryNetwork};
 pub use node::{Node, NodeBuilder, RemoteChild};
-pub use remote::{RemoteAddress, RemoteCall, RemoteDown, RemoteMonitor};
+pub use remote::{RemoteAddress, RemoteCall, RemoteDown, RemoteLink, RemoteMonitor};
 
 pub use perennial_durable::{Bincode, Codec, DecodeError, EncodeError, Json, OldPayload, Wire};

@@ -4,6 +4,7 @@ mod calls;
 mod failures;
 mod foreign;
 mod limits;
+mod links;
 mod messages;
 mod storms;
 mod support;

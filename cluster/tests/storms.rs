@@ -1,13 +1,15 @@
 //! Three nodes under faults of all kinds, by 200 seeds: order, accounts, exactly one end of each
-//! monitor and each call.
+//! monitor, each call and each link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::support::linker::{LINKER, LinkMsg, Linker, exits};
 use crate::support::{Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pass, shop_of};
 use fastrand::Rng;
 use perennial_actors::{Address, ExitReason, Subscription, System};
-use perennial_cluster::{MemoryNetwork, Node, NodeEvent, NodeId, RemoteErrorKind};
+use perennial_cluster::{Bincode, MemoryNetwork, Node, NodeEvent, NodeId, RemoteErrorKind};
+use perennial_registry::{Registry, Whereis};
 use perennial_supervision::{App, Supervisor, SupervisorHandle};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -42,6 +44,8 @@ struct Storm {
     monitors: JoinSet<ExitReason>,
     calls: JoinSet<Result<Vec<u8>, RemoteErrorKind>>,
     began: (usize, usize, usize),
+    /// The actors that were linked, and to which node.
+    links: Vec<(usize, Address<LinkMsg>)>,
 }
 
 struct Intruder {
@@ -67,6 +71,7 @@ impl Storm {
             monitors: JoinSet::new(),
             calls: JoinSet::new(),
             began: (0, 0, 0),
+            links: Vec::new(),
         };
         for at in 0..NAMES.len() {
             let shop = storm.boot(at).await;
@@ -85,7 +90,12 @@ impl Storm {
     }
 
     async fn boot(&mut self, at: usize) -> Shop {
-        shop_of(self.node(at), 1_000_000).await
+        let node = self.node(at);
+        node.expose::<Bincode, _>(LINKER).expect("it is exposed");
+        let shop = shop_of(node, 1_000_000).await;
+        let linker = shop.system.spawn::<Linker>((None, true)).await.expect("it starts");
+        Registry::of(&shop.system).bind(LINKER, &linker).expect("the name is free");
+        shop
     }
 
     /// Crashes a node, and starts it again, perhaps before the others have missed it.
@@ -132,7 +142,7 @@ impl Storm {
     async fn step(&mut self) {
         let (from, to) = self.two();
         let cart = self.shops[from].cart_of(NAMES[to]);
-        match self.rng.u32(0..26) {
+        match self.rng.u32(0..30) {
             0..8 => {
                 for _ in 0..self.rng.usize(1..20) {
                     self.next_item += 1;
@@ -172,6 +182,14 @@ impl Storm {
                 self.faults.set(Rates { lose, double, reorder, ..Rates::default() });
             }
             24 => self.crash(from).await,
+            25..28 => {
+                let link = self.shops[from].link_to(NAMES[to], true).await;
+                self.links.push((to, link));
+            }
+            28 if !self.links.is_empty() => {
+                let at = self.rng.usize(0..self.links.len());
+                let _ = self.links[at].1.cast(LinkMsg::Fail("the end".to_owned()));
+            }
             _ => self.intrude(from).await,
         }
         pass(Duration::from_millis(self.rng.u64(0..400))).await;
@@ -260,6 +278,29 @@ impl Storm {
         assert!(self.shops.iter().all(|shop| shop.node.peers().iter().all(|peer| peer.pending == 0)));
     }
 
+    /// Each link that is left has two ends, and each that ends is heard of once at the other end.
+    async fn check_links(&mut self) {
+        let mut left = [0; NAMES.len()];
+        for (to, link) in &self.links {
+            if link.pid().is_some() && exits(link).await.is_empty() {
+                left[*to] += 1;
+            }
+        }
+        let known = self.shops.iter().map(|shop| shop.system.whereis(LINKER).expect("it is bound"));
+        let known: Vec<_> = known.collect();
+        for (linker, left) in known.iter().zip(left) {
+            assert_eq!(linker.handle().info().links.len(), left, "a link has one end");
+            let heard = exits(linker).await;
+            let different: BTreeSet<u64> = heard.iter().map(|(from, _)| *from).collect();
+            assert_eq!(heard.len(), different.len(), "an end is heard of twice");
+            linker.cast(LinkMsg::Fail("the end".to_owned())).expect("it runs");
+        }
+        pass(Duration::from_secs(1)).await;
+        for (_, link) in self.links.iter().filter(|(_, link)| link.pid().is_some()) {
+            assert_eq!(exits(link).await.len(), 1, "each link ends once");
+        }
+    }
+
     /// Of each boot, up and down alternate.
     fn check_events(&mut self) {
         for (up, events) in &mut self.events {
@@ -281,6 +322,7 @@ async fn storm(seed: u64) -> u64 {
     }
     storm.calm().await;
     storm.check_accounts();
+    storm.check_links().await;
     timeout(Duration::from_secs(60), storm.check_order()).await.expect("every send ends");
     timeout(Duration::from_secs(60), storm.check_ends()).await.expect("every call and monitor ends");
     storm.check_events();

@@ -12,6 +12,8 @@ mod handle;
 mod info;
 mod letters;
 mod monitor;
+#[cfg(feature = "remote")]
+mod outside_link;
 mod permit;
 mod recipient;
 mod reply;
@@ -32,6 +34,8 @@ pub use followed::{FollowedMessage, FollowedOutcome};
 pub use handle::{ActorHandle, CloseHook, PendingRestart};
 pub use letters::ResendError;
 pub use monitor::Monitor;
+#[cfg(feature = "remote")]
+pub use outside_link::OutsideLink;
 pub use permit::{Permit, ReserveFuture};
 pub use recipient::{Recipient, RecipientCall};
 pub use reply::Reply;

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use perennial_actors::ExitReason;
 use perennial_actors::host::catch_panic;
+use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_durable::Payload;
 use tokio::sync::mpsc;
 
@@ -72,8 +72,7 @@ impl Gateway {
     /// Tells the peer when the actor with a name ends.
     pub(super) fn monitor(&mut self, peer: &Arc<Peer>, id: u64, name: &str) {
         let max = self.node.config.max_served;
-        let exposed = self.node.exposed.lock().get(name).cloned();
-        let handle = exposed.zip(self.node.system.get()).and_then(|(exposed, system)| exposed.handle(system));
+        let handle = self.exposed_handle(name).map(|(handle, _)| handle);
         let down = move |reason: &ExitReason| Header::Down { id, reason: reason.into() };
         match handle {
             Some(handle) if self.served(peer).len() < max => {
@@ -86,8 +85,15 @@ impl Gateway {
         }
     }
 
+    /// Returns the actor that is exposed with a name.
+    pub(super) fn exposed_handle(&self, name: &str) -> Option<(ActorHandle, System)> {
+        let exposed = self.node.exposed.lock().get(name).cloned()?;
+        let system = self.node.system.get()?;
+        Some((exposed.handle(system)?, system.clone()))
+    }
+
     /// Returns what is done for a peer.
-    fn served(&mut self, peer: &Peer) -> &mut Served {
+    pub(super) fn served(&mut self, peer: &Peer) -> &mut Served {
         self.served.entry(peer.id.clone()).or_default()
     }
 }
@@ -115,7 +121,7 @@ async fn answer(peer: Arc<Peer>, id: u64, mut answers: Answers) {
 }
 
 /// Sends a header when the window has room.
-async fn send(peer: &Peer, header: Header) {
+pub(super) async fn send(peer: &Peer, header: Header) {
     let sent = peer.when_room(header, |link, header| match link.send(&header, &[]) {
         Err(Unsent::Full) => ControlFlow::Continue(header),
         _ => ControlFlow::Break(()),

@@ -96,6 +96,12 @@ impl Gateway {
                 }
             }
             Header::Monitor { id, name } => self.monitor(peer, id, &name),
+            Header::Link { id, name } => self.link(peer, id, &name),
+            Header::Exit { id, reason } => {
+                if let Some(served) = self.served.get_mut(&peer.id) {
+                    served.exit(id, &reason.into());
+                }
+            }
             Header::Credit { through } => peer.with(|link| link.credit(through)),
             Header::Ping { number, latest } => {
                 let is_behind = peer.with(|link| {

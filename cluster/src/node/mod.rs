@@ -5,6 +5,7 @@ mod deliver;
 mod dispatch;
 mod gateway;
 mod handle;
+mod links;
 mod own_names;
 mod report;
 mod served;

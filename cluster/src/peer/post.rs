@@ -7,6 +7,7 @@ use perennial_durable::Payload;
 use super::link::{Link, Report, SentParts, Unsent};
 use super::record::Peer;
 use crate::error::RemoteErrorKind;
+use crate::reason::WireReason;
 use crate::wire::{Header, NAME_BYTES};
 
 /// The most replies in one message.
@@ -49,21 +50,33 @@ impl Peer {
         posted.await.map_err(|error| error.0)
     }
 
-    /// Asks to be told when an actor ends. Returns the number of the monitor, or the report if
-    /// there is no connection.
-    pub(crate) fn post_monitor(&self, name: String, report: Report) -> Result<u64, Report> {
+    /// Asks to be told when an actor ends: by a monitor or a link. Returns its number, or the
+    /// report if there is no connection.
+    pub(crate) fn watch(&self, report: Report, header: impl FnOnce(u64) -> Header) -> Result<u64, Report> {
         self.with(|link| {
             if !link.session.is_up() || link.is_overrun() {
                 return Err(report);
             }
             let id = link.pending.insert(Vec::new(), Some(report));
-            link.queue(Header::Monitor { id, name });
+            link.queue(header(id));
             Ok(id)
         })
     }
 
-    /// Stops waiting for what comes of a message or a monitor. Replies in the message that others
-    /// wait for are answered still.
+    /// Tells the other end of a link why this one has ended.
+    pub(crate) fn end_link(&self, id: u64, reason: WireReason) {
+        let entry = self.with(|link| {
+            let entry = link.pending.remove(id)?;
+            link.queue(Header::Exit { id, reason });
+            Some(entry)
+        });
+        if let Some(entry) = entry {
+            entry.close();
+        }
+    }
+
+    /// Stops waiting for what comes of a message, a monitor or a link. Replies in the
+    /// message that others wait for are answered still.
     pub(crate) fn cancel(&self, id: u64) {
         let entry = self.with(|link| {
             let (entry, is_over) = link.pending.cancel(id, |parts| parts.reply.is_closed());

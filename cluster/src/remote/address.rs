@@ -16,7 +16,7 @@ use crate::identity::NodeName;
 use crate::node::Node;
 use crate::peer::{Outbound, Peer, Report};
 use crate::reason::cut;
-use crate::wire::{NAME_BYTES, Outcome};
+use crate::wire::{Header, NAME_BYTES, Outcome};
 
 /// The address of the actor that has a name on a node, whichever boot of the node runs.
 ///
@@ -158,7 +158,10 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         let peer = self.node.state().peer(&self.target);
         let name = self.name.as_str().to_owned();
         // A report that is dropped says that there is no connection.
-        let monitor = peer.and_then(|peer| Some((peer.post_monitor(name, report).ok()?, peer)));
+        let monitor = peer.and_then(|peer| {
+            let id = peer.watch(report, |id| Header::Monitor { id, name }).ok()?;
+            Some((id, peer))
+        });
         RemoteMonitor::there(self.target(), down, monitor)
     }
 }

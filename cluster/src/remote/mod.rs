@@ -3,8 +3,10 @@
 mod address;
 mod call;
 mod encode;
+mod link;
 mod monitor;
 
 pub use address::RemoteAddress;
 pub use call::RemoteCall;
+pub use link::RemoteLink;
 pub use monitor::{RemoteDown, RemoteMonitor};

@@ -64,13 +64,18 @@ impl Future for RemoteMonitor {
             Source::Here(Some(monitor)) => Pin::new(monitor).poll(cx).map(|down| down.reason),
             Source::There { down, monitor } => Pin::new(down).poll(cx).map(|outcome| {
                 *monitor = None;
-                match outcome {
-                    Ok(Outcome::Ended(reason)) => reason.into(),
-                    _ => ExitReason::NoConnection,
-                }
+                reason_of(outcome.ok())
             }),
         };
         reason.map(|reason| RemoteDown { target: self.target.clone(), reason })
+    }
+}
+
+/// Returns the reason of what a node says of a monitor or a link; it says nothing if it is lost.
+pub(super) fn reason_of(outcome: Option<Outcome>) -> ExitReason {
+    match outcome {
+        Some(Outcome::Ended(reason)) => reason.into(),
+        _ => ExitReason::NoConnection,
     }
 }
 

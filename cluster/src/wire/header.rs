@@ -38,7 +38,7 @@ pub(crate) enum Header {
     Answer { id: u64, index: u32 },
     /// A reply was dropped without an answer.
     Dropped { id: u64, index: u32, outcome: Outcome },
-    /// The sender of a message or a monitor does not wait for what comes of it any more.
+    /// The sender of a message, a monitor or a link does not wait for what comes of it any more.
     Cancel { id: u64 },
     /// The sender wants to know when an actor ends.
     Monitor { id: u64, name: String },
@@ -55,6 +55,10 @@ pub(crate) enum Header {
     Ping { number: u64, latest: u64 },
     /// The answer of a ping, with the credit that may have been lost.
     Pong { number: u64, through: u64 },
+    /// The sender wants to link one of its actors to an actor.
+    Link { id: u64, name: String },
+    /// The actor of the sender that a link is to has ended.
+    Exit { id: u64, reason: WireReason },
 }
 
 impl Header {
@@ -63,7 +67,7 @@ impl Header {
         let is_short = |name: &String| name.len() <= NAME_BYTES;
         match self {
             Self::Message { to, tag, codec, .. } => [to, tag, codec].into_iter().all(is_short),
-            Self::Monitor { name, .. } => is_short(name),
+            Self::Monitor { name, .. } | Self::Link { name, .. } => is_short(name),
             Self::Names(delta) => is_short(&delta.name),
             Self::Snapshot(part) => part.names.iter().all(|(name, _)| is_short(name)),
             _ => true,

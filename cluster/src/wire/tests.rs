@@ -61,6 +61,8 @@ fn header() -> impl Strategy<Value = Header> {
         }),
         (any::<u64>(), ".{0,9}").prop_map(|(id, name)| Header::Monitor { id, name }),
         (any::<u64>(), reason()).prop_map(|(id, reason)| Header::Down { id, reason }),
+        (any::<u64>(), ".{0,9}").prop_map(|(id, name)| Header::Link { id, name }),
+        (any::<u64>(), reason()).prop_map(|(id, reason)| Header::Exit { id, reason }),
         (any::<u64>(), ".{0,9}", prop::option::of(any::<u64>()))
             .prop_map(|(version, name, bound_at)| Header::Names(Delta { version, name, bound_at })),
         (any::<u64>(), any::<bool>(), any::<bool>(), prop::collection::vec((".{0,9}", any::<u64>()), 0..4))
@@ -142,6 +144,8 @@ fn corpus() -> Vec<(&'static str, Header)> {
         ("credit", Header::Credit { through: 10 }),
         ("ping", Header::Ping { number: 11, latest: 12 }),
         ("pong", Header::Pong { number: 13, through: 14 }),
+        ("link", Header::Link { id: 15, name: text("cart") }),
+        ("exit", Header::Exit { id: 16, reason: WireReason::Killed }),
     ]
 }
 
@@ -210,6 +214,7 @@ fn long_names_are_refused_on_arrival() {
         message(String::new(), long(), String::new()),
         message(String::new(), String::new(), long()),
         Header::Monitor { id: 1, name: long() },
+        Header::Link { id: 1, name: long() },
         Header::Names(Delta { version: 1, name: long(), bound_at: None }),
         Header::Snapshot(Snapshot { version: 1, is_first: true, is_last: true, names }),
     ] {

@@ -1,6 +1,7 @@
 //! An actor that others send to, and nodes in a network in memory.
 
 mod faulty;
+pub(crate) mod linker;
 
 use std::fmt;
 use std::time::Duration;
