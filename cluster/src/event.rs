@@ -40,6 +40,14 @@ pub enum NodeEvent {
         /// The name.
         name: String,
     },
+    /// A node has an older claim of a [unique name](crate::UniqueName), which this node exposes no
+    /// more.
+    NameLost {
+        /// The name.
+        name: String,
+        /// The node that keeps it.
+        node: NodeName,
+    },
     /// A message of a node was not delivered.
     Refused {
         /// The node.

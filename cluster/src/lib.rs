@@ -105,6 +105,7 @@ mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unique;
 mod wire;
 
 pub use config::NodeConfig;
@@ -116,5 +117,6 @@ pub use inbox::Inbox;
 pub use memory::{MemoryEngine, MemoryNetwork};
 pub use node::{Node, NodeBuilder, RemoteChild};
 pub use remote::{RemoteAddress, RemoteCall, RemoteDown, RemoteLink, RemoteMonitor};
+pub use unique::{NameLost, UniqueName};
 
 pub use perennial_durable::{Bincode, Codec, DecodeError, EncodeError, Json, OldPayload, Wire};

@@ -8,3 +8,4 @@ mod links;
 mod messages;
 mod storms;
 mod support;
+mod unique;

@@ -1,7 +1,6 @@
 //! One actor that is exposed: its name, the type of its messages, and their codec.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::marker::PhantomData;
 
 use perennial_actors::host::{FollowedMessage, FollowedOutcome, catch_panic, decode_replies, ignore_panic};
@@ -10,6 +9,7 @@ use perennial_durable::{Codec, DecodeError, Payload, Wire, decode};
 use perennial_registry::{Name, Registry};
 
 use super::answers::{Answer, Answers, OutcomeFuture};
+use crate::unique::{NameLost, UniqueName};
 use crate::wire::Outcome;
 
 /// A message for an exposed actor, in bytes.
@@ -26,22 +26,44 @@ pub(crate) trait Expose: Send + Sync {
 
     /// Returns the actor that has the name now.
     fn handle(&self, system: &System) -> Option<ActorHandle>;
+
+    /// Returns `true` if one node of the network keeps the name.
+    fn is_unique(&self) -> bool;
+
+    /// Tells the actor that its unique name is lost. The caller guards it.
+    fn lose(&self, system: &System, lost: NameLost);
 }
 
 pub(crate) struct Exposure<M, C> {
-    name: Name<M>,
+    actor: ExposedActor<M>,
     codec: PhantomData<fn(C)>,
 }
 
+/// Where the actor is found.
+pub(crate) enum ExposedActor<M> {
+    Named(Name<M>),
+    Unique(UniqueName<M>),
+}
+
 impl<M, C> Exposure<M, C> {
-    pub(crate) const fn new(name: Name<M>) -> Self {
-        Self { name, codec: PhantomData }
+    pub(crate) const fn new(actor: ExposedActor<M>) -> Self {
+        Self { actor, codec: PhantomData }
+    }
+}
+
+impl<M: Send + 'static> ExposedActor<M> {
+    fn address(&self, system: &System) -> Option<Address<M>> {
+        let name = match self {
+            Self::Named(name) => name,
+            Self::Unique(unique) => unique.name(),
+        };
+        Registry::of(system).whereis(name).ok()
     }
 }
 
 impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
     fn deliver(&self, system: &System, delivery: Delivery) -> Result<Option<Answers>, Outcome> {
-        let Ok(address) = Registry::of(system).whereis(&self.name) else { return Err(Outcome::NoProcess) };
+        let Some(address) = self.actor.address(system) else { return Err(Outcome::NoProcess) };
         if delivery.payload.codec != C::NAME {
             return Err(Outcome::undecodable(DecodeError::UnknownCodec(delivery.payload.codec)));
         }
@@ -63,7 +85,17 @@ impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
     }
 
     fn handle(&self, system: &System) -> Option<ActorHandle> {
-        Registry::of(system).whereis(&self.name).ok().map(|address| address.handle())
+        self.actor.address(system).map(|address| address.handle())
+    }
+
+    fn is_unique(&self) -> bool {
+        matches!(self.actor, ExposedActor::Unique(_))
+    }
+
+    fn lose(&self, system: &System, lost: NameLost) {
+        if let (ExposedActor::Unique(unique), Some(address)) = (&self.actor, self.actor.address(system)) {
+            unique.lose(&address, lost);
+        }
     }
 }
 
@@ -108,11 +140,5 @@ fn follow<M: Send + 'static>(address: &Address<M>, message: M) -> Result<Outcome
             ignore_panic(|| drop(error));
             Err(Outcome::NoProcess)
         }
-    }
-}
-
-impl<M, C> fmt::Debug for Exposure<M, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Exposure").field(&self.name).finish()
     }
 }

@@ -4,4 +4,4 @@ mod answers;
 mod exposure;
 
 pub(crate) use answers::Answers;
-pub(crate) use exposure::{Delivery, Expose, Exposure};
+pub(crate) use exposure::{Delivery, Expose, ExposedActor, Exposure};

@@ -3,13 +3,16 @@
 //! Each node owns the table of its names, so tables never conflict; two nodes may well have the
 //! same name. A change travels as a delta with the next version, after all names in parts. A node
 //! that misses one gives the connection up, and gets all names with the next one. Of two nodes with
-//! one name, that with the oldest binding is found first, wherever it is asked.
+//! one name, that with the oldest binding is found first, wherever it is asked: bindings have the
+//! time of a hybrid clock.
 
+mod clock;
 mod kept;
 mod table;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub(crate) use clock::HybridClock;
 pub(crate) use table::NameTable;
 pub(crate) use view::{Applied, NameView, ViewChange};

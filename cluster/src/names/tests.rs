@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Applied, NameTable, NameView, ViewChange};
+use super::{Applied, HybridClock, NameTable, NameView, ViewChange};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -146,4 +146,15 @@ fn long_names_fill_the_view_before_their_number_does() {
     }
     let applied = (0..100).map(|name| view.apply(table.set(&format!("{name:03000}"), 1)));
     assert!(applied.collect::<Vec<_>>().iter().any(|applied| matches!(applied, Applied::TooMany(_))));
+}
+
+#[test]
+fn binding_is_later_than_all_that_were_seen_whatever_the_clock_says() {
+    let mut clock = HybridClock::default();
+    assert_eq!(clock.next(50), 50);
+    assert_eq!(clock.next(50), 51);
+    clock.observe(100);
+    clock.observe(7);
+    assert_eq!(clock.next(60), 101);
+    assert_eq!(clock.next(1_000), 1_000);
 }

@@ -32,6 +32,16 @@ pub(crate) enum ViewChange {
     Removed(String),
 }
 
+impl ViewChange {
+    /// Returns the name, if it was added.
+    pub(crate) const fn added(&self) -> Option<&String> {
+        match self {
+            Self::Added(name) => Some(name),
+            Self::Removed(_) => None,
+        }
+    }
+}
+
 /// What a packet with names did.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Applied {

@@ -79,10 +79,13 @@ impl Gateway {
     fn dispatch(&mut self, peer: &Arc<Peer>, header: Header, payload: &[u8]) {
         match header {
             Header::Names(delta) => {
+                self.node.clock.lock().observe(delta.bound_at.unwrap_or(0));
                 let applied = peer.with(|link| link.names.apply(delta));
                 self.on_names(peer, applied);
             }
             Header::Snapshot(part) => {
+                let latest = part.names.iter().map(|(_, bound_at)| *bound_at).max();
+                self.node.clock.lock().observe(latest.unwrap_or(0));
                 let applied = peer.with(|link| link.names.replace(part));
                 self.on_names(peer, applied);
             }
@@ -126,7 +129,12 @@ impl Gateway {
 
     fn on_names(&mut self, peer: &Arc<Peer>, applied: Applied) {
         match applied {
-            Applied::Changed(changes) => self.publish_names(&peer.id.name, changes),
+            Applied::Changed(changes) => {
+                let added = changes.iter().filter_map(ViewChange::added).cloned();
+                let added: Vec<String> = added.collect();
+                self.publish_names(&peer.id.name, changes);
+                added.iter().for_each(|name| self.settle_claim(name));
+            }
             Applied::Nothing => {}
             Applied::Gap => self.reconnect(peer),
             Applied::TooMany(known) => {

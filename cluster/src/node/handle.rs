@@ -13,8 +13,9 @@ use super::gateway;
 use super::state::NodeState;
 use crate::error::NodeError;
 use crate::event::{NodeEvent, PeerInfo};
-use crate::expose::{Expose, Exposure};
+use crate::expose::{Expose, ExposedActor, Exposure};
 use crate::identity::{NodeId, NodeName};
+use crate::unique::UniqueName;
 use crate::wire::NAME_BYTES;
 
 /// A process that takes part in a cluster. Its clones are the same node.
@@ -68,12 +69,32 @@ impl Node {
     /// - [`LongName`](NodeError::LongName) if a name has too many bytes for a packet.
     /// - [`TooManyNames`](NodeError::TooManyNames) if the node exposes as many as it may.
     pub fn expose<C: Codec, M: Wire + Send + 'static>(&self, name: Name<M>) -> Result<(), NodeError> {
-        let text = name.as_str().to_owned();
+        self.expose_actor::<C, M>(name.as_str().to_owned(), ExposedActor::Named(name))
+    }
+
+    /// Exposes the actor with this name, as [`expose`](Self::expose) does, and claims the name
+    /// whenever the actor has it: see [`UniqueName`]. All nodes have to expose it so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expose`](Self::expose).
+    pub fn expose_unique<C: Codec, M: Wire + Send + 'static>(
+        &self,
+        name: UniqueName<M>,
+    ) -> Result<(), NodeError> {
+        self.expose_actor::<C, M>(name.name().as_str().to_owned(), ExposedActor::Unique(name))
+    }
+
+    fn expose_actor<C: Codec, M: Wire + Send + 'static>(
+        &self,
+        text: String,
+        actor: ExposedActor<M>,
+    ) -> Result<(), NodeError> {
         let bytes = text.len().max(M::TAG.len()).max(C::NAME.len());
         if bytes > NAME_BYTES {
             return Err(NodeError::LongName { bytes, max: NAME_BYTES });
         }
-        let exposure: Arc<dyn Expose> = Arc::new(Exposure::<M, C>::new(name));
+        let exposure: Arc<dyn Expose> = Arc::new(Exposure::<M, C>::new(actor));
         let mut exposed = self.0.exposed.lock();
         let max = self.0.config.max_names;
         if exposed.len() >= max && !exposed.contains_key(&text) {
@@ -196,11 +217,27 @@ pub trait RemoteChild<M> {
     fn remote<C: Codec>(self, node: &Node, name: Name<M>) -> Result<Self, NodeError>
     where
         Self: Sized;
+
+    /// Names the actor, and [exposes](Node::expose_unique) it at a node under that name, which one
+    /// node of the network keeps.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expose`](Node::expose).
+    fn remote_unique<C: Codec>(self, node: &Node, name: UniqueName<M>) -> Result<Self, NodeError>
+    where
+        Self: Sized;
 }
 
 impl<M: Wire + Send + 'static> RemoteChild<M> for Child<M> {
     fn remote<C: Codec>(self, node: &Node, name: Name<M>) -> Result<Self, NodeError> {
         node.expose::<C, M>(name.clone())?;
         Ok(self.named(name))
+    }
+
+    fn remote_unique<C: Codec>(self, node: &Node, name: UniqueName<M>) -> Result<Self, NodeError> {
+        let named = self.named(name.name().clone());
+        node.expose_unique::<C, M>(name)?;
+        Ok(named)
     }
 }

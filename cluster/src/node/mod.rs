@@ -1,6 +1,7 @@
 //! The node: its settings and its handle, and the gateway that all packets pass through.
 
 mod builder;
+mod claims;
 mod deliver;
 mod dispatch;
 mod gateway;

@@ -20,11 +20,11 @@ impl Gateway {
     /// Looks up a name, and tells the peers if it was bound or unbound.
     pub(super) fn refresh_name(&self, name: &str) {
         let exposed = self.node.exposed.lock().get(name).cloned();
-        let (Some(exposed), Some(system)) = (exposed, self.node.system.get()) else { return };
-        let is_bound = exposed.handle(system).is_some();
+        let Some(system) = self.node.system.get() else { return };
+        let is_bound = exposed.is_some_and(|exposed| exposed.handle(system).is_some());
         let mut names = self.node.names.lock();
         let delta = match (is_bound, names.get(name).is_some()) {
-            (true, false) => Some(names.set(name, millis())),
+            (true, false) => Some(names.set(name, self.node.clock.lock().next(millis()))),
             (false, true) => names.remove(name),
             _ => None,
         };
@@ -33,6 +33,9 @@ impl Gateway {
             for peer in self.node.peers() {
                 peer.with(|link| link.queue(Header::Names(delta.clone())));
             }
+        }
+        if is_bound {
+            self.settle_claim(name);
         }
     }
 

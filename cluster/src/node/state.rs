@@ -14,7 +14,7 @@ use crate::error::NodeError;
 use crate::event::NodeEvent;
 use crate::expose::Expose;
 use crate::identity::{NodeId, NodeName};
-use crate::names::NameTable;
+use crate::names::{HybridClock, NameTable};
 use crate::peer::Peer;
 
 /// The boots that are gone of which the epochs and the account are kept.
@@ -31,6 +31,8 @@ pub(crate) struct NodeState {
     /// A name was exposed.
     pub(crate) exposed_more: Notify,
     pub(crate) names: Mutex<NameTable>,
+    /// The times of the bindings. It may be locked under any other lock.
+    pub(crate) clock: Mutex<HybridClock>,
     peers: Mutex<Peers>,
     pub(crate) events: Broadcast<NodeEvent>,
     is_running: Mutex<bool>,
@@ -58,6 +60,7 @@ impl NodeState {
             exposed: Mutex::new(HashMap::new()),
             exposed_more: Notify::new(),
             names: Mutex::new(NameTable::default()),
+            clock: Mutex::new(HybridClock::default()),
             peers: Mutex::new(Peers::default()),
             events: Broadcast::new(),
             is_running: Mutex::new(false),
