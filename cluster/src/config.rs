@@ -28,8 +28,8 @@ pub struct NodeConfig {
     /// The most calls, monitors and links of one other node that are served at a time. Those
     /// beyond are refused as busy. The default is 65,536.
     pub max_served: usize,
-    /// The most names that this node exposes, and that it keeps of one other node, where they have
-    /// at most 256 bytes on average. The default is 262,144.
+    /// The most names, members of groups and topics that this node exposes, and that it keeps of
+    /// one other node, where they have at most 256 bytes on average. The default is 262,144.
     pub max_names: usize,
 }
 

@@ -177,6 +177,9 @@ pub enum NodeError {
         /// The most bytes.
         max: usize,
     },
+    /// The name of an actor begins with a zero byte. Such names are those of members and topics.
+    #[error("the name of an exposed actor begins with a zero byte")]
+    ReservedName,
     /// The node exposes as many names as it may.
     #[error("a node exposes at most {0} names")]
     TooManyNames(usize),

@@ -64,7 +64,8 @@ pub enum NodeEvent {
         packets: u64,
     },
     /// A node has more names, or longer ones, than [`max_names`](crate::NodeConfig::max_names)
-    /// allows. None of them is known until it connects again. Its actors can be reached.
+    /// allows. None of them is known until it connects again. Its actors can be reached. Of this
+    /// node: it exposes as many names as it may, and members of its groups are not exposed.
     TooManyNames(NodeId),
 }
 
@@ -90,6 +91,6 @@ pub struct PeerInfo {
     pub received: u64,
     /// The messages and monitors that something is waited for.
     pub pending: usize,
-    /// The names that the node has.
+    /// The names that the node has, with the members of groups and the topics.
     pub names: usize,
 }

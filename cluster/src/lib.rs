@@ -11,7 +11,8 @@
 //! A [`Node`] is a process with a name; each run of it is a [`Boot`]. Two nodes have one connection
 //! with a stream in each direction, with numbers and a window of bytes. An actor is
 //! [exposed](Node::expose) under its name, with the codec of its messages. A [`RemoteAddress`] is a
-//! node and a name: it is valid whether or not the node is there.
+//! node and a name: it is valid whether or not the node is there. A [`UniqueName`] is kept by one
+//! node. A [`RemoteGroup`] has the members of all nodes, a [`RemoteTopic`] their subscribers.
 //!
 //! Packets are carried by an [`Engine`], of which little is asked.
 //!
@@ -91,6 +92,7 @@ mod engine;
 mod error;
 mod event;
 mod expose;
+mod groups;
 mod identity;
 mod inbox;
 mod membership;
@@ -105,18 +107,22 @@ mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod unique;
+mod watch;
 mod wire;
 
 pub use config::NodeConfig;
 pub use engine::{Engine, EngineError, EngineSession, OpenFuture, Priority};
 pub use error::{NodeError, RemoteError, RemoteErrorKind, RemoteTarget};
 pub use event::{NodeEvent, PeerInfo};
+pub use groups::{RemoteBroadcastReport, RemoteGroup, RemoteGroupChange, RemoteGroupMonitor};
 pub use identity::{Boot, NodeId, NodeName, NodeNameError};
 pub use inbox::Inbox;
 pub use memory::{MemoryEngine, MemoryNetwork};
-pub use node::{Node, NodeBuilder, RemoteChild};
+pub use node::{Node, NodeBuilder, NodeWatch, RemoteChild};
 pub use remote::{RemoteAddress, RemoteCall, RemoteDown, RemoteLink, RemoteMonitor};
+pub use topics::{RemotePublishReport, RemoteTopic};
 pub use unique::{NameLost, UniqueName};
 
 pub use perennial_durable::{Bincode, Codec, DecodeError, EncodeError, Json, OldPayload, Wire};

@@ -3,9 +3,12 @@
 mod calls;
 mod failures;
 mod foreign;
+mod groups;
 mod limits;
 mod links;
 mod messages;
 mod storms;
 mod support;
+mod topics;
 mod unique;
+mod watch;

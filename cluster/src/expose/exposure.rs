@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use perennial_actors::host::{FollowedMessage, FollowedOutcome, catch_panic, decode_replies, ignore_panic};
-use perennial_actors::{ActorHandle, Address, SendError, System};
+use perennial_actors::{ActorHandle, Address, SendError, System, WeakAddress};
 use perennial_durable::{Codec, DecodeError, Payload, Wire, decode};
 use perennial_registry::{Name, Registry};
 
@@ -27,25 +27,33 @@ pub(crate) trait Expose: Send + Sync {
     /// Returns the actor that has the name now.
     fn handle(&self, system: &System) -> Option<ActorHandle>;
 
+    /// Returns `true` if messages can be delivered now.
+    fn is_bound(&self, system: &System) -> bool {
+        self.handle(system).is_some()
+    }
+
     /// Returns `true` if one node of the network keeps the name.
-    fn is_unique(&self) -> bool;
+    fn is_unique(&self) -> bool {
+        false
+    }
 
     /// Tells the actor that its unique name is lost. The caller guards it.
-    fn lose(&self, system: &System, lost: NameLost);
+    fn lose(&self, _system: &System, _lost: NameLost) {}
 }
 
-pub(crate) struct Exposure<M, C> {
+pub(crate) struct Exposure<M: Send + 'static, C> {
     actor: ExposedActor<M>,
     codec: PhantomData<fn(C)>,
 }
 
 /// Where the actor is found.
-pub(crate) enum ExposedActor<M> {
+pub(crate) enum ExposedActor<M: Send + 'static> {
     Named(Name<M>),
     Unique(UniqueName<M>),
+    Member(WeakAddress<M>),
 }
 
-impl<M, C> Exposure<M, C> {
+impl<M: Send + 'static, C> Exposure<M, C> {
     pub(crate) const fn new(actor: ExposedActor<M>) -> Self {
         Self { actor, codec: PhantomData }
     }
@@ -56,6 +64,7 @@ impl<M: Send + 'static> ExposedActor<M> {
         let name = match self {
             Self::Named(name) => name,
             Self::Unique(unique) => unique.name(),
+            Self::Member(address) => return address.upgrade(),
         };
         Registry::of(system).whereis(name).ok()
     }

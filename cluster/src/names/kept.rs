@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::table::with_prefix;
 use crate::wire::NAME_BYTES;
 
 /// The bytes that the names have on average, at most. One long name is allowed beside.
@@ -43,6 +44,11 @@ impl KeptNames {
 
     pub(super) fn get(&self, name: &str) -> Option<u64> {
         self.names.get(name).copied()
+    }
+
+    /// Returns the names that begin with a text.
+    pub(super) fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &String> {
+        with_prefix(&self.names, prefix)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &u64)> {

@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::wire::{Delta, Snapshot};
 
+/// Returns the names that begin with a text.
+pub(super) fn with_prefix<'a>(
+    names: &'a BTreeMap<String, u64>,
+    prefix: &str,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    let prefix = prefix.to_owned();
+    let from = names.range(prefix.clone()..).map(|(name, _)| name);
+    from.take_while(move |name| name.starts_with(&prefix))
+}
+
 /// The names that are exposed and bound here, and the number of changes that led to them.
 #[derive(Debug, Default)]
 pub(crate) struct NameTable {
@@ -33,6 +43,11 @@ impl NameTable {
     /// Returns the names, and when each was bound.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.names.iter()
+    }
+
+    /// Returns the names that begin with a text.
+    pub(crate) fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &String> {
+        with_prefix(&self.names, prefix)
     }
 
     fn next(&mut self, name: &str, bound_at: Option<u64>) -> Delta {

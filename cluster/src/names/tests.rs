@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Applied, HybridClock, NameTable, NameView, ViewChange};
+use super::key::{member, members_of, topic};
+use super::{Applied, HybridClock, Key, NameTable, NameView, ViewChange};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -157,4 +158,22 @@ fn binding_is_later_than_all_that_were_seen_whatever_the_clock_says() {
     clock.observe(7);
     assert_eq!(clock.next(60), 101);
     assert_eq!(clock.next(1_000), 1_000);
+}
+
+proptest! {
+    #[test]
+    fn keys_are_read_as_they_were_written(group in ".{0,9}", number: u64, other in ".{0,9}") {
+        let text = member(&group, number);
+        prop_assert_eq!(Key::parse(&text), Key::Member(&group, number));
+        prop_assert_eq!(text.starts_with(&members_of(&other)), group == other);
+        let topic = topic(&group);
+        prop_assert_eq!(Key::parse(&topic), Key::Topic(&group));
+        prop_assert!(Key::is_reserved(&text) && Key::is_reserved(&topic));
+    }
+
+    #[test]
+    fn any_text_is_a_key(text in "(\0g?)?[0-9]{0,2}:?.{0,9}") {
+        let key = Key::parse(&text);
+        prop_assert!(!matches!(key, Key::Name(name) if name != text));
+    }
 }

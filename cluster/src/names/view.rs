@@ -144,6 +144,11 @@ impl NameView {
         self.names.get(name)
     }
 
+    /// Returns the names that begin with a text.
+    pub(crate) fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &String> {
+        self.names.with_prefix(prefix)
+    }
+
     /// Returns the names, and when each was bound.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &u64)> {
         self.names.iter()

@@ -12,6 +12,7 @@ use super::gateway::Gateway;
 use super::served::Served;
 use crate::event::NodeEvent;
 use crate::expose::{Answers, Delivery};
+use crate::names::key;
 use crate::peer::{MAX_REPLIES, Peer, Unsent, WaitingAnswer};
 use crate::reason::cut;
 use crate::wire::{Header, Outcome};
@@ -44,7 +45,7 @@ impl Gateway {
             }
             Err(outcome) => {
                 let (node, reason) = (peer.id.name.clone(), outcome.clone().into());
-                self.node.publish(NodeEvent::Refused { node, name: cut(&to), reason });
+                self.node.publish(NodeEvent::Refused { node, name: cut(&key::readable(&to)), reason });
                 if id != 0 {
                     peer.with(|link| link.queue(Header::Refused { id, outcome }));
                 }

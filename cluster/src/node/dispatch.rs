@@ -145,12 +145,6 @@ impl Gateway {
     }
 
     pub(super) fn publish_names(&self, node: &NodeName, changes: Vec<ViewChange>) {
-        for change in changes {
-            let node = node.clone();
-            self.node.publish(match change {
-                ViewChange::Added(name) => NodeEvent::NameAdded { node, name },
-                ViewChange::Removed(name) => NodeEvent::NameRemoved { node, name },
-            });
-        }
+        changes.into_iter().for_each(|change| self.node.publish_name(node, change));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 use perennial_actors::host::Guarded;
-use perennial_registry::NameChange;
+use perennial_registry::{GroupChange, NameChange};
 use perennial_supervision::TaskContext;
 use tokio::time::{Instant, sleep_until};
 
@@ -46,11 +46,13 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
     let _guard = RunGuard::new(&node)?;
     let system = node.system.get_or_init(|| context.system().clone()).clone();
     let mut changes = system.subscribe::<NameChange>();
-    let mut missed = 0;
+    let mut joins = system.subscribe::<GroupChange>();
+    let (mut missed, mut missed_joins) = (0, 0);
     let inbox = Inbox::bounded(node.config.max_inbox);
     let session = node.engine.open(node.own.clone(), inbox.clone()).await?;
     let mut gateway = Gateway::new(node.clone(), Arc::from(session));
     gateway.refresh_names();
+    gateway.refresh_groups();
     loop {
         let tick = gateway.next_tick;
         tokio::select! {
@@ -64,7 +66,18 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
                 }
                 None => return Ok(()),
             },
-            () = node.exposed_more.notified() => gateway.refresh_names(),
+            change = joins.next() => match change {
+                Some(change) if joins.missed() == missed_joins => gateway.refresh_group(&change.group),
+                Some(_) => {
+                    missed_joins = joins.missed();
+                    gateway.refresh_groups();
+                }
+                None => return Ok(()),
+            },
+            () = node.exposed_more.notified() => {
+                gateway.refresh_names();
+                gateway.refresh_groups();
+            }
             () = sleep_until(tick) => {}
         }
         // A peer that sends without a pause does not keep the others, and the clock, waiting.

@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_durable::{Codec, Wire};
-use perennial_registry::Name;
+use perennial_registry::{Group, Name, Topic};
 use perennial_supervision::{App, Child, ChildSpec, StartError, Supervisor, SupervisorHandle};
 
 use super::gateway;
+use super::node_watch::NodeWatch;
 use super::state::NodeState;
 use crate::error::NodeError;
 use crate::event::{NodeEvent, PeerInfo};
-use crate::expose::{Expose, ExposedActor, Exposure};
+use crate::expose::{
+    Expose, ExposeGroup, ExposedActor, ExposedGroup, Exposure, GroupExposure, TopicExposure,
+};
 use crate::identity::{NodeId, NodeName};
+use crate::names::{Key, key};
 use crate::unique::UniqueName;
 use crate::wire::NAME_BYTES;
 
@@ -68,6 +72,7 @@ impl Node {
     ///
     /// - [`LongName`](NodeError::LongName) if a name has too many bytes for a packet.
     /// - [`TooManyNames`](NodeError::TooManyNames) if the node exposes as many as it may.
+    /// - [`ReservedName`](NodeError::ReservedName) if the name begins with a zero byte.
     pub fn expose<C: Codec, M: Wire + Send + 'static>(&self, name: Name<M>) -> Result<(), NodeError> {
         self.expose_actor::<C, M>(name.as_str().to_owned(), ExposedActor::Named(name))
     }
@@ -90,11 +95,48 @@ impl Node {
         text: String,
         actor: ExposedActor<M>,
     ) -> Result<(), NodeError> {
-        let bytes = text.len().max(M::TAG.len()).max(C::NAME.len());
-        if bytes > NAME_BYTES {
-            return Err(NodeError::LongName { bytes, max: NAME_BYTES });
+        if Key::is_reserved(&text) {
+            return Err(NodeError::ReservedName);
         }
-        let exposure: Arc<dyn Expose> = Arc::new(Exposure::<M, C>::new(actor));
+        check_bytes(&[&text, M::TAG, C::NAME])?;
+        self.expose_as(text, Arc::new(Exposure::<M, C>::new(actor)))
+    }
+
+    /// Exposes a group: its members on this node are members of the [group across
+    /// nodes](Self::group), and other nodes may send to them, in the encoding of one codec.
+    /// A group that is exposed already stays as it is. Groups of several message types have to have
+    /// different names here.
+    ///
+    /// # Errors
+    ///
+    /// [`LongName`](NodeError::LongName) if a name has too many bytes for a packet.
+    pub fn expose_group<C: Codec, M: Wire + Send + 'static>(&self, group: Group<M>) -> Result<(), NodeError> {
+        let text = group.as_str().to_owned();
+        check_bytes(&[&key::member(&text, u64::MAX), M::TAG, C::NAME])?;
+        let exposure: Arc<dyn ExposeGroup> = Arc::new(GroupExposure::<M, C>::new(group));
+        let mut groups = self.0.groups.lock();
+        groups.entry(text).or_insert_with(|| ExposedGroup::new(exposure));
+        drop(groups);
+        self.0.exposed_more.notify_one();
+        Ok(())
+    }
+
+    /// Exposes a topic: what other nodes publish on the [topic across nodes](Self::topic) reaches
+    /// its subscribers on this node, in the encoding of one codec.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expose`](Self::expose).
+    pub fn expose_topic<C: Codec, T: Wire + Clone + Send + 'static>(
+        &self,
+        topic: Topic<T>,
+    ) -> Result<(), NodeError> {
+        let text = key::topic(topic.as_str());
+        check_bytes(&[&text, T::TAG, C::NAME])?;
+        self.expose_as(text, Arc::new(TopicExposure::<T, C>::new(topic)))
+    }
+
+    fn expose_as(&self, text: String, exposure: Arc<dyn Expose>) -> Result<(), NodeError> {
         let mut exposed = self.0.exposed.lock();
         let max = self.0.config.max_names;
         if exposed.len() >= max && !exposed.contains_key(&text) {
@@ -111,6 +153,12 @@ impl Node {
     #[must_use]
     pub fn subscribe(&self) -> Subscription<NodeEvent> {
         self.0.events.subscribe()
+    }
+
+    /// Follows the nodes that come and go, from those that are connected now on.
+    #[must_use]
+    pub fn watch_nodes(&self) -> NodeWatch {
+        NodeWatch::new(&self.0)
     }
 
     /// Returns the nodes that are seen, and the state of the connection to each.
@@ -139,11 +187,21 @@ impl Node {
     #[must_use]
     pub fn names_of(&self, node: &NodeName) -> Vec<String> {
         if *node == self.0.own.name {
-            return self.0.names.lock().iter().map(|(name, _)| name.clone()).collect();
+            return names(self.0.names.lock().iter());
         }
         let Some(peer) = self.0.peer(node) else { return Vec::new() };
-        peer.with(|link| link.names.iter().map(|(name, _)| name.clone()).collect())
+        peer.with(|link| names(link.names.iter()))
     }
+}
+
+/// Returns the entries of a table that are names.
+fn names<'a>(entries: impl Iterator<Item = (&'a String, &'a u64)>) -> Vec<String> {
+    entries.map(|(name, _)| name).filter(|name| !Key::is_reserved(name)).cloned().collect()
+}
+
+fn check_bytes(texts: &[&str]) -> Result<(), NodeError> {
+    let bytes = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+    if bytes > NAME_BYTES { Err(NodeError::LongName { bytes, max: NAME_BYTES }) } else { Ok(()) }
 }
 
 fn is_name_taken(reason: &ExitReason) -> bool {
@@ -172,7 +230,7 @@ pub trait RemoteChild<M> {
     /// ```
     /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
     /// use perennial_cluster::{Bincode, MemoryNetwork, Node, RemoteChild, Wire};
-    /// use perennial_registry::Name;
+    /// use perennial_registry::{Group, Name, Topic};
     /// use perennial_supervision::{Child, Supervisor};
     /// use serde::{Deserialize, Serialize};
     ///

@@ -7,6 +7,8 @@ mod dispatch;
 mod gateway;
 mod handle;
 mod links;
+mod node_watch;
+mod own_groups;
 mod own_names;
 mod report;
 mod served;
@@ -16,3 +18,4 @@ mod tests;
 
 pub use builder::NodeBuilder;
 pub use handle::{Node, RemoteChild};
+pub use node_watch::NodeWatch;

@@ -4,6 +4,7 @@
 
 use super::builder::millis;
 use super::gateway::Gateway;
+use crate::names::ViewChange;
 use crate::peer::Peer;
 use crate::wire::Header;
 
@@ -21,7 +22,7 @@ impl Gateway {
     pub(super) fn refresh_name(&self, name: &str) {
         let exposed = self.node.exposed.lock().get(name).cloned();
         let Some(system) = self.node.system.get() else { return };
-        let is_bound = exposed.is_some_and(|exposed| exposed.handle(system).is_some());
+        let is_bound = exposed.is_some_and(|exposed| exposed.is_bound(system));
         let mut names = self.node.names.lock();
         let delta = match (is_bound, names.get(name).is_some()) {
             (true, false) => Some(names.set(name, self.node.clock.lock().next(millis()))),
@@ -33,6 +34,9 @@ impl Gateway {
             for peer in self.node.peers() {
                 peer.with(|link| link.queue(Header::Names(delta.clone())));
             }
+            let (name, own) = (name.to_owned(), &self.node.own.name);
+            let change = if is_bound { ViewChange::Added(name) } else { ViewChange::Removed(name) };
+            self.node.publish_name(own, change);
         }
         if is_bound {
             self.settle_claim(name);

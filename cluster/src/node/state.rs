@@ -12,10 +12,11 @@ use crate::config::NodeConfig;
 use crate::engine::{Engine, EngineSession};
 use crate::error::NodeError;
 use crate::event::NodeEvent;
-use crate::expose::Expose;
+use crate::expose::{Expose, ExposedGroup};
 use crate::identity::{NodeId, NodeName};
-use crate::names::{HybridClock, NameTable};
+use crate::names::{HybridClock, Key, MemberOf, NameTable, ViewChange, key};
 use crate::peer::Peer;
+use crate::watch::Change;
 
 /// The boots that are gone of which the epochs and the account are kept.
 const MAX_GONE: usize = 256;
@@ -34,7 +35,10 @@ pub(crate) struct NodeState {
     /// The times of the bindings. It may be locked under any other lock.
     pub(crate) clock: Mutex<HybridClock>,
     peers: Mutex<Peers>,
+    pub(crate) groups: Mutex<HashMap<String, ExposedGroup>>,
     pub(crate) events: Broadcast<NodeEvent>,
+    pub(crate) node_changes: Broadcast<Change<NodeId>>,
+    pub(crate) member_changes: Broadcast<Change<MemberOf>>,
     is_running: Mutex<bool>,
 }
 
@@ -62,7 +66,10 @@ impl NodeState {
             names: Mutex::new(NameTable::default()),
             clock: Mutex::new(HybridClock::default()),
             peers: Mutex::new(Peers::default()),
+            groups: Mutex::new(HashMap::new()),
             events: Broadcast::new(),
+            node_changes: Broadcast::new(),
+            member_changes: Broadcast::new(),
             is_running: Mutex::new(false),
         }
     }
@@ -108,7 +115,44 @@ impl NodeState {
         Some(peer)
     }
 
+    /// Returns the members of a group that are known, those of the first node first.
+    pub(crate) fn members(&self, group: &str) -> Vec<MemberOf> {
+        let prefix = key::members_of(group);
+        let of = |node: &NodeName, keys: Vec<String>| {
+            let node = node.clone();
+            keys.into_iter().map(move |key| MemberOf { node: node.clone(), key })
+        };
+        let own = self.names.lock().with_prefix(&prefix).cloned().collect();
+        let mut members: Vec<_> = of(&self.own.name, own).collect();
+        for peer in self.peers() {
+            let keys = peer.with(|link| link.names.with_prefix(&prefix).cloned().collect());
+            members.extend(of(&peer.id.name, keys));
+        }
+        members.sort();
+        members
+    }
+
+    /// Publishes that a name, or a member of a group, has come or gone.
+    pub(crate) fn publish_name(&self, node: &NodeName, change: ViewChange) {
+        let is_added = change.added().is_some();
+        let (ViewChange::Added(name) | ViewChange::Removed(name)) = change;
+        let node = node.clone();
+        match Key::parse(&name) {
+            Key::Member(..) => self.member_changes.send(|| (MemberOf { node, key: name }, is_added)),
+            Key::Topic(_) => {}
+            // The names of this node are those of its registry, which tells of them.
+            Key::Name(_) if node == self.own.name => {}
+            Key::Name(_) if is_added => self.publish(NodeEvent::NameAdded { node, name }),
+            Key::Name(_) => self.publish(NodeEvent::NameRemoved { node, name }),
+        }
+    }
+
     pub(crate) fn publish(&self, event: NodeEvent) {
+        match &event {
+            NodeEvent::Up(id) => self.node_changes.send(|| (id.clone(), true)),
+            NodeEvent::Down(id) => self.node_changes.send(|| (id.clone(), false)),
+            _ => {}
+        }
         self.events.send(|| event);
     }
 }

@@ -13,6 +13,7 @@ use super::encode::{Encoding, keys};
 use super::monitor::RemoteMonitor;
 use crate::error::{RemoteError, RemoteErrorKind, RemoteTarget};
 use crate::identity::NodeName;
+use crate::names::{Key, key};
 use crate::node::Node;
 use crate::peer::{Outbound, Peer, Report};
 use crate::reason::cut;
@@ -33,10 +34,10 @@ use crate::wire::{Header, NAME_BYTES, Outcome};
 /// At most once. What was lost with a connection is [counted](crate::PeerInfo::lost) once there is
 /// another one, and [reported](crate::NodeEvent::Lost).
 pub struct RemoteAddress<M> {
-    pub(super) node: Node,
-    pub(super) target: NodeName,
-    pub(super) name: Name<M>,
-    pub(super) encoding: Encoding<M>,
+    pub(crate) node: Node,
+    pub(crate) target: NodeName,
+    pub(crate) name: Name<M>,
+    pub(crate) encoding: Encoding<M>,
 }
 
 impl Node {
@@ -168,14 +169,14 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
 
 impl<M> RemoteAddress<M> {
     pub(super) fn target(&self) -> RemoteTarget {
-        RemoteTarget::new(self.target.clone(), self.name.as_str().to_owned())
+        RemoteTarget::new(self.target.clone(), key::readable(self.name.as_str()))
     }
 
     pub(super) fn error(&self, kind: RemoteErrorKind, message: Option<M>) -> RemoteError<M> {
         RemoteError::new(kind, self.target(), message)
     }
 
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.target == self.node.id().name
     }
 }
@@ -183,8 +184,13 @@ impl<M> RemoteAddress<M> {
 impl<M: Wire + Send + 'static> RemoteAddress<M> {
     /// Returns the actor on the own node.
     pub(super) fn here(&self) -> Option<Address<M>> {
-        let system = self.node.state().system.get()?;
-        Registry::of(system).whereis(&self.name).ok()
+        let state = self.node.state();
+        let system = state.system.get()?;
+        if !Key::is_reserved(self.name.as_str()) {
+            return Registry::of(system).whereis(&self.name).ok();
+        }
+        let member = state.exposed.lock().get(self.name.as_str()).cloned()?;
+        member.handle(system)?.address()
     }
 
     fn cast_here(&self, message: M) -> Result<(), RemoteError<M>> {
@@ -257,8 +263,18 @@ impl<M> Clone for RemoteAddress<M> {
     }
 }
 
+impl<M> PartialEq for RemoteAddress<M> {
+    /// Returns `true` if both are of one name on one node.
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target && self.name == other.name
+    }
+}
+
+impl<M> Eq for RemoteAddress<M> {}
+
 impl<M> fmt::Debug for RemoteAddress<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteAddress").field("node", &self.target).field("name", &self.name).finish()
+        let name = key::readable(self.name.as_str());
+        f.debug_struct("RemoteAddress").field("node", &self.target).field("name", &name).finish()
     }
 }

@@ -6,13 +6,13 @@ use perennial_durable::{Codec, DecodeError, Payload, Wire, encode};
 use crate::peer::{MAX_REPLIES, Outbound, Report, SentParts};
 
 /// How the messages for an actor are encoded, and their answers decoded.
-pub(super) struct Encoding<M> {
+pub(crate) struct Encoding<M> {
     encode: fn(&M) -> Result<Payload, String>,
     decode: fn(&mut SentReply, &[u8]) -> Result<(), DecodeError>,
 }
 
 impl<M: Wire> Encoding<M> {
-    pub(super) const fn of<C: Codec>() -> Self {
+    pub(crate) const fn of<C: Codec>() -> Self {
         Self { encode: encode_by::<M, C>, decode: decode_by::<C> }
     }
 
@@ -21,7 +21,7 @@ impl<M: Wire> Encoding<M> {
     ///
     /// A sender with a report is told when the message is in the mailbox, unless it waits for an
     /// answer.
-    pub(super) fn outbound(
+    pub(crate) fn outbound(
         &self,
         to: &str,
         message: &M,

@@ -8,5 +8,6 @@ mod monitor;
 
 pub use address::RemoteAddress;
 pub use call::RemoteCall;
+pub(crate) use encode::Encoding;
 pub use link::RemoteLink;
 pub use monitor::{RemoteDown, RemoteMonitor};
