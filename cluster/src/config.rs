@@ -7,6 +7,8 @@ use serde::Deserialize;
 use crate::error::NodeError;
 use crate::inbox::Inbox;
 use crate::wire::HEADER_BYTES;
+#[cfg(feature = "zenoh")]
+use crate::zenoh::{Limits, NetworkConfig};
 use perennial_durable::MAX_BYTES;
 
 /// The settings of a node that have defaults. They can be read from a file with serde.
@@ -31,6 +33,10 @@ pub struct NodeConfig {
     /// The most names, members of groups and topics that this node exposes, and that it keeps of
     /// one other node, where they have at most 256 bytes on average. The default is 262,144.
     pub max_names: usize,
+    /// The network between machines. It is not used with an engine.
+    #[cfg(feature = "zenoh")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "zenoh")))]
+    pub network: NetworkConfig,
 }
 
 impl Default for NodeConfig {
@@ -42,6 +48,8 @@ impl Default for NodeConfig {
             max_inbox: 64 * 1024 * 1024,
             max_served: 65_536,
             max_names: 262_144,
+            #[cfg(feature = "zenoh")]
+            network: NetworkConfig::default(),
         }
     }
 }
@@ -67,5 +75,12 @@ impl NodeConfig {
 
     pub(crate) const fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    /// Returns what the network has to fit.
+    #[cfg(feature = "zenoh")]
+    pub(crate) const fn limits(&self) -> Limits {
+        let max_packet = self.max_message.saturating_add(HEADER_BYTES);
+        Limits { lease: self.lease(), window: self.window, max_packet }
     }
 }

@@ -5,11 +5,12 @@
 //! windows, connections and accounts are made of these packets by the node. An engine never waits
 //! for the node, and the node never for the engine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::identity::NodeId;
+use crate::identity::{NodeId, NodeName};
 use crate::inbox::Inbox;
 
 /// A network that nodes are connected by.
@@ -20,6 +21,16 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// The network cannot be used: an address is taken, or a certificate is not valid.
     fn open(&self, own: NodeId, inbox: Inbox) -> OpenFuture<'_>;
+
+    /// Sets the nodes that may take part, while the node runs or not.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not know nodes by certificates. This is the default.
+    fn set_members(&self, members: BTreeSet<NodeName>) -> Result<(), EngineError> {
+        drop(members);
+        Err(EngineError("this engine has no members".into()))
+    }
 }
 
 /// The future of [`Engine::open`].
@@ -42,9 +53,9 @@ pub enum Priority {
     Urgent,
 }
 
-/// Why an engine cannot be opened.
+/// Why an engine does not do what was asked.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine cannot be opened: {0}")]
+#[error("the network: {0}")]
 pub struct EngineError(pub Box<dyn std::error::Error + Send + Sync>);
 
 impl fmt::Debug for dyn EngineSession {

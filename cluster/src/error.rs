@@ -8,6 +8,8 @@ use perennial_actors::host::{Carried, CarriesValue};
 
 use crate::identity::{NodeName, NodeNameError};
 use crate::wire::Outcome;
+#[cfg(feature = "zenoh")]
+use crate::zenoh::NetworkError;
 
 /// Why a message came to nothing, as far as it is known here, with the message if it was not sent.
 #[derive(Clone, Eq, PartialEq)]
@@ -183,6 +185,11 @@ pub enum NodeError {
     /// The node exposes as many names as it may.
     #[error("a node exposes at most {0} names")]
     TooManyNames(usize),
+    /// The settings of the network cannot work.
+    #[cfg(feature = "zenoh")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "zenoh")))]
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The child of the node runs already.
     #[error("the node runs already")]
     Running,

@@ -14,7 +14,8 @@
 //! node and a name: it is valid whether or not the node is there. A [`UniqueName`] is kept by one
 //! node. A [`RemoteGroup`] has the members of all nodes, a [`RemoteTopic`] their subscribers.
 //!
-//! Packets are carried by an [`Engine`], of which little is asked.
+//! Packets are carried by an [`Engine`], of which little is asked. There are two: the network
+//! between machines, with the feature `zenoh`, and that [in memory](MemoryNetwork) for tests.
 //!
 //! # Guarantees
 //!
@@ -83,8 +84,7 @@
 //! # What it is not for
 //!
 //! Agreement: in a divided network, each part goes on by itself. What must be decided once belongs
-//! into a store. There is no engine for a network between machines yet, only that
-//! [in memory](MemoryNetwork).
+//! into a store.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
@@ -111,7 +111,12 @@ mod topics;
 mod unique;
 mod watch;
 mod wire;
+#[cfg(feature = "zenoh")]
+mod zenoh;
 
+#[cfg(feature = "zenoh")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zenoh")))]
+pub use crate::zenoh::{NetworkConfig, NetworkError, Tls};
 pub use config::NodeConfig;
 pub use engine::{Engine, EngineError, EngineSession, OpenFuture, Priority};
 pub use error::{NodeError, RemoteError, RemoteErrorKind, RemoteTarget};

@@ -11,12 +11,14 @@ use crate::config::NodeConfig;
 use crate::engine::Engine;
 use crate::error::NodeError;
 use crate::identity::{Boot, NodeId, NodeName};
+#[cfg(feature = "zenoh")]
+use crate::zenoh::{NetworkError, ZenohEngine};
 
 /// Makes a [`Node`].
 #[must_use = "a builder does nothing before `build`"]
 pub struct NodeBuilder {
     name: String,
-    config: NodeConfig,
+    pub(super) config: NodeConfig,
     engine: Option<Arc<dyn Engine>>,
     boot: Option<Boot>,
 }
@@ -47,7 +49,7 @@ impl Node {
 }
 
 impl NodeBuilder {
-    /// Sets the network. There is no default.
+    /// Sets another network than the one between machines.
     pub fn engine(mut self, engine: impl Engine) -> Self {
         self.engine = Some(Arc::new(engine));
         self
@@ -90,13 +92,28 @@ impl NodeBuilder {
     ///
     /// # Errors
     ///
-    /// The name is not the name of a node, a setting cannot work, or there is no engine.
+    /// The name is not the name of a node, a setting cannot work, or there is no network.
     pub fn build(self) -> Result<Node, NodeError> {
         let name = NodeName::new(&self.name)?;
         self.config.check()?;
-        let engine = self.engine.ok_or(NodeError::NoEngine)?;
+        let engine = engine_of(self.engine, &self.config)?;
         let boot = self.boot.unwrap_or_else(now);
         Ok(Node::new(NodeState::new(NodeId { name, boot }, self.config, engine)))
+    }
+}
+
+#[cfg(not(feature = "zenoh"))]
+fn engine_of(engine: Option<Arc<dyn Engine>>, _: &NodeConfig) -> Result<Arc<dyn Engine>, NodeError> {
+    engine.ok_or(NodeError::NoEngine)
+}
+
+#[cfg(feature = "zenoh")]
+fn engine_of(engine: Option<Arc<dyn Engine>>, config: &NodeConfig) -> Result<Arc<dyn Engine>, NodeError> {
+    match (engine, config.network.is_set()) {
+        (Some(engine), false) => Ok(engine),
+        (Some(_), true) => Err(NetworkError::EngineAndNetwork.into()),
+        (None, true) => Ok(Arc::new(ZenohEngine::new(config.network.clone(), config.limits())?)),
+        (None, false) => Err(NodeError::NoEngine),
     }
 }
 

@@ -12,6 +12,7 @@ use perennial_supervision::{App, Child, ChildSpec, StartError, Supervisor, Super
 use super::gateway;
 use super::node_watch::NodeWatch;
 use super::state::NodeState;
+use crate::engine::EngineError;
 use crate::error::NodeError;
 use crate::event::{NodeEvent, PeerInfo};
 use crate::expose::{
@@ -147,6 +148,19 @@ impl Node {
         drop(before);
         self.0.exposed_more.notify_one();
         Ok(())
+    }
+
+    /// Sets the nodes that may take part in the network. The node itself always may.
+    ///
+    /// The network is opened again within a quarter of the lease, by the same boot: all connections
+    /// end with [`NodeEvent::Down`], and those to members are made again. What was on the way is
+    /// counted as lost.
+    ///
+    /// # Errors
+    ///
+    /// The node has no identity, or an engine that does not know members.
+    pub fn set_members(&self, members: impl IntoIterator<Item = NodeName>) -> Result<(), EngineError> {
+        self.0.engine.set_members(members.into_iter().collect())
     }
 
     /// Subscribes to what the node notices from now on.

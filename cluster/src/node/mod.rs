@@ -7,6 +7,8 @@ mod dispatch;
 mod gateway;
 mod handle;
 mod links;
+#[cfg(feature = "zenoh")]
+mod network;
 mod node_watch;
 mod own_groups;
 mod own_names;

@@ -1,0 +1,28 @@
+//! The network between machines, on zenoh: a library that connects processes with each other, with
+//! no server between them.
+//!
+//! zenoh panics on a runtime with one thread, and what it sends can wait. So it is called on
+//! threads of this module only: one that opens and closes, and one for each peer that is sent to.
+//! Its own threads call back, and what they call never waits. Nothing outside of this folder knows
+//! zenoh.
+
+mod access;
+mod address;
+mod control;
+mod engine;
+mod error;
+mod keys;
+mod network;
+mod options;
+mod queue;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod watchdog;
+
+pub(crate) use engine::ZenohEngine;
+pub use error::NetworkError;
+pub(crate) use settings::Limits;
+pub use settings::NetworkConfig;
+pub use tls::Tls;

@@ -1,0 +1,123 @@
+//! Tests of the parts that need no network.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::super::address::check;
+use super::super::error::NetworkError;
+use super::super::keys::{Keys, last_node};
+use super::super::options;
+use super::super::queue::SendQueue;
+use super::super::settings::{Limits, NetworkConfig};
+use super::super::watchdog::{Silence, Watchdog};
+use crate::engine::Priority;
+use crate::identity::{Boot, NodeId, NodeName};
+
+fn name(text: &str) -> NodeName {
+    NodeName::new(text).expect("it is a name")
+}
+
+fn id(text: &str, started: u64) -> NodeId {
+    NodeId { name: name(text), boot: Boot { started, random: 0xfeed } }
+}
+
+#[test]
+fn boot_is_read_from_the_end_of_a_key() {
+    let keys = Keys::new(name("shop"));
+    let (a, b) = (id("a", 1), id("b", 2));
+    assert_eq!(last_node(&keys.packets(&a, &b)), Some(b.clone()));
+    assert_eq!(last_node(&keys.presence(&b)), Some(b));
+    for key in ["", "a", "pn/shop/node/a/1", "pn/shop/node/A/1.000000000000feed", "pn/shop/node/a/1.feed"] {
+        assert_eq!(last_node(key), None, "{key}");
+    }
+}
+
+#[test]
+fn address_that_leaves_the_machine_needs_an_identity_or_permission() {
+    for text in ["tcp/127.0.0.1:0", "tcp/localhost:7447", "tcp/[::1]:7447"] {
+        assert!(check(text, false, false).is_ok(), "{text}");
+    }
+    for text in ["tcp/0.0.0.0:7447", "tcp/[::]:7447", "tcp/shop-1:7447", "tcp/10.0.0.1:7447"] {
+        assert!(matches!(check(text, false, false), Err(NetworkError::Plaintext(_))), "{text}");
+        assert!(check(text, false, true).is_ok(), "{text}");
+    }
+    assert!(check("tls/0.0.0.0:7447", true, false).is_ok());
+    assert!(matches!(check("tcp/127.0.0.1:7447", true, true), Err(NetworkError::Address { .. })));
+    assert!(matches!(check("tls/127.0.0.1:7447", false, true), Err(NetworkError::Address { .. })));
+}
+
+#[test]
+fn address_that_has_another_form_is_refused() {
+    let texts = [
+        "127.0.0.1:7447",
+        "tcp/127.0.0.1",
+        "tcp/:7447",
+        "tcp/127.0.0.1:70000",
+        "udp/127.0.0.1:7447",
+        "tcp/127.0.0.1:7447#so_sndbuf=1",
+        "tcp/127.0.0.1?rel=0:7447",
+    ];
+    for text in texts {
+        assert!(matches!(check(text, false, true), Err(NetworkError::Address { .. })), "{text}");
+    }
+}
+
+#[test]
+fn urgent_packets_are_sent_first_and_each_priority_has_its_bound() {
+    let queue = SendQueue::new(10);
+    assert!(queue.push(Priority::Stream, vec![1; 30]), "a large packet may wait alone");
+    assert!(!queue.push(Priority::Stream, vec![2]));
+    assert!(queue.push(Priority::Urgent, vec![3; 6]));
+    assert!(!queue.push(Priority::Urgent, vec![4; 5]));
+    assert!(queue.push(Priority::Urgent, vec![5; 4]));
+    let order: Vec<u8> = (0..3).filter_map(|_| queue.next()).map(|(_, packet)| packet[0]).collect();
+    assert_eq!(order, [3, 5, 1]);
+    assert!(queue.push(Priority::Stream, vec![6]), "there is room again");
+    queue.close();
+    assert!(queue.next().is_none());
+    assert!(!queue.push(Priority::Stream, vec![7]));
+}
+
+#[test]
+fn network_is_opened_again_when_a_peer_is_silent_for_five_leases_and_then_less_often() {
+    let (mut watchdog, mut silent, mut heard) = (Watchdog::new(), Silence::default(), Silence::default());
+    let mut opened_at = Vec::new();
+    for tick in 1..=140 {
+        silent.tick();
+        heard.tick();
+        heard.end();
+        if watchdog.must_reopen(&[silent, heard]) {
+            opened_at.push(tick);
+            silent = Silence::default();
+        }
+    }
+    assert_eq!(opened_at, [20, 60, 140]);
+    // All are heard: the next silence is acted on as the first was.
+    silent.end();
+    assert!(!watchdog.must_reopen(&[silent, heard]));
+    (0..20).for_each(|_| silent.tick());
+    assert!(watchdog.must_reopen(&[silent, heard]));
+    assert!(!watchdog.must_reopen(&[]), "a node that is alone waits");
+}
+
+#[test]
+fn configuration_is_accepted_and_says_what_is_off() {
+    let config = NetworkConfig { listen: vec!["tcp/127.0.0.1:0".to_owned()], ..NetworkConfig::default() };
+    let limits = Limits { lease: Duration::from_millis(1_500), window: 65_536, max_packet: 1_000 };
+    let keys = Keys::new(name("shop"));
+    let options =
+        options::config(&config, &limits, &keys, &name("a"), &BTreeSet::new()).expect("it is valid");
+    for (key, value) in [
+        ("transport/link/tx/lease", "1500"),
+        ("transport/link/tx/queue/congestion_control/block/wait_before_close", "1500000"),
+        ("transport/link/rx/max_message_size", "5096"),
+        ("transport/unicast/compression/enabled", "false"),
+        ("scouting/multicast/enabled", "false"),
+        ("scouting/gossip/enabled", "true"),
+        ("adminspace/enabled", "false"),
+        ("connect/timeout_ms", "-1"),
+        ("connect/exit_on_failure", "false"),
+    ] {
+        assert_eq!(options.get_json(key).expect("it is set"), value, "{key}");
+    }
+}

@@ -1,0 +1,45 @@
+//! Nodes on sockets of this machine.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use perennial_cluster::{Node, NodeBuilder};
+
+use crate::support::{Shop, shop_of};
+
+/// How long a test waits for what has to happen. Nothing depends on how fast it does.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The lease of all nodes.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+/// Runs a test that waits for events.
+pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, test).await.expect("what is waited for happens")
+}
+
+/// Returns a port that is free.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// Returns a node that is not encrypted.
+pub(crate) fn builder(text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
+    let node = Node::builder(text).listen(format!("tcp/127.0.0.1:{port}")).lease(LEASE);
+    node.peers(peers.iter().map(|port| format!("tcp/127.0.0.1:{port}")))
+}
+
+pub(crate) async fn start(builder: NodeBuilder) -> Shop {
+    shop_of(builder.build().expect("it can be built"), 1_024).await
+}
+
+/// Returns two nodes that are connected.
+pub(crate) async fn pair() -> (Shop, Shop) {
+    let port = free_port();
+    let a = start(builder("a", port, &[])).await;
+    let b = start(builder("b", free_port(), &[port])).await;
+    a.knows("b").await;
+    b.knows("a").await;
+    (a, b)
+}
