@@ -5,7 +5,7 @@ use perennial_cluster::{NetworkError, Node, NodeBuilder, NodeError, NodeEvent, T
 use perennial_supervision::Supervisor;
 
 use crate::certificates::Authority;
-use crate::network::{LEASE, free_port, start, within};
+use crate::network::{LEASE, free_port, reaches, start, within};
 use crate::support::{Msg, name};
 
 fn builder(authority: &Authority, text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
@@ -137,15 +137,15 @@ async fn members_change_while_the_node_runs() {
         c.knows("a").await;
         a.knows("b").await;
         b.knows("a").await;
-        a.cart_of("b").call(Msg::Items).await.expect("the connection was made again");
-        c.cart_of("a").call(Msg::Items).await.expect("it is a member");
+        reaches(&a, "b").await;
+        reaches(&c, "a").await;
         assert!(b.node.peers().iter().any(|peer| peer.node == boot), "the boot is the same");
 
         let mut events = a.node.subscribe();
         a.node.set_members([name("c")]).expect("it has an identity");
         while !matches!(events.next().await, Some(NodeEvent::Down(id)) if id.name == name("b")) {}
         a.knows("c").await;
-        c.cart_of("a").call(Msg::Items).await.expect("it is a member");
+        reaches(&c, "a").await;
         b.is_down("a").await;
         assert!(a.node.peers().iter().all(|peer| peer.node.name == name("c")));
     })

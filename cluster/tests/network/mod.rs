@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_cluster::{Node, NodeBuilder};
 
-use crate::support::{Shop, shop_of};
+use crate::support::{Msg, Shop, shop_of};
 
 /// How long a test waits for what has to happen. Nothing depends on how fast it does.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -42,4 +42,11 @@ pub(crate) async fn pair() -> (Shop, Shop) {
     a.knows("b").await;
     b.knows("a").await;
     (a, b)
+}
+
+/// Calls the cart of another node until it answers: the connection may be made again just now.
+pub(crate) async fn reaches(shop: &Shop, text: &str) {
+    while shop.cart_of(text).call(Msg::Items).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
