@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::support::{
-    Brittle, Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pair, pass, shop, shop_of,
+    Brittle, CART, Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pair, pass, shop, shop_of,
 };
 use perennial_actors::System;
-use perennial_cluster::{Boot, Engine, Inbox, MemoryNetwork, NodeEvent, NodeId, Priority};
+use perennial_cluster::{
+    Bincode, Boot, Engine, EngineSession, Inbox, MemoryNetwork, Node, NodeEvent, NodeId, OpenFuture, Priority,
+};
+use perennial_registry::{Name, Registry, Whereis};
 use perennial_supervision::Supervisor;
 use tokio::task::JoinSet;
 
@@ -110,4 +113,66 @@ async fn session_whose_end_panics_changes_no_reason() {
     assert_eq!(address.monitor().await.reason.to_string(), "failed: an older node has the name b");
     pass(LEASE).await;
     assert_eq!(address.pid(), None, "it is not started again");
+}
+
+/// An engine whose inbox is never empty.
+struct Flood;
+
+impl Engine for Flood {
+    fn open(&self, own: NodeId, inbox: Inbox) -> OpenFuture<'_> {
+        Box::pin(async move {
+            let task = tokio::spawn(async move {
+                loop {
+                    for _ in 0..1_000 {
+                        inbox.packet(own.clone(), vec![0; 8]);
+                    }
+                    tokio::task::yield_now().await;
+                }
+            });
+            let session: Box<dyn EngineSession> = Box::new(FloodSession(task.abort_handle()));
+            Ok(session)
+        })
+    }
+}
+
+struct FloodSession(tokio::task::AbortHandle);
+
+impl EngineSession for FloodSession {
+    fn send(&self, _: &NodeId, _: Priority, _: Vec<u8>) {}
+}
+
+impl Drop for FloodSession {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_without_a_pause_do_not_keep_the_names_of_a_node_waiting() {
+    let node = Node::builder("a").engine(Flood).build().unwrap();
+    let shop = shop_of(node, 8).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let cart = shop.system.whereis(CART).unwrap();
+    for is_bound in [false, true] {
+        let registry = Registry::of(&shop.system);
+        if is_bound {
+            registry.bind(CART, &cart).unwrap();
+        } else {
+            assert!(registry.unbind(CART, &cart));
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(shop.node.nodes_with("cart").len(), usize::from(is_bound));
+    }
+    let late: Name<Msg> = Name::new("late");
+    Registry::of(&shop.system).bind(&late, &cart).unwrap();
+    shop.node.expose::<Bincode, _>(late).unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shop.node.names_of(&name("a")), ["cart", "late"]);
+    assert!(shop.app.shutdown().await.is_clean());
 }

@@ -10,13 +10,13 @@ use perennial_registry::{Group, Registry};
 use perennial_supervision::{App, SupervisorHandle};
 use serde::{Deserialize, Serialize, Serializer};
 
-const WORKERS: Group<Work> = Group::new("workers");
+pub(crate) const WORKERS: Group<Work> = Group::new("workers");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Note(u64);
+pub(crate) struct Note(u64);
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Work {
+pub(crate) enum Work {
     Id(Reply<String>),
     Notes(Reply<Vec<u64>>),
     Note(Note),
@@ -43,7 +43,7 @@ impl Wire for Work {
     const TAG: &'static str = "test.work";
 }
 
-struct Worker {
+pub(crate) struct Worker {
     id: String,
     notes: Vec<u64>,
 }

@@ -11,16 +11,16 @@ use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
 use perennial_supervision::{App, SupervisorHandle};
 use serde::{Deserialize, Serialize};
 
-const PRICES: Topic<Price> = Topic::new("prices");
+pub(crate) const PRICES: Topic<Price> = Topic::new("prices");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Price(u64);
+pub(crate) struct Price(pub(crate) u64);
 
 impl Wire for Price {
     const TAG: &'static str = "test.price";
 }
 
-enum Msg {
+pub(crate) enum Msg {
     Price(u64),
     Seen(Reply<Vec<u64>>),
 }
@@ -31,7 +31,7 @@ impl From<Price> for Msg {
     }
 }
 
-struct Reader(Vec<u64>);
+pub(crate) struct Reader(Vec<u64>);
 
 impl Actor for Reader {
     type Msg = Msg;

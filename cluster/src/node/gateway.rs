@@ -2,15 +2,16 @@
 //! they send.
 
 use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 use perennial_actors::host::Guarded;
-use perennial_registry::{GroupChange, NameChange};
 use perennial_supervision::TaskContext;
 use tokio::time::{Instant, sleep_until};
 
+use super::news::{News, OwnNews};
 use super::served::Served;
 use super::state::{NodeState, RunGuard};
 use crate::engine::{EngineSession, Priority};
@@ -45,55 +46,34 @@ pub(super) struct Gateway {
 pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<(), ExitReason> {
     let _guard = RunGuard::new(&node)?;
     let system = node.system.get_or_init(|| context.system().clone()).clone();
-    let mut changes = system.subscribe::<NameChange>();
-    let mut joins = system.subscribe::<GroupChange>();
-    let (mut missed, mut missed_joins) = (0, 0);
+    let mut news = OwnNews::of(&system);
     let inbox = Inbox::bounded(node.config.max_inbox);
     let session = node.engine.open(node.own.clone(), inbox.clone()).await?;
     let mut gateway = Gateway::new(node.clone(), Arc::from(session));
-    gateway.refresh_names();
-    gateway.refresh_groups();
+    gateway.refresh();
     loop {
         let tick = gateway.next_tick;
         tokio::select! {
             biased;
             arrived = inbox.next(BATCH) => gateway.process(arrived),
-            change = changes.next() => match change {
-                Some(change) if changes.missed() == missed => gateway.refresh_name(name_of(&change)),
-                Some(_) => {
-                    missed = changes.missed();
-                    gateway.refresh_names();
-                }
+            change = news.next() => match change {
+                Some(change) => gateway.look_up(&change),
                 None => return Ok(()),
             },
-            change = joins.next() => match change {
-                Some(change) if joins.missed() == missed_joins => gateway.refresh_group(&change.group),
-                Some(_) => {
-                    missed_joins = joins.missed();
-                    gateway.refresh_groups();
-                }
-                None => return Ok(()),
-            },
-            () = node.exposed_more.notified() => {
-                gateway.refresh_names();
-                gateway.refresh_groups();
-            }
+            () = node.exposed_more.notified() => gateway.refresh(),
             () = sleep_until(tick) => {}
         }
-        // A peer that sends without a pause does not keep the others, and the clock, waiting.
+        // Peers that send without a pause do not keep the news of this node, and the clock, waiting.
+        for change in std::iter::from_fn(|| news.try_next()).take(BATCH) {
+            gateway.look_up(&change);
+        }
+        if pin!(node.exposed_more.notified()).enable() {
+            gateway.refresh();
+        }
         if Instant::now() >= gateway.next_tick {
             gateway.tick()?;
         }
         tokio::task::yield_now().await;
-    }
-}
-
-fn name_of(change: &NameChange) -> &str {
-    match change {
-        NameChange::Registered { name, .. }
-        | NameChange::Unregistered { name, .. }
-        | NameChange::HandedOver { name, .. } => name,
-        _ => "",
     }
 }
 
@@ -103,6 +83,21 @@ impl Gateway {
         let next_tick = Instant::now() + period(&node);
         let session = Guarded::new(session);
         Self { node, session, membership, served: HashMap::new(), next_tick, name_taken_until: None }
+    }
+
+    /// Looks up all that is exposed.
+    fn refresh(&self) {
+        self.refresh_names();
+        self.refresh_groups();
+    }
+
+    fn look_up(&self, news: &News) {
+        match news {
+            News::Name(name) => self.refresh_name(name),
+            News::AllNames => self.refresh_names(),
+            News::Group(group) => self.refresh_group(group),
+            News::AllGroups => self.refresh_groups(),
+        }
     }
 
     fn process(&mut self, arrived: Arrived) {

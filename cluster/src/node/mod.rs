@@ -9,6 +9,7 @@ mod handle;
 mod links;
 #[cfg(feature = "zenoh")]
 mod network;
+mod news;
 mod node_watch;
 mod own_groups;
 mod own_names;
