@@ -3,6 +3,7 @@
 mod calls;
 mod failures;
 mod foreign;
+mod group_storms;
 mod groups;
 mod limits;
 mod links;

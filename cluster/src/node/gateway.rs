@@ -11,7 +11,7 @@ use perennial_actors::host::Guarded;
 use perennial_supervision::TaskContext;
 use tokio::time::{Instant, sleep_until};
 
-use super::news::{News, OwnNews};
+use super::registry_changes::{RegistryChange, RegistryChanges};
 use super::served::Served;
 use super::state::{NodeState, RunGuard};
 use crate::engine::{EngineSession, Priority};
@@ -46,7 +46,7 @@ pub(super) struct Gateway {
 pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<(), ExitReason> {
     let _guard = RunGuard::new(&node)?;
     let system = node.system.get_or_init(|| context.system().clone()).clone();
-    let mut news = OwnNews::of(&system);
+    let mut changes = RegistryChanges::of(&system);
     let inbox = Inbox::bounded(node.config.max_inbox);
     let session = node.engine.open(node.own.clone(), inbox.clone()).await?;
     let mut gateway = Gateway::new(node.clone(), Arc::from(session));
@@ -56,15 +56,16 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
         tokio::select! {
             biased;
             arrived = inbox.next(BATCH) => gateway.process(arrived),
-            change = news.next() => match change {
+            change = changes.next() => match change {
                 Some(change) => gateway.look_up(&change),
                 None => return Ok(()),
             },
             () = node.exposed_more.notified() => gateway.refresh(),
             () = sleep_until(tick) => {}
         }
-        // Peers that send without a pause do not keep the news of this node, and the clock, waiting.
-        for change in std::iter::from_fn(|| news.try_next()).take(BATCH) {
+        // Peers that send without a pause do not keep the names of this node, and the clock,
+        // waiting.
+        for change in std::iter::from_fn(|| changes.try_next()).take(BATCH) {
             gateway.look_up(&change);
         }
         if pin!(node.exposed_more.notified()).enable() {
@@ -91,12 +92,12 @@ impl Gateway {
         self.refresh_groups();
     }
 
-    fn look_up(&self, news: &News) {
-        match news {
-            News::Name(name) => self.refresh_name(name),
-            News::AllNames => self.refresh_names(),
-            News::Group(group) => self.refresh_group(group),
-            News::AllGroups => self.refresh_groups(),
+    fn look_up(&self, change: &RegistryChange) {
+        match change {
+            RegistryChange::Name(name) => self.refresh_name(name),
+            RegistryChange::AllNames => self.refresh_names(),
+            RegistryChange::Group(group) => self.refresh_group(group),
+            RegistryChange::AllGroups => self.refresh_groups(),
         }
     }
 

@@ -9,10 +9,10 @@ mod handle;
 mod links;
 #[cfg(feature = "zenoh")]
 mod network;
-mod news;
 mod node_watch;
 mod own_groups;
 mod own_names;
+mod registry_changes;
 mod report;
 mod served;
 mod state;
