@@ -97,6 +97,8 @@ mod identity;
 mod inbox;
 mod membership;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod names;
 mod node;
 mod peer;

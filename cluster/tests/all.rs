@@ -8,6 +8,8 @@ mod groups;
 mod limits;
 mod links;
 mod messages;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod storms;
 mod support;
 mod topics;

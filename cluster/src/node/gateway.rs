@@ -20,6 +20,8 @@ use crate::event::NodeEvent;
 use crate::identity::NodeId;
 use crate::inbox::{Arrived, Inbox};
 use crate::membership::{Change, Membership};
+#[cfg(feature = "metrics")]
+use crate::metrics::PeerMetrics;
 use crate::peer::{Link, Lost};
 use crate::wire::Header;
 
@@ -38,6 +40,8 @@ pub(super) struct Gateway {
     /// What is done for each connection.
     pub(super) served: HashMap<NodeId, Served>,
     next_tick: Instant,
+    #[cfg(feature = "metrics")]
+    metrics: PeerMetrics,
     /// Until when an older boot may have the name of this node.
     name_taken_until: Option<Instant>,
 }
@@ -83,7 +87,16 @@ impl Gateway {
         let membership = Membership::new(node.own.clone());
         let next_tick = Instant::now() + period(&node);
         let session = Guarded::new(session);
-        Self { node, session, membership, served: HashMap::new(), next_tick, name_taken_until: None }
+        Self {
+            node,
+            session,
+            membership,
+            served: HashMap::new(),
+            next_tick,
+            #[cfg(feature = "metrics")]
+            metrics: PeerMetrics::new(),
+            name_taken_until: None,
+        }
     }
 
     /// Looks up all that is exposed.
@@ -129,6 +142,8 @@ impl Gateway {
                 Change::Connect(id) => self.node.add_peer(&id, &self.session).with(Link::greet),
                 Change::Disconnect(id) => {
                     let peer = self.node.remove_peer(&id.name);
+                    #[cfg(feature = "metrics")]
+                    peer.iter().for_each(|peer| self.metrics.count(peer));
                     self.lose(peer.and_then(|peer| peer.with(Link::end)), &id);
                 }
                 // It may be the boot before this one, which the network has not missed yet.
@@ -184,6 +199,8 @@ impl Gateway {
             });
             self.lose(lost, &peer.id);
         }
+        #[cfg(feature = "metrics")]
+        self.metrics.publish(&self.node.peers());
         Ok(())
     }
 }

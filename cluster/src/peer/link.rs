@@ -77,6 +77,9 @@ pub(crate) struct Link {
     pub(super) outbox: Vec<(Priority, Vec<u8>)>,
     /// A thread gives packets to the engine, and takes those that are added.
     pub(super) is_sending: bool,
+    /// The packets that were sent, received and lost, as far as they were published.
+    #[cfg(feature = "metrics")]
+    pub(super) published: [u64; 3],
     /// Those that wait for room have to look.
     pub(super) has_more_room: bool,
 }
@@ -130,6 +133,8 @@ impl Link {
             waiting: 0,
             outbox: Vec::new(),
             is_sending: false,
+            #[cfg(feature = "metrics")]
+            published: [0; 3],
             has_more_room: false,
         }
     }

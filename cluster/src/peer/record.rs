@@ -117,6 +117,16 @@ impl Peer {
         ignore_panic(|| drop(before));
     }
 
+    /// Returns how many packets of the stream were sent, received and lost since the last call.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn take_traffic(&self) -> [u64; 3] {
+        self.with(|link| {
+            let now = [link.out.sent(), link.incoming.received(), link.out.lost()];
+            let before = std::mem::replace(&mut link.published, now);
+            [0, 1, 2].map(|at| now[at].saturating_sub(before[at]))
+        })
+    }
+
     pub(crate) fn info(&self) -> PeerInfo {
         self.with(|link| PeerInfo {
             node: self.id.clone(),
