@@ -3,7 +3,9 @@
 #[path = "../src/zenoh/tests/certificates.rs"]
 mod certificates;
 mod network;
+mod network_attacks;
 mod network_nodes;
+mod network_processes;
 mod network_tls;
 #[allow(dead_code, unused_imports, reason = "this program uses a part of it")]
 mod support;

@@ -7,7 +7,6 @@ use std::thread;
 use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::Mutex;
 use zenoh::Wait;
-use zenoh::key_expr::KeyExpr;
 use zenoh::liveliness::LivelinessToken;
 use zenoh::qos::{CongestionControl, Priority as Class};
 use zenoh::sample::{Sample, SampleKind};
@@ -176,7 +175,8 @@ impl Links {
 
 /// Sends what is queued until the queue is closed. Only the peer itself makes this thread wait.
 fn send_all(session: &zenoh::Session, key: &str, queue: &SendQueue) {
-    let Ok(key) = KeyExpr::new(key.to_owned()) else { return };
+    // A key that is declared has its route computed once, on both sides.
+    let Ok(key) = session.declare_keyexpr(key.to_owned()).wait() else { return };
     let publisher = |class: Class| {
         let publisher = session.declare_publisher(key.clone()).priority(class);
         publisher.congestion_control(CongestionControl::Block).wait().ok()

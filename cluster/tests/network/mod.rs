@@ -1,5 +1,7 @@
 //! Nodes on sockets of this machine.
 
+mod process;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -7,11 +9,16 @@ use perennial_cluster::{Node, NodeBuilder};
 
 use crate::support::{Msg, Shop, shop_of};
 
+pub(crate) use process::{Process, do_role};
+
 /// How long a test waits for what has to happen. Nothing depends on how fast it does.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The lease of all nodes.
-pub(crate) const LEASE: Duration = Duration::from_secs(1);
+/// The lease of nodes that are not stopped: machines that are busy pause for long.
+pub(crate) const LEASE: Duration = Duration::from_secs(4);
+
+/// The lease of nodes that have to be missed.
+pub(crate) const SHORT_LEASE: Duration = Duration::from_secs(1);
 
 /// Runs a test that waits for events.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
@@ -32,6 +39,13 @@ pub(crate) fn builder(text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
 
 pub(crate) async fn start(builder: NodeBuilder) -> Shop {
     shop_of(builder.build().expect("it can be built"), 1_024).await
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Returns two nodes that are connected.
