@@ -17,6 +17,8 @@ use crate::remote::Encoding;
 /// [expose](Node::expose_topic) it. Its clones are the same topic.
 ///
 /// Actors subscribe on their own node, with a [`TopicHandle`](perennial_registry::TopicHandle).
+/// Filters and conversions of their subscriptions run in the task of the node, so they have to be
+/// quick.
 ///
 /// # Delivery
 ///
