@@ -2,7 +2,7 @@
 
 use super::tables::{JournalHead, Tables};
 use super::transitions::{self, Retained};
-use crate::batch::{Applied, AttemptEnd, Conflict, Leased, Op};
+use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
 
@@ -34,13 +34,39 @@ pub(crate) fn apply<T: Tables>(
 ) -> Result<Vec<Applied>, ApplyError<T::Error>> {
     let mut step = Step { tables, epoch, now };
     let mut applied = Vec::with_capacity(ops.len());
-    for (index, op) in ops.iter().enumerate() {
-        applied.push(step.run(op).map_err(|stopped| match stopped {
-            Stopped::Conflict(conflict) => ApplyError::Conflict { op: index, conflict },
-            Stopped::Store(error) => ApplyError::Store(error),
-        })?);
+    for run in ops.chunk_by(can_join) {
+        if run.len() > 1 && step.run_together(run, &mut applied).map_err(ApplyError::Store)? {
+            continue;
+        }
+        for op in run {
+            let index = applied.len();
+            applied.push(step.run(op).map_err(|stopped| match stopped {
+                Stopped::Conflict(conflict) => ApplyError::Conflict { op: index, conflict },
+                Stopped::Store(error) => ApplyError::Store(error),
+            })?);
+        }
     }
     Ok(applied)
+}
+
+/// Returns the job of a batch that stores this job and does nothing else.
+pub(crate) fn only_job(batch: &Batch) -> Option<&NewJob> {
+    match &batch.ops[..] {
+        [Op::Enqueue(job)] if job.unique.is_none() => Some(job),
+        _ => None,
+    }
+}
+
+/// Returns `true` if two operations that follow each other can be applied at once.
+fn can_join(op: &Op, next: &Op) -> bool {
+    match (op, next) {
+        (Op::Enqueue(job), Op::Enqueue(next)) => job.unique.is_none() && next.unique.is_none(),
+        (
+            Op::Finish { attempt, end: AttemptEnd::Completed(output), .. },
+            Op::Finish { attempt: next_attempt, end: AttemptEnd::Completed(next_output), .. },
+        ) => attempt == next_attempt && output == next_output,
+        _ => false,
+    }
 }
 
 struct Step<'a, T> {
@@ -84,6 +110,32 @@ impl<T: Tables> Step<'_, T> {
         }
     }
 
+    /// Applies operations at once that can be joined. Returns `false` if none was applied.
+    fn run_together(&mut self, ops: &[Op], applied: &mut Vec<Applied>) -> Result<bool, T::Error> {
+        match ops.first() {
+            Some(Op::Enqueue(_)) => {
+                let jobs = ops.iter().filter_map(|op| match op {
+                    Op::Enqueue(job) => Some((&**job, self.now)),
+                    _ => None,
+                });
+                let ids = self.tables.insert(&jobs.collect::<Vec<_>>())?;
+                applied.extend(ids.into_iter().map(Applied::Enqueued));
+                Ok(true)
+            }
+            Some(Op::Finish { attempt, end: AttemptEnd::Completed(output), .. }) => {
+                let jobs = ops.iter().filter_map(|op| match op {
+                    Op::Finish { job, .. } => Some(*job),
+                    _ => None,
+                });
+                let jobs: Vec<JobId> = jobs.collect();
+                let are_done = self.tables.complete(&jobs, *attempt, output.as_ref(), self.now)?;
+                applied.extend(jobs.iter().filter(|_| are_done).map(|_| Applied::Done));
+                Ok(are_done)
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn enqueue(&mut self, job: &NewJob) -> Stepped<Applied, T::Error> {
         if let Some(unique) = &job.unique {
             let since = unique.period.map_or(Timestamp(0), |period| self.now.saturating_sub(period));
@@ -91,7 +143,8 @@ impl<T: Tables> Step<'_, T> {
                 return Ok(Applied::Existing(id));
             }
         }
-        Ok(Applied::Enqueued(self.tables.insert(job, self.now)?))
+        let ids = self.tables.insert(&[(job, self.now)])?;
+        Ok(ids.first().map_or(Applied::Done, |id| Applied::Enqueued(*id)))
     }
 
     fn lease(&mut self, queue: &str, max: usize) -> Stepped<Leased, T::Error> {
@@ -109,6 +162,7 @@ impl<T: Tables> Step<'_, T> {
             let ready = self.tables.ready(queue, wanted)?;
             // A job that has expired makes room for the next, also of its key.
             let (found, expired_before) = (ready.len(), leased.expired.len());
+            let leased_before = leased.jobs.len();
             for mut record in ready {
                 if transitions::has_expired(&record, self.now) {
                     leased.expired.push(record.id);
@@ -116,10 +170,10 @@ impl<T: Tables> Step<'_, T> {
                     self.store(record, retained)?;
                 } else {
                     transitions::lease(&mut record, self.epoch, self.now);
-                    self.tables.start(&record)?;
                     leased.jobs.push(record);
                 }
             }
+            self.tables.start(leased.jobs.get(leased_before..).unwrap_or_default())?;
             if found < wanted && leased.expired.len() == expired_before {
                 break;
             }
@@ -129,7 +183,7 @@ impl<T: Tables> Step<'_, T> {
 
     fn finish(&mut self, job: JobId, attempt: u32, end: &AttemptEnd) -> Stepped<Applied, T::Error> {
         if let AttemptEnd::Completed(output) = end
-            && self.tables.complete(job, attempt, output.as_ref(), self.now)?
+            && self.tables.complete(&[job], attempt, output.as_ref(), self.now)?
         {
             return Ok(Applied::Done);
         }

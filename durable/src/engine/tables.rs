@@ -14,25 +14,26 @@ pub(crate) struct JournalHead {
 pub(crate) trait Tables {
     type Error;
 
-    /// Stores a new job under the next number.
-    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Self::Error>;
+    /// Stores new jobs, each with the time of its submission, under the next numbers.
+    fn insert(&mut self, jobs: &[(&NewJob, Timestamp)]) -> Result<Vec<JobId>, Self::Error>;
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Self::Error>;
 
     /// Replaces a job, without its payload and its options.
     fn update(&mut self, record: JobRecord) -> Result<(), Self::Error>;
 
-    /// Stores that the latest attempt of a job runs: its number, its process and its start.
-    fn start(&mut self, record: &JobRecord) -> Result<(), Self::Error> {
-        self.update(record.clone())
+    /// Stores that the next attempts of jobs run, which were leased at once: their numbers, their
+    /// process and their start.
+    fn start(&mut self, records: &[JobRecord]) -> Result<(), Self::Error> {
+        records.iter().try_for_each(|record| self.update(record.clone()))
     }
 
-    /// Ends a job that has completed, if this attempt of it runs, as the transitions of a record
-    /// do. Returns `false` if nothing was changed: the record decides then. Most jobs complete at
-    /// their first attempt, and a store may end those without reading them.
+    /// Ends jobs that have completed with one output, if this attempt of each runs, as the
+    /// transitions of a record do. Returns `false` if nothing was changed: the records decide then.
+    /// Most jobs complete at their first attempt, and a store may end those without reading them.
     fn complete(
         &mut self,
-        _job: JobId,
+        _jobs: &[JobId],
         _attempt: u32,
         _output: Option<&Payload>,
         _now: Timestamp,

@@ -193,11 +193,14 @@ impl Transaction<'_> {
 impl Tables for Transaction<'_> {
     type Error = Infallible;
 
-    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Infallible> {
-        let id = self.state.reserved.pop_front().unwrap_or(JobId(self.state.last_job + 1));
-        self.state.last_job = id.0;
-        self.set_job(id, Some(JobRecord::new(id, job.clone(), now)));
-        Ok(id)
+    fn insert(&mut self, jobs: &[(&NewJob, Timestamp)]) -> Result<Vec<JobId>, Infallible> {
+        let ids = jobs.iter().map(|(job, now)| {
+            let id = self.state.reserved.pop_front().unwrap_or(JobId(self.state.last_job + 1));
+            self.state.last_job = id.0;
+            self.set_job(id, Some(JobRecord::new(id, (*job).clone(), *now)));
+            id
+        });
+        Ok(ids.collect())
     }
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Infallible> {

@@ -18,6 +18,7 @@
 //!   [`SqliteStore::open`].
 
 mod apart;
+mod many;
 mod open;
 mod queries;
 mod reader;

@@ -1,8 +1,9 @@
 //! The tables within a transaction.
 
 use rusqlite::types::ToSql;
-use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, named_params, params};
+use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
 
+use super::many::{Many, Places, places};
 use super::rows::{self, int, job_columns, millis, time};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
@@ -11,19 +12,25 @@ use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
 /// The tables of a connection that is within a transaction.
 pub(super) struct SqliteTables<'a> {
     connection: &'a Connection,
-    /// The statements that are run for each job, from their first use on: the cache reads the text
-    /// of a statement to find it.
-    insert: Option<CachedStatement<'a>>,
-    start: Option<CachedStatement<'a>>,
-    complete: Option<CachedStatement<'a>>,
+    /// The statements that are run for each job.
+    insert: Many<'a>,
+    start: Many<'a>,
+    complete: Many<'a>,
+    remove_completed: Many<'a>,
 }
 
-/// Its parameters have numbers, because each name is looked up at each job.
+/// The most jobs of one statement. New ones have many values each.
+const MAX_JOBS: usize = 64;
+const MAX_NEW_JOBS: usize = 8;
+
+/// Its parameters have no names, because each name is looked up at each job.
 const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitted, due, expires, \
     first_due, key, unique_key, unique_over, unique_period, at_most_once, retention, attempts, \
-    lost_attempts, forgiven, history, tag, version, codec, body, options) \
-    VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '[]', \
-    ?16, ?17, ?18, ?19, ?20)";
+    lost_attempts, forgiven, history, tag, version, codec, body, options) VALUES ";
+
+/// One row of it.
+const NEW_JOB: &str =
+    "(?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '[]', ?, ?, ?, ?, ?)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -31,22 +38,22 @@ const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch 
     history = :history, output_tag = :output_tag, output_version = :output_version, \
     output_codec = :output_codec, output_body = :output_body WHERE id = :id";
 
-const START: &str = "UPDATE jobs SET state = 'running', attempt = ?2, epoch = ?3, started = ?4, \
-    progress_done = NULL, progress_total = NULL WHERE id = ?1";
+const START: &str = "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = ?1, \
+    started = ?2, progress_done = NULL, progress_total = NULL WHERE id IN ";
 
-/// Of a job that is not kept when it has completed.
+/// Of jobs that are not kept when they have completed.
 const COMPLETE_AND_REMOVE: &str =
-    "DELETE FROM jobs WHERE id = ?1 AND state = 'running' AND attempt = ?2 AND retention = 0";
+    "DELETE FROM jobs WHERE state = 'running' AND attempt = ?1 AND retention = 0 AND id IN ";
 
-/// Of a job that is kept, at its first attempt. The history is as serde writes it.
-const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended = ?3, \
-    retained_until = CASE WHEN retention > 9223372036854775807 - ?3 THEN 9223372036854775807 \
-    ELSE ?3 + retention END, \
+/// Of jobs that are kept, at their first attempt. The history is as serde writes it.
+const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended = ?2, \
+    retained_until = CASE WHEN retention > 9223372036854775807 - ?2 THEN 9223372036854775807 \
+    ELSE ?2 + retention END, \
     history = '[{\"number\":' || attempt || ',\"epoch\":' || epoch || ',\"started\":' || started || \
-    ',\"ended\":' || ?3 || ',\"failure\":null,\"progress\":null}]', \
-    output_tag = ?4, output_version = ?5, output_codec = ?6, output_body = ?7 \
-    WHERE id = ?1 AND state = 'running' AND attempt = ?2 AND retention > 0 AND history = '[]' \
-    AND epoch IS NOT NULL AND started IS NOT NULL AND progress_done IS NULL";
+    ',\"ended\":' || ?2 || ',\"failure\":null,\"progress\":null}]', \
+    output_tag = ?3, output_version = ?4, output_codec = ?5, output_body = ?6 \
+    WHERE state = 'running' AND attempt = ?1 AND retention > 0 AND history = '[]' \
+    AND epoch IS NOT NULL AND started IS NOT NULL AND progress_done IS NULL AND id IN ";
 
 /// A job of a key is ready if none of the key runs, and none of the key that is queued comes first.
 pub(super) const READY: &str = concat!(
@@ -60,7 +67,45 @@ pub(super) const READY: &str = concat!(
 
 impl<'a> SqliteTables<'a> {
     pub(super) const fn new(connection: &'a Connection) -> Self {
-        Self { connection, insert: None, start: None, complete: None }
+        Self {
+            connection,
+            insert: Many::new(MAX_NEW_JOBS, |count| format!("{INSERT}{}", vec![NEW_JOB; count].join(", "))),
+            start: Many::new(MAX_JOBS, |count| format!("{START}({})", places(count))),
+            complete: Many::new(MAX_JOBS, |count| format!("{COMPLETE}({})", places(count))),
+            remove_completed: Many::new(MAX_JOBS, |count| format!("{COMPLETE_AND_REMOVE}({})", places(count))),
+        }
+    }
+
+    /// Ends those of the jobs that have completed at their first attempt. Returns how many.
+    fn try_complete(
+        &mut self,
+        jobs: &[JobId],
+        attempt: u32,
+        output: Option<&Payload>,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        // A pool stores no output of a job that is not kept.
+        if output.is_none() {
+            let bind = |statement: &mut _, jobs: &[JobId]| {
+                let mut places = Places::of(statement);
+                places.bind(attempt)?;
+                jobs.iter().try_for_each(|job| places.bind(int(job.0)))
+            };
+            let removed = self.remove_completed.run(self.connection, jobs, bind)?;
+            if removed > 0 {
+                return Ok(removed);
+            }
+        }
+        self.complete.run(self.connection, jobs, |statement, jobs| {
+            let mut places = Places::of(statement);
+            places.bind(attempt)?;
+            places.bind(time(now))?;
+            places.bind(output.map(|output| &output.tag))?;
+            places.bind(output.map(|output| output.version))?;
+            places.bind(output.map(|output| &output.codec))?;
+            places.bind(output.map(|output| &output.bytes))?;
+            jobs.iter().try_for_each(|job| places.bind(int(job.0)))
+        })
     }
 
     fn run(&self, sql: &str, params: &[&dyn ToSql]) -> Result<usize, Error> {
@@ -68,16 +113,33 @@ impl<'a> SqliteTables<'a> {
     }
 }
 
-/// Returns a statement that is kept.
-fn kept<'s, 'a>(
-    statement: &'s mut Option<CachedStatement<'a>>,
-    connection: &'a Connection,
-    sql: &str,
-) -> Result<&'s mut CachedStatement<'a>, Error> {
-    match statement {
-        Some(statement) => Ok(statement),
-        empty => Ok(empty.insert(connection.prepare_cached(sql)?)),
-    }
+fn bind_job(places: &mut Places<'_, '_>, job: &NewJob, now: Timestamp) -> Result<(), Error> {
+    let (state, due) = job.first_state(now);
+    let unique = job.unique.as_ref();
+    let run_options = match &job.options {
+        options if options.is_default() => None,
+        options => Some(json(options)?),
+    };
+    places.bind(&job.queue)?;
+    places.bind(state.name())?;
+    places.bind(job.priority)?;
+    places.bind(time(now))?;
+    places.bind(time(due))?;
+    places.bind(job.expires.map(time))?;
+    places.bind(time(job.due))?;
+    places.bind(&job.key)?;
+    places.bind(unique.map(|unique| &unique.key))?;
+    places.bind(unique.map(|unique| unique.over_counts))?;
+    places.bind(unique.and_then(|unique| unique.period).map(millis))?;
+    places.bind(job.at_most_once)?;
+    places.bind(millis(job.retention))?;
+    places.bind(job.attempts)?;
+    places.bind(job.lost_attempts)?;
+    places.bind(&job.payload.tag)?;
+    places.bind(job.payload.version)?;
+    places.bind(&job.payload.codec)?;
+    places.bind(&job.payload.bytes)?;
+    places.bind(run_options)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
@@ -87,36 +149,15 @@ fn json(value: &impl serde::Serialize) -> Result<String, Error> {
 impl Tables for SqliteTables<'_> {
     type Error = Error;
 
-    fn insert(&mut self, job: &NewJob, now: Timestamp) -> Result<JobId, Error> {
-        let (state, due) = job.first_state(now);
-        let unique = job.unique.as_ref();
-        let run_options = match &job.options {
-            options if options.is_default() => None,
-            options => Some(json(options)?),
-        };
-        kept(&mut self.insert, self.connection, INSERT)?.execute(params![
-            job.queue,
-            state.name(),
-            job.priority,
-            time(now),
-            time(due),
-            job.expires.map(time),
-            time(job.due),
-            job.key,
-            unique.map(|unique| &unique.key),
-            unique.map(|unique| unique.over_counts),
-            unique.and_then(|unique| unique.period).map(millis),
-            job.at_most_once,
-            millis(job.retention),
-            job.attempts,
-            job.lost_attempts,
-            job.payload.tag,
-            job.payload.version,
-            job.payload.codec,
-            job.payload.bytes,
-            run_options,
-        ])?;
-        Ok(JobId(rows::uint(self.connection.last_insert_rowid())))
+    fn insert(&mut self, jobs: &[(&NewJob, Timestamp)]) -> Result<Vec<JobId>, Error> {
+        let inserted = self.insert.run(self.connection, jobs, |statement, jobs| {
+            let mut places = Places::of(statement);
+            jobs.iter().try_for_each(|(job, now)| bind_job(&mut places, job, *now))
+        })?;
+        // This is the only writer, so the numbers follow each other.
+        let last = rows::uint(self.connection.last_insert_rowid());
+        let first = (last + 1).saturating_sub(inserted as u64);
+        Ok((first..=last).map(JobId).collect())
     }
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
@@ -148,30 +189,35 @@ impl Tables for SqliteTables<'_> {
         Ok(())
     }
 
-    fn start(&mut self, record: &JobRecord) -> Result<(), Error> {
-        let epoch = record.epoch.map(|epoch| int(epoch.0));
-        let started = record.started.map(time);
-        let statement = kept(&mut self.start, self.connection, START)?;
-        statement.execute(params![int(record.id.0), record.attempt, epoch, started]).map(drop)
+    fn start(&mut self, records: &[JobRecord]) -> Result<(), Error> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let (epoch, started) = (first.epoch.map(|epoch| int(epoch.0)), first.started.map(time));
+        let bind = |statement: &mut _, records: &[JobRecord]| {
+            let mut places = Places::of(statement);
+            places.bind(epoch)?;
+            places.bind(started)?;
+            records.iter().try_for_each(|record| places.bind(int(record.id.0)))
+        };
+        self.start.run(self.connection, records, bind).map(drop)
     }
 
     fn complete(
         &mut self,
-        job: JobId,
+        jobs: &[JobId],
         attempt: u32,
         output: Option<&Payload>,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        // A pool stores no output of a job that is not kept.
-        if output.is_none() && self.run(COMPLETE_AND_REMOVE, &[&int(job.0), &attempt])? > 0 {
-            return Ok(true);
+        if jobs.len() == 1 {
+            return Ok(self.try_complete(jobs, attempt, output, now)? == 1);
         }
-        let tag = output.map(|output| &output.tag);
-        let version = output.map(|output| output.version);
-        let codec = output.map(|output| &output.codec);
-        let bytes = output.map(|output| &output.bytes);
-        let statement = kept(&mut self.complete, self.connection, COMPLETE)?;
-        Ok(statement.execute(params![int(job.0), attempt, time(now), tag, version, codec, bytes])? > 0)
+        self.run("SAVEPOINT completed", &[])?;
+        let are_all = self.try_complete(jobs, attempt, output, now)? == jobs.len();
+        if !are_all {
+            self.connection.execute_batch("ROLLBACK TO completed")?;
+        }
+        self.run("RELEASE completed", &[])?;
+        Ok(are_all)
     }
 
     fn remove(&mut self, id: JobId) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use super::rows::store_error;
 use super::tables::SqliteTables;
 use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch};
-use crate::engine::{ApplyError, apply};
+use crate::engine::{ApplyError, Tables as _, apply, only_job};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
 #[cfg(feature = "metrics")]
 use crate::metrics;
@@ -175,9 +175,7 @@ impl Writer {
             return Err((group, store_error(&error)));
         }
         let mut tables = SqliteTables::new(connection);
-        let applied =
-            group.iter().map(|request| apply_one(connection, &mut tables, request.batch(), self.epoch));
-        let applied: Result<Vec<_>, _> = applied.collect();
+        let applied = apply_all(connection, &mut tables, &group, self.epoch);
         drop(tables);
         let outcomes = match applied {
             Ok(outcomes) => outcomes,
@@ -232,13 +230,38 @@ impl Writer {
     }
 }
 
+/// The effects of a batch, or its conflict.
+type Outcome = Result<Vec<Applied>, CommitErrorKind>;
+
+/// Applies batches within the transaction, in order.
+fn apply_all(
+    connection: &Connection,
+    tables: &mut SqliteTables<'_>,
+    group: &[Request],
+    epoch: Epoch,
+) -> Result<Vec<Outcome>, rusqlite::Error> {
+    let mut outcomes = Vec::with_capacity(group.len());
+    let new_job = |request: &'_ Request| only_job(request.batch()).is_some();
+    for run in group.chunk_by(|request, next| new_job(request) && new_job(next)) {
+        if let [request] = run {
+            outcomes.push(apply_one(connection, tables, request.batch(), epoch)?);
+            continue;
+        }
+        let batches = run.iter().map(Request::batch);
+        let jobs: Vec<_> = batches.filter_map(|batch| Some((only_job(batch)?, batch.now))).collect();
+        let ids = tables.insert(&jobs)?;
+        outcomes.extend(ids.into_iter().map(|id| Ok(vec![Applied::Enqueued(id)])));
+    }
+    Ok(outcomes)
+}
+
 /// Applies one batch within the transaction. A conflict undoes what the batch had changed.
 fn apply_one(
     connection: &Connection,
     tables: &mut SqliteTables<'_>,
     batch: &Batch,
     epoch: Epoch,
-) -> Result<Result<Vec<Applied>, CommitErrorKind>, rusqlite::Error> {
+) -> Result<Outcome, rusqlite::Error> {
     // An operation that conflicts has changed nothing itself.
     let is_guarded = batch.ops.len() > 1;
     if is_guarded {
