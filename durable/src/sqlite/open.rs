@@ -17,7 +17,7 @@ use crate::record::Epoch;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The statements that a connection keeps prepared.
-const CACHED_STATEMENTS: usize = 64;
+const CACHED_STATEMENTS: usize = 128;
 
 fn failed(error: &Error) -> OpenError {
     OpenError::Store(store_error(error))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
-use super::rows::{self, int, job_columns, select_jobs, uint};
+use super::rows::{self, int, select_jobs, uint, waiting_columns};
 use crate::error::StoreError;
 use crate::record::{Epoch, JobId, JobRecord, RecordState};
 use crate::store::{EventFilter, JobFilter, QueueInfo, StoredEvent, StoredSnapshot};
@@ -74,11 +74,12 @@ pub(super) fn queue(connection: &Connection, queue: &str) -> Result<QueueInfo, E
         let count: i64 = connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?;
         info.add(state, uint(count));
     }
-    let sql = "SELECT state, count(*) FROM jobs WHERE queue = ?1 AND ended IS NOT NULL GROUP BY state";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut over = statement.query([queue])?;
-    while let Some(row) = over.next()? {
-        info.add(&row.get::<_, String>(0)?, uint(row.get(1)?));
+    // To group them takes longer than to count each.
+    let sql = "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = ?2 AND ended IS NOT NULL";
+    let mut over = connection.prepare_cached(sql)?;
+    for state in RecordState::ALL.into_iter().filter(|state| state.is_over()) {
+        let count: i64 = over.query_row([queue, state.name()], |row| row.get(0))?;
+        info.add(state.name(), uint(count));
     }
     Ok(info)
 }

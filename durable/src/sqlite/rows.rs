@@ -11,24 +11,29 @@ use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgre
 use crate::run_options::RunOptions;
 
 /// Makes a statement that reads jobs: their columns, in the order in which [`job`] reads them,
-/// between other parts.
+/// before other parts.
 macro_rules! select_jobs {
     ($($rest:literal),*) => {
-        concat!("SELECT ", job_columns!(), " FROM jobs ", $($rest),*)
+        concat!(
+            "SELECT ",
+            waiting_columns!(),
+            ", state, epoch, ended, retained_until, output_tag, output_version, output_codec, \
+            output_body FROM jobs ",
+            $($rest),*
+        )
     };
 }
 
-macro_rules! job_columns {
+/// The columns of a job that waits. The others are of an attempt that runs, and of the end.
+macro_rules! waiting_columns {
     () => {
-        "id, queue, state, attempt, epoch, priority, submitted, due, expires, \
-    started, ended, retained_until, first_due, key, unique_key, unique_over, unique_period, \
-    at_most_once, retention, attempts, lost_attempts, progress_done, progress_total, forgiven, \
-    history, tag, version, codec, body, output_tag, output_version, output_codec, output_body, \
-    options"
+        "id, queue, attempt, priority, submitted, due, expires, first_due, key, unique_key, \
+        unique_over, unique_period, at_most_once, retention, attempts, lost_attempts, forgiven, \
+        history, tag, version, codec, body, options, started, progress_done, progress_total"
     };
 }
 
-pub(super) use {job_columns, select_jobs};
+pub(super) use {select_jobs, waiting_columns};
 
 /// The history of a job of which no attempt has ended.
 const NO_HISTORY: &str = "[]";
@@ -85,56 +90,68 @@ pub(super) fn payload_if_any(row: &Row<'_>, first: usize) -> Result<Option<Paylo
     tag.map(|_| payload(row, first)).transpose()
 }
 
-/// Reads a job from the columns [`JOB`].
+/// Reads a job of any state from all columns.
 pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, Error> {
-    let name = text(row, 2)?;
+    let name = text(row, 26)?;
     let state =
-        RecordState::from_name(name).ok_or_else(|| malformed(2, format!("there is no state {name}")))?;
-    let history = match text(row, 24)? {
+        RecordState::from_name(name).ok_or_else(|| malformed(26, format!("there is no state {name}")))?;
+    Ok(JobRecord {
+        state,
+        epoch: row.get::<_, Option<i64>>(27)?.map(|epoch| Epoch(uint(epoch))),
+        ended: times(row, 28)?,
+        retained_until: times(row, 29)?,
+        output: payload_if_any(row, 30)?,
+        ..queued_job(row)?
+    })
+}
+
+/// Reads a queued job from the columns of a job that waits.
+pub(super) fn queued_job(row: &Row<'_>) -> Result<JobRecord, Error> {
+    let history = match text(row, 17)? {
         NO_HISTORY => Vec::new(),
-        text => serde_json::from_str(text).map_err(|error| malformed(24, error.to_string()))?,
+        text => serde_json::from_str(text).map_err(|error| malformed(17, error.to_string()))?,
     };
-    let progress = row.get::<_, Option<i64>>(21)?.zip(row.get::<_, Option<i64>>(22)?);
+    let progress = row.get::<_, Option<i64>>(24)?.zip(row.get::<_, Option<i64>>(25)?);
     let progress = progress.map(|(done, total)| RecordedProgress { done: uint(done), total: uint(total) });
     Ok(JobRecord {
         id: JobId(number(row, 0)?),
         job: new_job(row)?,
-        state,
-        attempt: number(row, 3)?,
-        epoch: row.get::<_, Option<i64>>(4)?.map(|epoch| Epoch(uint(epoch))),
-        submitted: Timestamp(number(row, 6)?),
-        due: Timestamp(number(row, 7)?),
-        started: times(row, 9)?,
-        ended: times(row, 10)?,
-        retained_until: times(row, 11)?,
+        state: RecordState::Queued,
+        attempt: number(row, 2)?,
+        epoch: None,
+        submitted: Timestamp(number(row, 4)?),
+        due: Timestamp(number(row, 5)?),
+        started: times(row, 23)?,
+        ended: None,
+        retained_until: None,
         progress,
-        output: payload_if_any(row, 29)?,
+        output: None,
         history,
-        forgiven: number(row, 23)?,
+        forgiven: number(row, 16)?,
     })
 }
 
 fn new_job(row: &Row<'_>) -> Result<NewJob, Error> {
-    let period = row.get::<_, Option<i64>>(16)?;
-    let unique = row.get::<_, Option<String>>(14)?;
-    let over_counts = row.get::<_, Option<bool>>(15)?.unwrap_or_default();
+    let period = row.get::<_, Option<i64>>(11)?;
+    let unique = row.get::<_, Option<String>>(9)?;
+    let over_counts = row.get::<_, Option<bool>>(10)?.unwrap_or_default();
     Ok(NewJob {
         queue: row.get(1)?,
-        payload: payload(row, 25)?,
-        priority: number(row, 5)?,
-        due: Timestamp(number(row, 12)?),
-        expires: times(row, 8)?,
-        key: row.get(13)?,
+        payload: payload(row, 18)?,
+        priority: number(row, 3)?,
+        due: Timestamp(number(row, 7)?),
+        expires: times(row, 6)?,
+        key: row.get(8)?,
         unique: unique.map(|key| Unique {
             key,
             over_counts,
             period: period.map(|period| Duration::from_millis(uint(period))),
         }),
-        at_most_once: row.get(17)?,
-        retention: Duration::from_millis(number(row, 18)?),
-        attempts: number(row, 19)?,
-        lost_attempts: number(row, 20)?,
-        options: run_options(row, 33)?,
+        at_most_once: row.get(12)?,
+        retention: Duration::from_millis(number(row, 13)?),
+        attempts: number(row, 14)?,
+        lost_attempts: number(row, 15)?,
+        options: run_options(row, 22)?,
     })
 }
 

@@ -4,7 +4,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
 
 use super::many::{Many, Places, places};
-use super::rows::{self, int, job_columns, millis, time};
+use super::rows::{self, int, millis, time, waiting_columns};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
 use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
@@ -29,8 +29,7 @@ const INSERT: &str = "INSERT INTO jobs (queue, state, attempt, priority, submitt
     lost_attempts, forgiven, history, tag, version, codec, body, options) VALUES ";
 
 /// One row of it.
-const NEW_JOB: &str =
-    "(?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '[]', ?, ?, ?, ?, ?)";
+const NEW_JOB: &str = "(?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '[]', ?, ?, ?, ?, ?)";
 
 const UPDATE: &str = "UPDATE jobs SET state = :state, attempt = :attempt, epoch = :epoch, due = :due, \
     expires = :expires, started = :started, ended = :ended, retained_until = :retained_until, \
@@ -58,7 +57,7 @@ const COMPLETE: &str = "UPDATE jobs SET state = 'completed', epoch = NULL, ended
 /// A job of a key is ready if none of the key runs, and none of the key that is queued comes first.
 pub(super) const READY: &str = concat!(
     "SELECT ",
-    job_columns!(),
+    waiting_columns!(),
     " FROM jobs AS j WHERE queue = ?1 AND state = 'queued' AND (key IS NULL OR NOT EXISTS \
     (SELECT 1 FROM jobs AS o WHERE o.queue = ?1 AND o.key = j.key AND (o.state = 'running' OR \
     o.state = 'queued' AND (o.priority > j.priority OR o.priority = j.priority AND o.id < j.id)))) \
@@ -72,7 +71,9 @@ impl<'a> SqliteTables<'a> {
             insert: Many::new(MAX_NEW_JOBS, |count| format!("{INSERT}{}", vec![NEW_JOB; count].join(", "))),
             start: Many::new(MAX_JOBS, |count| format!("{START}({})", places(count))),
             complete: Many::new(MAX_JOBS, |count| format!("{COMPLETE}({})", places(count))),
-            remove_completed: Many::new(MAX_JOBS, |count| format!("{COMPLETE_AND_REMOVE}({})", places(count))),
+            remove_completed: Many::new(MAX_JOBS, |count| {
+                format!("{COMPLETE_AND_REMOVE}({})", places(count))
+            }),
         }
     }
 
@@ -251,7 +252,7 @@ impl Tables for SqliteTables<'_> {
     fn ready(&mut self, queue: &str, max: usize) -> Result<Vec<JobRecord>, Error> {
         let mut statement = self.connection.prepare_cached(READY)?;
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        statement.query_map(params![queue, max], rows::job)?.collect()
+        statement.query_map(params![queue, max], rows::queued_job)?.collect()
     }
 
     fn next_due(&mut self, queue: &str) -> Result<Option<Timestamp>, Error> {

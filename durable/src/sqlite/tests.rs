@@ -18,10 +18,11 @@ use crate::batch::{Applied, AttemptEnd, Batch, Op};
 use crate::engine::Tables as _;
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
+use crate::memory::MemoryStore;
 use crate::payload::Payload;
-use crate::record::{JobId, NewJob, RecordState, Timestamp};
+use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, Timestamp};
 use crate::request::Request;
-use crate::store::Store;
+use crate::store::{JobFilter, Store};
 
 fn batch(text: &str) -> Batch {
     let payload = Payload { tag: "t".into(), version: 1, codec: "raw".into(), bytes: text.into() };
@@ -78,6 +79,68 @@ async fn the_history_of_a_first_attempt_is_stored_as_any_other() {
     let read = |sql: &str| other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     assert_eq!(read("SELECT history FROM jobs"), serde_json::to_string(&record.history).unwrap());
     assert_eq!(read("SELECT retained_until || '' FROM jobs"), i64::MAX.to_string(), "the latest time");
+}
+
+/// Returns what a store keeps of jobs of which many are stored, leased and completed at once: those
+/// of one output together, and others of a second attempt, of no retention and of other outputs.
+async fn many_jobs(store: impl Store) -> Vec<JobRecord> {
+    let new = |number: u64| {
+        let Op::Enqueue(mut job) = batch("a").ops.remove(0) else { panic!("a job") };
+        job.retention = Duration::from_secs(if number == 109 { 0 } else { 60 });
+        Op::Enqueue(job)
+    };
+    let end = |text: &str| {
+        let Op::Enqueue(job) = batch(text).ops.remove(0) else { panic!("a job") };
+        AttemptEnd::Completed(Some(job.payload))
+    };
+    let finish = |job: u64, attempt, end| Op::Finish { job: JobId(job), attempt, end };
+    let lease = || Op::Lease { queue: "q".to_owned(), max: 1_000 };
+    let commit = async |now, ops| store.commit(Batch { now: Timestamp(now), ops }).await;
+
+    let applied = commit(1, (1..=150).map(new).collect()).await.unwrap();
+    assert!(applied.into_iter().map(Some).eq((1..=150).map(|id| Some(Applied::Enqueued(JobId(id))))));
+    commit(2, vec![lease()]).await.unwrap();
+    let failure = AttemptFailure::Error("no".to_owned());
+    let again = AttemptEnd::Retry { failure, due: Timestamp(0) };
+    commit(3, vec![finish(7, 1, again), lease()]).await.unwrap();
+    // 107 jobs at once, and 1.
+    let together = (1..=107).filter(|job| *job != 7).map(|job| finish(job, 1, end("b")));
+    let ops = together.chain([finish(7, 2, end("b")), finish(108, 1, end("c"))]).collect();
+    commit(4, ops).await.unwrap();
+    // None of one output, of which some are not kept.
+    let gone = (109..=130).map(|job| finish(job, 1, AttemptEnd::Completed(None)));
+    commit(5, gone.collect()).await.unwrap();
+    // The second to last ends twice, so none does.
+    let twice = [131, 132, 133, 132, 134].map(|job| finish(job, 1, end("b")));
+    let error = commit(6, twice.to_vec()).await.unwrap_err();
+    assert!(matches!(error.kind, CommitErrorKind::Conflict { op: 3, .. }), "{error}");
+    store.jobs(JobFilter::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn jobs_of_one_statement_are_stored_as_each_by_itself() {
+    let (_folder, path) = file();
+    let mut found = many_jobs(SqliteStore::open(&path).unwrap()).await;
+    let mut expected = many_jobs(MemoryStore::new()).await;
+    for record in found.iter_mut().chain(&mut expected) {
+        record.epoch = record.epoch.map(|_| Epoch(0));
+        record.history.iter_mut().for_each(|attempt| attempt.epoch = Epoch(0));
+    }
+    assert_eq!(found.len(), 149, "one is not kept");
+    assert_eq!(found, expected);
+}
+
+/// So many submitters share one statement.
+#[tokio::test]
+async fn jobs_that_are_submitted_at_once_get_numbers_in_order() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open(&path).unwrap();
+    let committed: Vec<_> = (0..100).map(|number| store.commit(batch(&number.to_string()))).collect();
+    for (number, committed) in committed.into_iter().enumerate() {
+        let [Applied::Enqueued(id)] = committed.await.unwrap()[..] else { panic!("a job") };
+        let record = store.job(id).await.unwrap().unwrap();
+        assert_eq!((id.0, record.job.payload.bytes), (number as u64 + 1, number.to_string().into_bytes()));
+    }
 }
 
 #[tokio::test]
