@@ -98,7 +98,7 @@ async fn many_jobs(store: impl Store) -> Vec<JobRecord> {
     let commit = async |now, ops| store.commit(Batch { now: Timestamp(now), ops }).await;
 
     let applied = commit(1, (1..=150).map(new).collect()).await.unwrap();
-    assert!(applied.into_iter().map(Some).eq((1..=150).map(|id| Some(Applied::Enqueued(JobId(id))))));
+    assert!(applied.into_iter().eq((1..=150).map(|id| Applied::Enqueued(JobId(id)))));
     commit(2, vec![lease()]).await.unwrap();
     let failure = AttemptFailure::Error("no".to_owned());
     let again = AttemptEnd::Retry { failure, due: Timestamp(0) };
