@@ -302,3 +302,20 @@ async fn members_beyond_the_limit_of_names_are_reported_and_not_exposed() {
     settle().await;
     assert_eq!(site.ids().await, ["a2", "a3"], "there is room for it now");
 }
+
+#[tokio::test(start_paused = true)]
+async fn member_that_joined_twice_leaves_with_its_last_membership() {
+    let (a, b) = sites(&MemoryNetwork::new(1)).await;
+    let worker = b.worker("b1").await;
+    let group = Registry::of(&b.system).group(WORKERS);
+    group.join(&worker).unwrap();
+    settle().await;
+    for left in [1, 0] {
+        group.leave(&worker).unwrap();
+        settle().await;
+        assert_eq!(a.ids().await.len(), left);
+    }
+    group.join(&worker).unwrap();
+    settle().await;
+    assert_eq!(a.ids().await, ["b1"]);
+}

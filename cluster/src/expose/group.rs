@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use perennial_actors::System;
+use perennial_actors::{ActorHandle, Address, System};
 use perennial_durable::{Codec, Wire};
 use perennial_registry::{Group, Registry};
 
@@ -15,6 +15,9 @@ pub(crate) trait ExposeGroup: Send + Sync {
     /// Returns the members, by the numbers of their identities. One that has joined several times
     /// is one member.
     fn members(&self, system: &System) -> BTreeMap<u64, Arc<dyn Expose>>;
+
+    /// Returns an actor as a member, if it is one with messages of the type of the group.
+    fn member(&self, actor: &ActorHandle) -> Option<Arc<dyn Expose>>;
 }
 
 /// A group that is exposed, and its members that are.
@@ -41,13 +44,19 @@ impl<M, C> GroupExposure<M, C> {
     }
 }
 
+impl<M: Wire + Send + 'static, C: Codec> GroupExposure<M, C> {
+    fn expose(member: &Address<M>) -> Arc<dyn Expose> {
+        Arc::new(Exposure::<M, C>::new(ExposedActor::Member(member.downgrade())))
+    }
+}
+
 impl<M: Wire + Send + 'static, C: Codec> ExposeGroup for GroupExposure<M, C> {
     fn members(&self, system: &System) -> BTreeMap<u64, Arc<dyn Expose>> {
         let members = Registry::of(system).group(&self.group).members().into_iter();
-        let exposed = members.map(|member| {
-            let exposure = Exposure::<M, C>::new(ExposedActor::Member(member.downgrade()));
-            (member.handle().identity(), Arc::new(exposure) as Arc<dyn Expose>)
-        });
-        exposed.collect()
+        members.map(|member| (member.handle().identity(), Self::expose(&member))).collect()
+    }
+
+    fn member(&self, actor: &ActorHandle) -> Option<Arc<dyn Expose>> {
+        actor.address().map(|member| Self::expose(&member))
     }
 }

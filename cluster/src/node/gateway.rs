@@ -109,7 +109,7 @@ impl Gateway {
         match change {
             RegistryChange::Name(name) => self.refresh_name(name),
             RegistryChange::AllNames => self.refresh_names(),
-            RegistryChange::Group(group) => self.refresh_group(group),
+            RegistryChange::Group(change) => self.on_group_change(change),
             RegistryChange::AllGroups => self.refresh_groups(),
         }
     }

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use perennial_actors::host::ignore_panic;
+use perennial_registry::GroupChange;
 
 use super::gateway::Gateway;
 use crate::event::NodeEvent;
-use crate::expose::Expose;
+use crate::expose::{Expose, ExposedGroup};
 use crate::names::key;
 
 impl Gateway {
@@ -15,6 +16,35 @@ impl Gateway {
     pub(super) fn refresh_groups(&self) {
         let groups: Vec<String> = self.node.groups.lock().keys().cloned().collect();
         groups.iter().for_each(|group| self.refresh_group(group));
+    }
+
+    /// Tells the peers of one member that has joined or left, without a look at the others.
+    pub(super) fn on_group_change(&self, change: &GroupChange) {
+        let (group, number) = (&*change.group, change.actor.identity());
+        // One that runs may have joined several times.
+        if !change.joined && change.actor.pid().is_some() {
+            return self.refresh_group(group);
+        }
+        let exposed = self.node.groups.lock().get(group).map(|group| group.exposure.clone());
+        let member = exposed.and_then(|exposed| exposed.member(&change.actor));
+        let Some(member) = member else { return };
+        let is_known = |group: &ExposedGroup| group.members.contains(&number);
+        if self.node.groups.lock().get(group).is_none_or(is_known) == change.joined {
+            return;
+        }
+        let member = change.joined.then_some(member);
+        let is_member = self.set_member(group, number, member) && change.joined;
+        if let Some(group) = self.node.groups.lock().get_mut(group) {
+            match is_member {
+                true => group.members.insert(number),
+                false => group.members.remove(&number),
+            };
+        }
+        // There is room for a member that was not exposed.
+        let is_full = self.node.exposed.lock().len() + 1 >= self.node.config.max_names;
+        if is_full && !change.joined {
+            self.refresh_groups();
+        }
     }
 
     /// Looks up the members of a group, and tells the peers which have joined or left.

@@ -8,7 +8,7 @@ pub(super) enum RegistryChange {
     Name(String),
     /// Changes of names were missed.
     AllNames,
-    Group(String),
+    Group(GroupChange),
     /// Changes of groups were missed.
     AllGroups,
 }
@@ -62,6 +62,6 @@ impl RegistryChanges {
             self.missed_groups = self.groups.missed();
             return RegistryChange::AllGroups;
         }
-        RegistryChange::Group(change.group.into_owned())
+        RegistryChange::Group(change)
     }
 }
