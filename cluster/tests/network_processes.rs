@@ -106,6 +106,31 @@ async fn process_that_is_stopped_for_longer_is_missed_and_comes_back_with_its_ac
 }
 
 #[tokio::test]
+async fn process_that_is_stopped_while_it_is_flooded_holds_up_no_other() {
+    within(async {
+        let (port, ports) = (free_port(), [free_port(), free_port()]);
+        // More than the sockets hold, so that the thread that sends has to wait.
+        let a = start(builder("a", port, &ports).window(8 * 1024 * 1024)).await;
+        let (_b, c) = (Process::node("b", ports[0], port, LEASE), Process::node("c", ports[1], port, LEASE));
+        a.knows("b").await;
+        a.knows("c").await;
+        c.signal(Signal::STOP);
+        let cart = a.cart_of("c");
+        let flood = (0..200).map(|_| cart.call(|reply| Msg::Echo(vec![0; 60_000], reply)));
+        let flood: Vec<_> = flood.map(|call| tokio::spawn(call.into_future())).collect();
+        let mut answers = 0;
+        while flood.iter().any(|call| !call.is_finished()) {
+            let echo = a.cart_of("b").call(|reply| Msg::Echo(vec![1; 10_000], reply)).await;
+            assert_eq!(echo.expect("it answers").len(), 10_000);
+            answers += 1;
+        }
+        // Without an own thread for each peer, one call would have waited for the other node.
+        assert!(answers > 10, "{answers} calls before the other node was missed");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn younger_process_with_the_same_name_ends_and_the_older_is_reached() {
     within(async {
         let Pair { a, b: older, port, .. } = pair(SHORT_LEASE).await;
