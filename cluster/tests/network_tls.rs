@@ -9,8 +9,8 @@ use crate::network::{LEASE, free_port, reaches, start, within};
 use crate::support::{Msg, name};
 
 fn builder(authority: &Authority, text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
-    let node = Node::builder(text).listen(format!("tls/127.0.0.1:{port}")).lease(LEASE);
-    node.peers(peers.iter().map(|port| format!("tls/127.0.0.1:{port}"))).identity(Tls::dir(authority.dir()))
+    let node = Node::builder(text).listen(format!("quic/127.0.0.1:{port}")).lease(LEASE);
+    node.peers(peers.iter().map(|port| format!("quic/127.0.0.1:{port}"))).identity(Tls::dir(authority.dir()))
 }
 
 /// Returns a node with a certificate, and these members.
@@ -107,8 +107,8 @@ fn settings_are_read_from_a_file() {
         "lease_ms": 500,
         "network": {
             "cluster": "shop",
-            "listen": ["tls/0.0.0.0:7447"],
-            "peers": ["tls/shop-2:7447"],
+            "listen": ["quic/0.0.0.0:7447"],
+            "peers": ["quic/shop-2:7447"],
             "identity": { "dir": "certs" },
             "members": ["shop-1", "shop-2"]
         }

@@ -6,7 +6,7 @@ use crate::zenoh::Tls;
 
 /// With the feature `zenoh`.
 impl NodeBuilder {
-    /// Adds an address to listen at: `tls/host:port`, or `tcp/host:port` without an identity. The
+    /// Adds an address to listen at: `quic/host:port`, or `tcp/host:port` without an identity. The
     /// default is a free port of `127.0.0.1`, which the nodes in [`peers`](Self::peers) are told.
     ///
     /// An address that other machines can reach needs an [identity](Self::identity), or
@@ -19,8 +19,8 @@ impl NodeBuilder {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let node = Node::builder("shop-1")
-    ///     .listen("tls/0.0.0.0:7447")
-    ///     .peers(["tls/shop-2.shop:7447", "tls/shop-3.shop:7447"])
+    ///     .listen("quic/0.0.0.0:7447")
+    ///     .peers(["quic/shop-2.shop:7447", "quic/shop-3.shop:7447"])
     ///     .identity(Tls::dir("certs"))
     ///     .members([NodeName::new("shop-2")?, NodeName::new("shop-3")?])
     ///     .build()?;
@@ -54,6 +54,13 @@ impl NodeBuilder {
     /// identity needs members. [`set_members`](crate::Node::set_members) changes them.
     pub fn members(mut self, names: impl IntoIterator<Item = NodeName>) -> Self {
         self.config.network.members.extend(names);
+        self
+    }
+
+    /// Sets whether nodes tell each other of those that they know. They do so by default. Without
+    /// it, a node connects to its [`peers`](Self::peers) only.
+    pub const fn gossip(mut self, tells: bool) -> Self {
+        self.config.network.gossip = tells;
         self
     }
 

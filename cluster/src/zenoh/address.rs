@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::error::NetworkError;
 
 /// The scheme of an encrypted address.
-pub(super) const TLS: &str = "tls";
+pub(super) const QUIC: &str = "quic";
 
 /// The scheme of an address that is not encrypted.
 pub(super) const TCP: &str = "tcp";
@@ -15,7 +15,7 @@ pub(super) const TCP: &str = "tcp";
 pub(super) fn check(text: &str, is_encrypted: bool, allows_plaintext: bool) -> Result<(), NetworkError> {
     let invalid = |problem| NetworkError::Address { address: text.to_owned(), problem };
     let (scheme, rest) =
-        text.split_once('/').ok_or_else(|| invalid("it is `tls/host:port` or `tcp/host:port`"))?;
+        text.split_once('/').ok_or_else(|| invalid("it is `quic/host:port` or `tcp/host:port`"))?;
     let (host, port) = rest.rsplit_once(':').ok_or_else(|| invalid("it needs a port"))?;
     // Other characters would be settings of zenoh.
     let is_known = |c: char| c.is_ascii_alphanumeric() || ".-[]:".contains(c);
@@ -26,12 +26,12 @@ pub(super) fn check(text: &str, is_encrypted: bool, allows_plaintext: bool) -> R
         return Err(invalid("its port is a number"));
     }
     match (scheme, is_encrypted) {
-        (TLS, true) => Ok(()),
+        (QUIC, true) => Ok(()),
         (TCP, false) if is_loopback(host) || allows_plaintext => Ok(()),
         (TCP, false) => Err(NetworkError::Plaintext(text.to_owned())),
-        (TLS, false) => Err(invalid("`tls` needs an identity")),
-        (TCP, true) => Err(invalid("a node with an identity uses `tls`")),
-        _ => Err(invalid("it is `tls/host:port` or `tcp/host:port`")),
+        (QUIC, false) => Err(invalid("`quic` needs an identity")),
+        (TCP, true) => Err(invalid("a node with an identity uses `quic`")),
+        _ => Err(invalid("it is `quic/host:port` or `tcp/host:port`")),
     }
 }
 

@@ -5,6 +5,10 @@
 //! threads of this module only: one that opens and closes, and one for each peer that is sent to.
 //! Its own threads call back, and what they call never waits. Nothing outside of this folder knows
 //! zenoh.
+//!
+//! Encrypted connections are QUIC. zenoh's TLS over TCP reads and writes one stream from two
+//! threads at once (zenoh's issue 2557, open in 1.10.2): between nodes that talk both ways it lost
+//! packets within seconds, and it can harm the memory of the process.
 
 mod access;
 mod address;

@@ -42,7 +42,7 @@ pub(super) fn config(
         "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
         "scouting": {
             "multicast": { "enabled": false },
-            "gossip": { "enabled": true, "multihop": false, "autoconnect": ["peer"] },
+            "gossip": { "enabled": config.gossip, "multihop": false, "autoconnect": ["peer"] },
         },
         "adminspace": { "enabled": false },
         "transport": transport(config, limits, files.as_ref()),

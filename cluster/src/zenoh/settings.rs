@@ -18,11 +18,10 @@ pub struct NetworkConfig {
     /// The name of the cluster, in the form of the name of a node. Nodes of other clusters are not
     /// seen. The default is `perennial`.
     pub cluster: String,
-    /// The addresses to listen at, such as `tls/0.0.0.0:7447`. The default is a free port of
+    /// The addresses to listen at, such as `quic/0.0.0.0:7447`. The default is a free port of
     /// `127.0.0.1`.
     pub listen: Vec<String>,
-    /// The addresses of other nodes. Nodes that are connected tell each other of those that they
-    /// know, so one that is there is enough.
+    /// The addresses of other nodes. With [`gossip`](Self::gossip), one that is there is enough.
     pub peers: Vec<String>,
     /// The certificate of the node. With one, all connections are encrypted, and both sides of each
     /// have to show theirs.
@@ -30,6 +29,9 @@ pub struct NetworkConfig {
     /// The names of the nodes that may take part. An identity needs them. The node itself may
     /// always.
     pub members: BTreeSet<NodeName>,
+    /// Nodes that are connected tell each other of those that they know, and these are connected to
+    /// as well. Without it, a node connects to its peers only. The default is `true`.
+    pub gossip: bool,
     /// Without an identity, addresses of other machines are allowed: whatever reaches the port can
     /// take part, as any node.
     pub allow_plaintext: bool,
@@ -43,6 +45,7 @@ impl Default for NetworkConfig {
             peers: Vec::new(),
             identity: None,
             members: BTreeSet::new(),
+            gossip: true,
             allow_plaintext: false,
         }
     }
@@ -72,7 +75,7 @@ impl NetworkConfig {
 
     /// Returns the scheme of all addresses.
     pub(super) const fn scheme(&self) -> &'static str {
-        if self.identity.is_some() { address::TLS } else { address::TCP }
+        if self.identity.is_some() { address::QUIC } else { address::TCP }
     }
 }
 

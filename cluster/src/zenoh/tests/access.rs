@@ -43,8 +43,8 @@ impl Member {
     async fn new(authority: &Authority, text: &str, port: u16, peers: &[u16]) -> Self {
         authority.sign(text);
         let config = NetworkConfig {
-            listen: vec![format!("tls/127.0.0.1:{port}")],
-            peers: peers.iter().map(|port| format!("tls/127.0.0.1:{port}")).collect(),
+            listen: vec![format!("quic/127.0.0.1:{port}")],
+            peers: peers.iter().map(|port| format!("quic/127.0.0.1:{port}")).collect(),
             identity: Some(Tls::dir(authority.dir())),
             members: ["a", "b", "c"].into_iter().map(name).collect(),
             ..NetworkConfig::default()
@@ -83,8 +83,8 @@ fn intruder(authority: &Authority, text: &str, port: u16) -> zenoh::Session {
     let file = |end: &str| authority.dir().join(format!("{text}.{end}"));
     let options = serde_json::json!({
         "mode": "peer",
-        "connect": { "endpoints": [format!("tls/127.0.0.1:{port}")] },
-        "listen": { "endpoints": ["tls/127.0.0.1:0"] },
+        "connect": { "endpoints": [format!("quic/127.0.0.1:{port}")] },
+        "listen": { "endpoints": ["quic/127.0.0.1:0"] },
         "scouting": { "multicast": { "enabled": false } },
         "transport": { "link": { "tls": {
             "root_ca_certificate": authority.dir().join("ca.pem"),

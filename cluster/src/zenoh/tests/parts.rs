@@ -41,9 +41,9 @@ fn address_that_leaves_the_machine_needs_an_identity_or_permission() {
         assert!(matches!(check(text, false, false), Err(NetworkError::Plaintext(_))), "{text}");
         assert!(check(text, false, true).is_ok(), "{text}");
     }
-    assert!(check("tls/0.0.0.0:7447", true, false).is_ok());
+    assert!(check("quic/0.0.0.0:7447", true, false).is_ok());
     assert!(matches!(check("tcp/127.0.0.1:7447", true, true), Err(NetworkError::Address { .. })));
-    assert!(matches!(check("tls/127.0.0.1:7447", false, true), Err(NetworkError::Address { .. })));
+    assert!(matches!(check("quic/127.0.0.1:7447", false, true), Err(NetworkError::Address { .. })));
 }
 
 #[test]
