@@ -47,7 +47,7 @@ pub(crate) fn run<A: Actor>(
     let mut ctx = Context::<A>::new(attachment);
     async move {
         guard.enter_task();
-        let mut ending = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
+        let mut ending = match start::<A>(&guard, &*args, &mut ctx).await {
             Ok(actor) => EndingGuard { actor: Some(actor), guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };
@@ -71,11 +71,11 @@ pub(crate) fn run<A: Actor>(
 
 async fn start<A: Actor>(
     guard: &Guard<A::Msg>,
-    args: &A::Args,
+    args: &impl Borrow<A::Args>,
     ctx: &mut Context<A>,
 ) -> Result<A, ExitReason> {
     ctx.attachment().begin_callback(Callback::Init, None);
-    let init = pin!(Some(guard.catch_panic(|| A::init(args, ctx))?));
+    let init = pin!(Some(guard.catch_panic(|| A::init(args.borrow(), ctx))?));
     match guard.start(init).await {
         Outcome::Returned(result) => result,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Err(reason),

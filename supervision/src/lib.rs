@@ -90,6 +90,7 @@ mod examples;
 mod driver;
 mod dropped;
 mod engine;
+pub mod entities;
 mod error;
 mod link;
 mod log;

@@ -9,6 +9,7 @@ mod backoff_in_groups;
 mod depth;
 mod draining;
 mod endless;
+mod entities;
 mod errors;
 mod first_starts;
 mod foreign_drop;

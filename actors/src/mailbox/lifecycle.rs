@@ -1,9 +1,10 @@
 //! The owner's operations: open, close, attach and detach.
 
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use super::cold::{AnyLetters, ColdState, ExitCallback, ExitHook, LostRange, PendingRestart, SignalQueue};
 use super::config::MailboxOnRestart;
+use super::recv::register_waker;
 use super::shared::{Batch, EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
 use crate::control::ControlSignal;
@@ -120,6 +121,9 @@ impl<M> Mailbox<M> {
         state.incarnation += 1;
         state.phase = Phase::Attached;
         let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
+        // That of an owner that waited for the first message.
+        let waker = state.waker.take();
+        state.wake_on = Interest::Nothing;
         let mut batch = self.batch.lock();
         batch.owner = Some(state.incarnation);
         self.flags.set_attached(batch.owner);
@@ -127,8 +131,19 @@ impl<M> Mailbox<M> {
         let incarnation = state.incarnation;
         drop((batch, state));
         // Outside the locks, because a reason may hold any value.
-        drop(pending);
+        drop((pending, waker));
         Ok(incarnation)
+    }
+
+    /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation is
+    /// attached, or if messages are refused.
+    pub(crate) fn poll_queued(&self, waker: &Waker) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Detached || !state.messages.is_empty() {
+            return Poll::Ready(());
+        }
+        register_waker(&mut state, waker, Interest::Messages);
+        Poll::Pending
     }
 
     /// Drains the mailbox: messages are refused from now on, and the attached incarnation stops

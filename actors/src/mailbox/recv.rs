@@ -333,7 +333,7 @@ impl<M> Mailbox<M> {
     }
 }
 
-fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
+pub(super) fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
     match &mut state.waker {
         Some(known) => known.clone_from(waker),
         none => *none = Some(waker.clone()),

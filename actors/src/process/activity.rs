@@ -135,6 +135,12 @@ impl Activity {
         self.steps.store((self.steps.load(Ordering::Relaxed) | IDLE).wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Returns the number of steps, which grows, and whether the incarnation is idle.
+    pub(crate) fn step(&self) -> (u32, bool) {
+        let steps = self.steps.load(Ordering::Relaxed);
+        (steps, steps & IDLE != 0)
+    }
+
     /// Marks the incarnation as idle: it has nothing to act on, or has used up its budget.
     #[inline]
     pub(crate) fn mark_idle(&self) {

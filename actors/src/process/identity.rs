@@ -1,6 +1,7 @@
 //! The owner's side of a process. The owner decides when its incarnations start and end.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::consumer::MailboxConsumer;
@@ -68,6 +69,25 @@ impl<M: Send + 'static> Identity<M> {
     /// previous incarnation is still attached: there is never more than one.
     pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<MailboxConsumer<M>, AttachError> {
         self.process.attach(ExitNotifier::Parent(parent, run))
+    }
+
+    /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation
+    /// is attached, or if the identity is not open. The next start forgets the waker.
+    pub fn poll_queued(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.process.queue.poll_queued(cx.waker())
+    }
+
+    /// Returns `true` if an address, a handle or an incarnation refers to this identity.
+    #[must_use]
+    pub fn is_referred_to(&self) -> bool {
+        Arc::strong_count(&self.process) > 1
+    }
+
+    /// Returns a number that grows with each step that the incarnation takes, and whether the
+    /// incarnation has nothing to do.
+    #[must_use]
+    pub fn step(&self) -> (u32, bool) {
+        self.process.activity.step()
     }
 
     /// Takes the mailbox away from an incarnation that was killed and does not end, because it

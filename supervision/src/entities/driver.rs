@@ -1,0 +1,54 @@
+//! The task that drives the entities: a child of the user's tree.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+
+use perennial_actors::host::Label;
+use perennial_actors::{Actor, ExitReason};
+
+use super::shared::Shared;
+use crate::task::TaskContext;
+
+/// Drives the entities until it is told to stop, and then until all of them have ended.
+pub(super) async fn drive<K, A>(shared: Arc<Shared<K, A>>, ctx: TaskContext) -> Result<(), ExitReason>
+where
+    K: Clone + Display + Send + Sync + 'static,
+    A: Actor,
+{
+    let stopped = ctx.stopped();
+    if shared.begin(ctx.system(), Label::root(ctx.label())) {
+        // The owner of the driver closes it when no incarnation will follow.
+        let closed = Arc::downgrade(&shared);
+        ctx.handle().on_close(move || closed.upgrade().iter().for_each(|shared| shared.close()));
+    }
+    let drive = async {
+        loop {
+            turn(&shared).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = stopped => {}
+        () = drive => {}
+    }
+    shared.begin_stop();
+    while !shared.is_quiet() {
+        turn(&shared).await;
+    }
+    Ok(())
+}
+
+/// Does one turn, and waits until there is something to do.
+fn turn<K, A>(shared: &Shared<K, A>) -> impl Future<Output = ()>
+where
+    K: Clone + Display + Send + Sync + 'static,
+    A: Actor,
+{
+    async {
+        match shared.turn() {
+            Some(due) => drop(tokio::time::timeout(due, shared.inbox.rung()).await),
+            None => shared.inbox.rung().await,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Which entity runs, waits or is stopped: a pure state machine. Events in, actions out, no clock.
+//!
+//! 1. At most [`max_live`](Limits::max_live) incarnations exist, those that start and stop included.
+//! 2. An entity is started only while it has a message, in the order in which entities got theirs.
+//! 3. After a failure it is not started before its own delay is over, whatever the others do.
+//! 4. If entities wait for a place, those that were used least recently are stopped, an idle one
+//!    before one that works. One that works has had its [turn](TURN) first.
+//! 5. Of a slot that is used again, an event for its earlier entity has no effect.
+
+mod places;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use perennial_actors::host::{GAMMA, jitter_sample};
+
+use crate::policy::Backoff;
+pub(super) use slots::SlotKey;
+use slots::{Phase, Slots};
+
+/// The number of steps that an entity takes before it makes room although it has messages.
+const TURN: u32 = 16;
+
+/// What bounds the entities.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// The number of incarnations that may exist at once.
+    pub(super) max_live: usize,
+    /// The number of keys that may be known at once.
+    pub(super) max_keys: usize,
+    /// How long an entity is idle before it is passivated.
+    pub(super) idle_after: Option<Duration>,
+    /// The delays after failures.
+    pub(super) backoff: Backoff,
+    /// The failures in a row after which an entity is given up.
+    pub(super) give_up_after: Option<u32>,
+    /// How long a start may take.
+    pub(super) start_timeout: Option<Duration>,
+    /// How long a stop may take before it is a kill, and a kill before the entity is abandoned.
+    pub(super) stop_timeout: Duration,
+}
+
+/// What happened to an entity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Event {
+    /// A message is queued, and no incarnation is there.
+    Queued,
+    /// Its start succeeded.
+    Started,
+    /// Its incarnation has ended.
+    Ended {
+        /// Its start had not succeeded, or it ended by an error or a panic.
+        failed: bool,
+    },
+}
+
+/// What has to be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Action {
+    /// Start an incarnation.
+    Start(SlotKey),
+    /// Stop it in order.
+    Stop(SlotKey),
+    /// Kill it.
+    Kill(SlotKey),
+    /// Take its mailbox away from it.
+    Abandon(SlotKey),
+    /// Wait for its next message, or free it if nothing refers to it.
+    Rest(SlotKey),
+    /// Refuse its messages, and forget it.
+    GiveUp(SlotKey),
+}
+
+/// What an incarnation is doing, as it is read from outside.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Seen {
+    /// Grows with each step that the incarnation takes.
+    pub(super) step: u32,
+    /// It has nothing to do.
+    pub(super) is_idle: bool,
+}
+
+/// The state machine.
+pub(super) struct Engine {
+    limits: Limits,
+    slots: Slots,
+    /// Those that wait for a place.
+    waiting: VecDeque<SlotKey>,
+    /// Those that run, by their last use.
+    order: BTreeMap<u64, SlotKey>,
+    /// The number of the last use.
+    uses: u64,
+    /// Those for which something is due.
+    due: BTreeSet<(Duration, SlotKey)>,
+    /// The number of incarnations that exist.
+    running: usize,
+    /// Those of them that were told to stop.
+    stopping: usize,
+    /// When to look for a place again.
+    look_again: Option<Duration>,
+    /// Nothing is started any more.
+    is_closing: bool,
+    actions: Vec<Action>,
+}
+
+impl Engine {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            slots: Slots::default(),
+            waiting: VecDeque::new(),
+            order: BTreeMap::new(),
+            uses: 0,
+            due: BTreeSet::new(),
+            running: 0,
+            stopping: 0,
+            look_again: None,
+            is_closing: false,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Adds an entity. Returns `None` if there are as many as there may be.
+    pub(super) fn add(&mut self) -> Option<SlotKey> {
+        (self.slots.len() < self.limits.max_keys).then(|| self.slots.add())
+    }
+
+    /// Removes an entity that has no incarnation. Returns `false` if it has to stay: it is not at
+    /// rest, or its failures count still.
+    pub(super) fn remove(&mut self, key: SlotKey, now: Duration) -> bool {
+        let Some(slot) = self.slots.get(key) else { return false };
+        if slot.phase != Phase::Passive || (slot.failures > 0 && now < slot.failures_until) {
+            return false;
+        }
+        self.slots.remove(key);
+        true
+    }
+
+    /// Returns `true` if an entity is at rest.
+    pub(super) fn is_passive(&self, key: SlotKey) -> bool {
+        self.slots.get(key).is_some_and(|slot| slot.phase == Phase::Passive)
+    }
+
+    /// Removes an entity that is given up.
+    pub(super) fn forget(&mut self, key: SlotKey) {
+        self.set_due(key, None);
+        self.slots.remove(key);
+    }
+
+    /// Removes all entities. Their slots get other generations, so late events have no effect.
+    pub(super) fn clear(&mut self) {
+        for key in self.slots.keys() {
+            self.slots.remove(key);
+        }
+        self.waiting.clear();
+        self.order.clear();
+        self.due.clear();
+        (self.running, self.stopping, self.look_again) = (0, 0, None);
+    }
+
+    /// Records that the address of an entity was asked for.
+    pub(super) fn use_now(&mut self, key: SlotKey, now: Duration) {
+        let is_ordered = self.slots.get(key).is_some_and(|slot| slot.phase == Phase::Live);
+        if is_ordered {
+            self.leave_order(key);
+            self.join_order(key, now);
+        }
+    }
+
+    /// Handles an event. The actions are returned by the next [`advance`](Self::advance).
+    pub(super) fn handle(&mut self, key: SlotKey, event: Event, now: Duration) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        match (event, slot.phase) {
+            (Event::Queued, Phase::Passive) if !self.is_closing => {
+                if slot.not_before > now {
+                    slot.phase = Phase::BackingOff;
+                    let until = slot.not_before;
+                    self.set_due(key, Some(until));
+                } else {
+                    slot.phase = Phase::Waiting;
+                    self.waiting.push_back(key);
+                }
+            }
+            (Event::Started, Phase::Starting) => {
+                slot.phase = Phase::Live;
+                slot.started_at = now;
+                self.set_due(key, None);
+                self.join_order(key, now);
+            }
+            (Event::Ended { failed }, phase) if phase.is_running() => self.ended(key, failed, now),
+            _ => {}
+        }
+    }
+
+    /// Does everything that is due. `seen` reads what an incarnation is doing.
+    pub(super) fn advance(&mut self, now: Duration, seen: impl Fn(SlotKey) -> Seen) -> Vec<Action> {
+        while let Some(&(at, key)) = self.due.first() {
+            if at > now {
+                break;
+            }
+            self.due.pop_first();
+            self.came_due(key, now);
+        }
+        if !self.is_closing {
+            self.passivate_idle(now, &seen);
+            self.make_room(now, &seen);
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Returns when something is due next.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        let idle = self.limits.idle_after.filter(|_| !self.is_closing).and_then(|after| {
+            let oldest = self.slots.get(*self.order.first_key_value()?.1)?;
+            Some(oldest.used_at.saturating_add(after))
+        });
+        let due = self.due.first().map(|&(at, _)| at);
+        [due, idle, self.look_again].into_iter().flatten().min()
+    }
+
+    /// Stops all that run, and starts nothing until [`reopen`](Self::reopen).
+    pub(super) fn close(&mut self, now: Duration) {
+        self.is_closing = true;
+        self.look_again = None;
+        for key in std::mem::take(&mut self.waiting) {
+            self.rest(key);
+        }
+        for key in self.slots.keys() {
+            match self.slots.get(key).map(|slot| slot.phase) {
+                Some(Phase::BackingOff) => {
+                    self.set_due(key, None);
+                    self.rest(key);
+                }
+                Some(Phase::Starting) => self.begin_stop(key, Phase::Killing, now),
+                Some(Phase::Live) => self.begin_stop(key, Phase::Stopping, now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Allows starts again. Each entity is asked whether it has messages.
+    pub(super) fn reopen(&mut self) {
+        self.is_closing = false;
+        for key in self.slots.keys() {
+            if self.slots.get(key).is_some_and(|slot| slot.phase == Phase::Passive) {
+                self.actions.push(Action::Rest(key));
+            }
+        }
+    }
+
+    /// Returns the number of incarnations that exist.
+    pub(super) const fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Returns the number of entities that have messages and wait for a place or a delay.
+    pub(super) fn pending(&self) -> usize {
+        self.waiting.len() + self.slots.count(Phase::BackingOff)
+    }
+
+    /// Returns the number of keys that are known.
+    pub(super) const fn known(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn ended(&mut self, key: SlotKey, failed: bool, now: Duration) {
+        self.leave_order(key);
+        self.set_due(key, None);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let was_told = matches!(slot.phase, Phase::Stopping | Phase::Killing);
+        let ran_for = (slot.phase != Phase::Starting).then(|| now.saturating_sub(slot.started_at));
+        let reset_after = self.limits.backoff.healthy();
+        let is_healthy = ran_for.is_some_and(|time| time >= reset_after);
+        self.running -= 1;
+        self.stopping -= usize::from(was_told);
+        slot.phase = Phase::Passive;
+        if !failed {
+            slot.failures = if is_healthy { 0 } else { slot.failures };
+            self.actions.push(Action::Rest(key));
+            return;
+        }
+        let before = if is_healthy { 0 } else { slot.failures };
+        let draw = jitter_sample(u64::from(key.index()).wrapping_mul(GAMMA) ^ u64::from(before));
+        slot.failures = before.saturating_add(1);
+        slot.not_before = now.saturating_add(self.limits.backoff.delay(before, draw));
+        slot.failures_until = slot.not_before.saturating_add(reset_after);
+        let is_over = self.limits.give_up_after.is_some_and(|most| slot.failures >= most);
+        self.actions.push(if is_over { Action::GiveUp(key) } else { Action::Rest(key) });
+    }
+
+    fn came_due(&mut self, key: SlotKey, now: Duration) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.due = None;
+        match slot.phase {
+            Phase::BackingOff => {
+                slot.phase = Phase::Waiting;
+                self.waiting.push_back(key);
+            }
+            Phase::Starting | Phase::Stopping => self.begin_stop(key, Phase::Killing, now),
+            Phase::Killing => {
+                self.actions.push(Action::Abandon(key));
+                self.ended(key, true, now);
+            }
+            Phase::Passive | Phase::Waiting | Phase::Live => {}
+        }
+    }
+
+    /// Puts an entity that waited back to rest.
+    fn rest(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.phase = Phase::Passive;
+            self.actions.push(Action::Rest(key));
+        }
+    }
+
+    fn set_due(&mut self, key: SlotKey, at: Option<Duration>) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if let Some(before) = std::mem::replace(&mut slot.due, at) {
+            self.due.remove(&(before, key));
+        }
+        self.due.extend(at.map(|at| (at, key)));
+    }
+}
