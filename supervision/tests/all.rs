@@ -10,6 +10,7 @@ mod depth;
 mod draining;
 mod endless;
 mod entities;
+mod entities_storm;
 mod errors;
 mod first_starts;
 mod foreign_drop;

@@ -1,12 +1,9 @@
 //! An actor for every key: starts, passivation, failures, limits.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial_actors::{
-    Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, System,
-};
+use perennial_actors::{Actor, Address, CallError, Context, ExitReason, Reply, System};
 use perennial_supervision::entities::{Entities, EntitiesHandle, EntityError};
 use perennial_supervision::{App, Backoff, Supervisor, SupervisorHandle};
 
@@ -84,13 +81,6 @@ fn address(handle: &Handle, key: &str) -> Address<Msg> {
 
 async fn get(handle: &Handle, key: &str) -> u64 {
     address(handle, key).call(Msg::Get).await.expect("it answers")
-}
-
-/// Waits until this many incarnations are left.
-async fn live(handle: &Handle, expected: usize) {
-    while handle.stats().live != expected {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +206,7 @@ async fn there_are_no_addresses_before_the_start_and_none_after_the_end() {
     let shared = Shared::default();
     let counters = counters(&shared);
     let handle = counters.handle();
-    assert_eq!(handle.address(&"a".to_owned()).err(), Some(EntityError::NotStarted));
+    assert_eq!(handle.address(&"a".to_owned()).err(), Some(EntityError::Unstarted));
     let app = Supervisor::new("app").child(counters).start(&System::new()).await.expect("it starts");
     let held = address(&handle, "a");
     held.cast(Msg::Add(1)).expect("it is open");
@@ -291,62 +281,9 @@ async fn code_of_the_user_that_panics_is_a_typed_error_or_a_failure() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// Checks that each sender's numbers arrive in order, and that none is missing.
-struct Checker {
-    key: String,
-    seen: Arc<Mutex<HashMap<(String, usize), u64>>>,
-}
-
-impl Actor for Checker {
-    type Msg = (usize, u64);
-    type Args = (String, Arc<Mutex<HashMap<(String, usize), u64>>>);
-
-    async fn init((key, seen): &Self::Args, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-        Ok(Self { key: key.clone(), seen: seen.clone() })
+/// Waits until this many incarnations are left.
+async fn live(handle: &Handle, expected: usize) {
+    while handle.stats().live != expected {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-
-    async fn handle(&mut self, (sender, number): Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        let mut seen = self.seen.lock().expect("no test panics with it");
-        let last = seen.entry((self.key.clone(), sender)).or_default();
-        assert_eq!(*last + 1, number, "of {} for {}", sender, self.key);
-        *last = number;
-        Ok(())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_message_is_lost_or_out_of_order_while_few_of_many_keys_are_in_memory() {
-    const SENDERS: usize = 64;
-    const KEYS: usize = 200;
-    const ROUNDS: u64 = 10;
-    let seen: Arc<Mutex<HashMap<(String, usize), u64>>> = Arc::default();
-    let of_actors = seen.clone();
-    let entities = Entities::<usize, Checker>::new("checkers", move |key| (key.to_string(), of_actors.clone()))
-        .max_live(20)
-        .mailbox(MailboxConfig::bounded(16));
-    let handle = entities.handle();
-    let app = Supervisor::new("app").child(entities).start(&System::new()).await.expect("it starts");
-    let senders = (0..SENDERS).map(|sender| {
-        let handle = handle.clone();
-        tokio::spawn(async move {
-            for number in 1..=ROUNDS {
-                for step in 0..KEYS {
-                    let key = (step * 7 + sender * 13) % KEYS;
-                    let address = handle.address(&key).expect("there is room");
-                    address.send((sender, number)).await.expect("it is accepted");
-                }
-            }
-        })
-    });
-    for sender in senders.collect::<Vec<_>>() {
-        sender.await.expect("it sends all");
-    }
-    while handle.stats().pending > 0 {
-        assert!(handle.stats().live <= 20);
-        tokio::task::yield_now().await;
-    }
-    assert!(app.shutdown().await.is_clean());
-    let seen = seen.lock().expect("no test panics with it");
-    assert_eq!(seen.len(), SENDERS * KEYS);
-    assert!(seen.values().all(|last| *last == ROUNDS));
 }

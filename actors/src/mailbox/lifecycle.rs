@@ -135,8 +135,8 @@ impl<M> Mailbox<M> {
         Ok(incarnation)
     }
 
-    /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation is
-    /// attached, or if messages are refused.
+    /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation
+    /// is attached, or if messages are refused.
     pub(crate) fn poll_queued(&self, waker: &Waker) -> Poll<()> {
         let mut state = self.state.lock();
         if state.phase != Phase::Detached || !state.messages.is_empty() {

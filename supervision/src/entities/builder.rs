@@ -73,14 +73,15 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
 
     /// Sets the number of failures in a row after which an entity is given up: its messages become
     /// dead letters, and its address is closed. The next call of
-    /// [`address`](EntitiesHandle::address) begins with a new identity. There is no limit by default.
+    /// [`address`](EntitiesHandle::address) begins with a new identity. There is no limit by
+    /// default.
     pub fn give_up_after(mut self, failures: u32) -> Self {
         self.limits.give_up_after = Some(failures);
         self
     }
 
-    /// Sets how long a start may take. A longer one is killed, which is a failure. There is no limit
-    /// by default.
+    /// Sets how long a start may take. A longer one is killed, which is a failure. There is no
+    /// limit by default.
     pub fn start_timeout(mut self, time: Duration) -> Self {
         self.limits.start_timeout = Some(time);
         self
@@ -109,7 +110,8 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
 impl<K: Clone + Display + Send + Sync + 'static, A: Actor> From<Entities<K, A>> for ChildSpec {
     fn from(entities: Entities<K, A>) -> Self {
         let Entities { id, limits, mailbox, shared } = entities;
-        let is_empty = limits.max_live == 0 || limits.max_keys == 0 || mailbox.capacity().is_some_and(Capacity::is_zero);
+        let is_empty =
+            limits.max_live == 0 || limits.max_keys == 0 || mailbox.capacity().is_some_and(Capacity::is_zero);
         // A stop, a kill, and what the driver needs besides.
         let time = limits.stop_timeout.saturating_mul(2).saturating_add(Duration::from_secs(1));
         shared.configure(limits, mailbox);

@@ -1,9 +1,10 @@
 //! One entity: its key, its identity, and the arguments of its incarnations.
 
 use std::borrow::Borrow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use perennial_actors::host::sync::OnceLock;
 use perennial_actors::host::{Foreign, Identity};
 
 use super::engine::SlotKey;

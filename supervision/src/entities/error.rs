@@ -6,7 +6,7 @@
 pub enum EntityError {
     /// The tree of the entities was not started yet.
     #[error("the entities were not started yet")]
-    NotStarted,
+    Unstarted,
     /// The tree of the entities is gone.
     #[error("the entities have stopped")]
     Closed,

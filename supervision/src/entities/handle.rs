@@ -1,4 +1,4 @@
-//! The handle of entities: their addresses and what is counted.
+//! The handle of entities.
 
 use std::fmt;
 use std::fmt::Display;
@@ -8,30 +8,20 @@ use perennial_actors::{Actor, Address};
 
 use super::error::EntityError;
 use super::shared::Shared;
+use super::stats::EntitiesStats;
 
 /// The handle of [`Entities`](super::Entities). A clone is a handle of the same entities.
 pub struct EntitiesHandle<K: Send + Sync + 'static, A: Actor> {
     pub(super) shared: Arc<Shared<K, A>>,
 }
 
-/// The numbers of entities.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct EntitiesStats {
-    /// The incarnations that exist, those that start and stop included.
-    pub live: usize,
-    /// The entities that have messages and wait for a place, or for the delay after a failure.
-    pub pending: usize,
-    /// The keys that are known: those of the two above, and those whose address is held.
-    pub known: usize,
-}
-
 impl<K: Clone + Display + Send + Sync + 'static, A: Actor> EntitiesHandle<K, A> {
-    /// Returns the address of the entity with this key. The entity is started when the address gets a
-    /// message.
+    /// Returns the address of the entity with this key. The entity is started when the address gets
+    /// a message.
     ///
     /// The address stays valid while it is held, however often the entity is passivated. Once it is
-    /// not held, a passivated entity is freed, and the next call returns the address of a new identity.
+    /// not held, a passivated entity is freed, and the next call returns the address of a new
+    /// identity.
     ///
     /// # Errors
     ///

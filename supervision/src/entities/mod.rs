@@ -10,8 +10,8 @@
 //! [`Entities`] is a child of a tree. [`EntitiesHandle::address`] returns the [`Address`] of the
 //! entity with a key. The address is like any other: it can be sent to, called, monitored and
 //! registered under a name. An incarnation is started when a message is there, and stopped when the
-//! entity was not used for a while, or when another one needs its place. Orleans calls this a virtual
-//! actor, Akka cluster sharding calls the stop passivation.
+//! entity was not used for a while, or when another one needs its place. Orleans calls this a
+//! virtual actor, Akka cluster sharding calls the stop passivation.
 //!
 //! The text of a key, as `Display` makes it, is its identity: two keys with the same text are one
 //! entity. It is also the last part of the label.
@@ -22,8 +22,8 @@
 //!   order. A message that was being handled has been handled.
 //! - **One incarnation** of a key exists at a time, and at most
 //!   [`max_live`](Entities::max_live) of all keys.
-//! - **A poisoned key harms no other**: after a failure, the key has a [delay](Entities::backoff) of
-//!   its own. No intensity is counted.
+//! - **A poisoned key harms no other**: after a failure, the key has a [delay](Entities::backoff)
+//!   of its own. No intensity is counted.
 //! - **What is not used is freed**: of a key without an incarnation, a message or a holder of its
 //!   address, nothing is left but for the failures that still count.
 //!
@@ -37,9 +37,9 @@
 //!
 //! # What it is not for
 //!
-//! State that has to survive: an incarnation ends with what it has in memory, and the next one begins
-//! with [`init`](perennial_actors::Actor::init). A weak address of an entity that is freed is the
-//! address of none.
+//! State that has to survive: an incarnation ends with what it has in memory, and the next one
+//! begins with [`init`](perennial_actors::Actor::init). A weak address of an entity that is freed
+//! is the address of none.
 //!
 //! # Examples
 //!
@@ -65,9 +65,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let greeters = Entities::<&str, Greeter>::new("greeters", |name| (*name).to_owned()).max_live(2);
+//! let greeters = Entities::<&str, Greeter>::new("greeters", |name| (*name).to_owned());
 //! let handle = greeters.handle();
-//! let app = Supervisor::new("app").child(greeters).start(&System::new()).await?;
+//! let app = Supervisor::new("app").child(greeters.max_live(2)).start(&System::new()).await?;
 //! for name in ["ada", "bob", "eve", "ada"] {
 //!     assert_eq!(handle.address(&name)?.call(|reply| reply).await?, format!("hello {name}"));
 //! }
@@ -87,7 +87,9 @@ mod error;
 mod handle;
 mod inbox;
 mod shared;
+mod stats;
 
 pub use builder::Entities;
 pub use error::EntityError;
-pub use handle::{EntitiesHandle, EntitiesStats};
+pub use handle::EntitiesHandle;
+pub use stats::EntitiesStats;

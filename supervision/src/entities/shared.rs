@@ -2,19 +2,19 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::sync::Mutex;
+use perennial_actors::host::sync::{Mutex, OnceLock};
 use perennial_actors::host::{Foreign, Identity, Label, Parent, catch_panic, dispose_each};
 use perennial_actors::{Actor, Address, ExitReason, MailboxConfig, System};
 use tokio::time::Instant;
 
-use super::engine::{Action, Engine, Event, Limits, Seen, SlotKey};
+use super::engine::{Action, Engine, Event, Limits, Reading, SlotKey};
 use super::entity::{Entity, LazyArgs, MakeArgs};
 use super::error::EntityError;
-use super::handle::EntitiesStats;
 use super::inbox::Inbox;
+use super::stats::EntitiesStats;
 
 /// The number of entities at rest that are looked at in one turn, to find those that can be freed.
 const LOOKED_AT: usize = 256;
@@ -45,13 +45,13 @@ struct State<K: Send + 'static, M: Send + 'static> {
 
 /// Where entities run.
 enum Site {
-    NotStarted,
+    Unstarted,
     Of(System, Label),
     Closed,
 }
 
 /// What a turn leaves to be done without the lock.
-enum Effect<K: Send + 'static, M: Send + 'static> {
+enum Command<K: Send + 'static, M: Send + 'static> {
     Start(SlotKey, Arc<Foreign<K>>, Arc<Identity<M>>),
     Stop(Arc<Identity<M>>),
     Kill(Arc<Identity<M>>),
@@ -73,7 +73,7 @@ impl<K: Send + 'static, M: Send + 'static> Drop for Freed<K, M> {
 /// Why the messages of an entity were refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the entity was given up after its failures")]
-struct GivenUp;
+struct TooManyFailures;
 
 impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
     pub(super) fn new(limits: Limits, make: Arc<Foreign<Box<MakeArgs<K, A::Args>>>>) -> Self {
@@ -84,14 +84,9 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
             entities: Vec::new(),
             resting: VecDeque::new(),
             sweep_at: Duration::ZERO,
-            site: Site::NotStarted,
+            site: Site::Unstarted,
         };
-        Self {
-            inbox: Arc::default(),
-            make,
-            began: Instant::now(),
-            state: Mutex::new(state),
-        }
+        Self { inbox: Arc::default(), make, began: Instant::now(), state: Mutex::new(state) }
     }
 
     /// Sets the limits. No entity is known yet.
@@ -129,8 +124,8 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
         }
     }
 
-    /// Begins to start entities, in this system and below this label. Returns `true` unless it goes on
-    /// after another incarnation of the driver.
+    /// Begins to start entities, in this system and below this label. Returns `true` unless it goes
+    /// on after another incarnation of the driver.
     pub(super) fn begin(&self, system: &System, label: Label) -> bool {
         let mut state = self.state.lock();
         let before = std::mem::replace(&mut state.site, Site::Of(system.clone(), label));
@@ -159,14 +154,16 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
         let entities = std::mem::take(&mut state.entities);
         drop(state);
         let reason = ExitReason::shutdown();
-        dispose_each(entities.into_iter().flatten().map(|entity| Freed { entity, reason: reason.clone() }).collect());
+        dispose_each(
+            entities.into_iter().flatten().map(|entity| Freed { entity, reason: reason.clone() }).collect(),
+        );
     }
 
     /// Does what has come up. Returns in how long something is due.
     pub(super) fn turn(&self) -> Option<Duration> {
         let now = self.now();
         let events = self.inbox.take();
-        let (mut effects, mut freed) = (Vec::new(), Vec::new());
+        let (mut commands, mut freed) = (Vec::new(), Vec::new());
         let due = {
             let mut state = self.state.lock();
             for (key, event) in events {
@@ -175,20 +172,20 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
             let State { engine, entities, .. } = &mut *state;
             let actions = engine.advance(now, |key| seen(entities, key));
             for action in actions {
-                state.resolve(action, now, &self.inbox, &mut effects, &mut freed);
+                state.resolve(action, now, &self.inbox, &mut commands, &mut freed);
             }
             state.sweep(now, &self.inbox, &mut freed);
             let sweep_at = (!state.resting.is_empty()).then_some(state.sweep_at);
             [state.engine.next_due(), sweep_at].into_iter().flatten().min()
         };
-        effects.into_iter().for_each(|effect| self.perform(effect));
+        commands.into_iter().for_each(|command| self.perform(command));
         dispose_each(freed);
         due.map(|due| due.saturating_sub(now))
     }
 
-    fn perform(&self, effect: Effect<K, A::Msg>) {
-        match effect {
-            Effect::Start(slot, key, identity) => {
+    fn perform(&self, command: Command<K, A::Msg>) {
+        match command {
+            Command::Start(slot, key, identity) => {
                 let args = LazyArgs { key, make: self.make.clone(), args: OnceLock::new() };
                 let parent: Arc<dyn Parent> = self.inbox.clone();
                 if identity.start::<A>(args, parent, slot.to_number()).is_err() {
@@ -196,9 +193,9 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
                 }
             }
             // It may have ended by itself.
-            Effect::Stop(identity) => drop(identity.address().handle().stop(ExitReason::shutdown())),
-            Effect::Kill(identity) => drop(identity.address().handle().kill()),
-            Effect::Abandon(identity) => {
+            Command::Stop(identity) => drop(identity.address().handle().stop(ExitReason::shutdown())),
+            Command::Kill(identity) => drop(identity.address().handle().kill()),
+            Command::Abandon(identity) => {
                 if let Some(pid) = identity.address().handle().pid() {
                     identity.abandon(pid);
                 }
@@ -216,7 +213,7 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
     /// known.
     fn known(&mut self, text: &str, now: Duration) -> Option<Result<Address<M>, EntityError>> {
         match self.site {
-            Site::NotStarted => return Some(Err(EntityError::NotStarted)),
+            Site::Unstarted => return Some(Err(EntityError::Unstarted)),
             Site::Closed => return Some(Err(EntityError::Closed)),
             Site::Of(..) => {}
         }
@@ -259,22 +256,22 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
         action: Action,
         now: Duration,
         inbox: &Arc<Inbox>,
-        effects: &mut Vec<Effect<K, M>>,
+        commands: &mut Vec<Command<K, M>>,
         freed: &mut Vec<Freed<K, M>>,
     ) {
         let identity = |slot| self.entity(slot).map(|entity| entity.identity.clone());
         match action {
-            Action::Start(slot) => effects.extend(
+            Action::Start(slot) => commands.extend(
                 self.entity(slot)
-                    .map(|entity| Effect::Start(slot, entity.key.clone(), entity.identity.clone())),
+                    .map(|entity| Command::Start(slot, entity.key.clone(), entity.identity.clone())),
             ),
-            Action::Stop(slot) => effects.extend(identity(slot).map(Effect::Stop)),
-            Action::Kill(slot) => effects.extend(identity(slot).map(Effect::Kill)),
-            Action::Abandon(slot) => effects.extend(identity(slot).map(Effect::Abandon)),
+            Action::Stop(slot) => commands.extend(identity(slot).map(Command::Stop)),
+            Action::Kill(slot) => commands.extend(identity(slot).map(Command::Kill)),
+            Action::Abandon(slot) => commands.extend(identity(slot).map(Command::Abandon)),
             Action::Rest(slot) => freed.extend(self.rest(slot, now, inbox)),
             Action::GiveUp(slot) => {
                 self.engine.forget(slot);
-                let reason = ExitReason::failed(GivenUp);
+                let reason = ExitReason::failed(TooManyFailures);
                 freed.extend(self.take(slot).map(|entity| Freed { entity, reason }));
             }
         }
@@ -314,10 +311,10 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
     }
 }
 
-fn seen<K: Send + 'static, M: Send + 'static>(entities: &[Option<Entity<K, M>>], slot: SlotKey) -> Seen {
+fn seen<K: Send + 'static, M: Send + 'static>(entities: &[Option<Entity<K, M>>], slot: SlotKey) -> Reading {
     let entity = entities.get(slot.index() as usize).and_then(Option::as_ref);
-    entity.map_or_else(Seen::default, |entity| {
+    entity.map_or_else(Reading::default, |entity| {
         let (step, is_idle) = entity.identity.step();
-        Seen { step, is_idle }
+        Reading { step, is_idle }
     })
 }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use super::core::Engine;
 use super::slots::{Phase, SlotKey};
-use super::{Action, Engine, Seen, TURN};
+use super::values::{Action, Reading};
+
+/// The number of steps that an entity takes before it makes room although it has messages.
+pub(super) const TURN: u32 = 16;
 
 /// The number of entities that are looked at for one that is idle, from the least recently used.
 const CANDIDATES: usize = 32;
@@ -14,14 +18,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 impl Engine {
     /// Stops what was not used for the idle time. One that has worked since it was looked at last
     /// counts as used now.
-    pub(super) fn passivate_idle(&mut self, now: Duration, seen: &impl Fn(SlotKey) -> Seen) {
+    pub(super) fn passivate_idle(&mut self, now: Duration, seen: &impl Fn(SlotKey) -> Reading) {
         let Some(after) = self.limits.idle_after else { return };
         while let Some((_, &key)) = self.order.first_key_value() {
             let Some(slot) = self.slots.get_mut(key) else { return };
             if slot.used_at.saturating_add(after) > now {
                 return;
             }
-            let Seen { step, is_idle } = seen(key);
+            let Reading { step, is_idle } = seen(key);
             if is_idle && step == slot.step {
                 self.begin_stop(key, Phase::Stopping, now);
             } else {
@@ -33,7 +37,7 @@ impl Engine {
     }
 
     /// Starts those that wait, as far as there are places, and stops others to make room.
-    pub(super) fn make_room(&mut self, now: Duration, seen: &impl Fn(SlotKey) -> Seen) {
+    pub(super) fn make_room(&mut self, now: Duration, seen: &impl Fn(SlotKey) -> Reading) {
         self.look_again = None;
         while self.running < self.limits.max_live {
             let Some(key) = self.waiting.pop_front() else { return };
@@ -51,10 +55,10 @@ impl Engine {
 
     /// Chooses the one that makes room: the least recently used that is idle, or else the least
     /// recently used that has had its turn.
-    fn choose(&self, seen: &impl Fn(SlotKey) -> Seen) -> Option<SlotKey> {
+    fn choose(&self, seen: &impl Fn(SlotKey) -> Reading) -> Option<SlotKey> {
         let mut working = None;
         for &key in self.order.values().take(CANDIDATES) {
-            let Seen { step, is_idle } = seen(key);
+            let Reading { step, is_idle } = seen(key);
             if is_idle {
                 return Some(key);
             }
@@ -74,32 +78,5 @@ impl Engine {
         self.actions.push(Action::Start(key));
         let timeout = self.limits.start_timeout.map(|time| now.saturating_add(time));
         self.set_due(key, timeout);
-    }
-
-    /// Begins to stop, or to kill, an entity that runs.
-    pub(super) fn begin_stop(&mut self, key: SlotKey, into: Phase, now: Duration) {
-        self.leave_order(key);
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let was_told = matches!(slot.phase, Phase::Stopping | Phase::Killing);
-        slot.phase = into;
-        self.stopping += usize::from(!was_told);
-        self.actions.push(if into == Phase::Killing { Action::Kill(key) } else { Action::Stop(key) });
-        self.set_due(key, Some(now.saturating_add(self.limits.stop_timeout)));
-    }
-
-    /// Makes an entity the most recently used of those that run.
-    pub(super) fn join_order(&mut self, key: SlotKey, now: Duration) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        self.uses += 1;
-        slot.order = Some(self.uses);
-        slot.used_at = now;
-        self.order.insert(self.uses, key);
-    }
-
-    pub(super) fn leave_order(&mut self, key: SlotKey) {
-        let place = self.slots.get_mut(key).and_then(|slot| slot.order.take());
-        if let Some(place) = place {
-            self.order.remove(&place);
-        }
     }
 }

@@ -1,0 +1,13 @@
+//! What is counted of entities.
+
+/// The numbers of entities.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct EntitiesStats {
+    /// The incarnations that exist, those that start and stop included.
+    pub live: usize,
+    /// The entities that have messages and wait for a place, or for the delay after a failure.
+    pub pending: usize,
+    /// The keys that are known: those of the two above, and those whose address is held.
+    pub known: usize,
+}
