@@ -46,6 +46,7 @@ pub use perennial_console as console;
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub use perennial_durable as durable;
+pub use perennial_supervision::entities;
 pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;

@@ -2,7 +2,7 @@
 
 use super::tables::{JournalHead, Tables};
 use super::transitions::{self, Retained};
-use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Leased, Op};
+use crate::batch::{Applied, AttemptEnd, Conflict, Leased, Op};
 use crate::payload::Payload;
 use crate::record::{Epoch, JobId, JobRecord, NewJob, RecordState, RecordedProgress, Timestamp};
 
@@ -47,14 +47,6 @@ pub(crate) fn apply<T: Tables>(
         }
     }
     Ok(applied)
-}
-
-/// Returns the job of a batch that stores this job and does nothing else.
-pub(crate) fn only_job(batch: &Batch) -> Option<&NewJob> {
-    match &batch.ops[..] {
-        [Op::Enqueue(job)] if job.unique.is_none() => Some(job),
-        _ => None,
-    }
 }
 
 /// Returns `true` if two operations that follow each other can be applied at once.

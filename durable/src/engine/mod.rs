@@ -5,7 +5,7 @@ mod apply;
 mod tables;
 mod transitions;
 
-pub(crate) use apply::{ApplyError, apply, only_job};
+pub(crate) use apply::{ApplyError, apply};
 pub(crate) use tables::{JournalHead, Tables};
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ use super::open::{connect, make_durable};
 use super::rows::store_error;
 use super::tables::SqliteTables;
 use super::transaction::CallerTransaction;
-use crate::batch::{Applied, Batch};
-use crate::engine::{ApplyError, Tables as _, apply, only_job};
+use crate::batch::{Applied, Batch, Op};
+use crate::engine::{ApplyError, Tables as _, apply};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
 #[cfg(feature = "metrics")]
 use crate::metrics;
-use crate::record::Epoch;
+use crate::record::{Epoch, NewJob};
 use crate::request::Request;
 
 /// The most batches of one transaction.
@@ -253,6 +253,14 @@ fn apply_all(
         outcomes.extend(ids.into_iter().map(|id| Ok(vec![Applied::Enqueued(id)])));
     }
     Ok(outcomes)
+}
+
+/// Returns the job of a batch that stores this job and does nothing else.
+fn only_job(batch: &Batch) -> Option<&NewJob> {
+    match &batch.ops[..] {
+        [Op::Enqueue(job)] if job.unique.is_none() => Some(job),
+        _ => None,
+    }
 }
 
 /// Applies one batch within the transaction. A conflict undoes what the batch had changed.

@@ -39,8 +39,8 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
             start_timeout: None,
             stop_timeout: Duration::from_secs(5),
         };
-        let make: Box<MakeArgs<K, A::Args>> = Box::new(args);
-        let shared = Arc::new(Shared::new(limits.clone(), Arc::new(Foreign::new(make))));
+        let make: MakeArgs<K, A::Args> = Arc::new(Foreign::new(Box::new(args)));
+        let shared = Arc::new(Shared::new(limits.clone(), make));
         Self { id: id.into(), limits, mailbox: MailboxConfig::default(), shared }
     }
 

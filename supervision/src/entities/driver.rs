@@ -1,7 +1,6 @@
 //! The task that drives the entities: a child of the user's tree.
 
 use std::fmt::Display;
-use std::future::Future;
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
@@ -40,15 +39,13 @@ where
 }
 
 /// Does one turn, and waits until there is something to do.
-fn turn<K, A>(shared: &Shared<K, A>) -> impl Future<Output = ()>
+async fn turn<K, A>(shared: &Shared<K, A>)
 where
     K: Clone + Display + Send + Sync + 'static,
     A: Actor,
 {
-    async {
-        match shared.turn() {
-            Some(due) => drop(tokio::time::timeout(due, shared.inbox.rung()).await),
-            None => shared.inbox.rung().await,
-        }
+    match shared.turn() {
+        Some(due) => drop(tokio::time::timeout(due, shared.inbox.rung()).await),
+        None => shared.inbox.rung().await,
     }
 }

@@ -11,7 +11,7 @@ use super::engine::SlotKey;
 use super::inbox::{FirstMessage, Inbox};
 
 /// The function that makes the arguments of an incarnation.
-pub(super) type MakeArgs<K, T> = dyn Fn(&K) -> T + Send + Sync;
+pub(super) type MakeArgs<K, T> = Arc<Foreign<Box<dyn Fn(&K) -> T + Send + Sync>>>;
 
 /// One entity.
 pub(super) struct Entity<K: Send + 'static, M: Send + 'static> {
@@ -39,7 +39,7 @@ impl<K: Send + 'static, M: Send + 'static> Entity<K, M> {
 /// function is the user's.
 pub(super) struct LazyArgs<K: Send + 'static, T: 'static> {
     pub(super) key: Arc<Foreign<K>>,
-    pub(super) make: Arc<Foreign<Box<MakeArgs<K, T>>>>,
+    pub(super) make: MakeArgs<K, T>,
     pub(super) args: OnceLock<T>,
 }
 

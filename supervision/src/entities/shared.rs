@@ -25,7 +25,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// What the driver and all handles share.
 pub(super) struct Shared<K: Send + Sync + 'static, A: Actor> {
     pub(super) inbox: Arc<Inbox>,
-    make: Arc<Foreign<Box<MakeArgs<K, A::Args>>>>,
+    make: MakeArgs<K, A::Args>,
     began: Instant,
     state: Mutex<State<K, A::Msg>>,
 }
@@ -76,7 +76,7 @@ impl<K: Send + 'static, M: Send + 'static> Drop for Freed<K, M> {
 struct TooManyFailures;
 
 impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
-    pub(super) fn new(limits: Limits, make: Arc<Foreign<Box<MakeArgs<K, A::Args>>>>) -> Self {
+    pub(super) fn new(limits: Limits, make: MakeArgs<K, A::Args>) -> Self {
         let state = State {
             engine: Engine::new(limits),
             mailbox: MailboxConfig::default(),

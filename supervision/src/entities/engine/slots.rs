@@ -84,7 +84,7 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
