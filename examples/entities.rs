@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{env, fs};
 
-use perennial::entities::{Entities, EntitiesHandle};
+use perennial::entities::{Entities, EntitiesHandle, EntityError};
 use perennial::prelude::*;
 
 /// What all sessions count.
@@ -61,14 +61,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (users, live) = (argument("--keys", 10_000)?, argument("--live", 500)?);
     let counts = Arc::new(Counts::default());
     let shared = counts.clone();
-    let sessions = Entities::<usize, Session>::new("sessions", move |_| shared.clone()).max_live(live);
+    let sessions = Entities::<usize, Session>::new("sessions", move |_| shared.clone())
+        .max_live(live)
+        .max_keys(2 * live);
     let handle = sessions.handle();
     let app = Supervisor::new("shop").child(sessions).start(&System::new()).await?;
 
     let since = Instant::now();
     for user in 0..users {
         // The address is not kept: once a session is passivated, nothing of it is left.
-        handle.address(&user)?.send(Click).await?;
+        address(&handle, user).await?.send(Click).await?;
     }
     wait_for_all(&handle).await;
     let per_user = since.elapsed().as_nanos() / users as u128;
@@ -80,6 +82,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(counts.clicks.load(Ordering::Relaxed), users as u64, "no click is lost");
     assert_eq!(counts.live.load(Ordering::Relaxed), 0);
     Ok(())
+}
+
+/// Returns the address of a session. Waits while too many others wait for a place: senders that are
+/// faster than sessions start would take more and more memory.
+async fn address(
+    sessions: &EntitiesHandle<usize, Session>,
+    user: usize,
+) -> Result<Address<Click>, EntityError> {
+    loop {
+        match sessions.address(&user) {
+            Err(EntityError::TooMany) => tokio::task::yield_now().await,
+            found => return found,
+        }
+    }
 }
 
 /// Waits until no session has a message that waits for a place.

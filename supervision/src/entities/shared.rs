@@ -16,7 +16,8 @@ use super::error::EntityError;
 use super::inbox::Inbox;
 use super::stats::EntitiesStats;
 
-/// The number of entities at rest that are looked at in one turn, to find those that can be freed.
+/// The least number of entities at rest that are looked at in one turn, to find those that can be
+/// freed.
 const LOOKED_AT: usize = 256;
 
 /// How long an entity at rest that was referred to is left alone.
@@ -163,6 +164,8 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
     pub(super) fn turn(&self) -> Option<Duration> {
         let now = self.now();
         let events = self.inbox.take();
+        // More than can come to rest in this turn, so that their number does not grow.
+        let looked_at = LOOKED_AT + 4 * events.len();
         let (mut commands, mut freed) = (Vec::new(), Vec::new());
         let due = {
             let mut state = self.state.lock();
@@ -174,7 +177,7 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
             for action in actions {
                 state.resolve(action, now, &self.inbox, &mut commands, &mut freed);
             }
-            state.sweep(now, &self.inbox, &mut freed);
+            state.sweep(now, looked_at, &self.inbox, &mut freed);
             let sweep_at = (!state.resting.is_empty()).then_some(state.sweep_at);
             [state.engine.next_due(), sweep_at].into_iter().flatten().min()
         };
@@ -293,9 +296,8 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
     }
 
     /// Frees those at rest that nothing refers to any more: a part of them in each turn.
-    fn sweep(&mut self, now: Duration, inbox: &Arc<Inbox>, freed: &mut Vec<Freed<K, M>>) {
-        let before = self.resting.len();
-        for _ in 0..before.min(LOOKED_AT) {
+    fn sweep(&mut self, now: Duration, looked_at: usize, inbox: &Arc<Inbox>, freed: &mut Vec<Freed<K, M>>) {
+        for _ in 0..self.resting.len().min(looked_at) {
             let Some(slot) = self.resting.pop_front() else { break };
             if self.engine.is_passive(slot) {
                 freed.extend(self.rest(slot, now, inbox));
