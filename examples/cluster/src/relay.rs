@@ -1,6 +1,7 @@
 //! A network that can be cut: it carries packets between a port and another one, or drops them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,13 +46,16 @@ async fn carry(socket: Arc<UdpSocket>, port: u16, is_cut: Arc<AtomicBool>) -> io
     loop {
         // On Linux, a packet to a port that was closed is an error of the next one.
         let Ok((bytes, from)) = socket.recv_from(&mut packet).await else { continue };
-        if !senders.contains_key(&from) {
-            let onward = Arc::new(UdpSocket::bind("127.0.0.1:0").await?);
-            onward.connect(("127.0.0.1", port)).await?;
-            tokio::spawn(carry_back(onward.clone(), socket.clone(), from, is_cut.clone()));
-            senders.insert(from, onward);
-        }
-        if let Some(onward) = senders.get(&from).filter(|_| !is_cut.load(Ordering::Relaxed)) {
+        let onward = match senders.entry(from) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let onward = Arc::new(UdpSocket::bind("127.0.0.1:0").await?);
+                onward.connect(("127.0.0.1", port)).await?;
+                tokio::spawn(carry_back(onward.clone(), socket.clone(), from, is_cut.clone()));
+                place.insert(onward)
+            }
+        };
+        if !is_cut.load(Ordering::Relaxed) {
             drop(onward.send(&packet[..bytes]).await);
         }
     }

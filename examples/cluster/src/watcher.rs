@@ -18,19 +18,34 @@ use crate::{MEMBERS, OFFICE, Sale, TILL, certificates, member};
 /// The longest time that anything here may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// What is done to a process that goes on afterwards.
+#[derive(Clone, Copy)]
+enum Fault {
+    Frozen,
+    CutOff,
+}
+
+impl Fault {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::CutOff => "cut off",
+        }
+    }
+}
+
 /// One row of the table.
 struct Row {
     node: &'static str,
     fault: &'static str,
     noticed: Duration,
     healed: Duration,
-    calls: &'static str,
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, fault, noticed, healed, calls } = self;
-        write!(f, "{node:<8} {fault:<9} {:>10} {:>10}  {calls}", millis(*noticed), millis(*healed))
+        let Self { node, fault, noticed, healed } = self;
+        write!(f, "{node:<8} {fault:<9} {:>10} {:>10}  NoConnection", millis(*noticed), millis(*healed))
     }
 }
 
@@ -67,7 +82,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     }
     print_line!("{} nodes are connected: {}", MEMBERS.len(), MEMBERS.join(", "));
 
-    let rows = [shops.kill(0).await?, shops.freeze(1).await?, shops.cut(2).await?];
+    let rows =
+        [shops.kill(0).await?, shops.harm(1, Fault::Frozen).await?, shops.harm(2, Fault::CutOff).await?];
     print_line!("\n{:<8} {:<9} {:>10} {:>10}  calls meanwhile", "node", "fault", "noticed", "healed");
     for row in &rows {
         print_line!("{row}");
@@ -133,52 +149,27 @@ impl Shops<'_> {
         let since = Instant::now();
         self.processes[which] = self.spawn(which)?;
         assert_eq!(self.answers(which).await?, 1, "it is another boot");
-        let row = Row {
-            node: MEMBERS[which],
-            fault: "killed",
-            noticed,
-            healed: since.elapsed(),
-            calls: "NoConnection",
-        };
-        Ok(row)
+        Ok(Row { node: MEMBERS[which], fault: "killed", noticed, healed: since.elapsed() })
     }
 
-    /// Freezes a member for longer than the lease.
-    async fn freeze(&self, which: usize) -> Result<Row, Box<dyn Error>> {
+    /// Does harm to a member until that is noticed. The boot is the same afterwards.
+    async fn harm(&self, which: usize, fault: Fault) -> Result<Row, Box<dyn Error>> {
         let sales = self.answers(which).await?;
         let since = Instant::now();
-        self.signal(which, "-STOP").await?;
+        self.set(which, fault, true).await?;
         let noticed = self.notices(which, since).await?;
         let since = Instant::now();
-        self.signal(which, "-CONT").await?;
+        self.set(which, fault, false).await?;
         assert!(self.answers(which).await? > sales, "it is the same boot");
-        let row = Row {
-            node: MEMBERS[which],
-            fault: "frozen",
-            noticed,
-            healed: since.elapsed(),
-            calls: "NoConnection",
-        };
-        Ok(row)
+        Ok(Row { node: MEMBERS[which], fault: fault.text(), noticed, healed: since.elapsed() })
     }
 
-    /// Cuts the connection to a member for longer than the lease.
-    async fn cut(&self, which: usize) -> Result<Row, Box<dyn Error>> {
-        let sales = self.answers(which).await?;
-        let since = Instant::now();
-        self.relays[which].set_cut(true);
-        let noticed = self.notices(which, since).await?;
-        let since = Instant::now();
-        self.relays[which].set_cut(false);
-        assert!(self.answers(which).await? > sales, "it is the same boot");
-        let row = Row {
-            node: MEMBERS[which],
-            fault: "cut off",
-            noticed,
-            healed: since.elapsed(),
-            calls: "NoConnection",
-        };
-        Ok(row)
+    async fn set(&self, which: usize, fault: Fault, is_on: bool) -> Result<(), Box<dyn Error>> {
+        match fault {
+            Fault::Frozen => self.signal(which, if is_on { "-STOP" } else { "-CONT" }).await?,
+            Fault::CutOff => self.relays[which].set_cut(is_on),
+        }
+        Ok(())
     }
 
     async fn signal(&self, which: usize, signal: &str) -> Result<(), Box<dyn Error>> {
