@@ -13,6 +13,7 @@ use loom::sync as imp;
 use std::sync as imp;
 
 pub use imp::MutexGuard;
+pub(crate) use imp::atomic::fence;
 pub use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 // Loom has none, so a model does not see it.
 pub use std::sync::OnceLock;

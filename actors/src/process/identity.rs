@@ -13,6 +13,7 @@ use crate::exit::ExitReason;
 use crate::label::Label;
 use crate::mailbox::{AttachRefused, MailboxConfig, PendingRestart};
 use crate::pid::Pid;
+use crate::sync::{Ordering, fence};
 use crate::system::System;
 
 /// The part of an actor that outlives its incarnations: its mailbox, its address, its names.
@@ -80,7 +81,10 @@ impl<M: Send + 'static> Identity<M> {
     /// Returns `true` if an address, a handle or an incarnation refers to this identity.
     #[must_use]
     pub fn is_referred_to(&self) -> bool {
-        Arc::strong_count(&self.process) > 1
+        let count = Arc::strong_count(&self.process);
+        // What the holder of an address has done before it dropped that is seen from now on.
+        fence(Ordering::Acquire);
+        count > 1
     }
 
     /// Returns a number that grows with each step that the incarnation takes, and whether the

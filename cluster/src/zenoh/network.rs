@@ -76,7 +76,10 @@ impl Network {
         let seen = liveliness.declare_subscriber(presence).history(true).callback(watch);
         seen.background().wait().map_err(|error| refused(&error))?;
         // The others can send from now on.
-        let _token = liveliness.declare_token(announced).wait().map_err(|error| refused(&error))?;
+        let _token = liveliness.declare_token(announced).wait().map_err(|error| {
+            links.close();
+            refused(&error)
+        })?;
         Ok(Self { session, keys, links, max_queued, _token })
     }
 
@@ -133,9 +136,9 @@ impl Links {
     fn receive(&self, sample: &Sample) {
         let Some(from) = last_node(sample.key_expr().as_str()) else { return };
         let mut present = self.present.lock();
-        if let Some(link) = present.as_mut().and_then(|present| present.get_mut(&from)) {
-            link.silence.end();
-        }
+        // A boot that is not seen is not heard: no member fills the inbox under made-up boots.
+        let Some(link) = present.as_mut().and_then(|present| present.get_mut(&from)) else { return };
+        link.silence.end();
         drop(present);
         self.inbox.packet(from, sample.payload().to_bytes().into_owned());
     }

@@ -57,8 +57,8 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
         self
     }
 
-    /// Sets how long an entity is idle before it is passivated: five minutes by default. Never with
-    /// `None`.
+    /// Sets how long an entity is idle before it is passivated: five minutes by default. With
+    /// `None` it is not. Zero is an error at the start.
     pub fn idle_after(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.limits.idle_after = time.into();
         self
@@ -87,14 +87,16 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
         self
     }
 
-    /// Sets how long the stop of an entity may take: 5 s by default. After that it is killed, and
-    /// after that time again it is abandoned, because it never awaits.
+    /// Sets how long the stop of an entity may take when the tree stops: 5 s by default. After that
+    /// it is killed, and after that time again it is abandoned, because it never awaits. An entity
+    /// that makes room for another one has no limit: it finishes what it does.
     pub fn stop_timeout(mut self, time: Duration) -> Self {
         self.limits.stop_timeout = time;
         self
     }
 
-    /// Sets the mailbox of each entity.
+    /// Sets the mailbox of each entity. One that
+    /// [discards on a restart](MailboxConfig::discard_on_restart) does so at each passivation.
     pub fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox = mailbox;
         self
@@ -110,6 +112,7 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> Entities<K, A> {
 impl<K: Clone + Display + Send + Sync + 'static, A: Actor> From<Entities<K, A>> for ChildSpec {
     fn from(entities: Entities<K, A>) -> Self {
         let Entities { id, limits, mailbox, shared } = entities;
+        let is_never_idle = limits.idle_after.is_some_and(|time| time.is_zero());
         let is_empty =
             limits.max_live == 0 || limits.max_keys == 0 || mailbox.capacity().is_some_and(Capacity::is_zero);
         // A stop, a kill, and what the driver needs besides.
@@ -119,6 +122,8 @@ impl<K: Clone + Display + Send + Sync + 'static, A: Actor> From<Entities<K, A>> 
         let mut child = Self::from(child.restart(Restart::Permanent).shutdown(Shutdown::Timeout(time)));
         if is_empty {
             child.error = Some(Box::new(SpecError::ZeroCapacity { id }));
+        } else if is_never_idle {
+            child.error = Some(Box::new(SpecError::ZeroLifetime { id }));
         }
         child
     }

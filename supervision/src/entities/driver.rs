@@ -44,8 +44,8 @@ where
     K: Clone + Display + Send + Sync + 'static,
     A: Actor,
 {
-    match shared.turn() {
-        Some(due) => drop(tokio::time::timeout(due, shared.inbox.rung()).await),
-        None => shared.inbox.rung().await,
+    match shared.run_pending() {
+        Some(due) => drop(tokio::time::timeout(due, shared.inbox.notified()).await),
+        None => shared.inbox.notified().await,
     }
 }

@@ -20,11 +20,13 @@ pub(super) struct Entity<K: Send + 'static, M: Send + 'static> {
     pub(super) identity: Arc<Identity<M>>,
     /// Wakes the driver. It is made when it is first needed.
     waker: OnceLock<Waker>,
+    /// It is in the list of those at rest, once.
+    pub(super) is_listed: bool,
 }
 
 impl<K: Send + 'static, M: Send + 'static> Entity<K, M> {
     pub(super) const fn new(text: Arc<str>, key: Arc<Foreign<K>>, identity: Arc<Identity<M>>) -> Self {
-        Self { text, key, identity, waker: OnceLock::new() }
+        Self { text, key, identity, waker: OnceLock::new(), is_listed: false }
     }
 
     /// Returns `true` if a message is queued. Otherwise the driver is told when there is one.

@@ -13,18 +13,18 @@ use super::engine::{Event, SlotKey};
 #[derive(Default)]
 pub(super) struct Inbox {
     events: Mutex<Vec<(SlotKey, Event)>>,
-    bell: Notify,
+    changed: Notify,
 }
 
 impl Inbox {
     pub(super) fn push(&self, key: SlotKey, event: Event) {
         self.events.lock().push((key, event));
-        self.ring();
+        self.notify();
     }
 
     /// Has the driver look again.
-    pub(super) fn ring(&self) {
-        self.bell.notify_one();
+    pub(super) fn notify(&self) {
+        self.changed.notify_one();
     }
 
     pub(super) fn take(&self) -> Vec<(SlotKey, Event)> {
@@ -32,8 +32,8 @@ impl Inbox {
     }
 
     /// Resolves once there may be something to do.
-    pub(super) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(super) async fn notified(&self) {
+        self.changed.notified().await;
     }
 }
 

@@ -19,7 +19,8 @@
 //! # Guarantees
 //!
 //! - **No message is lost by a passivation**: what is queued is handled by the next incarnation, in
-//!   order. A message that was being handled has been handled.
+//!   order. A message that was being handled has been handled. A reply that the actor kept is
+//!   dropped with its state.
 //! - **One incarnation** of a key exists at a time, and at most
 //!   [`max_live`](Entities::max_live) of all keys.
 //! - **A poisoned key harms no other**: after a failure, the key has a [delay](Entities::backoff)

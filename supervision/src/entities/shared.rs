@@ -16,12 +16,14 @@ use super::error::EntityError;
 use super::inbox::Inbox;
 use super::stats::EntitiesStats;
 
-/// The least number of entities at rest that are looked at in one turn, to find those that can be
-/// freed.
-const LOOKED_AT: usize = 256;
-
-/// How long an entity at rest that was referred to is left alone.
+/// The time between two looks at the entities at rest.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// The least number of them that are looked at.
+const SWEEP_MIN: usize = 256;
+
+/// The part of them that are looked at: one in so many.
+const SWEEP_PART: usize = 8;
 
 /// What the driver and all handles share.
 pub(super) struct Shared<K: Send + Sync + 'static, A: Actor> {
@@ -56,7 +58,7 @@ enum Command<K: Send + 'static, M: Send + 'static> {
     Start(SlotKey, Arc<Foreign<K>>, Arc<Identity<M>>),
     Stop(Arc<Identity<M>>),
     Kill(Arc<Identity<M>>),
-    Abandon(Arc<Identity<M>>),
+    Abandon(SlotKey, Arc<Identity<M>>),
 }
 
 /// An entity that is not known any more. Its mailbox is closed when this is dropped.
@@ -112,8 +114,11 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
         };
         let key = catch_panic(None, || key.clone()).map_err(|_| EntityError::KeyPanicked)?;
         let identity = Arc::new(Identity::new(mailbox));
-        let entity = Entity::new(text.into(), Arc::new(Foreign::new(key)), identity);
-        self.state.lock().insert(entity, self.now(), &self.inbox)
+        let mut entity = Some(Entity::new(text.into(), Arc::new(Foreign::new(key)), identity));
+        let found = self.state.lock().insert(&mut entity, self.now(), &self.inbox);
+        // What was not inserted is dropped under no lock: its key is the user's.
+        drop(entity);
+        found
     }
 
     pub(super) fn stats(&self) -> EntitiesStats {
@@ -131,14 +136,14 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
         let mut state = self.state.lock();
         let before = std::mem::replace(&mut state.site, Site::Of(system.clone(), label));
         state.engine.reopen();
-        self.inbox.ring();
+        self.inbox.notify();
         !matches!(before, Site::Of(..))
     }
 
     /// Stops all entities. Their messages wait.
     pub(super) fn begin_stop(&self) {
         self.state.lock().engine.close(self.now());
-        self.inbox.ring();
+        self.inbox.notify();
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -161,11 +166,11 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
     }
 
     /// Does what has come up. Returns in how long something is due.
-    pub(super) fn turn(&self) -> Option<Duration> {
+    pub(super) fn run_pending(&self) -> Option<Duration> {
         let now = self.now();
         let events = self.inbox.take();
-        // More than can come to rest in this turn, so that their number does not grow.
-        let looked_at = LOOKED_AT + 4 * events.len();
+        // More than can come to rest at once, so that their number does not grow.
+        let least = 4 * events.len();
         let (mut commands, mut freed) = (Vec::new(), Vec::new());
         let due = {
             let mut state = self.state.lock();
@@ -177,7 +182,7 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
             for action in actions {
                 state.resolve(action, now, &self.inbox, &mut commands, &mut freed);
             }
-            state.sweep(now, looked_at, &self.inbox, &mut freed);
+            state.sweep(now, least, &self.inbox, &mut freed);
             let sweep_at = (!state.resting.is_empty()).then_some(state.sweep_at);
             [state.engine.next_due(), sweep_at].into_iter().flatten().min()
         };
@@ -198,9 +203,11 @@ impl<K: Send + Sync + 'static, A: Actor> Shared<K, A> {
             // It may have ended by itself.
             Command::Stop(identity) => drop(identity.address().handle().stop(ExitReason::shutdown())),
             Command::Kill(identity) => drop(identity.address().handle().kill()),
-            Command::Abandon(identity) => {
-                if let Some(pid) = identity.address().handle().pid() {
-                    identity.abandon(pid);
+            // If it has ended by itself, that is reported.
+            Command::Abandon(slot, identity) => {
+                let pid = identity.address().handle().pid();
+                if pid.is_some_and(|pid| identity.abandon(pid)) {
+                    self.inbox.push(slot, Event::Ended { failed: true });
                 }
             }
         }
@@ -225,18 +232,20 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
         Some(Ok(self.entity(slot)?.identity.address()))
     }
 
-    /// Adds an entity, unless another task has added its key meanwhile.
+    /// Adds an entity, unless another task has added its key meanwhile. Takes it if it is added.
     fn insert(
         &mut self,
-        entity: Entity<K, M>,
+        entity: &mut Option<Entity<K, M>>,
         now: Duration,
         inbox: &Arc<Inbox>,
     ) -> Result<Address<M>, EntityError> {
-        if let Some(known) = self.known(&entity.text, now) {
+        let known = entity.as_ref().and_then(|entity| self.known(&entity.text, now));
+        if let Some(known) = known {
             return known;
         }
         let Site::Of(system, label) = &self.site else { return Err(EntityError::Closed) };
         let slot = self.engine.add().ok_or(EntityError::TooMany)?;
+        let entity = entity.take().ok_or(EntityError::Closed)?;
         entity.identity.open(system, || label.child(entity.text.clone()));
         let address = entity.identity.address();
         entity.has_message(slot, inbox);
@@ -246,8 +255,24 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
             self.entities.resize_with(index + 1, || None);
         }
         self.entities[index] = Some(entity);
-        self.resting.push_back(slot);
+        if self.resting.is_empty() {
+            // So that the driver looks at it again.
+            inbox.notify();
+        }
+        self.list(slot);
         Ok(address)
+    }
+
+    /// Lists an entity at rest, to be freed once nothing refers to it.
+    fn list(&mut self, slot: SlotKey) {
+        if let Some(entity) = self.entity_mut(slot).filter(|entity| !entity.is_listed) {
+            entity.is_listed = true;
+            self.resting.push_back(slot);
+        }
+    }
+
+    fn entity_mut(&mut self, slot: SlotKey) -> Option<&mut Entity<K, M>> {
+        self.entities.get_mut(slot.index() as usize)?.as_mut()
     }
 
     fn entity(&self, slot: SlotKey) -> Option<&Entity<K, M>> {
@@ -270,7 +295,9 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
             ),
             Action::Stop(slot) => commands.extend(identity(slot).map(Command::Stop)),
             Action::Kill(slot) => commands.extend(identity(slot).map(Command::Kill)),
-            Action::Abandon(slot) => commands.extend(identity(slot).map(Command::Abandon)),
+            Action::Abandon(slot) => {
+                commands.extend(identity(slot).map(|identity| Command::Abandon(slot, identity)))
+            }
             Action::Rest(slot) => freed.extend(self.rest(slot, now, inbox)),
             Action::GiveUp(slot) => {
                 self.engine.forget(slot);
@@ -283,27 +310,39 @@ impl<K: Send + 'static, M: Send + 'static> State<K, M> {
     /// Puts an entity to rest: it waits for a message, or is freed.
     fn rest(&mut self, slot: SlotKey, now: Duration, inbox: &Arc<Inbox>) -> Option<Freed<K, M>> {
         let entity = self.entity(slot)?;
+        // In this order: a sender queues its message before it drops its address.
+        let is_referred_to = entity.identity.is_referred_to();
         if entity.has_message(slot, inbox) {
             inbox.push(slot, Event::Queued);
             return None;
         }
-        let is_referred_to = entity.identity.is_referred_to();
         if is_referred_to || !self.engine.remove(slot, now) {
-            self.resting.push_back(slot);
+            self.list(slot);
             return None;
         }
         self.take(slot).map(|entity| Freed { entity, reason: ExitReason::Normal })
     }
 
-    /// Frees those at rest that nothing refers to any more: a part of them in each turn.
-    fn sweep(&mut self, now: Duration, looked_at: usize, inbox: &Arc<Inbox>, freed: &mut Vec<Freed<K, M>>) {
-        for _ in 0..self.resting.len().min(looked_at) {
+    /// Frees those at rest that nothing refers to any more, of at least so many that are looked at.
+    /// A part of all is looked at once a second, because nothing tells when an address is dropped.
+    fn sweep(&mut self, now: Duration, least: usize, inbox: &Arc<Inbox>, freed: &mut Vec<Freed<K, M>>) {
+        let mut number = least;
+        if now >= self.sweep_at {
+            self.sweep_at = now.saturating_add(SWEEP);
+            number = least.max(SWEEP_MIN).max(self.resting.len() / SWEEP_PART);
+        }
+        for _ in 0..self.resting.len().min(number) {
             let Some(slot) = self.resting.pop_front() else { break };
+            if !self.engine.knows(slot) {
+                continue;
+            }
+            if let Some(entity) = self.entity_mut(slot) {
+                entity.is_listed = false;
+            }
             if self.engine.is_passive(slot) {
                 freed.extend(self.rest(slot, now, inbox));
             }
         }
-        self.sweep_at = now.saturating_add(SWEEP);
     }
 
     fn take(&mut self, slot: SlotKey) -> Option<Entity<K, M>> {

@@ -8,6 +8,7 @@ pub struct EntitiesStats {
     pub live: usize,
     /// The entities that have messages and wait for a place, or for the delay after a failure.
     pub pending: usize,
-    /// The keys that are known: those of the two above, and those whose address is held.
+    /// The keys that are known: those of the two above, those whose address is held, and those
+    /// whose failures count still.
     pub known: usize,
 }

@@ -39,10 +39,11 @@ pub enum SpecError {
         /// The pool.
         id: Arc<str>,
     },
-    /// The workers of a pool are renewed after zero jobs or at an age of zero.
-    #[error("the workers of pool {id:?} are renewed after no job or at an age of zero")]
+    /// The workers of a pool are renewed after zero jobs or at an age of zero, or entities are idle
+    /// after no time.
+    #[error("what {id:?} starts ends at once: it has a lifetime of zero")]
     ZeroLifetime {
-        /// The pool.
+        /// The pool, or the entities.
         id: Arc<str>,
     },
     /// The soft time limit of a pool is not shorter than its time limit: no job would be told in

@@ -25,7 +25,7 @@ pub(in super::super) struct Engine {
     /// Those of them that were told to stop.
     pub(super) stopping: usize,
     /// When to look for a place again.
-    pub(super) look_again: Option<Duration>,
+    pub(super) retry_at: Option<Duration>,
     /// Nothing is started any more.
     pub(super) is_closing: bool,
     pub(super) actions: Vec<Action>,
@@ -42,7 +42,7 @@ impl Engine {
             due: BTreeSet::new(),
             running: 0,
             stopping: 0,
-            look_again: None,
+            retry_at: None,
             is_closing: false,
             actions: Vec::new(),
         }
@@ -64,6 +64,11 @@ impl Engine {
         true
     }
 
+    /// Returns `true` if there is an entity with this key.
+    pub(in super::super) fn knows(&self, key: SlotKey) -> bool {
+        self.slots.get(key).is_some()
+    }
+
     /// Returns `true` if an entity is at rest.
     pub(in super::super) fn is_passive(&self, key: SlotKey) -> bool {
         self.slots.get(key).is_some_and(|slot| slot.phase == Phase::Passive)
@@ -83,7 +88,8 @@ impl Engine {
         self.waiting.clear();
         self.order.clear();
         self.due.clear();
-        (self.running, self.stopping, self.look_again) = (0, 0, None);
+        self.actions.clear();
+        (self.running, self.stopping, self.retry_at) = (0, 0, None);
     }
 
     /// Records that the address of an entity was asked for.
@@ -147,13 +153,13 @@ impl Engine {
             Some(oldest.used_at.saturating_add(after))
         });
         let due = self.due.first().map(|&(at, _)| at);
-        [due, idle, self.look_again].into_iter().flatten().min()
+        [due, idle, self.retry_at].into_iter().flatten().min()
     }
 
     /// Stops all that run, and starts nothing until [`reopen`](Self::reopen).
     pub(in super::super) fn close(&mut self, now: Duration) {
         self.is_closing = true;
-        self.look_again = None;
+        self.retry_at = None;
         for key in std::mem::take(&mut self.waiting) {
             self.rest(key);
         }
@@ -164,7 +170,7 @@ impl Engine {
                     self.rest(key);
                 }
                 Some(Phase::Starting) => self.begin_stop(key, Phase::Killing, now),
-                Some(Phase::Live) => self.begin_stop(key, Phase::Stopping, now),
+                Some(Phase::Live | Phase::Stopping) => self.begin_stop(key, Phase::Stopping, now),
                 _ => {}
             }
         }
@@ -206,15 +212,16 @@ impl Engine {
         self.running -= 1;
         self.stopping -= usize::from(was_told);
         slot.phase = Phase::Passive;
-        if !failed {
+        // Nothing has failed that was told to end with the others.
+        if !failed || (self.is_closing && was_told) {
             slot.failures = if is_healthy { 0 } else { slot.failures };
             self.actions.push(Action::Rest(key));
             return;
         }
         let before = if is_healthy { 0 } else { slot.failures };
-        let draw = jitter_sample(u64::from(key.index()).wrapping_mul(GAMMA) ^ u64::from(before));
+        let sample = jitter_sample(u64::from(key.index()).wrapping_mul(GAMMA) ^ u64::from(before));
         slot.failures = before.saturating_add(1);
-        slot.not_before = now.saturating_add(self.limits.backoff.delay(before, draw));
+        slot.not_before = now.saturating_add(self.limits.backoff.delay(before, sample));
         slot.failures_until = slot.not_before.saturating_add(reset_after);
         let is_over = self.limits.give_up_after.is_some_and(|most| slot.failures >= most);
         self.actions.push(if is_over { Action::GiveUp(key) } else { Action::Rest(key) });
@@ -229,10 +236,7 @@ impl Engine {
                 self.waiting.push_back(key);
             }
             Phase::Starting | Phase::Stopping => self.begin_stop(key, Phase::Killing, now),
-            Phase::Killing => {
-                self.actions.push(Action::Abandon(key));
-                self.ended(key, true, now);
-            }
+            Phase::Killing => self.actions.push(Action::Abandon(key)),
             Phase::Passive | Phase::Waiting | Phase::Live => {}
         }
     }
@@ -260,8 +264,14 @@ impl Engine {
         let was_told = matches!(slot.phase, Phase::Stopping | Phase::Killing);
         slot.phase = into;
         self.stopping += usize::from(!was_told);
-        self.actions.push(if into == Phase::Killing { Action::Kill(key) } else { Action::Stop(key) });
-        self.set_due(key, Some(now.saturating_add(self.limits.stop_timeout)));
+        match into {
+            Phase::Killing => self.actions.push(Action::Kill(key)),
+            _ if !was_told => self.actions.push(Action::Stop(key)),
+            _ => {}
+        }
+        // One that makes room finishes what it does, however long that takes.
+        let is_limited = into == Phase::Killing || self.is_closing;
+        self.set_due(key, is_limited.then(|| now.saturating_add(self.limits.stop_timeout)));
     }
 
     /// Makes an entity the most recently used of those that run.

@@ -113,15 +113,41 @@ fn one_is_given_up_after_its_failures() {
 }
 
 #[test]
-fn stop_that_takes_too_long_is_a_kill_and_then_an_abandonment() {
-    let mut engine = Engine::new(limits(1));
+fn stop_with_the_tree_that_takes_too_long_is_a_kill_and_then_an_abandonment() {
+    let mut engine = Engine::new(Limits { give_up_after: Some(1), ..limits(1) });
     let key = start(&mut engine, SECOND);
-    let _ = engine.advance(11 * SECOND, |_| Reading { step: 5, is_idle: true });
-    let works = |_| Reading { step: 5, is_idle: true };
-    assert_eq!(engine.advance(21 * SECOND, works), [Action::Stop(key)]);
-    assert_eq!(engine.advance(23 * SECOND, works), [Action::Kill(key)]);
-    assert_eq!(engine.advance(25 * SECOND, works), [Action::Abandon(key), Action::Rest(key)]);
+    engine.close(SECOND);
+    assert_eq!(engine.advance(SECOND, idle), [Action::Stop(key)]);
+    assert_eq!(engine.advance(3 * SECOND, idle), [Action::Kill(key)]);
+    assert_eq!(engine.advance(5 * SECOND, idle), [Action::Abandon(key)]);
+    engine.handle(key, Event::Ended { failed: true }, 5 * SECOND);
+    assert_eq!(engine.advance(5 * SECOND, idle), [Action::Rest(key)], "it has not failed");
     assert_eq!(engine.running(), 0);
+}
+
+#[test]
+fn one_that_makes_room_finishes_what_it_does_unless_the_tree_stops() {
+    let mut engine = Engine::new(limits(1));
+    let first = start(&mut engine, SECOND);
+    let second = engine.add().expect("there is room");
+    engine.handle(second, Event::Queued, SECOND);
+    assert_eq!(engine.advance(SECOND, idle), [Action::Stop(first)]);
+    assert_eq!(engine.advance(1_000 * SECOND, idle), []);
+    engine.close(1_000 * SECOND);
+    assert_eq!(engine.advance(1_000 * SECOND, idle), [Action::Rest(second)]);
+    assert_eq!(engine.advance(1_002 * SECOND, idle), [Action::Kill(first)]);
+}
+
+#[test]
+fn idle_one_behind_many_that_work_makes_room() {
+    let mut engine = Engine::new(limits(99));
+    let keys: Vec<SlotKey> = (0..99).map(|_| start(&mut engine, SECOND)).collect();
+    let waiting = engine.add().expect("there is room");
+    engine.handle(waiting, Event::Queued, SECOND);
+    let last = keys[98];
+    let seen = |key| Reading { step: 1, is_idle: key == last };
+    let stops = (0..4).map(|_| engine.advance(SECOND, seen)).find(|actions| !actions.is_empty());
+    assert_eq!(stops, Some(vec![Action::Stop(last)]));
 }
 
 #[test]
@@ -202,7 +228,7 @@ impl World {
                 Action::Stop(key) | Action::Kill(key) => {
                     self.running.insert(key, true);
                 }
-                Action::Abandon(key) => drop(self.running.remove(&key)),
+                Action::Abandon(key) => self.end(key, true),
                 Action::Rest(_) => {}
                 Action::GiveUp(key) => panic!("{key:?} is given up"),
             }
