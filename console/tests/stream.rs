@@ -1,6 +1,7 @@
 //! The stream of events: what comes, and what comes after the console, or its client, was away.
 
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::support;
 use crate::support::{Follower, Msg, Stage};
@@ -37,6 +38,9 @@ async fn client_that_was_away_while_the_console_was_restarted_misses_nothing() {
     stage.counter.cast(Msg::Crash).unwrap();
     let restarted = async { while console_pid(&stage) <= before {} };
     tokio::time::timeout(support::LONG, restarted).await.unwrap();
+    // It has a pid before it listens.
+    let listens = async { while TcpStream::connect(address).await.is_err() {} };
+    tokio::time::timeout(support::LONG, listens).await.expect("the port is kept");
     stage.read_until("/crashes", |crashes| crashes["total"] == 2).await;
     assert_eq!(stage.address(), address, "the port is kept");
 
@@ -101,7 +105,7 @@ async fn number_of_clients_is_limited_and_one_that_leaves_makes_room() {
         loop {
             stage.counter.cast(Msg::Crash).ok();
             let request = "GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
-            let mut stream = tokio::net::TcpStream::connect(stage.address()).await.unwrap();
+            let mut stream = TcpStream::connect(stage.address()).await.unwrap();
             tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
             let mut begin = [0; 12];
             tokio::io::AsyncReadExt::read_exact(&mut stream, &mut begin).await.unwrap();

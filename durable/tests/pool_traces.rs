@@ -1,6 +1,5 @@
 //! A durable job keeps the trace of its submission, and its attempts have it in their spans.
 
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const OTHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 /// What each attempt has found: its number, and its trace.
 type Seen = Arc<Mutex<Vec<(u32, Option<String>)>>>;
 
-/// A pool whose jobs log something, and fail at the first attempt if they are odd.
+/// A pool whose jobs fail at the first attempt if they are odd.
 fn traced(seen: &Seen) -> Pool<Numbers> {
     let seen = seen.clone();
     Pool::from_fn_with_context("traced", 1, move |job: &u64, ctx: JobContext<'static>| {
@@ -25,7 +24,6 @@ fn traced(seen: &Seen) -> Pool<Numbers> {
         async move {
             let trace = ctx.traceparent().map(str::to_owned);
             seen.lock().expect("no panic under the lock").push((ctx.attempt(), trace));
-            tracing::info!("at work");
             if job % 2 == 1 && ctx.attempt() == 1 { Err("no".to_owned()) } else { Ok(job) }
         }
     })
@@ -83,48 +81,6 @@ async fn a_function_that_panics_costs_the_trace_and_not_the_job() {
     assert_eq!(jobs.submit(2).await.unwrap().outcome().await, Ok(2));
     assert!(app.shutdown().await.is_clean());
     assert_eq!(*seen.lock().unwrap(), [(1, None)]);
-}
-
-/// Keeps what is written.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic under the lock").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_span_of_a_durable_job_has_its_number_in_the_store_its_attempt_and_its_trace() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _default = tracing::subscriber::set_default(subscriber);
-    let pool = traced(&Seen::default()).durable(Arc::new(MemoryStore::new())).retry_errors(true);
-    let jobs = pool.handle();
-    let app = pool.start(&System::new()).await.unwrap();
-    assert_eq!(jobs.submit(2).await.unwrap().outcome().await, Ok(2));
-    let retried = jobs.submit(1).traceparent(TRACE).await.unwrap();
-    assert_eq!(retried.outcome().await, Ok(1));
-    assert!(app.shutdown().await.is_clean());
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let at_work: Vec<&str> = text.lines().filter(|line| line.contains("at work")).collect();
-    let id = retried.id();
-    let spans = [
-        "job{pool=\"traced\" job=#1 attempt=1}".to_owned(),
-        format!("job{{pool=\"traced\" job=#{id} attempt=1 traceparent=\"{TRACE}\"}}"),
-        format!("job{{pool=\"traced\" job=#{id} attempt=2 traceparent=\"{TRACE}\"}}"),
-    ];
-    assert_eq!(at_work.len(), spans.len(), "{text}");
-    for (line, span) in at_work.iter().zip(spans) {
-        assert!(line.contains(&span), "{line}: {span}");
-    }
 }
 
 /// The options of a job that was stored before there were traces.
