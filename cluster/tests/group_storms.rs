@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::groups::{WORKERS, Work, Worker};
-use crate::support::{Faults, Faulty, Rates, builder, name, pass};
+use crate::support::{Faults, Faulty, Rates, builder, end_faults, name, pass};
 use crate::topics::{Msg, PRICES, Price, Reader};
 use fastrand::Rng;
 use perennial_actors::{Address, ExitReason, System};
@@ -99,13 +99,7 @@ impl Storm {
     }
 
     async fn calm(&mut self) {
-        self.faults.set(Rates::default());
-        for from in NAMES {
-            self.network.thaw(&name(from));
-            for to in NAMES.into_iter().filter(|to| *to != from) {
-                self.network.heal(&name(from), &name(to));
-            }
-        }
+        end_faults(&self.network, &self.faults, &NAMES);
         pass(Duration::from_secs(15)).await;
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::linker::{LINKER, LinkMsg, Linker, exits};
-use crate::support::{Faults, Faulty, Msg, Rates, Shop, builder, drain, name, pass, shop_of};
+use crate::support::{Faults, Faulty, Msg, Rates, Shop, builder, drain, end_faults, name, pass, shop_of};
 use fastrand::Rng;
 use perennial_actors::{Address, ExitReason, Subscription, System};
 use perennial_cluster::{Bincode, MemoryNetwork, Node, NodeEvent, NodeId, RemoteErrorKind};
@@ -201,13 +201,7 @@ impl Storm {
 
     /// Ends all faults, and waits until all nodes are connected and quiet.
     async fn calm(&mut self) {
-        self.faults.set(Rates::default());
-        for from in NAMES {
-            self.network.thaw(&name(from));
-            for to in NAMES.into_iter().filter(|to| *to != from) {
-                self.network.heal(&name(from), &name(to));
-            }
-        }
+        end_faults(&self.network, &self.faults, &NAMES);
         pass(Duration::from_secs(15)).await;
         for (_, intruder) in std::mem::take(&mut self.intruders) {
             assert_eq!(intruder.child.pid(), None, "the older node has the name");

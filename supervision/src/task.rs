@@ -126,11 +126,6 @@ impl TaskContext {
         &self.handle
     }
 
-    /// Returns the path of the task in its tree.
-    pub(crate) fn label(&self) -> Arc<str> {
-        self.handle.label().unwrap_or_default()
-    }
-
     /// Pings the [watchdog](Child::watchdog): the task makes progress. systemd's `sd_notify` with
     /// `WATCHDOG=1`. It is cheap: it reads the clock and writes one number.
     ///

@@ -121,9 +121,6 @@ impl<M> Mailbox<M> {
         state.incarnation += 1;
         state.phase = Phase::Attached;
         let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
-        // That of an owner that waited for the first message.
-        let waker = state.waker.take();
-        state.wake_on = Interest::Nothing;
         let mut batch = self.batch.lock();
         batch.owner = Some(state.incarnation);
         self.flags.set_attached(batch.owner);
@@ -131,12 +128,13 @@ impl<M> Mailbox<M> {
         let incarnation = state.incarnation;
         drop((batch, state));
         // Outside the locks, because a reason may hold any value.
-        drop((pending, waker));
+        drop(pending);
         Ok(incarnation)
     }
 
     /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation
-    /// is attached, or if messages are refused.
+    /// is attached, or if messages are refused. The next incarnation replaces the waker: until
+    /// then, it may be woken for nothing.
     pub(crate) fn poll_queued(&self, waker: &Waker) -> Poll<()> {
         let mut state = self.state.lock();
         if state.phase != Phase::Detached || !state.messages.is_empty() {

@@ -73,7 +73,8 @@ impl<M: Send + 'static> Identity<M> {
     }
 
     /// Waits until a message is queued for the next incarnation. Resolves at once if an incarnation
-    /// is attached, or if the identity is not open. The next start forgets the waker.
+    /// is attached, or if the identity is not open. The next
+    /// incarnation replaces the waker: until then, it may be woken for nothing.
     pub fn poll_queued(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.process.queue.poll_queued(cx.waker())
     }

@@ -225,3 +225,14 @@ pub(crate) async fn pass(time: Duration) {
 pub(crate) fn drain(events: &mut perennial_actors::Subscription<NodeEvent>) -> Vec<NodeEvent> {
     std::iter::from_fn(|| events.try_next()).collect()
 }
+
+/// Ends all faults between these nodes, and of all of them.
+pub(crate) fn end_faults(network: &MemoryNetwork, faults: &Faults, names: &[&str]) {
+    faults.set(Rates::default());
+    for from in names {
+        network.thaw(&name(from));
+        for to in names.iter().filter(|to| *to != from) {
+            network.heal(&name(from), &name(to));
+        }
+    }
+}

@@ -16,7 +16,7 @@ where
     A: Actor,
 {
     let stopped = ctx.stopped();
-    if shared.begin(ctx.system(), Label::root(ctx.label())) {
+    if shared.begin(ctx.system(), Label::root(ctx.handle().label().unwrap_or_default())) {
         // The owner of the driver closes it when no incarnation will follow.
         let closed = Arc::downgrade(&shared);
         ctx.handle().on_close(move || closed.upgrade().iter().for_each(|shared| shared.close()));

@@ -1,6 +1,6 @@
-//! Why there is no address for a key.
+//! The error of an address.
 
-/// Why there is no address for a key.
+/// The reason for which there is no address for a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntityError {

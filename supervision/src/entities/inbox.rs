@@ -1,4 +1,4 @@
-//! What entities tell their driver: short, under a lock of its own, from any task.
+//! The events that entities report to their driver: short, under a lock of its own, from any task.
 
 use std::sync::Arc;
 use std::task::Wake;

@@ -1,4 +1,4 @@
-//! What the driver and all handles share: the entities by key, behind one lock.
+//! The state that the driver and all handles share: the entities by key, behind one lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
@@ -25,7 +25,7 @@ const SWEEP_MIN: usize = 256;
 /// The part of them that are looked at: one in so many.
 const SWEEP_PART: usize = 8;
 
-/// What the driver and all handles share.
+/// The state that the driver and all handles share.
 pub(super) struct Shared<K: Send + Sync + 'static, A: Actor> {
     pub(super) inbox: Arc<Inbox>,
     make: MakeArgs<K, A::Args>,
@@ -53,7 +53,7 @@ enum Site {
     Closed,
 }
 
-/// What a turn leaves to be done without the lock.
+/// A command that is performed without the lock.
 enum Command<K: Send + 'static, M: Send + 'static> {
     Start(SlotKey, Arc<Foreign<K>>, Arc<Identity<M>>),
     Stop(Arc<Identity<M>>),
@@ -73,7 +73,7 @@ impl<K: Send + 'static, M: Send + 'static> Drop for Freed<K, M> {
     }
 }
 
-/// Why the messages of an entity were refused.
+/// The reason for which the messages of an entity are refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the entity was given up after its failures")]
 struct TooManyFailures;

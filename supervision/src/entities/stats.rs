@@ -1,4 +1,4 @@
-//! What is counted of entities.
+//! The numbers of entities.
 
 /// The numbers of entities.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

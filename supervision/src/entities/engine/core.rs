@@ -12,17 +12,17 @@ use super::values::{Action, Event, Limits, Reading};
 pub(in super::super) struct Engine {
     pub(super) limits: Limits,
     pub(super) slots: Slots,
-    /// Those that wait for a place.
+    /// The entities that wait for a place.
     pub(super) waiting: VecDeque<SlotKey>,
-    /// Those that run, by their last use.
+    /// The entities that run, by their last use.
     pub(super) order: BTreeMap<u64, SlotKey>,
     /// The number of the last use.
     pub(super) uses: u64,
-    /// Those for which something is due.
+    /// The entities for which something is due.
     pub(super) due: BTreeSet<(Duration, SlotKey)>,
     /// The number of incarnations that exist.
     pub(super) running: usize,
-    /// Those of them that were told to stop.
+    /// The number of them that were told to stop.
     pub(super) stopping: usize,
     /// When to look for a place again.
     pub(super) retry_at: Option<Duration>,

@@ -26,7 +26,7 @@ impl SlotKey {
     }
 }
 
-/// What an entity is doing.
+/// The phase of an entity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Phase {
     /// It has no incarnation and no message that is known.

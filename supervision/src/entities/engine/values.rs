@@ -1,11 +1,11 @@
-//! What goes into the state machine, and what comes out of it.
+//! The events and readings that go into the state machine, and the actions that come out of it.
 
 use std::time::Duration;
 
 use super::slots::SlotKey;
 use crate::policy::Backoff;
 
-/// What bounds the entities.
+/// The bounds of entities.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Limits {
     /// The number of incarnations that may exist at once.
@@ -24,7 +24,7 @@ pub(in super::super) struct Limits {
     pub(in super::super) stop_timeout: Duration,
 }
 
-/// What happened to an entity.
+/// An event of an entity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in super::super) enum Event {
     /// A message is queued, and no incarnation is there.
@@ -38,7 +38,7 @@ pub(in super::super) enum Event {
     },
 }
 
-/// What has to be done.
+/// An action that has to be performed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in super::super) enum Action {
     /// Start an incarnation.
@@ -55,7 +55,7 @@ pub(in super::super) enum Action {
     GiveUp(SlotKey),
 }
 
-/// What an incarnation is doing, as it is read from outside.
+/// A reading of what an incarnation is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(in super::super) struct Reading {
     /// Grows with each step that the incarnation takes.
