@@ -34,6 +34,12 @@ impl Request {
         &self.batch
     }
 
+    /// Returns the batch. Only what the answer does not give back may be taken from it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) const fn batch_mut(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
     pub(crate) fn answer(mut self, outcome: Result<Vec<Applied>, CommitErrorKind>) {
         self.send(outcome);
     }

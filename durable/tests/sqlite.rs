@@ -1,12 +1,13 @@
 //! The store in one file keeps the promises of stores, and those of its file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use perennial_durable::conformance::run;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, StoreError, Timestamp,
+    Applied, AttemptEnd, Batch, CommitErrorKind, EventFilter, JobFilter, JobId, JobRecord, NewJob, Op,
+    OpenError, RecordState, RecordedProgress, Store, StoreError, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -46,7 +47,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_as_it_is() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 2 });
+    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 3 });
     let still = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = still.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -106,4 +107,79 @@ async fn another_program_that_writes_for_long_is_waited_for_and_then_reported() 
     other.execute_batch("ROLLBACK").unwrap();
     store.commit(error.batch).await.unwrap();
     assert_eq!(store.queue("q").await.unwrap().count(RecordState::Queued), 1);
+}
+
+/// Writes the file that a build with version 2 has left.
+fn write_version_2(path: &Path) {
+    let old = rusqlite::Connection::open(path).expect("an empty file");
+    old.execute_batch(include_str!("fixtures/version_2.sql")).expect("statements of that version");
+}
+
+#[tokio::test]
+async fn a_file_of_version_2_is_brought_up_to_date_with_all_it_holds() {
+    let (_folder, path) = file();
+    write_version_2(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let lines = include_str!("fixtures/version_2.jsonl").lines();
+    let expected: Vec<JobRecord> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(store.jobs(JobFilter::default()).await.unwrap(), expected);
+    for record in &expected {
+        assert_eq!(store.job(record.id).await.unwrap().as_ref(), Some(record));
+    }
+    let queues = store.queues().await.unwrap();
+    assert!(queues["bills"].paused && !queues["mails"].paused);
+    assert_eq!(queues["mails"].count(RecordState::Running), 2);
+    assert_eq!(store.events(EventFilter::default()).await.unwrap().len(), 2);
+    assert_eq!(store.snapshot("account").await.unwrap().unwrap().state, payload("s"));
+    // The latest job of that file was removed, and its number is not given again.
+    let applied = store.commit(enqueue("next")).await.unwrap();
+    assert_eq!(applied, [Applied::Enqueued(JobId(16))]);
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn jobs_of_a_file_of_version_2_go_on() {
+    let (_folder, path) = file();
+    write_version_2(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let orphans = store.orphans("mails", 10).await.unwrap();
+    assert_eq!(ids(&orphans), [10, 11]);
+    let finish = |job| Op::Finish { job: JobId(job), attempt: 1, end: AttemptEnd::Completed(None) };
+    let lease = Op::Lease { queue: "mails".to_owned(), max: 10 };
+    let ops = vec![finish(10), finish(11), lease];
+    let applied = store.commit(Batch { now: Timestamp(100_000), ops }).await.unwrap();
+    let [.., Applied::Leased(leased)] = &applied[..] else { panic!("{applied:?}") };
+    // By priority: 9 and 13 were delayed, 12 was held back by its key, 8 is retried.
+    assert_eq!(ids(&leased.jobs), [9, 13, 8, 12]);
+    assert_eq!(leased.jobs[0].history.len(), 1);
+    let progress = store.job(JobId(10)).await.unwrap().unwrap().last_progress();
+    assert_eq!(progress, Some(RecordedProgress { done: 2, total: 5 }));
+    let purge = Batch::of(Timestamp(1_000_000), Op::Purge { max: 100 });
+    assert_eq!(store.commit(purge).await.unwrap(), [Applied::Purged(7)]);
+    let left = store.jobs(JobFilter::default()).await.unwrap();
+    assert_eq!(ids(&left), [4, 8, 9, 12, 13, 14], "one of unknown outcome stays");
+    store.check().await.unwrap();
+}
+
+fn ids(records: &[JobRecord]) -> Vec<u64> {
+    records.iter().map(|record| record.id.0).collect()
+}
+
+/// The jobs are in four tables. Programs and people read one.
+#[tokio::test]
+async fn the_columns_of_a_job_are_those_of_version_2() {
+    let (_folder, path) = file();
+    write_version_2(&path);
+    let rows = || {
+        let file = rusqlite::Connection::open(&path).expect("a file");
+        let mut statement = file.prepare("SELECT * FROM jobs ORDER BY id").expect("a table");
+        let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
+        let row = |row: &rusqlite::Row<'_>| names.iter().map(|name| row.get(name.as_str())).collect();
+        let rows = statement.query_map([], row).expect("rows");
+        let rows: Result<Vec<Vec<rusqlite::types::Value>>, _> = rows.collect();
+        (names.clone(), rows.expect("values"))
+    };
+    let before = rows();
+    drop(SqliteStore::open(&path).unwrap());
+    assert_eq!(rows(), before);
 }

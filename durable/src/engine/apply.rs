@@ -35,11 +35,28 @@ pub(crate) fn apply<T: Tables>(
     let mut step = Step { tables, epoch, now };
     let mut applied = Vec::with_capacity(ops.len());
     for run in ops.chunk_by(can_join) {
-        if run.len() > 1 && step.run_together(run, &mut applied).map_err(ApplyError::Store)? {
+        let mut ended = match run {
+            [Op::Enqueue(_), _, ..] => {
+                applied.extend(step.enqueue_all(run).map_err(ApplyError::Store)?);
+                continue;
+            }
+            [_, _, ..] => step.complete_all(run).map_err(ApplyError::Store)?,
+            _ => Vec::new(),
+        };
+        if ended.len() == run.len() {
+            applied.extend(run.iter().map(|_| Applied::Done));
             continue;
         }
         for op in run {
             let index = applied.len();
+            // A job that is named twice is stale the second time.
+            if let Op::Finish { job, .. } = op
+                && let Some(at) = ended.iter().position(|ended| ended == job)
+            {
+                ended.swap_remove(at);
+                applied.push(Applied::Done);
+                continue;
+            }
             applied.push(step.run(op).map_err(|stopped| match stopped {
                 Stopped::Conflict(conflict) => ApplyError::Conflict { op: index, conflict },
                 Stopped::Store(error) => ApplyError::Store(error),
@@ -102,30 +119,26 @@ impl<T: Tables> Step<'_, T> {
         }
     }
 
-    /// Applies operations at once that can be joined. Returns `false` if none was applied.
-    fn run_together(&mut self, ops: &[Op], applied: &mut Vec<Applied>) -> Result<bool, T::Error> {
-        match ops.first() {
-            Some(Op::Enqueue(_)) => {
-                let jobs = ops.iter().filter_map(|op| match op {
-                    Op::Enqueue(job) => Some((&**job, self.now)),
-                    _ => None,
-                });
-                let ids = self.tables.insert(&jobs.collect::<Vec<_>>())?;
-                applied.extend(ids.into_iter().map(Applied::Enqueued));
-                Ok(true)
-            }
-            Some(Op::Finish { attempt, end: AttemptEnd::Completed(output), .. }) => {
-                let jobs = ops.iter().filter_map(|op| match op {
-                    Op::Finish { job, .. } => Some(*job),
-                    _ => None,
-                });
-                let jobs: Vec<JobId> = jobs.collect();
-                let are_done = self.tables.complete(&jobs, *attempt, output.as_ref(), self.now)?;
-                applied.extend(jobs.iter().filter(|_| are_done).map(|_| Applied::Done));
-                Ok(are_done)
-            }
-            _ => Ok(false),
-        }
+    /// Stores new jobs at once.
+    fn enqueue_all(&mut self, ops: &[Op]) -> Result<Vec<Applied>, T::Error> {
+        let jobs = ops.iter().filter_map(|op| match op {
+            Op::Enqueue(job) => Some((&**job, self.now)),
+            _ => None,
+        });
+        let ids = self.tables.insert(&jobs.collect::<Vec<_>>())?;
+        Ok(ids.into_iter().map(Applied::Enqueued).collect())
+    }
+
+    /// Ends those jobs at once that can be, of one output. Returns them.
+    fn complete_all(&mut self, ops: &[Op]) -> Result<Vec<JobId>, T::Error> {
+        let Some(Op::Finish { attempt, end: AttemptEnd::Completed(output), .. }) = ops.first() else {
+            return Ok(Vec::new());
+        };
+        let jobs = ops.iter().filter_map(|op| match op {
+            Op::Finish { job, .. } => Some(*job),
+            _ => None,
+        });
+        self.tables.complete(&jobs.collect::<Vec<_>>(), *attempt, output.as_ref(), self.now)
     }
 
     fn enqueue(&mut self, job: &NewJob) -> Stepped<Applied, T::Error> {
@@ -175,7 +188,7 @@ impl<T: Tables> Step<'_, T> {
 
     fn finish(&mut self, job: JobId, attempt: u32, end: &AttemptEnd) -> Stepped<Applied, T::Error> {
         if let AttemptEnd::Completed(output) = end
-            && self.tables.complete(&[job], attempt, output.as_ref(), self.now)?
+            && self.tables.complete(&[job], attempt, output.as_ref(), self.now)? == [job]
         {
             return Ok(Applied::Done);
         }

@@ -28,17 +28,17 @@ pub(crate) trait Tables {
         records.iter().try_for_each(|record| self.update(record.clone()))
     }
 
-    /// Ends jobs that have completed with one output, if this attempt of each runs, as the
-    /// transitions of a record do. Returns `false` if nothing was changed: the records decide then.
-    /// Most jobs complete at their first attempt, and a store may end those without reading them.
+    /// Ends those of the jobs that it can end without reading them, if this attempt of each runs:
+    /// they have completed with one output. Returns them: the records decide on the others. Most
+    /// jobs complete at their first attempt.
     fn complete(
         &mut self,
         _jobs: &[JobId],
         _attempt: u32,
         _output: Option<&Payload>,
         _now: Timestamp,
-    ) -> Result<bool, Self::Error> {
-        Ok(false)
+    ) -> Result<Vec<JobId>, Self::Error> {
+        Ok(Vec::new())
     }
 
     fn remove(&mut self, id: JobId) -> Result<(), Self::Error>;

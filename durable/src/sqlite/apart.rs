@@ -94,6 +94,7 @@ mod tests {
     use super::*;
     use crate::record::Epoch;
     use crate::sqlite::open::open;
+    use crate::sqlite::recent::Recent;
     use crate::sqlite::writer::commit;
 
     /// A transaction whose answer counts the metrics that were published by then.
@@ -126,6 +127,7 @@ mod tests {
             connection: Some(connection),
             is_broken: Arc::new(AtomicBool::new(false)),
             changes: watch::Sender::new(0),
+            recent: Recent::default(),
             commit,
             committed_in: Duration::ZERO,
         };

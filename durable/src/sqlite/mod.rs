@@ -18,10 +18,11 @@
 //!   [`SqliteStore::open`].
 
 mod apart;
-mod many;
+mod jobs;
 mod open;
 mod queries;
 mod reader;
+mod recent;
 mod rows;
 mod schema;
 mod store;

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
-use super::rows::{self, int, select_jobs, uint, waiting_columns};
+use super::rows::{self, int, select_jobs, uint};
 use crate::error::StoreError;
 use crate::record::{Epoch, JobId, JobRecord, RecordState};
 use crate::store::{EventFilter, JobFilter, QueueInfo, StoredEvent, StoredSnapshot};
 
-/// The jobs of each queue and state, from indexes, and the paused queues, without a state.
-const QUEUES: &str = "SELECT queue, state, count(*) FROM jobs WHERE state = 'queued' GROUP BY 1, 2 \
-    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'delayed' GROUP BY 1, 2 \
-    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE state = 'running' GROUP BY 1, 2 \
-    UNION ALL SELECT queue, state, count(*) FROM jobs WHERE ended IS NOT NULL GROUP BY 1, 2 \
+/// The jobs of each queue and state, and the paused queues, without a state.
+const QUEUES: &str = "SELECT queue, state, count(*) FROM waiting_jobs GROUP BY 1, 2 \
+    UNION ALL SELECT queue, 'running', count(*) FROM running_jobs GROUP BY 1 \
+    UNION ALL SELECT queue, state, count(*) FROM ended_jobs GROUP BY 1, 2 \
     UNION ALL SELECT name, NULL, 0 FROM queues WHERE paused";
+
+/// The numbers of jobs of any state or of one that waits, in order: it stops at the limit.
+const NUMBERS: &str = "SELECT id FROM submitted_jobs AS s WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) \
+    AND (?3 IS NULL OR EXISTS (SELECT 1 FROM waiting_jobs AS w WHERE w.queue = s.queue \
+    AND w.state = ?3 AND w.priority = s.priority AND w.id = s.id)) ORDER BY id LIMIT ?4";
 
 /// Returns a limit as SQLite has it: a negative one is none.
 fn limit(max: usize) -> i64 {
@@ -22,28 +26,34 @@ fn limit(max: usize) -> i64 {
 }
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
-    let sql = select_jobs!("WHERE id = ?1");
+    // A job that waits is found by its queue and its priority.
+    let sql = select_jobs!(
+        "WHERE id = ?1 AND (queue, priority) = (SELECT queue, priority FROM submitted_jobs WHERE id = ?1)"
+    );
     connection.prepare_cached(sql)?.query_row([int(id.0)], rows::job).optional()
 }
 
 pub(super) fn jobs(connection: &Connection, filter: &JobFilter) -> Result<Vec<JobRecord>, Error> {
-    // The first two read an index, the third all jobs.
-    let sql = match (&filter.queue, filter.state) {
-        (Some(_), Some(RecordState::Running)) => select_jobs!(
-            "WHERE id > ?1 AND queue = ?2 AND state = 'running' AND state = ?3 ORDER BY id LIMIT ?4"
-        ),
-        (Some(_), Some(state)) if state.is_over() => select_jobs!(
-            "WHERE id > ?1 AND queue = ?2 AND state = ?3 AND ended IS NOT NULL ORDER BY id LIMIT ?4"
-        ),
-        _ => select_jobs!(
+    let after = filter.after.map_or(0, |id| int(id.0));
+    let state = filter.state.map(RecordState::name);
+    let params = params![after, filter.queue, state, limit(filter.max)];
+    if filter.max > 0 && filter.state.is_none_or(RecordState::is_waiting) {
+        // Of one state: what is committed meanwhile is not read.
+        let transaction = connection.unchecked_transaction()?;
+        let mut statement = transaction.prepare_cached(NUMBERS)?;
+        let numbers = statement.query_map(params, |row| Ok(JobId(uint(row.get(0)?))))?;
+        return numbers.filter_map(|id| id.and_then(|id| job(connection, id)).transpose()).collect();
+    }
+    let sql = match &filter.queue {
+        Some(_) => {
+            select_jobs!("WHERE id > ?1 AND queue = ?2 AND (?3 IS NULL OR state = ?3) ORDER BY id LIMIT ?4")
+        }
+        None => select_jobs!(
             "WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) AND (?3 IS NULL OR state = ?3) \
             ORDER BY id LIMIT ?4"
         ),
     };
-    let after = filter.after.map_or(0, |id| int(id.0));
-    let state = filter.state.map(RecordState::name);
-    let mut statement = connection.prepare_cached(sql)?;
-    statement.query_map(params![after, filter.queue, state, limit(filter.max)], rows::job)?.collect()
+    connection.prepare_cached(sql)?.query_map(params, rows::job)?.collect()
 }
 
 pub(super) fn orphans(
@@ -65,20 +75,17 @@ pub(super) fn is_paused(connection: &Connection, queue: &str) -> Result<bool, Er
 
 pub(super) fn queue(connection: &Connection, queue: &str) -> Result<QueueInfo, Error> {
     let mut info = QueueInfo { paused: is_paused(connection, queue)?, ..QueueInfo::default() };
-    // Each of these counts the entries of an index.
-    for (state, sql) in [
-        ("queued", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'queued'"),
-        ("delayed", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'delayed'"),
-        ("running", "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'running'"),
-    ] {
-        let count: i64 = connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?;
-        info.add(state, uint(count));
-    }
-    // To group them takes longer than to count each.
-    let sql = "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = ?2 AND ended IS NOT NULL";
-    let mut over = connection.prepare_cached(sql)?;
-    for state in RecordState::ALL.into_iter().filter(|state| state.is_over()) {
-        let count: i64 = over.query_row([queue, state.name()], |row| row.get(0))?;
+    for state in RecordState::ALL {
+        let sql = match state {
+            state if state.is_waiting() => {
+                "SELECT count(*) FROM waiting_jobs WHERE queue = ?1 AND state = ?2"
+            }
+            RecordState::Running => "SELECT count(*) FROM running_jobs WHERE queue = ?1 AND ?2 <> ''",
+            // To group them takes longer than to count each.
+            _ => "SELECT count(*) FROM ended_jobs WHERE queue = ?1 AND state = ?2",
+        };
+        let mut statement = connection.prepare_cached(sql)?;
+        let count: i64 = statement.query_row([queue, state.name()], |row| row.get(0))?;
         info.add(state.name(), uint(count));
     }
     Ok(info)
@@ -131,7 +138,7 @@ pub(super) fn snapshot(connection: &Connection, journal: &str) -> Result<Option<
     connection.prepare_cached(sql)?.query_row([journal], snapshot).optional()
 }
 
-/// Checks the whole file, and that each job can be read.
+/// Checks the whole file, and that each job can be read and is in a state.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let shown = |error: Error| rows::store_error(&error);
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(shown)?;
@@ -143,6 +150,11 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let mut statement = connection.prepare(select_jobs!()).map_err(shown)?;
     for record in statement.query_map([], rows::job).map_err(shown)? {
         record.map_err(shown)?;
+    }
+    let sql = "SELECT count(*) FROM submitted_jobs WHERE id NOT IN (SELECT id FROM jobs)";
+    let lost: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(shown)?;
+    if lost > 0 {
+        return Err(StoreError::Corrupt(format!("{lost} jobs are in no state")));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, ErrorCode, Row};
 
 use crate::error::StoreError;
@@ -15,28 +15,31 @@ use crate::run_options::RunOptions;
 macro_rules! select_jobs {
     ($($rest:literal),*) => {
         concat!(
-            "SELECT ",
-            waiting_columns!(),
-            ", state, epoch, ended, retained_until, output_tag, output_version, output_codec, \
-            output_body FROM jobs ",
+            "SELECT id, queue, attempt, priority, submitted, due, expires, first_due, key, unique_key, \
+            unique_over, unique_period, at_most_once, retention, attempts, lost_attempts, forgiven, \
+            history, tag, version, codec, body, options, started, progress_done, progress_total, \
+            state, epoch, ended, retained_until, output_tag, output_version, output_codec, output_body \
+            FROM jobs ",
             $($rest),*
         )
     };
 }
 
-/// The columns of a job that waits. The others are of an attempt that runs, and of the end.
-macro_rules! waiting_columns {
+/// The columns of a job that is queued, in the same order. The others are of an attempt that runs,
+/// and of the end.
+macro_rules! queued_columns {
     () => {
-        "id, queue, attempt, priority, submitted, due, expires, first_due, key, unique_key, \
-        unique_over, unique_period, at_most_once, retention, attempts, lost_attempts, forgiven, \
-        history, tag, version, codec, body, options, started, progress_done, progress_total"
+        "w.id, w.queue, w.attempt, w.priority, s.submitted, w.due, s.expires, s.due, w.key, \
+        s.unique_key, s.unique_over, s.unique_period, s.at_most_once, w.retention, s.attempts, \
+        s.lost_attempts, w.forgiven, w.history, s.tag, s.version, s.codec, s.body, s.options, w.started, \
+        w.progress_done, w.progress_total"
     };
 }
 
-pub(super) use {select_jobs, waiting_columns};
+pub(super) use {queued_columns, select_jobs};
 
 /// The history of a job of which no attempt has ended.
-const NO_HISTORY: &str = "[]";
+const NO_HISTORY: &[u8] = b"[]";
 
 /// Returns a number as a column has it. Numbers that are too large become the largest.
 pub(super) fn int(number: u64) -> i64 {
@@ -59,7 +62,7 @@ fn times(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
     Ok(row.get::<_, Option<i64>>(column)?.map(|time| Timestamp(uint(time))))
 }
 
-fn number<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+pub(super) fn number<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Error> {
     let value: i64 = row.get(column)?;
     T::try_from(value).map_err(|_| Error::IntegralValueOutOfRange(column, value))
 }
@@ -105,11 +108,11 @@ pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, Error> {
     })
 }
 
-/// Reads a queued job from the columns of a job that waits.
+/// Reads a queued job from its columns.
 pub(super) fn queued_job(row: &Row<'_>) -> Result<JobRecord, Error> {
-    let history = match text(row, 17)? {
-        NO_HISTORY => Vec::new(),
-        text => serde_json::from_str(text).map_err(|error| malformed(17, error.to_string()))?,
+    let history = match row.get_ref(17)? {
+        ValueRef::Null | ValueRef::Text(NO_HISTORY) => Vec::new(),
+        _ => serde_json::from_str(text(row, 17)?).map_err(|error| malformed(17, error.to_string()))?,
     };
     let progress = row.get::<_, Option<i64>>(24)?.zip(row.get::<_, Option<i64>>(25)?);
     let progress = progress.map(|(done, total)| RecordedProgress { done: uint(done), total: uint(total) });

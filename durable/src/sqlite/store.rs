@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use super::open::{attach, connect, lock, open};
 use super::queries;
 use super::reader::{self, Read};
+use super::recent::Recent;
 use super::rows::store_error;
 use super::transaction::{Caller, SqliteTransaction, TransactionError};
 use super::writer::{self, Work, Writer};
@@ -117,6 +118,7 @@ impl SqliteStore {
             connection: Some(connection),
             is_broken: is_broken.clone(),
             changes: changes.clone(),
+            recent: Recent::default(),
             commit,
             committed_in: Duration::ZERO,
         };

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, StatementStatus};
 use tempfile::TempDir;
 
 use super::open::open;
+use super::recent::Recent;
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
 use super::tables::{READY, SqliteTables};
@@ -247,7 +248,7 @@ fn the_statement_that_leases_is_not_prepared_again_for_other_values() {
     let (_folder, path) = file();
     let (connection, _) = open(&path).unwrap();
     for max in [1, 2, 3] {
-        assert_eq!(SqliteTables::new(&connection).ready("q", max), Ok(Vec::new()));
+        assert_eq!(SqliteTables::new(&connection, &mut Recent::default()).ready("q", max), Ok(Vec::new()));
     }
     let statement = connection.prepare_cached(READY).unwrap();
     assert_eq!(statement.get_status(StatementStatus::Run), 3);

@@ -8,6 +8,7 @@ use perennial_actors::host::{Carried, CarriesValue, catch_panic};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::recent::Recent;
 use super::tables::SqliteTables;
 use crate::batch::{Applied, Batch, Op};
 use crate::engine::{ApplyError, apply};
@@ -33,7 +34,8 @@ impl SqliteTransaction<'_> {
     /// SQLite failed.
     pub fn enqueue(&self, job: NewJob) -> Result<JobId, rusqlite::Error> {
         let batch = Batch::of(self.now, Op::Enqueue(Box::new(job)));
-        match apply(&mut SqliteTables::new(self.connection), batch.now, &batch.ops, self.epoch) {
+        let mut none = Recent::default();
+        match apply(&mut SqliteTables::new(self.connection, &mut none), batch.now, &batch.ops, self.epoch) {
             Ok(applied) => match applied.first() {
                 Some(Applied::Enqueued(id) | Applied::Existing(id)) => Ok(*id),
                 _ => Err(rusqlite::Error::QueryReturnedNoRows),

@@ -11,11 +11,12 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::open::{connect, make_durable};
+use super::recent::Recent;
 use super::rows::store_error;
 use super::tables::SqliteTables;
 use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch, Op};
-use crate::engine::{ApplyError, Tables as _, apply};
+use crate::engine::{ApplyError, apply};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
 #[cfg(feature = "metrics")]
 use crate::metrics;
@@ -60,6 +61,7 @@ pub(super) struct Writer {
     /// Nothing is read while this is `true`.
     pub(super) is_broken: Arc<AtomicBool>,
     pub(super) changes: watch::Sender<u64>,
+    pub(super) recent: Recent,
     pub(super) commit: CommitFn,
     /// The time of the latest commit.
     pub(super) committed_in: Duration,
@@ -174,11 +176,18 @@ impl Writer {
         if let Err(error) = begin(connection) {
             return Err((group, store_error(&error)));
         }
-        let mut tables = SqliteTables::new(connection);
-        let applied = apply_all(connection, &mut tables, &group, self.epoch);
-        drop(tables);
+        let mut apply =
+            |are_guarded| apply_all(connection, &mut self.recent, &group, (self.epoch, are_guarded));
+        let applied = apply(false).and_then(|outcomes| match outcomes {
+            Some(outcomes) => Ok(Some(outcomes)),
+            None => {
+                connection.execute_batch("ROLLBACK")?;
+                begin(connection)?;
+                apply(true)
+            }
+        });
         let outcomes = match applied {
-            Ok(outcomes) => outcomes,
+            Ok(outcomes) => outcomes.unwrap_or_default(),
             Err(error) => {
                 // SQLite may have rolled back already.
                 let _ = connection.execute_batch("ROLLBACK");
@@ -193,7 +202,12 @@ impl Writer {
                     self.changes.send_modify(|number| *number += 1);
                 }
                 add_queued(&mut self.next, &self.requests);
-                group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
+                for (mut request, outcome) in group.into_iter().zip(outcomes) {
+                    if let Ok(applied) = &outcome {
+                        self.recent.keep(request.batch_mut(), applied);
+                    }
+                    request.answer(outcome);
+                }
                 #[cfg(feature = "metrics")]
                 committed.publish();
             }
@@ -233,26 +247,37 @@ impl Writer {
 /// The effects of a batch, or its conflict.
 type Outcome = Result<Vec<Applied>, CommitErrorKind>;
 
-/// Applies batches within the transaction, in order.
+/// Applies batches within the transaction, in order. Returns `None` if one of several operations has a
+/// conflict and they are not guarded: the transaction is to be undone then. Conflicts are rare, and a
+/// savepoint for each batch copies pages.
 fn apply_all(
     connection: &Connection,
-    tables: &mut SqliteTables<'_>,
+    recent: &mut Recent,
     group: &[Request],
-    epoch: Epoch,
-) -> Result<Vec<Outcome>, rusqlite::Error> {
+    (epoch, are_guarded): (Epoch, bool),
+) -> Result<Option<Vec<Outcome>>, rusqlite::Error> {
+    let mut tables = SqliteTables::new(connection, recent);
     let mut outcomes = Vec::with_capacity(group.len());
     let new_job = |request: &'_ Request| only_job(request.batch()).is_some();
     for run in group.chunk_by(|request, next| new_job(request) && new_job(next)) {
-        if let [request] = run {
-            outcomes.push(apply_one(connection, tables, request.batch(), epoch)?);
-            continue;
-        }
         let batches = run.iter().map(Request::batch);
         let jobs: Vec<_> = batches.filter_map(|batch| Some((only_job(batch)?, batch.now))).collect();
-        let ids = tables.insert(&jobs)?;
-        outcomes.extend(ids.into_iter().map(|id| Ok(vec![Applied::Enqueued(id)])));
+        if !jobs.is_empty() {
+            let ids = tables.insert_new(&jobs)?;
+            outcomes.extend(ids.into_iter().map(|id| Ok(vec![Applied::Enqueued(id)])));
+            continue;
+        }
+        for batch in run.iter().map(Request::batch) {
+            // An operation that conflicts has changed nothing itself.
+            let is_guarded = are_guarded && batch.ops.len() > 1;
+            let outcome = apply_one(connection, &mut tables, batch, epoch, is_guarded)?;
+            if outcome.is_err() && batch.ops.len() > 1 && !is_guarded {
+                return Ok(None);
+            }
+            outcomes.push(outcome);
+        }
     }
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
 /// Returns the job of a batch that stores this job and does nothing else.
@@ -263,15 +288,15 @@ fn only_job(batch: &Batch) -> Option<&NewJob> {
     }
 }
 
-/// Applies one batch within the transaction. A conflict undoes what the batch had changed.
+/// Applies one batch within the transaction. A conflict undoes what the batch had changed if it is
+/// guarded.
 fn apply_one(
     connection: &Connection,
     tables: &mut SqliteTables<'_>,
     batch: &Batch,
     epoch: Epoch,
+    is_guarded: bool,
 ) -> Result<Outcome, rusqlite::Error> {
-    // An operation that conflicts has changed nothing itself.
-    let is_guarded = batch.ops.len() > 1;
     if is_guarded {
         connection.prepare_cached("SAVEPOINT batch")?.execute([])?;
     }
