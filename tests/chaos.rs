@@ -219,6 +219,20 @@ fn a_run_with_a_store_says_which_feature_it_needs() {
 }
 
 #[test]
+fn a_run_with_nodes_says_which_feature_it_needs() {
+    let place = place();
+    for (arguments, told) in [
+        (&["--nodes", "3"][..], "--nodes needs the feature cluster: cargo run"),
+        (&["--nodes", "1"], "give a number from 2 to 9"),
+        (&["--sabotage", "reorder"], "need --nodes N"),
+    ] {
+        let output = run(arguments, place.path());
+        assert_code(&output, 2);
+        assert!(text(&output.stderr).contains(told), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn every_sabotage_is_noticed_and_named() {
     let place = place();
     for (sabotage, noticed) in [

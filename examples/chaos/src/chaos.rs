@@ -26,7 +26,8 @@
 //! - [`check`]: the checks of a run. [`follower`]: a client that follows what operators see.
 //!   [`manifest`]: the result for other tools. [`history`]: what happened when. [`page`]: the
 //!   report as a page of HTML. [`console`]: the console of `--console`.
-//! - `durable`: the run of `--durable`, whose jobs outlive their process.
+//! - `durable`: the run of `--durable`, whose jobs outlive their process. `nodes`: that of
+//!   `--nodes`, on several nodes.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
 
@@ -49,6 +50,8 @@ mod injector;
 mod interrupt;
 mod journal;
 mod manifest;
+#[cfg(feature = "cluster")]
+mod nodes;
 mod options;
 mod page;
 mod panics;
@@ -92,6 +95,10 @@ fn main() -> ExitCode {
     if let Some(target) = &options.durable {
         return run_durable(&options, target, &outputs, &runtime, began);
     }
+    #[cfg(feature = "cluster")]
+    if options.nodes.is_some() || options.node_process.is_some() {
+        return run_nodes(&options, &outputs, &runtime);
+    }
     let report = runtime.block_on(run::run(&options, &outputs));
     let page = || page::page(&report);
     if let Err(line) = outputs.write(&report.matching, &report.json()).and_then(|()| outputs.write_page(page))
@@ -118,6 +125,30 @@ fn run_durable(
         };
     }
     let report = match runtime.block_on(durable::run(options, target, outputs)) {
+        Ok(report) => report,
+        Err(line) => return wrong_usage(&line),
+    };
+    if let Err(line) = outputs.write(&report.matching, &report.json()) {
+        return wrong_usage(&line);
+    }
+    print(options, &report, &report.verdict());
+    ExitCode::from(report.exit_code())
+}
+
+/// Runs the demo on several nodes, or as one of them.
+#[cfg(feature = "cluster")]
+fn run_nodes(
+    options: &options::Options,
+    outputs: &manifest::Outputs,
+    runtime: &tokio::runtime::Runtime,
+) -> ExitCode {
+    if let Some(config) = &options.node_process {
+        return match runtime.block_on(nodes::work(config, options.sabotage)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(line) => wrong_usage(&line),
+        };
+    }
+    let report = match runtime.block_on(nodes::run(options, outputs)) {
         Ok(report) => report,
         Err(line) => return wrong_usage(&line),
     };

@@ -39,12 +39,19 @@ Options:
                           and with --durable one of
                             ack-before-commit  acknowledge a job before it is on the disk
                             no-fencing         accept a late outcome of a killed process
+                          and with --nodes one of
+                            reorder            deliver messages of a node in another order
+                            double-deliver     deliver messages of a node twice
       --durable STORE     Keep the jobs in STORE, which a process of its own works off, and kill
                           that process. --faults and --duration have no effect then. STORE is a
                           file, or the address of a PostgreSQL server, postgres://... Needs the
                           feature durable: cargo run --release --features durable --example chaos
                           and with a server the feature durable-postgres
       --kill-process N    With --durable: how often to kill the process [default: 20]
+      --nodes N           Run N processes that hand the files to each other, 2 to 9, and kill,
+                          freeze, cut off and slow down some of them. 12 faults over 12 seconds,
+                          unless --faults and --duration say otherwise. Needs the feature cluster:
+                          cargo run --release --features cluster --example chaos
   -v, --verbose           Print the planned faults before, and every check after the run
   -q, --quiet             Print the last line only
   -h, --help              Print this help
@@ -66,6 +73,13 @@ const CONSOLE: &str = "127.0.0.1:9911";
 /// How often the process is killed.
 const KILLS: usize = 20;
 
+/// How many faults there are, and with `--nodes`.
+const FAULTS: usize = 25;
+const FAULTS_OF_NODES: usize = 12;
+
+/// The duration of a run with nodes. Several leases pass until a node is missed and back.
+const DURATION_OF_NODES: Duration = Duration::from_secs(12);
+
 /// What the run does.
 #[derive(Debug)]
 pub struct Options {
@@ -85,6 +99,10 @@ pub struct Options {
     pub kills: usize,
     /// The queue of the worker process that this is.
     pub worker_process: Option<String>,
+    /// How many nodes there are.
+    pub nodes: Option<usize>,
+    /// The settings of the node process that this is.
+    pub node_process: Option<PathBuf>,
     pub verbose: bool,
     pub quiet: bool,
 }
@@ -97,11 +115,20 @@ pub enum Sabotage {
     NoRestart,
     AckBeforeCommit,
     NoFencing,
+    Reorder,
+    DoubleDeliver,
 }
 
 impl Sabotage {
-    const ALL: [Self; 5] =
-        [Self::LoseWork, Self::DoubleCount, Self::NoRestart, Self::AckBeforeCommit, Self::NoFencing];
+    const ALL: [Self; 7] = [
+        Self::LoseWork,
+        Self::DoubleCount,
+        Self::NoRestart,
+        Self::AckBeforeCommit,
+        Self::NoFencing,
+        Self::Reorder,
+        Self::DoubleDeliver,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -110,12 +137,19 @@ impl Sabotage {
             Self::NoRestart => "no-restart",
             Self::AckBeforeCommit => "ack-before-commit",
             Self::NoFencing => "no-fencing",
+            Self::Reorder => "reorder",
+            Self::DoubleDeliver => "double-deliver",
         }
     }
 
     /// Returns `true` if it breaks what `--durable` needs.
     const fn is_durable(self) -> bool {
         matches!(self, Self::AckBeforeCommit | Self::NoFencing)
+    }
+
+    /// Returns `true` if it breaks what `--nodes` needs.
+    const fn is_of_nodes(self) -> bool {
+        matches!(self, Self::Reorder | Self::DoubleDeliver)
     }
 }
 
@@ -125,7 +159,8 @@ impl FromStr for Sabotage {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|sabotage| sabotage.name() == text);
         found.ok_or(
-            "give one of lose-work, double-count, no-restart, or with --durable ack-before-commit, no-fencing",
+            "give one of lose-work, double-count, no-restart, with --durable ack-before-commit, no-fencing, \
+            or with --nodes reorder, double-deliver",
         )
     }
 }
@@ -133,7 +168,7 @@ impl FromStr for Sabotage {
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
-    Run(Options),
+    Run(Box<Options>),
     /// Print this and exit.
     Print(String),
     /// One line that says what is wrong and what to do instead.
@@ -141,6 +176,28 @@ pub enum Parsed {
 }
 
 impl Options {
+    fn new(is_terminal: bool) -> Self {
+        Self {
+            input: None,
+            manifest: None,
+            json: None,
+            html: None,
+            console: None,
+            seed: u64::from(fastrand::u32(..)),
+            faults: FAULTS,
+            duration: if is_terminal { ON_A_TERMINAL } else { PIPED },
+            workers: 4,
+            sabotage: None,
+            durable: None,
+            kills: KILLS,
+            worker_process: None,
+            nodes: None,
+            node_process: None,
+            verbose: false,
+            quiet: false,
+        }
+    }
+
     /// Returns the folder to index.
     pub fn folder(&self) -> &Path {
         self.input.as_deref().unwrap_or_else(|| project())
@@ -173,24 +230,8 @@ pub fn parse_from(
     arguments: impl Iterator<Item = OsString>,
     is_terminal: bool,
 ) -> Result<Parsed, lexopt::Error> {
-    let mut options = Options {
-        input: None,
-        manifest: None,
-        json: None,
-        html: None,
-        console: None,
-        seed: u64::from(fastrand::u32(..)),
-        faults: 25,
-        duration: if is_terminal { ON_A_TERMINAL } else { PIPED },
-        workers: 4,
-        sabotage: None,
-        durable: None,
-        kills: KILLS,
-        worker_process: None,
-        verbose: false,
-        quiet: false,
-    };
-    let mut has_kills = false;
+    let mut options = Options::new(is_terminal);
+    let (mut has_kills, mut faults, mut duration) = (false, None, None);
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -203,8 +244,8 @@ pub fn parse_from(
             }
             Long("html") => options.html = Some(parser.value()?.into()),
             Long("seed") => options.seed = value(&mut parser, "--seed", str::parse::<u64>)?,
-            Long("faults") => options.faults = value(&mut parser, "--faults", count::<100_000>)?,
-            Long("duration") => options.duration = value(&mut parser, "--duration", seconds)?,
+            Long("faults") => faults = Some(value(&mut parser, "--faults", count::<100_000>)?),
+            Long("duration") => duration = Some(value(&mut parser, "--duration", seconds)?),
             Long("workers") => options.workers = value(&mut parser, "--workers", count::<1_000>)?,
             Long("sabotage") => {
                 options.sabotage = Some(value(&mut parser, "--sabotage", str::parse::<Sabotage>)?);
@@ -215,6 +256,8 @@ pub fn parse_from(
                 options.kills = value(&mut parser, "--kill-process", count::<100_000>)?;
             }
             Long("worker-process") => options.worker_process = Some(parser.value()?.string()?),
+            Long("nodes") => options.nodes = Some(value(&mut parser, "--nodes", nodes)?),
+            Long("node-process") => options.node_process = Some(parser.value()?.into()),
             Short('v') | Long("verbose") => options.verbose = true,
             Short('q') | Long("quiet") => options.quiet = true,
             Short('h') | Long("help") => return Ok(Parsed::Print(HELP.to_owned())),
@@ -224,8 +267,36 @@ pub fn parse_from(
             other => return Err(other.unexpected()),
         }
     }
+    if options.nodes.is_some() {
+        (options.faults, options.duration) = (FAULTS_OF_NODES, DURATION_OF_NODES);
+    }
+    options.faults = faults.unwrap_or(options.faults);
+    options.duration = duration.unwrap_or(options.duration);
     check_durable(&options, has_kills)?;
-    Ok(Parsed::Run(options))
+    check_nodes(&options)?;
+    Ok(Parsed::Run(Box::new(options)))
+}
+
+/// Checks the options of runs with nodes.
+fn check_nodes(options: &Options) -> Result<(), lexopt::Error> {
+    let Options { nodes, node_process, sabotage, durable, html, console, .. } = options;
+    let has_nodes = nodes.is_some() || node_process.is_some();
+    let wrong = match sabotage {
+        _ if has_nodes && !cfg!(feature = "cluster") => {
+            "--nodes needs the feature cluster: cargo run --release --features cluster --example chaos"
+        }
+        _ if has_nodes && (durable.is_some() || html.is_some() || console.is_some()) => {
+            "--durable, --html and --console are for a run without --nodes"
+        }
+        Some(sabotage) if has_nodes && !sabotage.is_of_nodes() => {
+            "--sabotage: give one of reorder, double-deliver with --nodes"
+        }
+        Some(sabotage) if !has_nodes && sabotage.is_of_nodes() => {
+            "--sabotage reorder and double-deliver need --nodes N"
+        }
+        _ => return Ok(()),
+    };
+    Err(wrong.into())
 }
 
 /// Checks the options of durable runs.
@@ -278,12 +349,17 @@ fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("give a number from 1 to {MOST}"))
 }
 
+fn nodes(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| (2..=9).contains(number));
+    number.ok_or("give a number from 2 to 9")
+}
+
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or("give a number of seconds from 0 to 3600")
 }
 
-fn check_folder(options: Options) -> Parsed {
+fn check_folder(options: Box<Options>) -> Parsed {
     let folder = options.folder();
     match std::fs::metadata(folder) {
         Ok(data) if data.is_dir() => Parsed::Run(options),

@@ -145,7 +145,7 @@ fn every_target_and_every_kind_that_goes_with_it_is_hit() {
 
 fn parsed(arguments: &[&str], is_terminal: bool) -> Options {
     match options::parse_from(arguments.iter().map(Into::into), is_terminal) {
-        Ok(Parsed::Run(options)) => options,
+        Ok(Parsed::Run(options)) => *options,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
