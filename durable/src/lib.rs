@@ -37,6 +37,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod actor;
 mod batch;
 mod codec;
 pub mod conformance;

@@ -1,6 +1,7 @@
 //! The tests of what users see, in one program: each file is a module. What needs a process of its
 //! own has a `[[test]]` in the manifest.
 
+mod actor_every_await;
 mod decoders;
 mod faults;
 mod kill;

@@ -1,10 +1,12 @@
 //! What the tests of stores share.
 
+pub(crate) mod account;
 pub(crate) mod killed;
 #[path = "postgres.rs"]
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod recorded;
+pub(crate) mod steps;
 
 use std::env;
 use std::path::Path;

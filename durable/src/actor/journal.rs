@@ -1,0 +1,104 @@
+//! The arguments of an event-sourced actor: where its events are, and how they are stored.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_supervision::Child;
+
+use super::event_sourced::{EventSourced, EventSourcedActor};
+use super::writer::Target;
+use crate::codec::{Bincode, Codec, DecodeError, EncodeError};
+use crate::payload::Payload;
+use crate::store::Store;
+use crate::wire::{Wire, decode, encode};
+
+/// How long a store that fails for a while is waited for.
+pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An [`EventSourced`] actor whose state can be a snapshot, so that recovery does not read each
+/// event.
+pub trait Snapshots: EventSourced {
+    /// The stored form of the state.
+    type Snapshot: Wire;
+
+    /// Returns the stored form of the state.
+    fn snapshot(&self) -> Self::Snapshot;
+
+    /// Makes the state from its stored form.
+    fn restore(args: &Self::Args, snapshot: Self::Snapshot) -> Self;
+}
+
+/// The arguments of an [`EventSourcedActor`]: the store, the name of its journal, and its own
+/// arguments.
+///
+/// The name identifies the actor in the store for ever. Two actors of one journal fence each other.
+#[must_use = "a journal is written once its actor is started"]
+pub struct Journal<A: EventSourced> {
+    pub(super) target: Target,
+    pub(super) args: Arc<A::Args>,
+    pub(super) encode: fn(&A::Event) -> Result<Payload, EncodeError>,
+    pub(super) snapshots: Option<SnapshotRule<A>>,
+}
+
+/// When snapshots are made, and how.
+pub(super) struct SnapshotRule<A: EventSourced> {
+    pub(super) every: NonZeroU64,
+    pub(super) take: fn(&A) -> Result<Payload, EncodeError>,
+    pub(super) restore: fn(&A::Args, &Payload) -> Result<A, DecodeError>,
+}
+
+impl<A: EventSourced> Journal<A> {
+    /// Names the journal of an actor, and gives the actor its arguments. Events are encoded by
+    /// [`Bincode`].
+    pub fn new(store: Arc<dyn Store>, name: impl Into<Arc<str>>, args: A::Args) -> Self {
+        let target = Target { store, journal: name.into(), timeout: STORE_TIMEOUT };
+        Self { target, args: Arc::new(args), encode: encode::<A::Event, Bincode>, snapshots: None }
+    }
+
+    /// Sets the codec of new events. Those that are there are read by their own.
+    pub fn codec<C: Codec>(mut self) -> Self {
+        self.encode = encode::<A::Event, C>;
+        self
+    }
+
+    /// Sets how long a store that fails for a while is waited for, in a start and in a commit: 30 s
+    /// by default. After that the actor ends with [`JournalError::Store`](super::JournalError).
+    pub const fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.target.timeout = timeout;
+        self
+    }
+
+    /// Makes the actor a child of a supervisor, under an id.
+    pub fn child(self, id: impl Into<Arc<str>>) -> Child<A::Msg> {
+        Child::new::<EventSourcedActor<A>>(id, self)
+    }
+}
+
+impl<A: Snapshots> Journal<A> {
+    /// Stores a snapshot with the events of a transaction if at least so many events have followed
+    /// the last one, and whenever a handler [asks for it](super::Transaction::snapshot). There are
+    /// none by default, and earlier ones are not read then. Zero counts as one.
+    ///
+    /// The events stay, so a program without snapshots can read the journal.
+    pub fn snapshot_every(self, events: u64) -> Self {
+        self.snapshot_every_with::<Bincode>(events)
+    }
+
+    /// Does the same with another codec.
+    pub fn snapshot_every_with<C: Codec>(mut self, events: u64) -> Self {
+        self.snapshots = Some(SnapshotRule {
+            every: NonZeroU64::new(events).unwrap_or(NonZeroU64::MIN),
+            take: |state| encode::<_, C>(&state.snapshot()),
+            restore: |args, payload| decode(payload).map(|snapshot| A::restore(args, snapshot)),
+        });
+        self
+    }
+}
+
+impl<A: EventSourced> fmt::Debug for Journal<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("name", &self.target.journal).finish_non_exhaustive()
+    }
+}

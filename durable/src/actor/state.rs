@@ -1,0 +1,227 @@
+//! Actors whose state is stored as a whole.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use perennial_actors::{Actor, Context, ExitReason, Signal};
+
+use super::error::JournalError;
+use super::stored_state::StoredState;
+use super::transaction::{Durable, Staged, Transaction};
+use super::writer::Writer;
+use crate::batch::Op;
+use crate::codec::EncodeError;
+use crate::payload::Payload;
+use crate::wire::{Wire, decode};
+
+/// The transaction of a [`DurableState`].
+pub type StateTransaction<'a, S> = Transaction<'a, DurableStateActor<S>>;
+
+/// A state that is stored as a whole after each handler that has changed it: the simpler form of a
+/// durable actor. See the [module](super).
+///
+/// It is encoded after each handler, and stored if its bytes are others than before. A large state
+/// that changes a little at a time is better [event-sourced](super::EventSourced).
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use perennial_actors::{ExitReason, Reply, System};
+/// use perennial_durable::actor::{DurableState, DurableStateActor, StateTransaction, StoredState};
+/// use perennial_durable::{MemoryStore, Wire};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Visits(u64);
+///
+/// impl Wire for Visits {
+///     const TAG: &'static str = "site.visits";
+/// }
+///
+/// impl DurableState for Visits {
+///     type Msg = Reply<u64>;
+///     type Args = ();
+///
+///     fn new(_: &()) -> Self {
+///         Self(0)
+///     }
+///
+///     async fn handle(
+///         &mut self,
+///         visit: Reply<u64>,
+///         tx: &mut StateTransaction<'_, Self>,
+///     ) -> Result<(), ExitReason> {
+///         self.0 += 1;
+///         tx.reply(visit, self.0);
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (system, store) = (System::new(), Arc::new(MemoryStore::new()));
+/// for visit in 1..=2 {
+///     let args = StoredState::<Visits>::new(store.clone(), "visits", ());
+///     let visits = system.spawn::<DurableStateActor<Visits>>(args).await?;
+///     assert_eq!(visits.call(|reply| reply).await?, visit);
+///     visits.handle().kill();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub trait DurableState: Wire + Send + Sync + 'static {
+    /// The type of the messages.
+    type Msg: Send + 'static;
+
+    /// The arguments of every incarnation.
+    type Args: Send + Sync + 'static;
+
+    /// Makes the first state.
+    fn new(args: &Self::Args) -> Self;
+
+    /// Acts when the state is recovered, before the first message. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// The start fails with the returned reason.
+    fn recovered(
+        &mut self,
+        tx: &mut StateTransaction<'_, Self>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = tx;
+        async { Ok(()) }
+    }
+
+    /// Handles one message. The state as it is then and what it asks of `tx` are one commit, after
+    /// it returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// The actor ends with the returned reason, and nothing is stored.
+    fn handle(
+        &mut self,
+        msg: Self::Msg,
+        tx: &mut StateTransaction<'_, Self>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send;
+
+    /// Acts on a signal: see [`Actor::signal`]. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`handle`](Self::handle).
+    fn signal(
+        &mut self,
+        signal: Signal,
+        tx: &mut StateTransaction<'_, Self>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = (signal, tx);
+        async { Ok(()) }
+    }
+
+    /// Runs last: see [`Actor::terminate`]. It does not run if the last transaction was begun and
+    /// not committed.
+    fn terminate(
+        &self,
+        reason: &ExitReason,
+        ctx: &mut Context<DurableStateActor<Self>>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (reason, ctx);
+        async {}
+    }
+}
+
+/// The [`Actor`] that a [`DurableState`] is. Its arguments are a [`StoredState`].
+pub struct DurableStateActor<S: DurableState> {
+    state: S,
+    args: Arc<S::Args>,
+    writer: Writer,
+    encode: fn(&S) -> Result<Payload, EncodeError>,
+    /// What is stored; `None` before the first commit.
+    stored: Option<Payload>,
+    /// The state is the stored one.
+    is_committed: bool,
+}
+
+impl<S: DurableState> Durable for DurableStateActor<S> {
+    type State = S;
+    type Event = ();
+    type OwnArgs = S::Args;
+}
+
+impl<S: DurableState> DurableStateActor<S> {
+    async fn load(args: &StoredState<S>) -> Result<Self, JournalError> {
+        let writer = args.target.claim().await?;
+        let stored = writer.snapshot().await?.map(|snapshot| snapshot.state);
+        let state = match &stored {
+            Some(stored) => decode(stored)
+                .map_err(|error| JournalError::State { journal: writer.journal().to_owned(), error })?,
+            None => S::new(&args.args),
+        };
+        let own = args.args.clone();
+        Ok(Self { state, args: own, writer, encode: args.encode, stored, is_committed: true })
+    }
+
+    async fn commit(&mut self, staged: Staged<Self>) -> Result<(), JournalError> {
+        let mut staged = staged;
+        let encoded = (self.encode)(&self.state)?;
+        let mut ops = Vec::new();
+        if self.stored.as_ref() != Some(&encoded) {
+            let (journal, writer) = (self.writer.journal().to_owned(), self.writer.number());
+            let (sequence, state) = (self.writer.sequence(), encoded.clone());
+            ops.push(Op::Snapshot { journal, writer, sequence, state });
+        }
+        ops.extend(staged.jobs.drain(..).map(|job| Op::Enqueue(Box::new(job))));
+        if !ops.is_empty() {
+            self.writer.commit(ops, 0).await?;
+            self.stored = Some(encoded);
+        }
+        self.is_committed = true;
+        staged.committed(&self.state);
+        Ok(())
+    }
+}
+
+impl<S: DurableState> Actor for DurableStateActor<S> {
+    type Msg = S::Msg;
+    type Args = StoredState<S>;
+
+    async fn init(args: &StoredState<S>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let mut actor = Self::load(args).await?;
+        let mut tx = Transaction::new(ctx, &actor.args);
+        actor.state.recovered(&mut tx).await?;
+        let staged = tx.into_staged();
+        actor.commit(staged).await?;
+        Ok(actor)
+    }
+
+    async fn handle(&mut self, msg: S::Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        self.is_committed = false;
+        let mut tx = Transaction::new(ctx, &self.args);
+        self.state.handle(msg, &mut tx).await?;
+        let staged = tx.into_staged();
+        Ok(self.commit(staged).await?)
+    }
+
+    async fn signal(&mut self, signal: Signal, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        self.is_committed = false;
+        let mut tx = Transaction::new(ctx, &self.args);
+        self.state.signal(signal, &mut tx).await?;
+        let staged = tx.into_staged();
+        Ok(self.commit(staged).await?)
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
+        if self.is_committed {
+            self.state.terminate(reason, ctx).await;
+        }
+    }
+}
+
+impl<S: DurableState> fmt::Debug for DurableStateActor<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableStateActor").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}
