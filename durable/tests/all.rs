@@ -1,8 +1,11 @@
 //! The tests of what users see, in one program: each file is a module. What needs a process of its
 //! own has a `[[test]]` in the manifest.
 
+mod actor;
 mod actor_every_await;
+mod actor_faults;
 mod decoders;
+mod event_feed;
 mod faults;
 mod kill;
 mod memory;

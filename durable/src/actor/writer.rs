@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::JournalError;
 use crate::batch::{Applied, Batch, Op};
-use crate::error::{CommitError, CommitErrorKind, StoreError};
+use crate::error::{CommitErrorKind, StoreError};
 use crate::record::Timestamp;
 use crate::store::{EventFilter, Store, StoredEvent, StoredSnapshot};
 
@@ -42,9 +42,14 @@ impl Patience {
         Self { end: Instant::now().checked_add(timeout), delay: RETRY.0 }
     }
 
-    /// Waits before the next try, or returns the error if there is none.
+    /// Waits before the next try, or returns the error if it does not pass or the time is over.
     async fn wait(&mut self, error: StoreError) -> Result<(), JournalError> {
-        if !error.is_transient() || self.end.is_some_and(|end| Instant::now() >= end) {
+        if error.is_transient() { self.wait_after(error).await } else { Err(JournalError::Store(error)) }
+    }
+
+    /// Does the same after any error.
+    async fn wait_after(&mut self, error: StoreError) -> Result<(), JournalError> {
+        if self.end.is_some_and(|end| Instant::now() >= end) {
             return Err(JournalError::Store(error));
         }
         sleep(self.delay).await;
@@ -60,25 +65,27 @@ impl Target {
         let mut patience = Patience::new(self.timeout);
         let claim = Op::Claim { journal: self.journal.to_string() };
         loop {
-            let error = match self.store.commit(Batch::of(Timestamp::now(), claim.clone())).await {
+            let refused = match self.store.commit(Batch::of(Timestamp::now(), claim.clone())).await {
                 Ok(applied) => match applied[..] {
                     [Applied::Claimed { writer: number, sequence }] => {
                         return Ok(Writer { target: self.clone(), number, sequence });
                     }
-                    _ => StoreError::Failed("the store answered a claim with something else".to_owned()),
+                    _ => return Err(JournalError::Store(wrong_answer())),
                 },
-                Err(CommitError { kind: CommitErrorKind::Conflict { conflict, .. }, .. }) => {
-                    return Err(conflict.into());
-                }
-                // A claim that was applied unnoticed is followed by the next one.
-                Err(CommitError {
-                    kind: CommitErrorKind::NotApplied(error) | CommitErrorKind::Unknown(error),
-                    ..
-                }) => error,
+                Err(refused) => refused.kind,
             };
-            patience.wait(error).await?;
+            match refused {
+                CommitErrorKind::Conflict { conflict, .. } => return Err(conflict.into()),
+                CommitErrorKind::NotApplied(error) => patience.wait(error).await?,
+                // If it was applied, the next claim follows it.
+                CommitErrorKind::Unknown(error) => patience.wait_after(error).await?,
+            }
         }
     }
+}
+
+fn wrong_answer() -> StoreError {
+    StoreError::Failed("the answer to a claim is that of something else".to_owned())
 }
 
 impl Writer {
