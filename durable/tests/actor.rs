@@ -1,18 +1,22 @@
 //! Actors whose state is in a store: what they recover, and what ends them.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use perennial_actors::{ActorHandle, Address, ExitReason, SpawnError, System};
 use perennial_durable::actor::{EventSourcedActor, Journal, JournalError, StoredState};
 use perennial_durable::faults::{FaultStore, Faults};
+use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
     Batch, Conflict, DecodeError, EventFilter, Json, MemoryStore, Op, Payload, Store, StoreError, Timestamp,
 };
 use perennial_supervision::entities::Entities;
 use perennial_supervision::{Child, Restart, Supervisor};
+use tempfile::TempDir;
 
 use crate::support::account::{Account, Event, Msg};
+use crate::support::postgres::server;
 
 fn journal(store: &Arc<impl Store>) -> Journal<Account> {
     Journal::new(store.clone(), "a", Arc::default())
@@ -136,17 +140,48 @@ async fn events_of_every_version_are_read() {
     assert_eq!(perennial_durable::decode::<Event>(&event(1, b"\x00\x07")), Ok(Event::Announced(7)));
 }
 
-#[tokio::test]
-async fn an_incarnation_whose_journal_another_has_claimed_cannot_write() {
-    let store = Arc::new(MemoryStore::new());
-    let zombie = spawn(journal(&store)).await.unwrap();
-    assert_eq!(deposit(&zombie, 40).await, 40);
-    let next = spawn(journal(&store)).await.unwrap();
-    let down = ended(&zombie.handle(), zombie.call(|reply| Msg::Deposit(2, reply))).await;
-    let expected = Conflict::StaleWriter { journal: "a".to_owned(), writer: 1, latest: 2 };
+/// An incarnation blocks its thread, so that it cannot be killed, and wakes up when the next one has
+/// begun: it cannot write any more. Nor can one that was not killed.
+async fn is_fenced(store: Arc<dyn Store>, next_process: Arc<dyn Store>) {
+    let spawn = |store: &Arc<dyn Store>| spawn(Journal::new(store.clone(), "a", Arc::default()));
+    let abandoned = spawn(&store).await.unwrap();
+    assert_eq!(deposit(&abandoned, 40).await, 40);
+    let (release, blocked) = channel();
+    abandoned.cast(Msg::DepositLate(1, blocked)).unwrap();
+    abandoned.handle().kill().unwrap();
+    let second = spawn(&store).await.unwrap();
+    let monitor = abandoned.handle().monitor();
+    release.send(()).unwrap();
+    assert_eq!(monitor.await.reason, ExitReason::Killed);
+    assert_eq!(second.call(Msg::Balance).await.unwrap(), 40);
+
+    let third = spawn(&next_process).await.unwrap();
+    let down = ended(&second.handle(), second.call(|reply| Msg::Deposit(2, reply))).await;
+    let expected = Conflict::StaleWriter { journal: "a".to_owned(), writer: 2, latest: 3 };
     assert_eq!(journal_error(&down), &JournalError::Refused(expected));
-    assert_eq!(next.call(Msg::Balance).await.unwrap(), 40);
-    assert_eq!(Account::of_events(&*store, "a").await.balance, 40);
+    assert_eq!(deposit(&third, 2).await, 42);
+    assert_eq!(Account::of_events(&*store, "a").await.balance, 42);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_incarnation_cannot_write_in_memory() {
+    let store = Arc::new(MemoryStore::new());
+    is_fenced(store.clone(), store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_incarnation_cannot_write_in_a_file() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(SqliteStore::open(folder.path().join("events.db")).unwrap());
+    is_fenced(store.clone(), store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_incarnation_cannot_write_in_a_server_nor_can_another_process() {
+    let Some(server) = server() else { return };
+    let builder = server.builder();
+    let (first, second) = (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap());
+    is_fenced(Arc::new(first), Arc::new(second)).await;
 }
 
 /// Returns the reason of the end of an actor that ends in a call.

@@ -1,6 +1,7 @@
 //! An account, as both forms of a durable actor.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use perennial_actors::{ExitReason, Reply};
 use perennial_durable::actor::{
@@ -17,6 +18,8 @@ pub(crate) enum Msg {
     Deposit(u64, Reply<u64>),
     /// Does the same, and fails then.
     DepositAndFail(u64, Reply<u64>),
+    /// Deposits an amount after it has blocked the thread until something is received.
+    DepositLate(u64, Receiver<()>),
     Balance(Reply<u64>),
 }
 
@@ -92,6 +95,10 @@ impl EventSourced for Account {
         let steps = tx.args();
         match msg {
             Msg::Balance(reply) => reply.send(self.balance),
+            Msg::DepositLate(amount, received) => {
+                received.recv()?;
+                tx.persist(Event::Deposited(amount));
+            }
             Msg::DepositAndFail(amount, reply) => {
                 tx.persist(Event::Announced(amount));
                 confirm(tx, amount, reply);
@@ -134,6 +141,10 @@ impl DurableState for Account {
         let steps = tx.args();
         match msg {
             Msg::Balance(reply) => reply.send(self.balance),
+            Msg::DepositLate(amount, received) => {
+                received.recv()?;
+                self.balance += amount;
+            }
             Msg::DepositAndFail(amount, reply) => {
                 self.announced += amount;
                 confirm(tx, amount, reply);
