@@ -140,22 +140,23 @@ async fn events_of_every_version_are_read() {
     assert_eq!(perennial_durable::decode::<Event>(&event(1, b"\x00\x07")), Ok(Event::Announced(7)));
 }
 
-/// An incarnation blocks its thread, so that it cannot be killed, and wakes up when the next one has
-/// begun: it cannot write any more. Nor can one that was not killed.
+/// An incarnation blocks its thread, so that it cannot be killed, and wakes up when the next one
+/// has begun: it cannot write any more. Nor can one that was not killed.
 async fn is_fenced(store: Arc<dyn Store>, next_process: Arc<dyn Store>) {
     let spawn = |store: &Arc<dyn Store>| spawn(Journal::new(store.clone(), "a", Arc::default()));
-    let abandoned = spawn(&store).await.unwrap();
+    let abandoned = spawn(&store).await.expect("a start");
     assert_eq!(deposit(&abandoned, 40).await, 40);
-    let (release, blocked) = channel();
-    abandoned.cast(Msg::DepositLate(1, blocked)).unwrap();
-    abandoned.handle().kill().unwrap();
-    let second = spawn(&store).await.unwrap();
+    let ((begin, begun), (release, released)) = (channel(), channel());
+    abandoned.cast(Msg::DepositLate(1, begin, released)).expect("it runs");
+    begun.recv().expect("it has begun");
+    abandoned.handle().kill().expect("it runs");
+    let second = spawn(&store).await.expect("a start");
     let monitor = abandoned.handle().monitor();
-    release.send(()).unwrap();
+    release.send(()).expect("it waits");
     assert_eq!(monitor.await.reason, ExitReason::Killed);
-    assert_eq!(second.call(Msg::Balance).await.unwrap(), 40);
+    assert_eq!(second.call(Msg::Balance).await.expect("a balance"), 40);
 
-    let third = spawn(&next_process).await.unwrap();
+    let third = spawn(&next_process).await.expect("a start");
     let down = ended(&second.handle(), second.call(|reply| Msg::Deposit(2, reply))).await;
     let expected = Conflict::StaleWriter { journal: "a".to_owned(), writer: 2, latest: 3 };
     assert_eq!(journal_error(&down), &JournalError::Refused(expected));

@@ -53,7 +53,7 @@ async fn scenario(seed: u64, faults: Faults) -> Result<(), String> {
         // The process is killed: what it has handed over is lost or not.
         store = Arc::new(store.restart());
         drop(app.shutdown().await);
-        check(&*store, acknowledged).await?;
+        check(&store, acknowledged).await?;
     }
     let (app, account) = start(&store).await;
     let balance = account.call(Msg::Balance).await.map_err(|error| error.to_string())?;

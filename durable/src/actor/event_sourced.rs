@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
-use perennial_actors::{Actor, Context, ExitReason, Signal};
+use perennial_actors::{Context, ExitReason, Signal};
 
-use super::commit::Recovered;
-use super::journal::Journal;
+use super::journaled::Journaled;
 use super::transaction::{Durable, Transaction};
 use crate::wire::Wire;
 
@@ -58,18 +58,22 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// The actor ends with the returned reason, and nothing is stored: see
-    /// [`Actor::handle`]. To refuse a request, answer it and return `Ok`.
+    /// [`Actor::handle`][handle]. To refuse a request, answer it and return `Ok`.
+    ///
+    /// [handle]: perennial_actors::Actor::handle
     fn handle(
         &self,
         msg: Self::Msg,
         tx: &mut EventTransaction<'_, Self>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send;
 
-    /// Acts on a signal: see [`Actor::signal`]. Does nothing by default.
+    /// Acts on a signal: see [`Actor::signal`][signal]. Does nothing by default.
     ///
     /// # Errors
     ///
     /// The same as of [`handle`](Self::handle).
+    ///
+    /// [signal]: perennial_actors::Actor::signal
     fn signal(
         &self,
         signal: Signal,
@@ -79,8 +83,10 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Runs last: see [`Actor::terminate`]. It does not run if the last transaction was begun and
-    /// not committed, because the state may tell of events that are not stored.
+    /// Runs last: see [`Actor::terminate`][terminate]. It does not run if the last transaction was
+    /// begun and not committed, because the state may tell of events that are not stored.
+    ///
+    /// [terminate]: perennial_actors::Actor::terminate
     fn terminate(
         &self,
         reason: &ExitReason,
@@ -91,8 +97,27 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
     }
 }
 
-/// The [`Actor`] that an [`EventSourced`] actor is. Its arguments are a [`Journal`].
-pub struct EventSourcedActor<A: EventSourced>(Recovered<A>);
+/// An [`EventSourced`] actor whose state can be a snapshot, so that recovery does not read each
+/// event.
+pub trait Snapshots: EventSourced {
+    /// The stored form of the state.
+    type Snapshot: Wire;
+
+    /// Returns the stored form of the state.
+    fn snapshot(&self) -> Self::Snapshot;
+
+    /// Makes the state from its stored form.
+    fn restore(args: &Self::Args, snapshot: Self::Snapshot) -> Self;
+}
+
+/// The [`Actor`] that an [`EventSourced`] actor is. Its arguments are a
+/// [`Journal`](super::Journal).
+///
+/// [`Actor`]: perennial_actors::Actor
+pub struct EventSourcedActor<A: EventSourced> {
+    pub(super) args: Arc<A::Args>,
+    pub(super) journaled: Journaled<A, A::Event>,
+}
 
 impl<A: EventSourced> Durable for EventSourcedActor<A> {
     type State = A;
@@ -107,48 +132,15 @@ impl<A: EventSourced> Transaction<'_, EventSourcedActor<A>> {
         self.staged_mut().events.push(event);
     }
 
-    /// Stores a snapshot with this transaction, if the journal [has any](Journal::snapshot_every).
+    /// Stores a snapshot with this transaction, if the journal
+    /// [has any](super::Journal::snapshot_every).
     pub const fn snapshot(&mut self) {
         self.staged_mut().wants_snapshot = true;
     }
 }
 
-impl<A: EventSourced> Actor for EventSourcedActor<A> {
-    type Msg = A::Msg;
-    type Args = Journal<A>;
-
-    async fn init(journal: &Journal<A>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let mut recovered = Recovered::load(journal).await?;
-        let mut tx = Transaction::new(ctx, recovered.args());
-        recovered.state().recovered(&mut tx).await?;
-        let staged = tx.into_staged();
-        recovered.commit(staged).await?;
-        Ok(Self(recovered))
-    }
-
-    async fn handle(&mut self, msg: A::Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let mut tx = Transaction::new(ctx, self.0.args());
-        self.0.state().handle(msg, &mut tx).await?;
-        let staged = tx.into_staged();
-        Ok(self.0.commit(staged).await?)
-    }
-
-    async fn signal(&mut self, signal: Signal, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let mut tx = Transaction::new(ctx, self.0.args());
-        self.0.state().signal(signal, &mut tx).await?;
-        let staged = tx.into_staged();
-        Ok(self.0.commit(staged).await?)
-    }
-
-    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
-        if self.0.is_committed() {
-            self.0.state().terminate(reason, ctx).await;
-        }
-    }
-}
-
 impl<A: EventSourced> fmt::Debug for EventSourcedActor<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EventSourcedActor").field(&self.0).finish()
+        f.debug_struct("EventSourcedActor").field("journaled", &self.journaled).finish_non_exhaustive()
     }
 }

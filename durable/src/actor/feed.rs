@@ -25,8 +25,8 @@ const PAGE: usize = 500;
 /// # Delivery
 ///
 /// At least once: a consumer that stores its result together with the
-/// [position](StoredEvent::position) of the last event goes on [after](Self::after) it and sees each
-/// event once. One that stores the position later sees some again.
+/// [position](StoredEvent::position) of the last event goes on [after](Self::after) it, and sees
+/// each event once. One that stores the position later sees some again.
 ///
 /// # Errors
 ///
@@ -60,21 +60,21 @@ pub struct EventFeed {
     /// The position of the last event that was returned.
     position: u64,
     page: VecDeque<StoredEvent>,
-    fetch: Option<Fetch>,
+    read: Option<Read>,
 }
 
 /// The read of the next page, which waits until there is one.
-type Fetch = Pin<Box<dyn Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send>>;
+type Read = Pin<Box<dyn Future<Output = Result<Vec<StoredEvent>, StoreError>> + Send>>;
 
 impl EventFeed {
     /// Makes a feed that begins with the first event of the store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, position: 0, page: VecDeque::new(), fetch: None }
+        Self { store, position: 0, page: VecDeque::new(), read: None }
     }
 
     /// Begins after the event at a position.
     pub fn after(self, position: u64) -> Self {
-        Self { position, page: VecDeque::new(), fetch: None, ..self }
+        Self { position, page: VecDeque::new(), read: None, ..self }
     }
 
     /// Returns the next event, once there is one.
@@ -97,19 +97,19 @@ impl EventFeed {
                 return Poll::Ready(Ok(event));
             }
             let (store, after) = (&self.store, self.position);
-            let fetch = self.fetch.get_or_insert_with(|| {
+            let read = self.read.get_or_insert_with(|| {
                 let (changes, store) = (store.changes(), store.clone());
-                Box::pin(fetch(store, after, changes))
+                Box::pin(read_page(store, after, changes))
             });
-            let page = ready!(fetch.as_mut().poll(cx));
-            self.fetch = None;
+            let page = ready!(read.as_mut().poll(cx));
+            self.read = None;
             self.page = page?.into();
         }
     }
 }
 
 /// Reads the events after a position, and waits for them if there are none.
-async fn fetch(
+async fn read_page(
     store: Arc<dyn Store>,
     after: u64,
     mut changes: watch::Receiver<u64>,

@@ -7,28 +7,16 @@ use std::time::Duration;
 
 use perennial_supervision::Child;
 
-use super::event_sourced::{EventSourced, EventSourcedActor};
+use super::event_sourced::{EventSourced, EventSourcedActor, Snapshots};
+use super::journaled::SnapshotRule;
 use super::writer::Target;
 use crate::codec::{Bincode, Codec, DecodeError, EncodeError};
 use crate::payload::Payload;
 use crate::store::Store;
-use crate::wire::{Wire, decode, encode};
+use crate::wire::{decode, encode};
 
 /// How long a store that fails for a while is waited for.
 pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// An [`EventSourced`] actor whose state can be a snapshot, so that recovery does not read each
-/// event.
-pub trait Snapshots: EventSourced {
-    /// The stored form of the state.
-    type Snapshot: Wire;
-
-    /// Returns the stored form of the state.
-    fn snapshot(&self) -> Self::Snapshot;
-
-    /// Makes the state from its stored form.
-    fn restore(args: &Self::Args, snapshot: Self::Snapshot) -> Self;
-}
 
 /// The arguments of an [`EventSourcedActor`]: the store, the name of its journal, and its own
 /// arguments.
@@ -39,15 +27,11 @@ pub struct Journal<A: EventSourced> {
     pub(super) target: Target,
     pub(super) args: Arc<A::Args>,
     pub(super) encode: fn(&A::Event) -> Result<Payload, EncodeError>,
-    pub(super) snapshots: Option<SnapshotRule<A>>,
+    pub(super) snapshots: Option<(SnapshotRule<A>, Restore<A>)>,
 }
 
-/// When snapshots are made, and how.
-pub(super) struct SnapshotRule<A: EventSourced> {
-    pub(super) every: NonZeroU64,
-    pub(super) take: fn(&A) -> Result<Payload, EncodeError>,
-    pub(super) restore: fn(&A::Args, &Payload) -> Result<A, DecodeError>,
-}
+/// How a state is made from a snapshot.
+type Restore<A> = fn(&<A as EventSourced>::Args, &Payload) -> Result<A, DecodeError>;
 
 impl<A: EventSourced> Journal<A> {
     /// Names the journal of an actor, and gives the actor its arguments. Events are encoded by
@@ -88,11 +72,10 @@ impl<A: Snapshots> Journal<A> {
 
     /// Does the same with another codec.
     pub fn snapshot_every_with<C: Codec>(mut self, events: u64) -> Self {
-        self.snapshots = Some(SnapshotRule {
-            every: NonZeroU64::new(events).unwrap_or(NonZeroU64::MIN),
-            take: |state| encode::<_, C>(&state.snapshot()),
-            restore: |args, payload| decode(payload).map(|snapshot| A::restore(args, snapshot)),
-        });
+        let every = NonZeroU64::new(events).unwrap_or(NonZeroU64::MIN);
+        let rule = SnapshotRule { every, take: |state: &A| encode::<_, C>(&state.snapshot()) };
+        let restore: Restore<A> = |args, payload| decode(payload).map(|stored| A::restore(args, stored));
+        self.snapshots = Some((rule, restore));
         self
     }
 }

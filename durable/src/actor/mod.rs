@@ -117,20 +117,22 @@
 //!
 //! [`Conflict::StaleWriter`]: crate::Conflict::StaleWriter
 
-mod commit;
 mod error;
+mod event_actor;
 mod event_sourced;
 mod feed;
 mod journal;
+mod journaled;
 mod state;
+mod state_actor;
 mod stored_state;
 mod transaction;
 mod writer;
 
 pub use error::JournalError;
-pub use event_sourced::{EventSourced, EventSourcedActor, EventTransaction};
+pub use event_sourced::{EventSourced, EventSourcedActor, EventTransaction, Snapshots};
 pub use feed::EventFeed;
-pub use journal::{Journal, Snapshots};
+pub use journal::Journal;
 pub use state::{DurableState, DurableStateActor, StateTransaction};
 pub use stored_state::StoredState;
 pub use transaction::{Durable, Transaction};

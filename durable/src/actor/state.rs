@@ -4,16 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use perennial_actors::{Actor, Context, ExitReason, Signal};
+use perennial_actors::{Context, ExitReason, Signal};
 
-use super::error::JournalError;
-use super::stored_state::StoredState;
-use super::transaction::{Durable, Staged, Transaction};
+use super::transaction::{Durable, Transaction};
 use super::writer::Writer;
-use crate::batch::Op;
 use crate::codec::EncodeError;
 use crate::payload::Payload;
-use crate::wire::{Wire, decode};
+use crate::wire::Wire;
 
 /// The transaction of a [`DurableState`].
 pub type StateTransaction<'a, S> = Transaction<'a, DurableStateActor<S>>;
@@ -107,11 +104,13 @@ pub trait DurableState: Wire + Send + Sync + 'static {
         tx: &mut StateTransaction<'_, Self>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send;
 
-    /// Acts on a signal: see [`Actor::signal`]. Does nothing by default.
+    /// Acts on a signal: see [`Actor::signal`][signal]. Does nothing by default.
     ///
     /// # Errors
     ///
     /// The same as of [`handle`](Self::handle).
+    ///
+    /// [signal]: perennial_actors::Actor::signal
     fn signal(
         &mut self,
         signal: Signal,
@@ -121,8 +120,10 @@ pub trait DurableState: Wire + Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Runs last: see [`Actor::terminate`]. It does not run if the last transaction was begun and
-    /// not committed.
+    /// Runs last: see [`Actor::terminate`][terminate]. It does not run if the last transaction was
+    /// begun and not committed.
+    ///
+    /// [terminate]: perennial_actors::Actor::terminate
     fn terminate(
         &self,
         reason: &ExitReason,
@@ -133,91 +134,25 @@ pub trait DurableState: Wire + Send + Sync + 'static {
     }
 }
 
-/// The [`Actor`] that a [`DurableState`] is. Its arguments are a [`StoredState`].
+/// The [`Actor`] that a [`DurableState`] is. Its arguments are a
+/// [`StoredState`](super::StoredState).
+///
+/// [`Actor`]: perennial_actors::Actor
 pub struct DurableStateActor<S: DurableState> {
-    state: S,
-    args: Arc<S::Args>,
-    writer: Writer,
-    encode: fn(&S) -> Result<Payload, EncodeError>,
+    pub(super) state: S,
+    pub(super) args: Arc<S::Args>,
+    pub(super) writer: Writer,
+    pub(super) encode: fn(&S) -> Result<Payload, EncodeError>,
     /// What is stored; `None` before the first commit.
-    stored: Option<Payload>,
+    pub(super) stored: Option<Payload>,
     /// The state is the stored one.
-    is_committed: bool,
+    pub(super) is_committed: bool,
 }
 
 impl<S: DurableState> Durable for DurableStateActor<S> {
     type State = S;
     type Event = ();
     type OwnArgs = S::Args;
-}
-
-impl<S: DurableState> DurableStateActor<S> {
-    async fn load(args: &StoredState<S>) -> Result<Self, JournalError> {
-        let writer = args.target.claim().await?;
-        let stored = writer.snapshot().await?.map(|snapshot| snapshot.state);
-        let state = match &stored {
-            Some(stored) => decode(stored)
-                .map_err(|error| JournalError::State { journal: writer.journal().to_owned(), error })?,
-            None => S::new(&args.args),
-        };
-        let own = args.args.clone();
-        Ok(Self { state, args: own, writer, encode: args.encode, stored, is_committed: true })
-    }
-
-    async fn commit(&mut self, staged: Staged<Self>) -> Result<(), JournalError> {
-        let mut staged = staged;
-        let encoded = (self.encode)(&self.state)?;
-        let mut ops = Vec::new();
-        if self.stored.as_ref() != Some(&encoded) {
-            let (journal, writer) = (self.writer.journal().to_owned(), self.writer.number());
-            let (sequence, state) = (self.writer.sequence(), encoded.clone());
-            ops.push(Op::Snapshot { journal, writer, sequence, state });
-        }
-        ops.extend(staged.jobs.drain(..).map(|job| Op::Enqueue(Box::new(job))));
-        if !ops.is_empty() {
-            self.writer.commit(ops, 0).await?;
-            self.stored = Some(encoded);
-        }
-        self.is_committed = true;
-        staged.committed(&self.state);
-        Ok(())
-    }
-}
-
-impl<S: DurableState> Actor for DurableStateActor<S> {
-    type Msg = S::Msg;
-    type Args = StoredState<S>;
-
-    async fn init(args: &StoredState<S>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let mut actor = Self::load(args).await?;
-        let mut tx = Transaction::new(ctx, &actor.args);
-        actor.state.recovered(&mut tx).await?;
-        let staged = tx.into_staged();
-        actor.commit(staged).await?;
-        Ok(actor)
-    }
-
-    async fn handle(&mut self, msg: S::Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        self.is_committed = false;
-        let mut tx = Transaction::new(ctx, &self.args);
-        self.state.handle(msg, &mut tx).await?;
-        let staged = tx.into_staged();
-        Ok(self.commit(staged).await?)
-    }
-
-    async fn signal(&mut self, signal: Signal, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        self.is_committed = false;
-        let mut tx = Transaction::new(ctx, &self.args);
-        self.state.signal(signal, &mut tx).await?;
-        let staged = tx.into_staged();
-        Ok(self.commit(staged).await?)
-    }
-
-    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
-        if self.is_committed {
-            self.state.terminate(reason, ctx).await;
-        }
-    }
 }
 
 impl<S: DurableState> fmt::Debug for DurableStateActor<S> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use perennial_actors::{Actor, Context, Reply};
 
+use crate::batch::Op;
 use crate::record::NewJob;
 
 /// An actor whose transactions are committed: an [`EventSourcedActor`](super::EventSourcedActor) or
@@ -30,20 +31,25 @@ type AfterCommit<S> = Box<dyn FnOnce(&S) + Send>;
 pub struct Transaction<'a, A: Durable> {
     ctx: &'a mut Context<A>,
     args: &'a A::OwnArgs,
-    staged: Staged<A>,
+    staged: Staged<A::State, A::Event>,
 }
 
 /// What a handler has asked for.
-pub(super) struct Staged<A: Durable> {
-    pub(super) events: Vec<A::Event>,
+pub(super) struct Staged<S, E> {
+    pub(super) events: Vec<E>,
     pub(super) jobs: Vec<NewJob>,
     pub(super) wants_snapshot: bool,
-    after_commit: Vec<AfterCommit<A::State>>,
+    after_commit: Vec<AfterCommit<S>>,
 }
 
-impl<A: Durable> Staged<A> {
+impl<S, E> Staged<S, E> {
+    /// Returns the operations that enqueue the jobs.
+    pub(super) fn take_jobs(&mut self) -> impl Iterator<Item = Op> {
+        self.jobs.drain(..).map(|job| Op::Enqueue(Box::new(job)))
+    }
+
     /// Sends the replies, after the commit.
-    pub(super) fn committed(self, state: &A::State) {
+    pub(super) fn committed(self, state: &S) {
         self.after_commit.into_iter().for_each(|act| act(state));
     }
 }
@@ -55,11 +61,11 @@ impl<'a, A: Durable> Transaction<'a, A> {
         Self { ctx, args, staged }
     }
 
-    pub(super) const fn staged_mut(&mut self) -> &mut Staged<A> {
+    pub(super) const fn staged_mut(&mut self) -> &mut Staged<A::State, A::Event> {
         &mut self.staged
     }
 
-    pub(super) fn into_staged(self) -> Staged<A> {
+    pub(super) fn into_staged(self) -> Staged<A::State, A::Event> {
         self.staged
     }
 

@@ -132,12 +132,9 @@ impl Writer {
         let mut patience = Patience::new(self.target.timeout);
         let mut batch = Batch { now: Timestamp::now(), ops };
         loop {
-            let refused = match self.target.store.commit(batch).await {
-                Ok(_) => {
-                    self.sequence += events as u64;
-                    return Ok(());
-                }
-                Err(refused) => refused,
+            let Err(refused) = self.target.store.commit(batch).await else {
+                self.sequence += events as u64;
+                return Ok(());
             };
             match refused.kind {
                 CommitErrorKind::Conflict { conflict, .. } => return Err(conflict.into()),

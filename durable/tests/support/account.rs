@@ -1,7 +1,7 @@
 //! An account, as both forms of a durable actor.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 use perennial_actors::{ExitReason, Reply};
 use perennial_durable::actor::{
@@ -18,8 +18,8 @@ pub(crate) enum Msg {
     Deposit(u64, Reply<u64>),
     /// Does the same, and fails then.
     DepositAndFail(u64, Reply<u64>),
-    /// Deposits an amount after it has blocked the thread until something is received.
-    DepositLate(u64, Receiver<()>),
+    /// Tells that it has begun, blocks the thread until it may go on, and deposits an amount.
+    DepositLate(u64, Sender<()>, Receiver<()>),
     Balance(Reply<u64>),
 }
 
@@ -95,8 +95,9 @@ impl EventSourced for Account {
         let steps = tx.args();
         match msg {
             Msg::Balance(reply) => reply.send(self.balance),
-            Msg::DepositLate(amount, received) => {
-                received.recv()?;
+            Msg::DepositLate(amount, begun, release) => {
+                begun.send(())?;
+                release.recv()?;
                 tx.persist(Event::Deposited(amount));
             }
             Msg::DepositAndFail(amount, reply) => {
@@ -141,8 +142,9 @@ impl DurableState for Account {
         let steps = tx.args();
         match msg {
             Msg::Balance(reply) => reply.send(self.balance),
-            Msg::DepositLate(amount, received) => {
-                received.recv()?;
+            Msg::DepositLate(amount, begun, release) => {
+                begun.send(())?;
+                release.recv()?;
                 self.balance += amount;
             }
             Msg::DepositAndFail(amount, reply) => {

@@ -23,9 +23,10 @@ const PASSWORD: &str = "se/cr et";
 const LOCKED: &str = "perennial-pg-";
 const NEW: &str = "perennial-new-pg-";
 
-/// Waits for the end of its input.
+/// Waits for the end of its input, and stops the server. The wait for that has a limit: `pg_ctl`
+/// takes a server that has ended and is not reaped for one that runs.
 const KEEPER: &str =
-    "cat >/dev/null; \"$0\"/pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; rm -rf \"$PWD\"";
+    "cat >/dev/null; \"$0\"/pg_ctl -D data -m immediate -t 10 -w stop >/dev/null 2>&1; rm -rf \"$PWD\"";
 
 /// A server, which is stopped when this is dropped.
 pub(crate) struct Server {
