@@ -119,3 +119,25 @@ async fn transactions_outlive_the_process_and_see_the_ones_before() {
     let ids: Vec<_> = store.jobs(JobFilter::default()).await.unwrap().iter().map(|job| job.id).collect();
     assert_eq!(ids, (1..=20).map(JobId).collect::<Vec<_>>());
 }
+
+/// A job is stored by several statements. A closure may go on if one of them has failed.
+#[tokio::test]
+async fn a_job_that_cannot_be_stored_leaves_nothing_in_the_transaction() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open(&path).unwrap();
+    counts(&store).await;
+    let refused = store.transaction(|orders| {
+        order(orders);
+        orders.execute_batch(
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON waiting_jobs \
+            BEGIN SELECT raise(FAIL, 'full'); END",
+        )?;
+        let refused = orders.enqueue(new_job("refused"));
+        orders.execute_batch("DROP TRIGGER refuse")?;
+        Ok::<_, rusqlite::Error>(refused)
+    });
+    let error = refused.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    assert_eq!(counts(&store).await, (1, 0));
+    store.check().await.unwrap();
+}

@@ -15,7 +15,7 @@ use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
 use super::tables::{READY, SqliteTables};
 use super::writer::{self, Transaction, Work};
-use crate::batch::{Applied, AttemptEnd, Batch, Op};
+use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Op};
 use crate::engine::Tables as _;
 use crate::error::{CommitErrorKind, StoreError};
 use crate::history::AttemptFailure;
@@ -131,7 +131,35 @@ async fn jobs_of_one_statement_are_stored_as_each_by_itself() {
     assert_eq!(found, expected);
 }
 
-/// So many submitters share one statement.
+/// A savepoint is made only when a batch has a conflict: the whole group is applied again then.
+#[tokio::test]
+async fn a_conflict_undoes_its_batch_and_no_other_of_its_group() {
+    let (_folder, path) = file();
+    let store = SqliteStore::open(&path).unwrap();
+    let (go, wait) = channel::<()>();
+    // The writer has all of the others when this ends.
+    let blocked = store.transaction(move |_| wait.recv());
+    let first = store.commit(batch("a"));
+    let mut conflict = batch("b");
+    conflict.ops.push(Op::Finish { job: JobId(9), attempt: 1, end: AttemptEnd::Completed(None) });
+    let conflict = store.commit(conflict);
+    let last = store.commit(batch("c"));
+    let lease = store.commit(Batch::of(Timestamp(2), Op::Lease { queue: "q".to_owned(), max: 9 }));
+    go.send(()).unwrap();
+    blocked.await.unwrap();
+    assert_eq!(first.await.unwrap(), [Applied::Enqueued(JobId(1))]);
+    let error = conflict.await.unwrap_err();
+    let is_found =
+        matches!(error.kind, CommitErrorKind::Conflict { op: 1, conflict: Conflict::NoSuchJob(_) });
+    assert!(is_found && error.batch.ops.len() == 2, "{error}");
+    let [Applied::Enqueued(last)] = last.await.unwrap()[..] else { panic!("a job") };
+    let [Applied::Leased(leased)] = &lease.await.unwrap()[..] else { panic!("a lease") };
+    let jobs = leased.jobs.iter().map(|record| (record.id, &record.job.payload.bytes[..]));
+    assert!(jobs.eq([(JobId(1), &b"a"[..]), (last, &b"c"[..])]), "{leased:?}");
+    store.check().await.unwrap();
+}
+
+/// So many submitters share one transaction.
 #[tokio::test]
 async fn jobs_that_are_submitted_at_once_get_numbers_in_order() {
     let (_folder, path) = file();

@@ -34,8 +34,18 @@ impl SqliteTransaction<'_> {
     /// SQLite failed.
     pub fn enqueue(&self, job: NewJob) -> Result<JobId, rusqlite::Error> {
         let batch = Batch::of(self.now, Op::Enqueue(Box::new(job)));
+        // The caller may go on after an error, and a job is stored by several statements.
+        self.connection.prepare_cached("SAVEPOINT enqueue")?.execute([])?;
         let mut none = Recent::default();
-        match apply(&mut SqliteTables::new(self.connection, &mut none), batch.now, &batch.ops, self.epoch) {
+        let mut tables = SqliteTables::new(self.connection, &mut none);
+        let applied = apply(&mut tables, batch.now, &batch.ops, self.epoch);
+        if applied.is_err() {
+            // SQLite may have rolled back already.
+            let _ = self.connection.execute_batch("ROLLBACK TO enqueue; RELEASE enqueue");
+        } else {
+            self.connection.prepare_cached("RELEASE enqueue")?.execute([])?;
+        }
+        match applied {
             Ok(applied) => match applied.first() {
                 Some(Applied::Enqueued(id) | Applied::Existing(id)) => Ok(*id),
                 _ => Err(rusqlite::Error::QueryReturnedNoRows),
