@@ -92,8 +92,8 @@ const VERSION_2: &str = "
 ALTER TABLE jobs ADD COLUMN options TEXT;
 ";
 
-/// Jobs in narrow tables. What was submitted is written once, and a job is in one of the three other
-/// tables: a lease and an end move it. The view has the columns of the earlier table.
+/// Jobs in narrow tables. What was submitted is written once, and a job is in one of the three
+/// other tables: a lease and an end move it. The view has the columns of the earlier table.
 ///
 /// The number of an epoch in an ended job means that its first attempt has completed, and that its
 /// history is made of the columns. It is as serde writes it.

@@ -18,8 +18,8 @@ pub(super) struct SqliteTables<'a> {
     stored: Vec<(JobId, &'a NewJob, Timestamp)>,
 }
 
-/// The jobs that are ready, in order. A job of a key is if none of the key runs, and none of the key
-/// that is queued comes first.
+/// The jobs that are ready, in order. A job of a key is if none of the key runs, and none of the
+/// key that is queued comes first.
 macro_rules! ready {
     ($columns:expr, $also_from:literal) => {
         concat!(

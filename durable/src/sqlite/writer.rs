@@ -247,9 +247,9 @@ impl Writer {
 /// The effects of a batch, or its conflict.
 type Outcome = Result<Vec<Applied>, CommitErrorKind>;
 
-/// Applies batches within the transaction, in order. Returns `None` if one of several operations has a
-/// conflict and they are not guarded: the transaction is to be undone then. Conflicts are rare, and a
-/// savepoint for each batch copies pages.
+/// Applies batches within the transaction, in order. Returns `None` if one of several operations
+/// has a conflict and they are not guarded: the transaction is to be undone then. Conflicts are
+/// rare, and a savepoint for each batch copies pages.
 fn apply_all(
     connection: &Connection,
     recent: &mut Recent,
