@@ -118,18 +118,14 @@ fn ctrl_c_ends_all_nodes_and_reports_what_there_is() {
     let place = Place::new();
     let mut demo = place.demo(&["--nodes", "2", "--duration", "60", "--json", "j"]);
     let mut demo = demo.stdout(Stdio::piped()).spawn().expect("the demo runs");
-    let mut output = BufReader::new(demo.stdout.take().expect("it is piped"));
-    let mut line = String::new();
-    output.read_line(&mut line).expect("the first line");
-    assert!(line.starts_with("chaos: indexing in with seed 7: 2 nodes, 12 faults over 60s"), "{line}");
-    // The nodes run once they have their folder.
-    while place.left() == 0 {
-        std::thread::yield_now();
-    }
+    let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("chaos: indexing in with seed 7: 2 nodes, 12 faults over 60s"));
+    assert_eq!(lines.next().as_deref(), Some("chaos: all nodes are connected"));
+    assert_eq!(place.left(), 1);
     let sent = Command::new("kill").args(["-INT", &demo.id().to_string()]).status();
     assert!(sent.expect("there is a kill command").success());
     assert_eq!(demo.wait().expect("it ends").code(), Some(130));
-    assert!(output.lines().map_while(Result::ok).any(|line| line.starts_with("interrupted: ")));
+    assert!(lines.any(|line| line.starts_with("interrupted: ")));
     assert_eq!((place.report()["interrupted"].as_bool(), place.left()), (Some(true), 0));
 }
 

@@ -34,7 +34,8 @@ impl NodeBuilder {
     }
 
     /// Adds addresses of other nodes, in the same form. They are connected to as soon as they are
-    /// there, and the nodes that they know as well.
+    /// there, and the nodes that they know as well. With the addresses of all others, a node that
+    /// they cannot connect to connects to them.
     pub fn peers<A: Into<String>>(mut self, addresses: impl IntoIterator<Item = A>) -> Self {
         self.config.network.peers.extend(addresses.into_iter().map(Into::into));
         self

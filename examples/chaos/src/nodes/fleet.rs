@@ -78,10 +78,7 @@ impl Fleet {
     pub async fn begin(&self, kind: FaultKind) -> Result<(), String> {
         match kind {
             FaultKind::Kill(node) => {
-                if let Some(process) = self.processes[node].lock().await.take() {
-                    // It fails if the process has ended.
-                    drop(process.kill().await);
-                }
+                self.kill(node).await;
                 Ok(())
             }
             FaultKind::Freeze(node) => {
@@ -114,6 +111,20 @@ impl Fleet {
                 }
                 Ok(())
             }
+        }
+    }
+
+    async fn kill(&self, node: usize) {
+        if let Some(process) = self.processes[node].lock().await.take() {
+            // It fails if the process has ended.
+            drop(process.kill().await);
+        }
+    }
+
+    /// Kills all processes that run.
+    pub async fn kill_all(&self) {
+        for which in 0..self.len() {
+            self.kill(which).await;
         }
     }
 

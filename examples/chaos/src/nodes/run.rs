@@ -66,10 +66,11 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Result<Report, String>
     let fleet = Arc::new(fleet);
     let mut driven = Driven::default();
     let is_interrupted = tokio::select! {
-        ended = drive(&fleet, &plan, &mut driven) => { ended?; false }
+        ended = drive(&fleet, &plan, &mut driven, options.quiet) => { ended?; false }
         () = interrupt.requested() => true,
     };
-    drop(fleet);
+    // Those that are still there, after Ctrl-C.
+    fleet.kill_all().await;
     let Driven { past, mut checks, mut evidence } = driven;
     let (journals, broken) = read_all(folder.path()).map_err(|error| format!("the journals: {error}"))?;
     evidence.journals = journals;
@@ -129,10 +130,18 @@ fn prepare(scope: &Scope) -> Result<(TempDir, Vec<PathBuf>), String> {
 }
 
 /// Attacks the nodes, lets them finish, and ends them.
-async fn drive(fleet: &Arc<Fleet>, plan: &[Fault], driven: &mut Driven) -> Result<(), String> {
+async fn drive(
+    fleet: &Arc<Fleet>,
+    plan: &[Fault],
+    driven: &mut Driven,
+    is_quiet: bool,
+) -> Result<(), String> {
     let (_, unconnected) = whole(fleet).await?;
     if let Some(first) = unconnected.first() {
         return Err(format!("the nodes do not connect: {first}"));
+    }
+    if !is_quiet {
+        print_line!("chaos: all nodes are connected");
     }
     let (past, impossible) = {
         let mut attack = std::pin::pin!(attack(plan, fleet));
