@@ -20,17 +20,21 @@ const NUMBERS: &str = "SELECT id FROM submitted_jobs AS s WHERE id > ?1 AND (?2 
     AND (?3 IS NULL OR EXISTS (SELECT 1 FROM waiting_jobs AS w WHERE w.queue = s.queue \
     AND w.state = ?3 AND w.priority = s.priority AND w.id = s.id)) ORDER BY id LIMIT ?4";
 
+/// A job that waits is found by its queue and its priority.
+pub(super) const JOB: &str = select_jobs!(
+    "WHERE id = ?1 AND (queue, priority) = (SELECT queue, priority FROM submitted_jobs WHERE id = ?1)"
+);
+
+pub(super) const OF_STATE: &str =
+    select_jobs!("WHERE id > ?1 AND queue = ?2 AND state = ?3 ORDER BY id LIMIT ?4");
+
 /// Returns a limit as SQLite has it: a negative one is none.
 fn limit(max: usize) -> i64 {
     if max == 0 { -1 } else { i64::try_from(max).unwrap_or(i64::MAX) }
 }
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
-    // A job that waits is found by its queue and its priority.
-    let sql = select_jobs!(
-        "WHERE id = ?1 AND (queue, priority) = (SELECT queue, priority FROM submitted_jobs WHERE id = ?1)"
-    );
-    connection.prepare_cached(sql)?.query_row([int(id.0)], rows::job).optional()
+    connection.prepare_cached(JOB)?.query_row([int(id.0)], rows::job).optional()
 }
 
 pub(super) fn jobs(connection: &Connection, filter: &JobFilter) -> Result<Vec<JobRecord>, Error> {
@@ -44,11 +48,10 @@ pub(super) fn jobs(connection: &Connection, filter: &JobFilter) -> Result<Vec<Jo
         let numbers = statement.query_map(params, |row| Ok(JobId(uint(row.get(0)?))))?;
         return numbers.filter_map(|id| id.and_then(|id| job(connection, id)).transpose()).collect();
     }
-    let sql = match &filter.queue {
-        Some(_) => {
-            select_jobs!("WHERE id > ?1 AND queue = ?2 AND (?3 IS NULL OR state = ?3) ORDER BY id LIMIT ?4")
-        }
-        None => select_jobs!(
+    let sql = match (&filter.queue, state) {
+        (Some(_), Some(_)) => OF_STATE,
+        // It reads all jobs.
+        _ => select_jobs!(
             "WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) AND (?3 IS NULL OR state = ?3) \
             ORDER BY id LIMIT ?4"
         ),

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, StatementStatus};
 use tempfile::TempDir;
 
 use super::open::open;
+use super::queries;
 use super::recent::Recent;
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
@@ -281,6 +282,27 @@ fn the_statement_that_leases_is_not_prepared_again_for_other_values() {
     let statement = connection.prepare_cached(READY).unwrap();
     assert_eq!(statement.get_status(StatementStatus::Run), 3);
     assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+}
+
+/// The view of all jobs is three tables, and SQLite chooses how to read each.
+#[test]
+fn a_job_and_the_jobs_of_a_state_are_found_by_indexes() {
+    let (_folder, path) = file();
+    let (connection, _) = open(&path).unwrap();
+    for sql in [queries::JOB, queries::OF_STATE] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = statement.parameter_count();
+        let values = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
+        let steps = statement.query_map(values, |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(steps.iter().all(|step| !step.starts_with("SCAN")), "{steps:?}");
+        let ended = steps.iter().find(|step| step.starts_with("SEARCH e")).unwrap();
+        let by_index = [
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH e USING INDEX ended_states (queue=? AND state=? AND rowid>?)",
+        ];
+        assert!(by_index.contains(&ended.as_str()), "{ended}");
+    }
 }
 
 /// A request that does nothing.
