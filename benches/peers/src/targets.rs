@@ -83,6 +83,10 @@ const TARGETS: &[(&str, &[Target])] = &[
     ("durable_jobs_1_postgres", DURABLE),
     ("durable_jobs_64_postgres", DURABLE),
     ("durable_rescue_postgres_p99", &[limit(100.0)]),
+    ("durable_calls_1", &[bare(0.5)]),
+    ("durable_calls_64", &[bare(0.5)]),
+    ("durable_calls_1_postgres", &[bare(0.5)]),
+    ("durable_calls_64_postgres", &[bare(0.5)]),
     ("idle_bytes", &[limit(1024.0)]),
     ("children_100k_start", &[peer("erlang", 4.0)]),
     ("children_100k_stop", &[row("children_100_stop", 1.5)]),
@@ -104,7 +108,7 @@ pub fn rounds(work: &Work, asked: u32) -> u32 {
     let is_steady = work.results.iter().any(|result| of(result.row).iter().any(is_steady));
     let waits_for_disk = match work.task {
         Task::DurableJobs { jobs, .. } => jobs < MANY_JOBS,
-        task => matches!(task, Task::Sync { .. }),
+        task => matches!(task, Task::Sync { .. } | Task::DurableCalls { .. }),
     };
     let needs_more = is_steady || waits_for_disk;
     if needs_more && asked > 1 { asked.max(MORE_ROUNDS) } else { asked }

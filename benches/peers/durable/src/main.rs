@@ -1,15 +1,17 @@
-//! The durable queues that perennial races: apalis and River, with SQLite or PostgreSQL.
+//! What perennial races that is durable: the queues apalis and River, with SQLite or PostgreSQL, and
+//! the actors of tellus, with PostgreSQL.
 //!
 //! `perennial-durable-peers NAME ADDRESS SUBMITTERS JOBS` does one work and prints the cost of each
-//! job. The race starts it.
+//! job, or of each call. The race starts it.
 //!
-//! Both have the same database: a file of its own with the log written ahead (WAL), each commit
+//! All have the same database: a file of its own with the log written ahead (WAL), each commit
 //! synced (`synchronous=FULL`, which is also the default of SQLite), and a busy timeout of five
 //! seconds or more; or a server of its own with a connection for each submitter.
 
 mod apalis;
 mod pool;
 mod river;
+mod tellus;
 mod work;
 
 use anyhow::{Context, Result, bail};
@@ -30,6 +32,7 @@ fn main() -> Result<()> {
         match name.as_str() {
             "apalis" => work::jobs::<apalis::Apalis>(address, submitters, count).await,
             "river" => work::jobs::<river::River>(address, submitters, count).await,
+            "tellus" => tellus::calls(address, submitters, count).await,
             _ => bail!("there is no {name}"),
         }
     })?;

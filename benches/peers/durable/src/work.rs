@@ -4,4 +4,4 @@
 #[allow(dead_code, unused_imports, reason = "the other program has more works and contestants")]
 mod shared;
 
-pub use shared::{DurableQueue, Tally, jobs};
+pub use shared::{DurableQueue, Tally, each, jobs};

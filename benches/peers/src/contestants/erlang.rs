@@ -65,13 +65,13 @@ fn erl(dir: &Path, task: Task) -> Result<Command> {
         Task::NamedCast { actors } => ("named_cast", vec![NAMES, actors, CASTS]),
         Task::EmptyJobs { .. } => ("empty_jobs", vec![WORKERS as u64, JOBS]),
         Task::CallInTime { .. } => bail!("its calls have no timeout here"),
-        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue(_) => bail!("it has no durable queue"),
         Task::SpeedUp => ("speed_up", vec![JOB_ROUNDS, CPU_JOBS]),
         Task::IdleBytes => ("idle_bytes", vec![IDLE]),
         Task::Children { children } => ("children", vec![children, (REPEATED / children).max(1)]),
         Task::Scale { workers } => {
             ("scale", vec![SUPERVISORS, workers, ONE_CRASH_IN, (REPEATED / workers).max(1)])
         }
+        _ => bail!("nothing of it is durable"),
     };
     let mut erl = Command::new("erl");
     erl.args(["+S", "2:2", "+P", "2000000", "-noshell", "-noinput", "-run", "peers", "main", work]);

@@ -21,12 +21,13 @@ pub const ERLANG: &Contestant = &erlang::CONTESTANT;
 
 pub const APALIS: &Contestant = &queues::APALIS;
 pub const RIVER: &Contestant = &queues::RIVER;
+pub const TELLUS: &Contestant = &queues::TELLUS;
 
 /// In the order in which they are shown: perennial first.
-pub const ALL: [&Contestant; 8] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG, APALIS, RIVER];
+pub const ALL: [&Contestant; 9] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG, APALIS, RIVER, TELLUS];
 
 /// Those with actors.
 pub const ACTORS: [&Contestant; 6] = [PERENNIAL, RACTOR, KAMEO, ACTIX, BARE, ERLANG];
 
-/// Those with a durable queue.
-pub const DURABLE: [&Contestant; 4] = [PERENNIAL, APALIS, RIVER, BARE];
+/// Those with a durable queue or durable actors.
+pub const DURABLE: [&Contestant; 5] = [PERENNIAL, APALIS, RIVER, TELLUS, BARE];

@@ -103,6 +103,11 @@ pub enum Task {
     EmptyJobs { threads: Threads },
     /// Empty jobs of a durable queue, whose submitters wait until each is synced to the disk.
     DurableJobs { database: Database, submitters: u64, jobs: u64 },
+    /// Calls of durable actors, one for each caller, each of which persists an event and is answered
+    /// when that is synced to the disk.
+    DurableCalls { database: Database, callers: u64, calls: u64 },
+    /// The start of a durable actor with so many events.
+    Recovery { events: u64 },
     /// `syncs` of a page each, one after the other.
     Sync { syncs: u64 },
     /// [`KILLS`] of a process with a durable queue, and the rescue of its jobs by the next.
@@ -133,14 +138,23 @@ impl Task {
     /// Returns why the task cannot be done on this machine, or `None` if it can.
     pub fn absence(self) -> Option<&'static str> {
         match self {
-            Self::DurableJobs { database, .. } | Self::Rescue(database) => database.absence(),
+            Self::DurableJobs { database, .. }
+            | Self::DurableCalls { database, .. }
+            | Self::Rescue(database) => database.absence(),
             _ => None,
         }
     }
 
-    /// Returns `true` if the task needs a durable queue.
+    /// Returns `true` if the task needs a durable queue or durable actors.
     pub const fn is_durable(self) -> bool {
-        matches!(self, Self::DurableJobs { .. } | Self::Sync { .. } | Self::Rescue(_))
+        matches!(
+            self,
+            Self::DurableJobs { .. }
+                | Self::DurableCalls { .. }
+                | Self::Recovery { .. }
+                | Self::Sync { .. }
+                | Self::Rescue(_)
+        )
     }
 
     /// Returns `true` if a sender waits for room in a mailbox.

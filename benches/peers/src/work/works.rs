@@ -89,6 +89,10 @@ const fn durable_jobs(database: Database, submitters: u64, jobs: u64) -> Task {
     Task::DurableJobs { database, submitters, jobs }
 }
 
+const fn durable_calls(database: Database, callers: u64, calls: u64) -> Task {
+    Task::DurableCalls { database, callers, calls }
+}
+
 /// All works, in the order in which they are run and shown.
 pub const WORKS: &[Work] = &[
     work!("cast_1_1", cast(1, Unbounded, Two)),
@@ -130,6 +134,15 @@ pub const WORKS: &[Work] = &[
     work!("durable_jobs_1_postgres", durable_jobs(Postgres, 1, 1_000)),
     work!("durable_jobs_64_postgres", durable_jobs(Postgres, 64, 6_400)),
     rescue!("durable_rescue_postgres", Postgres),
+    work!("durable_calls_1", durable_calls(Sqlite, 1, 1_000)),
+    work!("durable_calls_64", durable_calls(Sqlite, 64, 12_800)),
+    work!("durable_calls_1_postgres", durable_calls(Postgres, 1, 1_000)),
+    work!("durable_calls_64_postgres", durable_calls(Postgres, 64, 6_400)),
+    Work {
+        name: "durable_recovery",
+        results: &[quantity("durable_recovery", "ms"), quantity("durable_recovery_snapshot", "ms")],
+        task: Task::Recovery { events: 1_000_000 },
+    },
     work!("idle_bytes", "bytes", Task::IdleBytes),
     children!("children_100", 100),
     children!("children_100k", 100_000),

@@ -24,7 +24,7 @@ const fn can(task: Task) -> bool {
         Task::Cast { mailbox: Mailbox::Bounded, .. } => false,
         // The supervisor restarts an actor after a stop, but not after a panic.
         Task::Restart(Crash::Panic) => false,
-        Task::DurableJobs { .. } | Task::Sync { .. } | Task::Rescue(_) => false,
+        task if task.is_durable() => false,
         // The registry has one actor per type, and no names.
         Task::Whereis(_) | Task::NamedCast { .. } => false,
         // A supervisor has one actor, and no supervisor stops others.

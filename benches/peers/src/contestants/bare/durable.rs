@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
+use std::ops::Range;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -27,6 +28,37 @@ pub fn jobs(file: &str, submitters: u64, count: u64) -> Result<f64> {
     let begin = Instant::now();
     let done = run(&mut connection, submitters, count)?;
     Ok(each(begin.elapsed(), done))
+}
+
+/// Returns the cost in nanoseconds of each of `count` events of as many journals as there are
+/// callers. One thread inserts an event of each journal, and commits.
+pub fn events(file: &str, callers: u64, count: u64) -> Result<f64> {
+    let mut connection = Connection::open(file)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+        CREATE TABLE events (position INTEGER PRIMARY KEY, journal INTEGER NOT NULL, \
+            sequence INTEGER NOT NULL, body BLOB NOT NULL); \
+        CREATE UNIQUE INDEX events_sequence ON events (journal, sequence)",
+    )?;
+    let warm_up = (count / WARM_UP).div_ceil(callers);
+    insert_events(&mut connection, callers, 0..warm_up)?;
+    let begin = Instant::now();
+    let rounds = count.div_ceil(callers);
+    insert_events(&mut connection, callers, warm_up..warm_up + rounds)?;
+    Ok(each(begin.elapsed(), rounds * callers))
+}
+
+fn insert_events(connection: &mut Connection, journals: u64, sequences: Range<u64>) -> Result<()> {
+    for sequence in sequences {
+        let inserting = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for journal in 0..journals {
+            inserting
+                .prepare_cached("INSERT INTO events (journal, sequence, body) VALUES (?1, ?2, x'01')")?
+                .execute([journal.cast_signed(), sequence.cast_signed()])?;
+        }
+        inserting.commit()?;
+    }
+    Ok(())
 }
 
 /// Returns the cost of each of `count` syncs in nanoseconds. A page is written before each, over

@@ -15,7 +15,7 @@ use crate::work::{
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
     name: "bare",
-    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue(_)),
+    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue(_) | Task::Recovery { .. }),
     absence: || None,
     run: |task| match task {
         Task::DurableJobs { database, submitters, jobs } => {
@@ -23,6 +23,14 @@ pub const CONTESTANT: Contestant = Contestant {
             let cost = match database {
                 Database::Sqlite => super::durable::jobs(place.address(), submitters, jobs)?,
                 Database::Postgres => super::postgres::jobs(place.address(), submitters, jobs)?,
+            };
+            Ok(vec![cost])
+        }
+        Task::DurableCalls { database, callers, calls } => {
+            let place = database.create()?;
+            let cost = match database {
+                Database::Sqlite => super::durable::events(place.address(), callers, calls)?,
+                Database::Postgres => super::postgres::events(place.address(), callers, calls)?,
             };
             Ok(vec![cost])
         }

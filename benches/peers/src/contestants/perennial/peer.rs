@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 
 use super::durable::DurableJobs;
 use crate::work::{
-    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, Task, WITHIN,
-    block_on, durable_jobs, on_tokio,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Database, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally,
+    Task, WITHIN, block_on, durable_jobs, on_tokio,
 };
 
 /// perennial in the race.
@@ -29,6 +29,16 @@ pub const CONTESTANT: Contestant = Contestant {
             let address = place.address().to_owned();
             let jobs = async move { durable_jobs::<DurableJobs>(&address, submitters, jobs).await };
             Ok(vec![block_on(task.threads(), jobs)?])
+        }
+        Task::DurableCalls { database, callers, calls } => {
+            let place = database.create()?;
+            let cost = super::accounts::calls(place.address().to_owned(), callers, calls);
+            Ok(vec![block_on(task.threads(), cost)?])
+        }
+        Task::Recovery { events } => {
+            let place = Database::Sqlite.create()?;
+            let times = super::accounts::recoveries(place.address().to_owned(), events);
+            Ok(block_on(task.threads(), times)?.to_vec())
         }
         Task::Rescue(database) => super::rescue::rescues(database),
         _ => on_tokio(Perennial(System::new()), task),
