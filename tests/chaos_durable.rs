@@ -34,10 +34,18 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(&[&["--input", "in"], arguments].concat())
+    }
+
+    fn run_with(&self, arguments: &[&str]) -> Output {
         let program: PathBuf = self.path().join("chaos");
         let mut demo = Command::new(program);
-        demo.args(["--input", "in", "--seed", "7"]).args(arguments).current_dir(self.path());
+        demo.args(["--seed", "7"]).args(arguments).current_dir(self.path());
         demo.output().expect("the demo runs")
+    }
+
+    fn transfer(&self, arguments: &[&str]) -> Output {
+        self.run_with(&[&["--scenario", "ledger", "--durable", "ledger.db"], arguments].concat())
     }
 
     fn report(&self, name: &str) -> Value {
@@ -108,6 +116,42 @@ fn runs_that_share_a_store_are_checked_apart() {
         let output = place.run(&["--durable", "jobs.db", "--kill-process", kills, "--quiet"]);
         assert_code(&output, 0);
         assert!(text(&output.stdout).starts_with("verified: 80 files"), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn every_transfer_is_applied_once_although_the_process_and_its_accounts_are_killed() {
+    let place = Place::new();
+    for kills in ["20", "1"] {
+        let output = place.transfer(&["--kill-process", kills, "--json", "j"]);
+        assert_code(&output, 0);
+        let shown = text(&output.stdout);
+        assert!(shown.contains(", nothing lost (seed 7)"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+        let report = place.report("j");
+        let number = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("{key} in {report}"));
+        assert_eq!((number("accounts"), number("kills").to_string()), (8, kills.to_owned()));
+        let acknowledged = number("acknowledged");
+        assert!(acknowledged > 8 && number("jobs") == acknowledged, "{report}");
+        assert_eq!(number("events"), 8 + 2 * acknowledged);
+        assert!(number("abandoned_incarnations") > 0 && number("refused_writes") > 0, "{report}");
+        assert_eq!((&report["verified"], &report["violations"]), (&Value::Bool(true), &Value::Array(vec![])));
+    }
+}
+
+#[test]
+fn both_sabotages_of_the_ledger_are_noticed() {
+    let place = Place::new();
+    for (sabotage, noticed) in [
+        ("reply-before-commit", "acknowledged, and sent 0 times"),
+        ("no-epoch", "acknowledged, and sent 2 times"),
+    ] {
+        let output = place.transfer(&["--kill-process", "20", "--sabotage", sabotage, "--json", "j"]);
+        assert_code(&output, 1);
+        let report = place.report("j");
+        let violations = report["violations"].as_array().expect("a list");
+        let named = violations.iter().filter(|text| text.as_str().is_some_and(|text| text.contains(noticed)));
+        assert!(named.count() > 0 && report["verified"] == false, "{report}");
     }
 }
 

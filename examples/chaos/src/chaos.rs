@@ -26,8 +26,9 @@
 //! - [`check`]: the checks of a run. [`follower`]: a client that follows what operators see.
 //!   [`manifest`]: the result for other tools. [`history`]: what happened when. [`page`]: the
 //!   report as a page of HTML. [`console`]: the console of `--console`.
-//! - `durable`: the run of `--durable`, whose jobs outlive their process. `nodes`: that of
-//!   `--nodes`, on several nodes.
+//! - [`scenario`] and [`sabotage`]: two options. `durable`: the run of `--durable`, whose jobs
+//!   outlive their process. `ledger`: that of `--scenario ledger`, with durable actors. `nodes`:
+//!   that of `--nodes`, on several nodes.
 
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
 
@@ -49,6 +50,8 @@ mod history;
 mod injector;
 mod interrupt;
 mod journal;
+#[cfg(feature = "durable")]
+mod ledger;
 mod manifest;
 #[cfg(feature = "cluster")]
 mod nodes;
@@ -60,6 +63,8 @@ mod progress;
 mod recovery;
 mod report;
 mod run;
+mod sabotage;
+mod scenario;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -93,6 +98,9 @@ fn main() -> ExitCode {
     };
     #[cfg(feature = "durable")]
     if let Some(target) = &options.durable {
+        if options.scenario == scenario::Scenario::Ledger {
+            return run_ledger(&options, target, &outputs, &runtime);
+        }
         return run_durable(&options, target, &outputs, &runtime, began);
     }
     #[cfg(feature = "cluster")]
@@ -153,6 +161,31 @@ fn run_nodes(
         Err(line) => return wrong_usage(&line),
     };
     if let Err(line) = outputs.write(&report.matching, &report.json()) {
+        return wrong_usage(&line);
+    }
+    print(options, &report, &report.verdict());
+    ExitCode::from(report.exit_code())
+}
+
+/// Runs the scenario of the ledger, or as its worker process.
+#[cfg(feature = "durable")]
+fn run_ledger(
+    options: &options::Options,
+    target: &str,
+    outputs: &manifest::Outputs,
+    runtime: &tokio::runtime::Runtime,
+) -> ExitCode {
+    if let Some(run) = &options.worker_process {
+        return match runtime.block_on(ledger::work(options, target, run)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(line) => wrong_usage(&line),
+        };
+    }
+    let report = match runtime.block_on(ledger::run(options, target)) {
+        Ok(report) => report,
+        Err(line) => return wrong_usage(&line),
+    };
+    if let Err(line) = outputs.write(&Default::default(), &report.json()) {
         return wrong_usage(&line);
     }
     print(options, &report, &report.verdict());

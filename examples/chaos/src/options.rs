@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
 
 use super::plan::PlanOptions;
+pub use super::sabotage::Sabotage;
+use super::scenario::{self, Scenario};
 
 const HELP: &str = "\
 Indexes a folder while faults are injected, and checks that nothing was lost
@@ -17,6 +18,10 @@ Indexes a folder while faults are injected, and checks that nothing was lost
 Usage: chaos [OPTIONS]
 
 Options:
+      --scenario NAME     What the demo does [default: index]. One of
+                            index   index a folder
+                            ledger  transfer money between durable accounts, in a process that is
+                                    killed: with --durable
       --input DIR         The folder to index
                           [default: the folder of the project, without build output]
       --manifest FILE     Write the result to FILE, in the format of sha256sum
@@ -42,6 +47,9 @@ Options:
                           and with --nodes one of
                             reorder            deliver messages of a node in another order
                             double-deliver     deliver messages of a node twice
+                          and with --scenario ledger one of
+                            reply-before-commit  acknowledge a transfer before it is on the disk
+                            no-epoch             accept what an earlier incarnation writes
       --durable STORE     Keep the jobs in STORE, which a process of its own works off, and kill
                           that process. --faults and --duration have no effect then. STORE is a
                           file, or the address of a PostgreSQL server, postgres://... Needs the
@@ -83,7 +91,8 @@ const DURATION_OF_NODES: Duration = Duration::from_secs(12);
 /// What the run does.
 #[derive(Debug)]
 pub struct Options {
-    input: Option<PathBuf>,
+    pub scenario: Scenario,
+    pub input: Option<PathBuf>,
     pub manifest: Option<PathBuf>,
     pub json: Option<PathBuf>,
     pub html: Option<PathBuf>,
@@ -107,64 +116,6 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// How the system is broken on purpose.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sabotage {
-    LoseWork,
-    DoubleCount,
-    NoRestart,
-    AckBeforeCommit,
-    NoFencing,
-    Reorder,
-    DoubleDeliver,
-}
-
-impl Sabotage {
-    const ALL: [Self; 7] = [
-        Self::LoseWork,
-        Self::DoubleCount,
-        Self::NoRestart,
-        Self::AckBeforeCommit,
-        Self::NoFencing,
-        Self::Reorder,
-        Self::DoubleDeliver,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LoseWork => "lose-work",
-            Self::DoubleCount => "double-count",
-            Self::NoRestart => "no-restart",
-            Self::AckBeforeCommit => "ack-before-commit",
-            Self::NoFencing => "no-fencing",
-            Self::Reorder => "reorder",
-            Self::DoubleDeliver => "double-deliver",
-        }
-    }
-
-    /// Returns `true` if it breaks what `--durable` needs.
-    const fn is_durable(self) -> bool {
-        matches!(self, Self::AckBeforeCommit | Self::NoFencing)
-    }
-
-    /// Returns `true` if it breaks what `--nodes` needs.
-    const fn is_of_nodes(self) -> bool {
-        matches!(self, Self::Reorder | Self::DoubleDeliver)
-    }
-}
-
-impl FromStr for Sabotage {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|sabotage| sabotage.name() == text);
-        found.ok_or(
-            "give one of lose-work, double-count, no-restart, with --durable ack-before-commit, no-fencing, \
-            or with --nodes reorder, double-deliver",
-        )
-    }
-}
-
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
@@ -178,6 +129,7 @@ pub enum Parsed {
 impl Options {
     fn new(is_terminal: bool) -> Self {
         Self {
+            scenario: Scenario::Index,
             input: None,
             manifest: None,
             json: None,
@@ -235,6 +187,7 @@ pub fn parse_from(
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
+            Long("scenario") => options.scenario = value(&mut parser, "--scenario", str::parse)?,
             Long("input") => options.input = Some(parser.value()?.into()),
             Long("manifest") => options.manifest = Some(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),
@@ -272,6 +225,7 @@ pub fn parse_from(
     }
     options.faults = faults.unwrap_or(options.faults);
     options.duration = duration.unwrap_or(options.duration);
+    scenario::check(&options)?;
     check_durable(&options, has_kills)?;
     check_nodes(&options)?;
     Ok(Parsed::Run(Box::new(options)))

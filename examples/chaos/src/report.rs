@@ -87,8 +87,8 @@ impl Report {
     /// Returns the result in one line.
     pub fn verdict(&self) -> String {
         let what = counted(self.faults.total, "fault");
-        let files = self.matching.len() as u64;
-        shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
+        let files = counted(self.matching.len() as u64, "file");
+        shown_verdict(&self.checks, self.is_interrupted, &files, &what, self.failed.len(), self.seed)
     }
 
     /// Returns the report as data.
@@ -174,27 +174,26 @@ pub fn exit_code(checks: &[Check], is_interrupted: bool, failed: &BTreeMap<PathB
     }
 }
 
-/// Returns a result in one line. `what` is what was done to the system.
+/// Returns a result in one line: what was `done`, and what was done to the system.
 pub fn shown_verdict(
     checks: &[Check],
     is_interrupted: bool,
-    files: u64,
+    done: &str,
     what: &str,
     failed: usize,
     seed: u64,
 ) -> String {
-    let files = counted(files, "file");
     let violations = violations(checks);
     if let Some(first) = violations.first() {
         let count = counted(violations.len() as u64, "violation");
         return shorten(&format!("VIOLATED (seed {seed}): {count}, the first: {first}"), LINE);
     }
     if is_interrupted {
-        return format!("interrupted: {files} and {what} so far, not verified (seed {seed})");
+        return format!("interrupted: {done} and {what} so far, not verified (seed {seed})");
     }
     match failed {
-        0 => format!("verified: {files}, {what}, nothing lost (seed {seed})"),
-        failed => format!("verified: {files}, {what}, but {failed} could not be read (seed {seed})"),
+        0 => format!("verified: {done}, {what}, nothing lost (seed {seed})"),
+        failed => format!("verified: {done}, {what}, but {failed} could not be read (seed {seed})"),
     }
 }
 

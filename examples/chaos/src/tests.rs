@@ -13,6 +13,7 @@ use super::manifest;
 use super::options::{self, Options, Parsed, Sabotage};
 use super::plan::{Fault, FaultKind, FaultTarget, PlanOptions, plan};
 use super::recovery::Recovery;
+use super::scenario::Scenario;
 use super::text::{Bytes, counted};
 
 /// A folder that is removed when this is dropped. The crate that does this has a cost that every
@@ -164,6 +165,8 @@ fn the_help_fits_a_hundred_columns_and_names_every_option() {
     };
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     let given = [
+        "--scenario",
+        "index",
         "--input",
         "d",
         "--manifest",
@@ -188,6 +191,41 @@ fn the_help_fits_a_hundred_columns_and_names_every_option() {
     assert!(options.verbose && options.quiet && options.sabotage == Some(Sabotage::LoseWork));
     for option in given.iter().filter(|argument| argument.starts_with("--")) {
         assert!(help.contains(option), "{option} is not in:\n{help}");
+    }
+}
+
+fn wrong(arguments: &[&str]) -> String {
+    match options::parse_from(arguments.iter().map(Into::into), false) {
+        Err(error) => error.to_string(),
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_scenario_that_is_unknown_or_lacks_an_option_is_told_what_to_do() {
+    let rows: [(&[&str], &str); 7] = [
+        (&["--scenario", "x"], "give one of index, ledger"),
+        (&["--scenario", "ledger"], "needs --durable STORE"),
+        (&["--scenario", "ledger", "--durable", "f", "--input", "."], "for --scenario index"),
+        (&["--scenario", "ledger", "--durable", "f", "--manifest", "m"], "for --scenario index"),
+        (&["--scenario", "ledger", "--durable", "f", "--sabotage", "no-fencing"], "no-epoch with --scenario"),
+        (&["--durable", "f", "--sabotage", "no-epoch"], "need --scenario ledger --durable STORE"),
+        (&["--sabotage", "reply-before-commit"], "need --scenario ledger --durable STORE"),
+    ];
+    for (arguments, expected) in rows {
+        let line = wrong(arguments);
+        assert!(line.contains(expected), "{arguments:?}: {line}");
+    }
+    assert_eq!(parsed(&[], false).scenario, Scenario::Index);
+}
+
+#[cfg(feature = "durable")]
+#[test]
+fn the_ledger_has_two_sabotages() {
+    for sabotage in [Sabotage::ReplyBeforeCommit, Sabotage::NoEpoch] {
+        let given = ["--scenario", "ledger", "--durable", "f", "--sabotage", sabotage.name()];
+        let options = parsed(&given, false);
+        assert_eq!((options.scenario, options.sabotage), (Scenario::Ledger, Some(sabotage)));
     }
 }
 

@@ -7,8 +7,9 @@
 //!
 //! The modules, from the outside in:
 //!
-//! - [`run`]: the run. [`kills`]: when the worker process is killed, from the seed. [`process`]: a
-//!   worker process and its pipes. [`protocol`]: the lines in them.
+//! - [`run`]: the run. [`kills`]: when the worker process is killed, from the seed. [`drive`]:
+//!   starts and kills it. [`process`]: a worker process and its pipes. [`protocol`]: the lines in
+//!   them.
 //! - [`worker`]: what the worker process does. [`jobs`]: its jobs and their results. [`rescue`]:
 //!   how long it takes until the jobs of the killed process run again. [`sabotage`]: stores that
 //!   break their promises.
@@ -16,15 +17,16 @@
 //!   [`report`]: the result.
 
 mod account;
+pub mod drive;
 mod jobs;
-mod kills;
-mod process;
+pub mod kills;
+pub mod process;
 mod protocol;
 mod report;
 mod rescue;
 mod run;
-mod sabotage;
-mod store;
+pub mod sabotage;
+pub mod store;
 #[cfg(test)]
 mod tests;
 mod verify;

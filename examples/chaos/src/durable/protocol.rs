@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::jobs::{hex, unhex};
+use super::process::Line;
 
 /// What the client asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,8 +67,8 @@ impl fmt::Display for Answer {
     }
 }
 
-impl Answer {
-    pub fn parse(line: &str) -> Option<Self> {
+impl Line for Answer {
+    fn parse(line: &str) -> Option<Self> {
         let (verb, rest) = line.split_once(' ')?;
         let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
         Some(match verb {

@@ -47,8 +47,8 @@ impl Report {
     /// Returns the result in one line.
     pub fn verdict(&self) -> String {
         let what = counted(self.kills, "kill");
-        let files = self.matching.len() as u64;
-        shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
+        let files = counted(self.matching.len() as u64, "file");
+        shown_verdict(&self.checks, self.is_interrupted, &files, &what, self.failed.len(), self.seed)
     }
 
     /// Returns the report as data.

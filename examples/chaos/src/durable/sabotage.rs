@@ -72,7 +72,7 @@ macro_rules! by_inner {
         }
     };
 }
-pub(super) use by_inner;
+pub(crate) use by_inner;
 
 /// Returns the store with a sabotage.
 pub async fn sabotaged(

@@ -10,6 +10,7 @@ use perennial::durable::{
 use super::account::{Account, acknowledgements};
 use super::jobs::{FileJob, FileResult, hex, unhex};
 use super::kills::{Kill, plan, portion};
+use super::process::Line;
 use super::protocol::{Answer, Request};
 use super::verify::{StoredJob, checks};
 

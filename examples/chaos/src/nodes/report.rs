@@ -41,8 +41,8 @@ impl Report {
     /// Returns the result in one line.
     pub fn verdict(&self) -> String {
         let what = format!("{} nodes, {}", self.nodes, counted(self.total(), "fault"));
-        let files = self.matching.len() as u64;
-        shown_verdict(&self.checks, self.is_interrupted, files, &what, self.failed.len(), self.seed)
+        let files = counted(self.matching.len() as u64, "file");
+        shown_verdict(&self.checks, self.is_interrupted, &files, &what, self.failed.len(), self.seed)
     }
 
     fn total(&self) -> u64 {
