@@ -13,7 +13,7 @@ use super::protocol::{Answer, Request};
 const TRANSFERS: usize = 2;
 
 /// The largest amount. An account is empty now and then.
-const MOST: u32 = START / 4;
+const MOST: u32 = START / 10;
 
 /// What was answered.
 #[derive(Debug, Default)]
