@@ -212,6 +212,8 @@ async fn a_store_that_is_attached_to_a_server_leases_nothing_and_ends_no_epoch()
     let Some(server) = server() else { return };
     let builder = server.builder().poll_interval(Duration::from_secs(3_600));
     let process = builder.clone().connect().await.unwrap();
+    // It looks for ended processes once, and then not for an hour.
+    process.changes().wait_for(|looks| *looks > 0).await.unwrap();
     let schema = process.schema();
     let ended = format!(
         "INSERT INTO \"{schema}\".processes \
