@@ -3,7 +3,7 @@
 //! again and again, and kills each process with SIGKILL in the middle of a step.
 //!
 //! ```text
-//! cargo run --release --features durable --example durable_agent
+//! cargo run --release --features durable --example agent
 //! ```
 
 #[macro_use]
