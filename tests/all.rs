@@ -4,6 +4,7 @@
 mod chat;
 mod durations;
 mod gone;
+mod guide;
 mod lifecycle;
 mod names;
 #[path = "support/pattern.rs"]

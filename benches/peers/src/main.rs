@@ -70,10 +70,10 @@
 //!   `durable_jobs_100k` is 100,000 jobs of 64 submitters. apalis and River do 6,400 of them, so
 //!   that a round takes a minute: what is compared is the cost of each job.
 //! - `durable_calls_1` and `durable_calls_64` have so many callers of a durable actor each, which
-//!   share 1,000 and 12,800 calls. Each persists an event, and is answered when that is synced to the
-//!   disk. The floor, bare, is one thread that inserts an event for each caller, and commits.
-//! - `durable_recovery` is the start of a durable actor with 1,000,000 events, without a snapshot and
-//!   with one.
+//!   share 1,000 and 12,800 calls. Each persists an event, and is answered when that is synced to
+//!   the disk. The floor, bare, is one thread that inserts an event for each caller, and commits.
+//! - `durable_recovery` is the start of a durable actor with 1,000,000 events, without a snapshot
+//!   and with one.
 //! - `durable_rescue` kills a process with SIGKILL, 200 times, while its four workers each run a
 //!   job, and starts it again. The results are the median and the 99th percentile of the time from
 //!   before that start until the first job that was in work runs again.

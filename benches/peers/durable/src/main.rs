@@ -1,5 +1,5 @@
-//! What perennial races that is durable: the queues apalis and River, with SQLite or PostgreSQL, and
-//! the actors of tellus, with PostgreSQL.
+//! What perennial races that is durable: the queues apalis and River, with SQLite or PostgreSQL,
+//! and the actors of tellus, with PostgreSQL.
 //!
 //! `perennial-durable-peers NAME ADDRESS SUBMITTERS JOBS` does one work and prints the cost of each
 //! job, or of each call. The race starts it.

@@ -103,8 +103,8 @@ pub enum Task {
     EmptyJobs { threads: Threads },
     /// Empty jobs of a durable queue, whose submitters wait until each is synced to the disk.
     DurableJobs { database: Database, submitters: u64, jobs: u64 },
-    /// Calls of durable actors, one for each caller, each of which persists an event and is answered
-    /// when that is synced to the disk.
+    /// Calls of durable actors, one for each caller, each of which persists an event and is
+    /// answered when that is synced to the disk.
     DurableCalls { database: Database, callers: u64, calls: u64 },
     /// The start of a durable actor with so many events.
     Recovery { events: u64 },
