@@ -23,6 +23,8 @@ pub(super) struct State {
     nodes: BTreeMap<NodeId, Inbox>,
     /// When the latest packet of a way arrives.
     busy_until: BTreeMap<Way, Instant>,
+    /// When a boot hears the latest news of another one.
+    told_until: BTreeMap<Way, Instant>,
     cut: BTreeSet<(NodeName, NodeName)>,
     frozen: BTreeSet<NodeName>,
     /// Since when a way is blocked, and the packets that wait for it.
@@ -83,6 +85,7 @@ impl State {
             calendar: Calendar::new(),
             nodes: BTreeMap::new(),
             busy_until: BTreeMap::new(),
+            told_until: BTreeMap::new(),
             cut: BTreeSet::new(),
             frozen: BTreeSet::new(),
             blocked: BTreeMap::new(),
@@ -113,7 +116,7 @@ impl State {
             for way in ways {
                 if are_open {
                     let at = now + self.random_delay();
-                    self.calendar.add(at, Event::Sees(way, true));
+                    self.tell(way, true, at);
                 } else if self.is_blocked(&way) {
                     self.block(way, now);
                 }
@@ -145,11 +148,18 @@ impl State {
         let others: Vec<NodeId> = self.nodes.keys().cloned().collect();
         for other in others {
             let at = now + self.random_delay().max(seen_for);
-            self.calendar.add(at, Event::Sees((other, node.clone()), false));
+            self.tell((other, node.clone()), false, at);
         }
         self.blocked.retain(|(from, to), _| from != node && to != node);
         // If it comes back, it sees the others anew.
         self.sees.retain(|(observer, _)| observer != node);
+    }
+
+    /// Lets a boot see another later, or not any more: after what it was told of it before.
+    fn tell(&mut self, way: Way, is_up: bool, at: Instant) {
+        let at = self.told_until.get(&way).map_or(at, |until| at.max(*until));
+        self.told_until.insert(way.clone(), at);
+        self.calendar.add(at, Event::Sees(way, is_up));
     }
 
     pub(super) fn boots(&self, name: &NodeName) -> Vec<NodeId> {
@@ -201,7 +211,12 @@ impl State {
                 }
                 None
             }
-            Event::Sees(way, is_up) => self.see(&way, is_up),
+            Event::Sees(way, is_up) => {
+                if self.told_until.get(&way).is_some_and(|until| *until <= now) {
+                    self.told_until.remove(&way);
+                }
+                self.see(&way, is_up)
+            }
         }
     }
 

@@ -32,6 +32,28 @@ impl Wake for Foreign {
     }
 }
 
+/// Whatever the delays of the news are, the later one is heard last.
+#[tokio::test(start_paused = true)]
+async fn boot_that_leaves_and_joins_at_once_is_seen() {
+    for seed in 0..50 {
+        let network = MemoryNetwork::new(seed);
+        let boot = |name| NodeId {
+            name: NodeName::new(name).expect("a name"),
+            boot: Boot { started: 1, random: 0 },
+        };
+        let (inbox, engine) = (Inbox::bounded(100_000), network.engine());
+        let _a = engine.open(boot("a"), inbox.clone()).await.expect("it opens");
+        let b = engine.open(boot("b"), Inbox::bounded(100_000)).await.expect("it opens");
+        sleep(Duration::from_secs(1)).await;
+        assert!(inbox.next(1).await.presence[&boot("b")].is_up);
+        drop(b);
+        let _b = engine.open(boot("b"), Inbox::bounded(100_000)).await.expect("it opens again");
+        sleep(Duration::from_secs(1)).await;
+        let presence = inbox.next(1).await.presence[&boot("b")];
+        assert!(presence.is_up && presence.was_gone, "seed {seed}: {presence:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn waker_of_an_inbox_may_use_the_network_and_may_panic() {
     let network = MemoryNetwork::new(1);
