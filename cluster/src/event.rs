@@ -57,6 +57,14 @@ pub enum NodeEvent {
         /// The reason.
         reason: RemoteErrorKind,
     },
+    /// A node speaks another version of the protocol, so there is no connection to it. It is told
+    /// once of each boot.
+    OtherProtocol {
+        /// The node.
+        node: NodeId,
+        /// The version that it speaks.
+        version: u8,
+    },
     /// The inbox was full, and so many packets were dropped. The connections that they belonged to
     /// end.
     InboxFull {

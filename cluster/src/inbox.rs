@@ -13,6 +13,9 @@ use crate::identity::NodeId;
 /// The bytes that a packet takes beside its own.
 const OVERHEAD: usize = 64;
 
+/// The most bytes that a node takes at once, and one piece more.
+const BATCH_BYTES: usize = 256 * 1024;
+
 /// One boot may take this part of the inbox.
 const SHARE: usize = 4;
 
@@ -106,7 +109,8 @@ impl Inbox {
         is_accepted
     }
 
-    /// Waits until something has arrived, and takes it: of packets, at most so many.
+    /// Waits until something has arrived, and takes it: at most so many packets, of about
+    /// [`BATCH_BYTES`] at most.
     pub(crate) async fn next(&self, max_packets: usize) -> Arrived {
         loop {
             let arrived = self.take(max_packets);
@@ -117,9 +121,20 @@ impl Inbox {
         }
     }
 
+    /// Returns `true` if more packets have arrived already.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.0.queue.lock().packets.is_empty()
+    }
+
     fn take(&self, max_packets: usize) -> Arrived {
         let mut queue = self.0.queue.lock();
-        let taken = queue.packets.len().min(max_packets);
+        let mut bytes = 0_usize;
+        let fits = |(_, packet): &&(NodeId, Vec<u8>)| {
+            let has_room = bytes < BATCH_BYTES;
+            bytes += packet.len();
+            has_room
+        };
+        let taken = queue.packets.iter().take(max_packets).take_while(fits).count();
         let packets: VecDeque<_> = queue.packets.drain(..taken).collect();
         for (from, packet) in &packets {
             let cost = packet.len().saturating_add(OVERHEAD);

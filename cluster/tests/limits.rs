@@ -45,6 +45,31 @@ async fn answers_wait_for_room_in_the_window_and_all_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn casts_that_wait_for_room_all_arrive_in_order() {
+    let network = MemoryNetwork::new(1);
+    let small = |text, started| builder(&network, text, started).window(4_096).build().unwrap();
+    let (a, b) = (shop_of(small("a", 1), 1_024).await, shop_of(small("b", 2), 1_024).await);
+    a.knows("b").await;
+    let cart = a.cart_of("b");
+    let mut most = 0;
+    for item in 0..500 {
+        cart.cast_when_room(Msg::Add(item)).await.unwrap();
+        most = a.node.peers()[0].window_used.max(most);
+    }
+    assert_eq!(cart.call(Msg::Items).await.unwrap(), (0..500).collect::<Vec<_>>());
+    assert!((2_000..=4_096).contains(&most), "{most} bytes were on the way");
+    assert!(
+        b.node.at(&b.node.id().name, CART).cast_when_room(Msg::Add(500)).await.is_ok(),
+        "on its own node"
+    );
+    assert!(b.app.shutdown().await.is_clean());
+    a.is_down("b").await;
+    let refused = cart.cast_when_room(Msg::Add(501)).await.unwrap_err();
+    assert!(matches!(refused.kind, RemoteErrorKind::NoConnection));
+    assert!(matches!(refused.into_inner(), Some(Msg::Add(501))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_that_wait_have_a_limit_and_those_beyond_end_their_calls() {
     let network = MemoryNetwork::new(1);
     let config = r#"{"window": 1024, "max_message": 100000, "max_inbox": 662400}"#;

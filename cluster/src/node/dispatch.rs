@@ -11,18 +11,35 @@ use crate::engine::Priority;
 use crate::event::NodeEvent;
 use crate::identity::{NodeId, NodeName};
 use crate::names::{Applied, ViewChange};
-use crate::peer::{Lost, Peer};
+use crate::peer::{Link, Lost, Peer};
 use crate::stream::Arrival;
-use crate::wire::{HEADER_BYTES, Header, Hello, Packet, Tags};
+use crate::wire::{HEADER_BYTES, Header, Hello, Packet, PacketError, Tags, packets};
 
 impl Gateway {
+    /// Processes what has come in one piece: a packet, or several.
+    pub(super) fn receive_all(&mut self, from: &NodeId, bytes: &[u8]) {
+        for packet in packets(bytes) {
+            self.receive(from, packet);
+        }
+    }
+
     /// Processes a packet. One that is malformed or of another connection changes nothing.
-    pub(super) fn receive(&mut self, from: &NodeId, packet: &[u8]) {
+    fn receive(&mut self, from: &NodeId, packet: &[u8]) {
         let Some(peer) = self.node.peer(&from.name).filter(|peer| peer.id == *from) else { return };
         if packet.len() > self.node.config.max_message.saturating_add(HEADER_BYTES) {
             return;
         }
-        let Ok(packet) = Packet::decode(packet) else { return };
+        let bytes = packet.len();
+        let packet = match Packet::decode(packet) {
+            Ok(packet) => packet,
+            Err(PacketError::Version(version)) => {
+                if peer.with(Link::see_other_version) {
+                    self.node.publish(NodeEvent::OtherProtocol { node: peer.id.clone(), version });
+                }
+                return;
+            }
+            Err(_) => return,
+        };
         if let Header::Hello(hello) = packet.header {
             return self.on_hello(&peer, packet.tags, &hello);
         }
@@ -32,7 +49,7 @@ impl Gateway {
             let arrival = match (transition.is_admitted, packet.tags.sequence) {
                 (false, _) => Arrival::Late,
                 (true, 0) => Arrival::Next,
-                (true, sequence) => link.incoming.receive(sequence),
+                (true, sequence) => link.incoming.receive(sequence, bytes),
             };
             (lost, transition.went_up, arrival)
         });

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::registry_changes::{RegistryChange, RegistryChanges};
 use super::served::Served;
 use super::state::{NodeState, RunGuard};
-use crate::engine::{EngineSession, Priority};
+use crate::engine::EngineSession;
 use crate::error::NodeError;
 use crate::event::NodeEvent;
 use crate::identity::NodeId;
@@ -23,10 +23,12 @@ use crate::membership::{Change, Membership};
 #[cfg(feature = "metrics")]
 use crate::metrics::PeerMetrics;
 use crate::peer::{Link, Lost};
-use crate::wire::Header;
 
 /// The most packets that are processed before the clock, and others, have their turn.
 const BATCH: usize = 256;
+
+/// For how long credit waits for more of it.
+const CREDIT_DELAY: Duration = Duration::from_millis(5);
 
 /// For how many leases a node waits for an older boot with its name to go.
 const NAME_LEASES: u32 = 2;
@@ -40,6 +42,9 @@ pub(super) struct Gateway {
     /// What is done for each connection.
     pub(super) served: HashMap<NodeId, Served>,
     next_tick: Instant,
+    /// The boots whose credit waits, and until when.
+    creditors: BTreeSet<NodeId>,
+    credit_due: Option<Instant>,
     #[cfg(feature = "metrics")]
     metrics: PeerMetrics,
     /// Until when an older boot may have the name of this node.
@@ -55,8 +60,12 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
     let session = node.engine.open(node.own.clone(), inbox.clone()).await?;
     let mut gateway = Gateway::new(node.clone(), Arc::from(session));
     gateway.refresh();
+    let mut alarm = pin!(sleep_until(gateway.next_tick));
     loop {
-        let tick = gateway.next_tick;
+        let wake = gateway.credit_due.map_or(gateway.next_tick, |due| due.min(gateway.next_tick));
+        if alarm.deadline() != wake {
+            alarm.as_mut().reset(wake);
+        }
         tokio::select! {
             biased;
             arrived = inbox.next(BATCH) => gateway.process(arrived),
@@ -65,7 +74,7 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
                 None => return Ok(()),
             },
             () = node.exposed_more.notified() => gateway.refresh(),
-            () = sleep_until(tick) => {}
+            () = alarm.as_mut() => {}
         }
         // Peers that send without a pause do not keep the names of this node, and the clock,
         // waiting.
@@ -75,10 +84,14 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
         if pin!(node.exposed_more.notified()).enable() {
             gateway.refresh();
         }
+        gateway.return_late_credit();
         if Instant::now() >= gateway.next_tick {
             gateway.tick()?;
         }
-        tokio::task::yield_now().await;
+        // Others have their turn if there is no pause.
+        if inbox.has_more() {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -93,6 +106,8 @@ impl Gateway {
             membership,
             served: HashMap::new(),
             next_tick,
+            creditors: BTreeSet::new(),
+            credit_due: None,
             #[cfg(feature = "metrics")]
             metrics: PeerMetrics::new(),
             name_taken_until: None,
@@ -130,10 +145,10 @@ impl Gateway {
         }
         let mut senders = BTreeSet::new();
         for (from, packet) in arrived.packets {
-            self.receive(&from, &packet);
+            self.receive_all(&from, &packet);
             senders.insert(from);
         }
-        self.return_credit(&senders);
+        self.return_credit(senders, false);
     }
 
     fn change(&mut self, changes: Vec<Change>) {
@@ -163,15 +178,24 @@ impl Gateway {
         self.node.publish(NodeEvent::Down(id.clone()));
     }
 
-    /// Returns credit for all that was processed of these boots.
-    fn return_credit(&self, senders: &BTreeSet<NodeId>) {
-        let present = senders.iter().filter_map(|id| self.node.peer(&id.name).filter(|peer| peer.id == *id));
-        for peer in present {
-            peer.with(|link| {
-                if let Some(through) = link.incoming.take_credit() {
-                    link.send_outside(Priority::Urgent, &Header::Credit { through });
-                }
-            });
+    /// Returns credit for what was processed of these boots. A little of it waits for more: each
+    /// packet costs both sides about as much as a message.
+    fn return_credit(&mut self, senders: BTreeSet<NodeId>, has_waited: bool) {
+        for id in senders {
+            let peer = self.node.peer(&id.name).filter(|peer| peer.id == id);
+            if peer.is_some_and(|peer| peer.with(|link| link.return_credit(has_waited))) {
+                self.creditors.insert(id);
+                self.credit_due.get_or_insert_with(|| Instant::now() + CREDIT_DELAY);
+            }
+        }
+    }
+
+    /// Returns the credit that has waited for long enough.
+    fn return_late_credit(&mut self) {
+        if self.credit_due.is_some_and(|due| Instant::now() >= due) {
+            self.credit_due = None;
+            let creditors = std::mem::take(&mut self.creditors);
+            self.return_credit(creditors, true);
         }
     }
 

@@ -25,6 +25,13 @@ use crate::wire::{Header, Hello, Outcome, Tags, encode};
 /// The most packets without a payload that wait for room in the window.
 const MAX_DEFERRED: usize = 65_536;
 
+/// The bytes of a connection that are on the way while its packets are prompt. No network is full
+/// of them.
+const PROMPT_BYTES: usize = 32 * 1024;
+
+/// Credit is returned at once for this part of the window.
+const CREDIT_PARTS: usize = 2;
+
 /// The other end of a reply that was sent, and how its answer is decoded.
 pub(crate) struct SentParts {
     pub(crate) reply: SentReply,
@@ -62,6 +69,9 @@ pub(crate) struct Link {
     max_payload: usize,
     /// The largest payload that this node accepts.
     own_max_payload: usize,
+    own_window: usize,
+    /// The window of the peer, as far as it is known.
+    window: usize,
     /// The headers that wait for room, and the bytes that each counts.
     deferred: VecDeque<(Header, usize)>,
     deferred_bytes: usize,
@@ -80,6 +90,8 @@ pub(crate) struct Link {
     /// The packets that were sent, received and lost, as far as they were published.
     #[cfg(feature = "metrics")]
     pub(super) published: [u64; 3],
+    /// The peer was found to speak another version of the protocol.
+    is_other: bool,
     /// Those that wait for room have to look.
     pub(super) has_more_room: bool,
 }
@@ -125,6 +137,8 @@ impl Link {
             round_trip: None,
             max_payload: config.max_message,
             own_max_payload: config.max_message,
+            own_window: config.window,
+            window: config.window,
             deferred: VecDeque::new(),
             deferred_bytes: 0,
             max_waiting: Inbox::max_packet(config.max_inbox),
@@ -135,6 +149,7 @@ impl Link {
             is_sending: false,
             #[cfg(feature = "metrics")]
             published: [0; 3],
+            is_other: false,
             has_more_room: false,
         }
     }
@@ -157,12 +172,19 @@ impl Link {
         }
     }
 
+    /// Takes note of a packet of another version. Returns `true` if that is news: there is no
+    /// connection, of which it could be a damaged packet.
+    pub(crate) fn see_other_version(&mut self) -> bool {
+        !self.session.is_up() && !std::mem::replace(&mut self.is_other, true)
+    }
+
     /// Sends a hello.
     pub(crate) fn greet(&mut self) {
         let hello = Hello {
             received: self.incoming.received_before(),
             wants_answer: self.session.wants_hello(),
             max_payload: u32::try_from(self.own_max_payload).unwrap_or(u32::MAX),
+            window: u32::try_from(self.own_window).unwrap_or(u32::MAX),
         };
         self.send_outside(Priority::Stream, &Header::Hello(hello));
     }
@@ -193,7 +215,9 @@ impl Link {
         let tags = self.session.tags(self.out.latest() + 1);
         let packet = encode(tags, header, payload).map_err(|_| Unsent::TooLong)?;
         self.out.push(packet.len()).map_err(|_| Unsent::Full)?;
-        self.outbox.push((Priority::Stream, packet));
+        let is_little = self.out.bytes_on_the_way() <= PROMPT_BYTES;
+        let priority = if is_little { Priority::Prompt } else { Priority::Stream };
+        self.outbox.push((priority, packet));
         Ok(())
     }
 
@@ -231,11 +255,25 @@ impl Link {
         }
     }
 
+    /// Returns credit for all that was received and processed, if that is a part of the window or
+    /// has waited. Returns `true` if there is credit that waits for more.
+    pub(crate) fn return_credit(&mut self, has_waited: bool) -> bool {
+        let uncredited = self.incoming.uncredited();
+        if !has_waited && uncredited < self.window / CREDIT_PARTS {
+            return uncredited > 0;
+        }
+        if let Some(through) = self.incoming.take_credit() {
+            self.send_outside(Priority::Urgent, &Header::Credit { through });
+        }
+        false
+    }
+
     /// Takes note of what a hello of the connection says. Returns how many more packets are lost
     /// than was known.
     pub(crate) fn take_account(&mut self, hello: &Hello) -> u64 {
         let theirs = usize::try_from(hello.max_payload).unwrap_or(usize::MAX);
         self.max_payload = self.own_max_payload.min(theirs);
+        self.window = usize::try_from(hello.window).unwrap_or(usize::MAX);
         self.out.settle_account(hello.received)
     }
 

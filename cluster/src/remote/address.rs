@@ -106,6 +106,25 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         }
     }
 
+    /// Sends a message as soon as the window has room, and does not wait for what becomes of it, so
+    /// that many messages of one sender can be on the way. On the own node, it is a send.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the message was sent or not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cast`](Self::cast) except for a full window.
+    pub async fn cast_when_room(&self, message: M) -> Result<(), RemoteError<M>> {
+        if self.is_local() {
+            return self.send(message).await;
+        }
+        let mut unsent = Some(message);
+        let posted = self.post_when_room(&mut unsent, false, None).await;
+        posted.map(drop).map_err(|kind| self.error(kind, unsent))
+    }
+
     /// Sends a message as soon as the window has room, and waits until it is in the mailbox there.
     ///
     /// # Cancel safety
@@ -130,7 +149,7 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         }
         let (report, outcome) = oneshot::channel();
         let mut unsent = Some(message);
-        if let Err(kind) = self.post_when_room(&mut unsent, true, report).await {
+        if let Err(kind) = self.post_when_room(&mut unsent, true, Some(report)).await {
             return Err(self.error(kind, unsent));
         }
         match outcome.await {
@@ -244,11 +263,11 @@ impl<M: Wire + Send + 'static> RemoteAddress<M> {
         &self,
         message: &mut Option<M>,
         confirm: bool,
-        report: Report,
+        report: Option<Report>,
     ) -> Result<(u64, Arc<Peer>), RemoteErrorKind> {
         let Some(unsent) = message.as_ref() else { return Err(RemoteErrorKind::NoConnection) };
         let peer = self.peer()?;
-        let outbound = self.outbound(unsent, confirm, Some(report))?;
+        let outbound = self.outbound(unsent, confirm, report)?;
         let keys = keys(&outbound);
         let id = peer.post_when_room(outbound).await?;
         drop_sent(message.take(), keys);

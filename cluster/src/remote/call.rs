@@ -146,7 +146,7 @@ async fn call_there<M: Wire + Send + 'static, T>(
     pending: &mut PendingCall,
 ) -> Result<T, RemoteErrorKind> {
     let (report, mut outcome) = oneshot::channel();
-    let (id, peer) = address.post_when_room(unsent, false, report).await?;
+    let (id, peer) = address.post_when_room(unsent, false, Some(report)).await?;
     pending.0 = Some((peer, id));
     if let Some(answer) = answer.await {
         pending.0 = None;

@@ -7,6 +7,8 @@ pub(crate) struct Incoming {
     latest: u64,
     /// The number that the latest credit was for.
     credited: u64,
+    /// The bytes of the packets since then.
+    uncredited: usize,
     /// The packets that were received over all connections.
     received: u64,
     /// Those of them that were received before the present connection.
@@ -26,8 +28,8 @@ pub(crate) enum Arrival {
 }
 
 impl Incoming {
-    /// Takes note of a packet.
-    pub(crate) fn receive(&mut self, sequence: u64) -> Arrival {
+    /// Takes note of a packet of so many bytes.
+    pub(crate) fn receive(&mut self, sequence: u64, bytes: usize) -> Arrival {
         if sequence <= self.latest {
             return Arrival::Late;
         }
@@ -35,6 +37,7 @@ impl Incoming {
             return Arrival::Gap;
         }
         self.latest = sequence;
+        self.uncredited += bytes;
         self.received += 1;
         Arrival::Next
     }
@@ -44,10 +47,16 @@ impl Incoming {
         self.latest < sequence
     }
 
+    /// Returns the bytes that were received and have no credit yet.
+    pub(crate) const fn uncredited(&self) -> usize {
+        self.uncredited
+    }
+
     /// Returns the credit that is due once all received packets were processed, once.
     pub(crate) fn take_credit(&mut self) -> Option<u64> {
         let is_due = self.latest > self.credited;
         self.credited = self.latest;
+        self.uncredited = 0;
         is_due.then_some(self.latest)
     }
 
@@ -60,6 +69,7 @@ impl Incoming {
     pub(crate) fn reset(&mut self) {
         self.latest = 0;
         self.credited = 0;
+        self.uncredited = 0;
         self.received_before = self.received;
     }
 

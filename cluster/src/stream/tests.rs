@@ -49,10 +49,10 @@ proptest! {
                     prop_assert!(out.bytes_on_the_way() + bytes > WINDOW);
                 },
                 Step::Deliver => if let Some(sequence) = network.pop_front() {
-                    is_broken = incoming.receive(sequence) == Arrival::Gap;
+                    is_broken = incoming.receive(sequence, 1) == Arrival::Gap;
                     prop_assert_eq!(is_broken, incoming.is_behind(sequence));
                     let again = if is_broken { Arrival::Gap } else { Arrival::Late };
-                    prop_assert_eq!(incoming.receive(sequence), again);
+                    prop_assert_eq!(incoming.receive(sequence, 1), again);
                 },
                 Step::Lose => drop(network.pop_front()),
                 Step::Credit => if let Some(through) = incoming.take_credit() {
@@ -82,10 +82,10 @@ proptest! {
 #[test]
 fn gap_is_noticed_by_the_next_packet_and_by_the_number_of_the_latest() {
     let mut incoming = Incoming::default();
-    assert_eq!(incoming.receive(1), Arrival::Next);
+    assert_eq!(incoming.receive(1, 7), Arrival::Next);
     assert!(!incoming.is_behind(1) && incoming.is_behind(2));
-    assert_eq!(incoming.receive(3), Arrival::Gap);
-    assert_eq!(incoming.receive(1), Arrival::Late);
+    assert_eq!(incoming.receive(3, 7), Arrival::Gap);
+    assert_eq!(incoming.receive(1, 7), Arrival::Late);
     assert_eq!(incoming.received(), 1);
 }
 

@@ -49,7 +49,7 @@ fn connected(recorder: Recorder, window: usize) -> (Arc<Peer>, Arc<Recorder>) {
     let (peer, recorder) = (Arc::new(Peer::new(id, &config, 1)), Arc::new(recorder));
     recorder.peer.set(Arc::downgrade(&peer)).expect("it is set once");
     peer.set_engine(Some(recorder.clone()));
-    let hello = Hello { received: 0, wants_answer: false, max_payload: 1_000 };
+    let hello = Hello { received: 0, wants_answer: false, max_payload: 1_000, window: 2_000 };
     peer.with(|link| {
         let transition = link.session.on_hello(Tags { epoch: 1, seen: 1, sequence: 0 }, false);
         assert!(transition.went_up);
@@ -153,7 +153,7 @@ async fn cast_does_not_overtake_a_sender_that_waits() {
 #[tokio::test(start_paused = true)]
 async fn sender_that_gives_up_lets_the_others_go_on() {
     let (peer, _) = connected(Recorder::default(), 1_024);
-    assert_eq!(peer.post(message(900)), Ok(()));
+    assert_eq!(peer.post(message(800)), Ok(()));
     let first = timeout(Duration::from_millis(1), peer.post_when_room(message(500))).await;
     assert!(first.is_err());
     assert_eq!(peer.post(message(1)), Ok(()), "nothing waits any more");

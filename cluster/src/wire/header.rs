@@ -84,6 +84,8 @@ pub(crate) struct Hello {
     pub(crate) wants_answer: bool,
     /// The largest payload that the sender accepts, in bytes.
     pub(crate) max_payload: u32,
+    /// The window of the sender, in bytes: credit is due before it is full.
+    pub(crate) window: u32,
 }
 
 /// Why a message or a reply came to nothing.

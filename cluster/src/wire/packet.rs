@@ -5,7 +5,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use super::header::Header;
 
 /// The version of the protocol. A node speaks to nodes of this version only.
-pub(crate) const PROTOCOL: u8 = 1;
+pub(crate) const PROTOCOL: u8 = 2;
 
 /// The most bytes of a header with what is before it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
@@ -14,8 +14,12 @@ pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(super) const LIMITED: Configuration<LittleEndian, Varint, Limit<HEADER_BYTES>> =
     bincode::config::standard().with_limit::<HEADER_BYTES>();
 
-/// The bytes before the header: the version, the length of the header, the tags.
-const PREFIX: usize = 1 + 4 + 3 * 8;
+/// The bytes at the begin of a packet, which are the same in all versions since 2: the version, and
+/// the length of what follows them.
+const START: usize = 1 + 4;
+
+/// The bytes before the header: those, the tags, and the length of the header.
+const PREFIX: usize = START + 3 * 8 + 4;
 
 /// The connection and the place of a packet.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,13 +63,15 @@ pub(crate) fn encode(tags: Tags, header: &Header, payload: &[u8]) -> Result<Vec<
     if PREFIX + header.len() > HEADER_BYTES {
         return Err(PacketError::Length);
     }
-    let length = u32::try_from(header.len()).map_err(|_| PacketError::Length)?;
-    let mut bytes = Vec::with_capacity(PREFIX + header.len() + payload.len());
+    let size = PREFIX + header.len() + payload.len();
+    let length = |bytes: usize| u32::try_from(bytes).map_err(|_| PacketError::Length);
+    let mut bytes = Vec::with_capacity(size);
     bytes.push(PROTOCOL);
-    bytes.extend(length.to_le_bytes());
+    bytes.extend(length(size - START)?.to_le_bytes());
     for tag in [tags.epoch, tags.seen, tags.sequence] {
         bytes.extend(tag.to_le_bytes());
     }
+    bytes.extend(length(header.len())?.to_le_bytes());
     bytes.extend(header);
     bytes.extend(payload);
     Ok(bytes)
@@ -78,11 +84,14 @@ impl<'a> Packet<'a> {
         if *version != PROTOCOL {
             return Err(PacketError::Version(*version));
         }
-        let (length, rest) = rest.split_first_chunk().ok_or(PacketError::Length)?;
+        let (length, rest) = size(rest)?;
+        if length != rest.len() {
+            return Err(PacketError::Length);
+        }
         let (epoch, rest) = number(rest)?;
         let (seen, rest) = number(rest)?;
         let (sequence, rest) = number(rest)?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| PacketError::Length)?;
+        let (length, rest) = size(rest)?;
         if length > HEADER_BYTES {
             return Err(PacketError::Length);
         }
@@ -97,6 +106,24 @@ impl<'a> Packet<'a> {
         }
         Ok(Self { tags: Tags { epoch, seen, sequence }, header, payload })
     }
+}
+
+/// Divides bytes into packets that follow each other. What does not say how long it is, or is
+/// shorter than it says, is one piece: it is no packet.
+pub(crate) fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let rest = bytes.get(1..).and_then(|rest| size(rest).ok());
+        let end = rest.map_or(bytes.len(), |(length, _)| START.saturating_add(length));
+        let (packet, rest) = bytes.split_at(end.min(bytes.len()));
+        bytes = rest;
+        (!packet.is_empty()).then_some(packet)
+    })
+}
+
+fn size(bytes: &[u8]) -> Result<(usize, &[u8]), PacketError> {
+    let (size, rest) = bytes.split_first_chunk().ok_or(PacketError::Length)?;
+    let size = usize::try_from(u32::from_le_bytes(*size)).map_err(|_| PacketError::Length)?;
+    Ok((size, rest))
 }
 
 fn number(bytes: &[u8]) -> Result<(u64, &[u8]), PacketError> {

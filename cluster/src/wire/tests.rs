@@ -6,7 +6,9 @@ use perennial_actors::ExitReason;
 use proptest::prelude::*;
 
 use super::packet::{PROTOCOL, PacketError};
-use super::{Delta, HEADER_BYTES, Header, Hello, NAME_BYTES, Outcome, Packet, Snapshot, Tags, encode};
+use super::{
+    Delta, HEADER_BYTES, Header, Hello, NAME_BYTES, Outcome, Packet, Snapshot, Tags, encode, packets,
+};
 use crate::reason::WireReason;
 
 fn reason() -> impl Strategy<Value = WireReason> {
@@ -49,9 +51,11 @@ fn message() -> impl Strategy<Value = Header> {
 fn header() -> impl Strategy<Value = Header> {
     prop_oneof![
         message(),
-        (any::<u64>(), any::<bool>(), any::<u32>()).prop_map(|(received, wants_answer, max_payload)| {
-            Header::Hello(Hello { received, wants_answer, max_payload })
-        }),
+        (any::<u64>(), any::<bool>(), any::<[u32; 2]>()).prop_map(
+            |(received, wants_answer, [max_payload, window])| {
+                Header::Hello(Hello { received, wants_answer, max_payload, window })
+            }
+        ),
         (any::<u64>(), outcome()).prop_map(|(id, outcome)| Header::Refused { id, outcome }),
         (any::<u64>(), any::<u32>()).prop_map(|(id, index)| Header::Answer { id, index }),
         (any::<u64>(), any::<u32>(), outcome()).prop_map(|(id, index, outcome)| Header::Dropped {
@@ -93,6 +97,28 @@ proptest! {
     }
 
     #[test]
+    fn packets_in_one_piece_come_apart_whatever_their_versions(
+        payloads in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..99)), 0..9),
+        rest in prop::collection::vec(any::<u8>(), 0..5),
+    ) {
+        let packet = |(version, payload): &(u8, Vec<u8>)| {
+            let mut packet = encode(Tags::default(), &Header::Cancel { id: 1 }, payload).unwrap();
+            packet[0] = *version;
+            packet
+        };
+        let mut expected: Vec<Vec<u8>> = payloads.iter().map(packet).collect();
+        // What is too short to be a packet is the last one.
+        expected.extend((!rest.is_empty()).then_some(rest));
+        let piece = expected.concat();
+        prop_assert_eq!(packets(&piece).map(<[u8]>::to_vec).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn any_bytes_are_divided_and_none_is_left_out(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert_eq!(packets(&bytes).collect::<Vec<_>>().concat(), bytes);
+    }
+
+    #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Packet::decode(&bytes);
         let mut with_version = bytes;
@@ -129,8 +155,10 @@ fn corpus() -> Vec<(&'static str, Header)> {
     };
     let snapshot =
         Snapshot { version: 9, is_first: true, is_last: false, names: vec![(text("cart"), bound_at)] };
+    let hello =
+        Header::Hello(Hello { received: 70_000, wants_answer: true, max_payload: 1 << 20, window: 1 << 18 });
     vec![
-        ("hello", Header::Hello(Hello { received: 70_000, wants_answer: true, max_payload: 1 << 20 })),
+        ("hello", hello),
         ("message", message),
         ("accepted", Header::Accepted { id: 1 }),
         ("refused", Header::Refused { id: 2, outcome: Outcome::Undecodable(text("no")) }),
@@ -152,7 +180,7 @@ fn corpus() -> Vec<(&'static str, Header)> {
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
 const CORPUS_TAGS: Tags = Tags { epoch: 1, seen: 2, sequence: 3 };
 
-/// The files are what the first build of version 1 has written. They must be read for ever.
+/// The files are what the first build of version 2 has written. They must be read for ever.
 #[test]
 fn packets_of_the_corpus_are_read_and_written_as_they_were() {
     for (name, header) in corpus() {
@@ -175,16 +203,19 @@ fn malformed_packets_of_the_corpus_are_refused() {
     }
 }
 
+/// Returns a packet with these bytes as its header.
+fn packet_of(header: &[u8]) -> Vec<u8> {
+    let length = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+    [&[PROTOCOL][..], &length(28 + header.len()), &[0; 24], &length(header.len()), header].concat()
+}
+
 /// A header that claims a text of 1 MiB, which is refused before there is room for it.
 #[test]
 fn length_in_a_header_beyond_its_limit_is_refused() {
     // The variant `Monitor`, its number, and the length of the name as a `u32`.
     let mut header = vec![7, 1, 252];
     header.extend((1_u32 << 20).to_le_bytes());
-    let mut bytes = encode(Tags::default(), &Header::Pong { number: 1, through: 1 }, b"").unwrap();
-    bytes.truncate(29);
-    bytes[1..5].copy_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
-    bytes.extend(&header);
+    let bytes = packet_of(&header);
     assert_eq!(Packet::decode(&bytes), Err(PacketError::Header));
     let limited = bincode::serde::decode_from_slice::<Header, _>(&header, super::packet::LIMITED);
     assert!(matches!(limited, Err(bincode::error::DecodeError::LimitExceeded)), "{limited:?}");
@@ -196,9 +227,12 @@ fn other_versions_and_long_headers_are_refused() {
     let mut newer = bytes.clone();
     newer[0] = PROTOCOL + 1;
     assert_eq!(Packet::decode(&newer), Err(PacketError::Version(PROTOCOL + 1)));
-    let mut long = bytes;
-    long[1..5].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_eq!(Packet::decode(&long), Err(PacketError::Length));
+    // The length of the packet, and that of its header.
+    for at in [1, 29] {
+        let mut long = bytes.clone();
+        long[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(Packet::decode(&long), Err(PacketError::Length));
+    }
     let name = "x".repeat(HEADER_BYTES);
     assert_eq!(encode(Tags::default(), &Header::Monitor { id: 1, name }, b""), Err(PacketError::Length));
 }
@@ -219,11 +253,7 @@ fn long_names_are_refused_on_arrival() {
         Header::Snapshot(Snapshot { version: 1, is_first: true, is_last: true, names }),
     ] {
         let header = bincode::serde::encode_to_vec(&header, super::packet::LIMITED).unwrap();
-        let mut bytes = encode(Tags::default(), &Header::Pong { number: 1, through: 1 }, b"").unwrap();
-        bytes.truncate(29);
-        bytes[1..5].copy_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
-        bytes.extend(&header);
-        assert_eq!(Packet::decode(&bytes), Err(PacketError::Length));
+        assert_eq!(Packet::decode(&packet_of(&header)), Err(PacketError::Length));
     }
 }
 

@@ -2,6 +2,8 @@
 //! peer waits for this one.
 
 use std::collections::VecDeque;
+use std::hint::spin_loop;
+use std::mem;
 use std::time::Duration;
 
 use perennial_actors::host::sync::{Condvar, Mutex};
@@ -10,6 +12,14 @@ use crate::engine::Priority;
 
 /// How long a thread sleeps that is not woken.
 const NAP: Duration = Duration::from_secs(60);
+
+/// The most bytes that are sent in one piece, unless one packet has more.
+const PIECE: usize = 32 * 1024;
+
+/// How often the thread looks again, each after a microsecond or less, before it sends a part of a
+/// piece or sleeps: the packets that come meanwhile share the cost of a piece.
+const PATIENCE: u32 = 8;
+const SPINS: u32 = 32;
 
 /// The packets that wait for a peer.
 pub(super) struct SendQueue {
@@ -23,6 +33,10 @@ struct Queues {
     urgent: PacketQueue,
     stream: PacketQueue,
     is_closed: bool,
+    /// Something is being sent, and the next has to wait.
+    is_sending: bool,
+    /// The thread that sends sleeps.
+    is_asleep: bool,
 }
 
 #[derive(Default)]
@@ -31,34 +45,75 @@ struct PacketQueue {
     bytes: usize,
 }
 
+/// What becomes of a packet.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Pushed {
+    /// It waits for the thread.
+    Waits,
+    /// It does not fit, and is dropped.
+    Dropped,
+    /// The caller has to send it, and to report that it [has](SendQueue::sent).
+    Now(Vec<u8>),
+}
+
 impl SendQueue {
     /// Creates a queue of so many bytes for each priority. A packet that is larger may wait alone.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { queues: Mutex::new(Queues::default()), changed: Condvar::default(), max_bytes }
     }
 
-    /// Adds a packet. Returns `false` if it does not fit, and is dropped.
-    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> bool {
+    /// Adds a packet. A prompt one is given back if nothing is before it.
+    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> Pushed {
         let mut queues = self.queues.lock();
-        let is_accepted = !queues.is_closed && queues.of(priority).push(packet, self.max_bytes);
+        if queues.is_closed {
+            return Pushed::Dropped;
+        }
+        if priority == Priority::Prompt && !queues.is_sending && queues.is_empty() {
+            queues.is_sending = true;
+            return Pushed::Now(packet);
+        }
+        let is_accepted = queues.of(priority).push(packet, self.max_bytes);
+        let must_wake = queues.must_wake();
         drop(queues);
-        self.changed.notify_one();
-        is_accepted
+        if must_wake {
+            self.changed.notify_one();
+        }
+        if is_accepted { Pushed::Waits } else { Pushed::Dropped }
     }
 
-    /// Waits for a packet, and takes it: an urgent one first. Returns none once it is closed.
+    /// Waits for packets, and takes those of one priority that fit into a piece, one after the
+    /// other: urgent ones first. They have to be sent, and [reported](Self::sent). Returns none once
+    /// the queue is closed.
     pub(super) fn next(&self) -> Option<(Priority, Vec<u8>)> {
+        let mut patience = PATIENCE;
         let mut queues = self.queues.lock();
-        loop {
-            if queues.is_closed {
-                return None;
+        while !queues.is_closed {
+            if patience > 0 && queues.may_wait() {
+                drop(queues);
+                patience -= 1;
+                (0..SPINS).for_each(|_| spin_loop());
+                queues = self.queues.lock();
+                continue;
             }
-            for priority in [Priority::Urgent, Priority::Stream] {
-                if let Some(packet) = queues.of(priority).pop() {
-                    return Some((priority, packet));
-                }
+            if let Some(piece) = queues.take_piece() {
+                return Some(piece);
             }
+            queues.is_asleep = true;
             queues = self.changed.wait_timeout(queues, NAP);
+            queues.is_asleep = false;
+            patience = PATIENCE;
+        }
+        None
+    }
+
+    /// Reports that what was taken, or given back, is sent.
+    pub(super) fn sent(&self) {
+        let mut queues = self.queues.lock();
+        queues.is_sending = false;
+        let must_wake = queues.must_wake();
+        drop(queues);
+        if must_wake {
+            self.changed.notify_one();
         }
     }
 
@@ -75,8 +130,34 @@ impl Queues {
     const fn of(&mut self, priority: Priority) -> &mut PacketQueue {
         match priority {
             Priority::Urgent => &mut self.urgent,
-            Priority::Stream => &mut self.stream,
+            Priority::Prompt | Priority::Stream => &mut self.stream,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.urgent.packets.is_empty() && self.stream.packets.is_empty()
+    }
+
+    /// Returns `true` if nothing is urgent, and there is less than a piece.
+    fn may_wait(&self) -> bool {
+        self.urgent.packets.is_empty() && self.stream.bytes < PIECE
+    }
+
+    /// Returns `true` if the thread sleeps and has something to send, once: to wake it costs as
+    /// much as to send a packet.
+    fn must_wake(&mut self) -> bool {
+        !self.is_sending && !self.is_empty() && mem::take(&mut self.is_asleep)
+    }
+
+    fn take_piece(&mut self) -> Option<(Priority, Vec<u8>)> {
+        if self.is_sending {
+            return None;
+        }
+        let piece = [Priority::Urgent, Priority::Stream]
+            .into_iter()
+            .find_map(|priority| Some((priority, self.of(priority).pop_piece()?)));
+        self.is_sending = piece.is_some();
+        piece
     }
 }
 
@@ -91,9 +172,19 @@ impl PacketQueue {
         has_room
     }
 
-    fn pop(&mut self) -> Option<Vec<u8>> {
-        let packet = self.packets.pop_front()?;
-        self.bytes -= packet.len();
-        Some(packet)
+    fn pop_piece(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = self.packets.front()?.len();
+        let mut count = 1;
+        while let Some(next) = self.packets.get(count).filter(|next| bytes + next.len() <= PIECE) {
+            bytes += next.len();
+            count += 1;
+        }
+        self.bytes -= bytes;
+        if count == 1 {
+            return self.packets.pop_front();
+        }
+        let mut piece = Vec::with_capacity(bytes);
+        self.packets.drain(..count).for_each(|packet| piece.extend_from_slice(&packet));
+        Some(piece)
     }
 }
