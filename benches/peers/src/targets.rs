@@ -54,6 +54,9 @@ const MORE_ROUNDS: u32 = 9;
 
 const BOUNDED: &[Target] = &[bare(1.0), best(4.0), STEADY];
 const DURABLE: &[Target] = &[bare(0.5), best(3.0)];
+/// zenoh carries the messages: `put` there and back, and `put`.
+const REMOTE_CALL: &[Target] = &[peer("zenoh", 1.0 / 1.3)];
+const REMOTE_CAST: &[Target] = &[peer("zenoh", 0.8)];
 const CASTING_ONE_THREAD: &[Target] = &[bare(1.5), best(8.0)];
 
 /// The rows that have targets.
@@ -87,6 +90,14 @@ const TARGETS: &[(&str, &[Target])] = &[
     ("durable_calls_64", &[bare(0.5)]),
     ("durable_calls_1_postgres", &[bare(0.5)]),
     ("durable_calls_64_postgres", &[bare(0.5)]),
+    ("remote_call_64", REMOTE_CALL),
+    ("remote_call_4k", REMOTE_CALL),
+    ("remote_cast_64", REMOTE_CAST),
+    ("remote_cast_4k", REMOTE_CAST),
+    ("remote_call_64_quic", REMOTE_CALL),
+    ("remote_call_4k_quic", REMOTE_CALL),
+    ("remote_cast_64_quic", REMOTE_CAST),
+    ("remote_cast_4k_quic", REMOTE_CAST),
     ("idle_bytes", &[limit(1024.0)]),
     ("children_100k_start", &[peer("erlang", 4.0)]),
     ("children_100k_stop", &[row("children_100_stop", 1.5)]),
@@ -138,7 +149,7 @@ pub fn best_peer(outcome: &Outcome) -> Option<(&'static str, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contestants::{ALL, BARE, ERLANG};
+    use crate::contestants::{ALL, BARE, ERLANG, ZENOH};
     use crate::race::{Cost, Samples};
     use crate::work::{WORKS, named};
 
@@ -150,7 +161,9 @@ mod tests {
             assert_eq!(of(row).len(), targets.len(), "{row}");
             for target in *targets {
                 match target.against {
-                    Against::Peer(peer) => assert!([BARE, KAMEO, ERLANG].iter().any(|one| one.name == peer)),
+                    Against::Peer(peer) => {
+                        assert!([BARE, KAMEO, ERLANG, ZENOH].iter().any(|one| one.name == peer))
+                    }
                     Against::Row(other) => assert!(rows.contains(&other) && other != *row),
                     Against::BestPeer | Against::Limit(_) | Against::OwnMedian => {}
                 }

@@ -25,7 +25,7 @@ use crate::work::{
 pub const CONTESTANT: Contestant = Contestant {
     name: "erlang",
     can: |task| {
-        let is_here = !task.is_bounded() && !task.is_durable() && task.threads() == Threads::Two;
+        let is_here = !task.is_bounded() && task.is_local() && task.threads() == Threads::Two;
         is_here && !matches!(task, Task::CallInTime { .. })
     },
     absence: || (!is_on_path()).then_some("not on PATH"),

@@ -25,6 +25,7 @@ const FILES: &[(&str, &[Part])] = &[
             ("scale", markdown::scale),
             ("durable", markdown::durable),
             ("durable-bound", durable::bound),
+            ("remote", markdown::remote),
             ("targets", markdown::targets),
         ],
     ),

@@ -44,13 +44,26 @@ pub fn origin(report: &Report) -> String {
 /// Returns the costs of every contestant, with their ratios to perennial's. The rows of scale have
 /// a table of their own.
 pub fn costs(report: &Report) -> String {
-    let rows = report.rows.iter().filter(|row| !row.row.starts_with("scale_") && !is_durable(row));
+    let rows = report
+        .rows
+        .iter()
+        .filter(|row| !row.row.starts_with("scale_") && !is_durable(row) && !is_remote(row));
     costs_of(rows, &contestants::ACTORS)
 }
 
 /// Returns the costs of the durable queues.
 pub fn durable(report: &Report) -> String {
     costs_of(report.rows.iter().filter(|row| is_durable(row)), &contestants::DURABLE)
+}
+
+/// Returns the costs of messages between processes.
+pub fn remote(report: &Report) -> String {
+    costs_of(report.rows.iter().filter(|row| is_remote(row)), &contestants::REMOTE)
+}
+
+/// Returns `true` if the row is one of messages between processes.
+pub fn is_remote(row: &Row) -> bool {
+    row.row.starts_with("remote_")
 }
 
 /// Returns `true` if the row is one of the durable queues.

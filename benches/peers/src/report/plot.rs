@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::data::{Report, Row};
-use super::markdown::{SCALES, is_durable};
+use super::markdown::{SCALES, is_durable, is_remote};
 use crate::contestants::{self, PERENNIAL};
 
 const WIDTH: f64 = 900.0;
@@ -66,6 +66,7 @@ fn is_plotted(row: &Row) -> bool {
     let is_part = row.row.starts_with("scale_") && SCALES.iter().all(|(work, _)| *work != row.row);
     !is_part
         && !is_durable(row)
+        && !is_remote(row)
         && contestants::ACTORS.iter().any(|one| one.name != PERENNIAL.name && row.ratio(one.name).is_some())
 }
 

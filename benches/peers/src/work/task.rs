@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::crash::Crash;
 use super::database::Database;
+use super::remote::{Link, Remote};
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
@@ -118,6 +119,8 @@ pub enum Task {
     IdleBytes,
     /// `children` of one dynamic supervisor: start one after the other, then stop the tree.
     Children { children: u64 },
+    /// Messages between two processes.
+    Remote(Remote),
     /// `workers` below [`SUPERVISORS`]: start, one message each, a crash of one in
     /// [`ONE_CRASH_IN`], stop.
     Scale { workers: u64 },
@@ -141,6 +144,7 @@ impl Task {
             Self::DurableJobs { database, .. }
             | Self::DurableCalls { database, .. }
             | Self::Rescue(database) => database.absence(),
+            Self::Remote(_) => Remote::absence(),
             _ => None,
         }
     }
@@ -155,6 +159,16 @@ impl Task {
                 | Self::Sync { .. }
                 | Self::Rescue(_)
         )
+    }
+
+    /// Returns `true` if the task is one of actors in one process, or of bare tasks.
+    pub const fn is_local(self) -> bool {
+        !self.is_durable() && !matches!(self, Self::Remote(_))
+    }
+
+    /// Returns `true` if the task is messages between two processes over TCP.
+    pub const fn is_over_tcp(self) -> bool {
+        matches!(self, Self::Remote(Remote { link: Link::Tcp, .. }))
     }
 
     /// Returns `true` if a sender waits for room in a mailbox.

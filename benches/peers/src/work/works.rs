@@ -2,6 +2,7 @@
 
 use super::crash::Crash;
 use super::database::Database::{self, Postgres, Sqlite};
+use super::remote::{Exchange, Link, Remote};
 use super::task::Mailbox::{self, Bounded, Unbounded};
 use super::task::Popularity::{Even, Skewed};
 use super::task::Threads::{self, One, Two};
@@ -93,6 +94,10 @@ const fn durable_calls(database: Database, callers: u64, calls: u64) -> Task {
     Task::DurableCalls { database, callers, calls }
 }
 
+const fn remote(exchange: Exchange, link: Link, bytes: usize) -> Task {
+    Task::Remote(Remote { exchange, link, bytes })
+}
+
 /// All works, in the order in which they are run and shown.
 pub const WORKS: &[Work] = &[
     work!("cast_1_1", cast(1, Unbounded, Two)),
@@ -143,6 +148,14 @@ pub const WORKS: &[Work] = &[
         results: &[quantity("durable_recovery", "ms"), quantity("durable_recovery_snapshot", "ms")],
         task: Task::Recovery { events: 1_000_000 },
     },
+    work!("remote_call_64", remote(Exchange::Call, Link::Tcp, 64)),
+    work!("remote_call_4k", remote(Exchange::Call, Link::Tcp, 4_096)),
+    work!("remote_cast_64", remote(Exchange::Cast, Link::Tcp, 64)),
+    work!("remote_cast_4k", remote(Exchange::Cast, Link::Tcp, 4_096)),
+    work!("remote_call_64_quic", remote(Exchange::Call, Link::Quic, 64)),
+    work!("remote_call_4k_quic", remote(Exchange::Call, Link::Quic, 4_096)),
+    work!("remote_cast_64_quic", remote(Exchange::Cast, Link::Quic, 64)),
+    work!("remote_cast_4k_quic", remote(Exchange::Cast, Link::Quic, 4_096)),
     work!("idle_bytes", "bytes", Task::IdleBytes),
     children!("children_100", 100),
     children!("children_100k", 100_000),

@@ -25,6 +25,7 @@ const fn can(task: Task) -> bool {
         // The supervisor restarts an actor after a stop, but not after a panic.
         Task::Restart(Crash::Panic) => false,
         task if task.is_durable() => false,
+        Task::Remote(_) => false,
         // The registry has one actor per type, and no names.
         Task::Whereis(_) | Task::NamedCast { .. } => false,
         // A supervisor has one actor, and no supervisor stops others.

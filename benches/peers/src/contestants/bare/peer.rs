@@ -15,7 +15,10 @@ use crate::work::{
 /// Tasks and channels in the race. They have no supervisors.
 pub const CONTESTANT: Contestant = Contestant {
     name: "bare",
-    can: |task| !matches!(task, Task::Restart(_) | Task::Rescue(_) | Task::Recovery { .. }),
+    can: |task| match task {
+        Task::Remote(_) => task.is_over_tcp(),
+        _ => !matches!(task, Task::Restart(_) | Task::Rescue(_) | Task::Recovery { .. }),
+    },
     absence: || None,
     run: |task| match task {
         Task::DurableJobs { database, submitters, jobs } => {
@@ -34,6 +37,7 @@ pub const CONTESTANT: Contestant = Contestant {
             };
             Ok(vec![cost])
         }
+        Task::Remote(remote) => remote.run("framed"),
         Task::Sync { syncs } => Ok(vec![super::durable::syncs(syncs)?]),
         _ => on_tokio(Bare::default(), task),
     },

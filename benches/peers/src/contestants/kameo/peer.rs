@@ -20,9 +20,12 @@ use crate::work::{
 /// kameo in the race.
 pub const CONTESTANT: Contestant = Contestant {
     name: "kameo",
-    can: |task| !task.is_durable(),
+    can: |task| task.is_local() || task.is_over_tcp(),
     absence: || None,
-    run: |task| on_tokio(Kameo, task),
+    run: |task| match task {
+        Task::Remote(remote) => remote.run("kameo"),
+        _ => on_tokio(Kameo, task),
+    },
 };
 
 #[derive(Actor, Clone)]

@@ -40,6 +40,7 @@ pub const CONTESTANT: Contestant = Contestant {
             let times = super::accounts::recoveries(place.address().to_owned(), events);
             Ok(block_on(task.threads(), times)?.to_vec())
         }
+        Task::Remote(remote) => remote.run("perennial"),
         Task::Rescue(database) => super::rescue::rescues(database),
         _ => on_tokio(Perennial(System::new()), task),
     },

@@ -20,9 +20,12 @@ use crate::work::{
 /// ractor in the race. Its mailboxes have no bounds.
 pub const CONTESTANT: Contestant = Contestant {
     name: "ractor",
-    can: |task| !task.is_bounded() && !task.is_durable(),
+    can: |task| (!task.is_bounded() && task.is_local()) || task.is_over_tcp(),
     absence: || None,
-    run: |task| on_tokio(Ractor, task),
+    run: |task| match task {
+        Task::Remote(remote) => remote.run("ractor"),
+        _ => on_tokio(Ractor, task),
+    },
 };
 
 enum Msg {
