@@ -1,8 +1,8 @@
 //! What a node needs of a network: packets between boots, and the news of which boots are there.
 //!
 //! An engine promises little, because networks do: packets of one boot to another arrive in order
-//! while nothing fails, and may be lost, and arrive late, when a connection breaks. An
-//! engine may join packets that wait for one boot, in their order: they say how long they are. Numbers,
+//! while nothing fails, and may be lost, and arrive late, when a connection breaks. An engine may
+//! join packets that wait for one boot, in their order: they say how long they are. Numbers,
 //! windows, connections and accounts are made of these packets by the node. An engine never waits
 //! for the node, and the node never for the engine.
 
@@ -50,8 +50,8 @@ pub trait EngineSession: Send + Sync {
 pub enum Priority {
     /// In the order of all packets of this priority, and of the prompt ones.
     Stream,
-    /// As those of the stream, of which little is on the way. An engine that sends on threads of its
-    /// own may send it at once, if nothing waits before it.
+    /// As those of the stream, of which little is on the way. An engine that sends on threads of
+    /// its own may send it at once, if nothing waits before it.
     Prompt,
     /// Before what waits with the other priority, where the network can do that.
     Urgent,

@@ -79,10 +79,10 @@
 //!   before that start until the first job that was in work runs again.
 //! - `remote_call` and `remote_cast` are messages between two processes, in plain TCP, or with the
 //!   suffix `_quic` encrypted with certificates on both sides. The number is that of their bytes.
-//!   The contestants are in a program of their own, `benches/peers/remote`, whose files say how they
-//!   are used. The floor is zenoh, by which perennial sends: a call has to cost at most 1.3 times
-//!   `put` there and back, and a cast at most 1.25 times `put`. Bare is a connection of TCP with
-//!   frames. kameo has no plain TCP, and encrypts all.
+//!   The contestants are in a program of their own, `benches/peers/remote`, whose files say how
+//!   they are used. The floor is zenoh, by which perennial sends: a call has to cost at most 1.3
+//!   times `put` there and back, and a cast at most 1.25 times `put`. Bare is a connection of TCP
+//!   with frames. kameo has no plain TCP, and encrypts all.
 //! - The suffix `_postgres` stands for a PostgreSQL server on this machine with its default
 //!   settings, so that each commit is synced. Each contestant has a server of its own, beside this
 //!   program, whose start is not measured. Without PostgreSQL there are no such rows.

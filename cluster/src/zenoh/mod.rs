@@ -4,8 +4,8 @@
 //! zenoh panics on a runtime with one thread when it opens and closes, and what it sends can wait.
 //! So threads of this module call it: one that opens and closes, and one for each peer that is sent
 //! to. The sender itself calls it for a packet that does not wait, because little is on the way.
-//! zenoh's own threads call back, and what they call never waits. Nothing outside of this folder knows
-//! zenoh.
+//! zenoh's own threads call back, and what they call never waits. Nothing outside of this folder
+//! knows zenoh.
 //!
 //! Encrypted connections are QUIC. zenoh's TLS over TCP reads and writes one stream from two
 //! threads at once (zenoh's issue 2557, open in 1.10.2): between nodes that talk both ways it lost

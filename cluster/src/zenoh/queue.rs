@@ -82,8 +82,8 @@ impl SendQueue {
     }
 
     /// Waits for packets, and takes those of one priority that fit into a piece, one after the
-    /// other: urgent ones first. They have to be sent, and [reported](Self::sent). Returns none once
-    /// the queue is closed.
+    /// other: urgent ones first. They have to be sent, and [reported](Self::sent). Returns none
+    /// once the queue is closed.
     pub(super) fn next(&self) -> Option<(Priority, Vec<u8>)> {
         let mut patience = PATIENCE;
         let mut queues = self.queues.lock();

@@ -1,6 +1,7 @@
 //! kameo with its feature `remote`, on libp2p.
 //!
-//! A message is a `tell` that is not acknowledged.
+//! A message is a `tell` that is acknowledged. A flood of those that are not did not come to its
+//! end here: not all were handled.
 
 use std::time::Duration;
 
@@ -91,7 +92,7 @@ impl Remote for Kameo {
     }
 
     async fn cast(&mut self, bytes: Vec<u8>) -> Result<()> {
-        self.echo.tell(&Cast(bytes.into())).send().map_err(|error| anyhow!("{error}"))
+        self.echo.tell(&Cast(bytes.into())).send_ack().await.map_err(|error| anyhow!("{error}"))
     }
 
     async fn handled(&mut self) -> Result<u64> {

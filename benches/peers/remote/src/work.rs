@@ -44,7 +44,7 @@ impl Load {
     pub fn named(name: &str, bytes: usize) -> Result<Self> {
         match name {
             "call" => Ok(Self::Call { count: 20_000, bytes }),
-            "cast" => Ok(Self::Cast { count: if bytes < 1_024 { 400_000 } else { 50_000 }, bytes }),
+            "cast" => Ok(Self::Cast { count: if bytes < 1_024 { 100_000 } else { 20_000 }, bytes }),
             _ => bail!("there is no work {name}"),
         }
     }

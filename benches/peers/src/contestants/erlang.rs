@@ -71,7 +71,7 @@ fn erl(dir: &Path, task: Task) -> Result<Command> {
         Task::Scale { workers } => {
             ("scale", vec![SUPERVISORS, workers, ONE_CRASH_IN, (REPEATED / workers).max(1)])
         }
-        _ => bail!("nothing of it is durable"),
+        _ => bail!("it has nothing durable, and one node here"),
     };
     let mut erl = Command::new("erl");
     erl.args(["+S", "2:2", "+P", "2000000", "-noshell", "-noinput", "-run", "peers", "main", work]);

@@ -21,7 +21,6 @@ pub use crash::{Crash, TOLERATED, WITHIN};
 pub use database::{Database, folder};
 pub use drive::{block_on, drive, on_tokio};
 pub use goal::Goal;
-pub use remote::{Exchange, Link, Remote};
 pub use task::{
     CALL_TIMEOUT, CALLS, CASTS, CPU_JOBS, CRASHES, CROWD, IDLE, JOB_ROUNDS, JOBS, KILLS, LIVES, LOOKUPS,
     MANY_JOBS, Mailbox, NAMES, ONE_CRASH_IN, PREFETCH, Popularity, REPEATED, ROOM, SUPERVISORS, Task,

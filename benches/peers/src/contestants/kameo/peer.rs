@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use crate::work::{
-    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, WITHIN,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, ROOM, TOLERATED, Tally, Task, WITHIN,
     on_tokio,
 };
 

@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use crate::work::{
-    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, WITHIN, on_tokio,
+    Begin, CALL_TIMEOUT, Contestant, Crash, Goal, Mailbox, Peer, Pool, TOLERATED, Tally, Task, WITHIN,
+    on_tokio,
 };
 
 /// ractor in the race. Its mailboxes have no bounds.
