@@ -191,7 +191,7 @@ mod tests {
         let costs_of = [Some(10.0), None, None, None, Some(20.0), None, Some(90.0), Some(80.0)];
         let report = Report::new(&[outcome("durable_jobs_64", costs_of)], 1).unwrap();
         assert_eq!(costs(&report).lines().count(), 2);
-        let row = "| durable jobs 64 | ns | **10.0** | 90.0 (9.00x) | 80.0 (8.00x) | 20.0 (2.00x) |";
+        let row = "| durable jobs 64 | ns | **10.0** | 90.0 (9.00x) | 80.0 (8.00x) | - | 20.0 (2.00x) |";
         assert_eq!(durable(&report).lines().nth(2), Some(row));
     }
 
