@@ -48,24 +48,10 @@ pub trait EngineSession: Send + Sync {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Priority {
-    /// In the order of all packets of this priority, and of the prompt ones.
+    /// In the order of all packets of this priority.
     Stream,
-    /// As those of the stream, of which little is on the way. An engine that sends on threads of
-    /// its own may send it at once, if nothing waits before it.
-    Prompt,
     /// Before what waits with the other priority, where the network can do that.
     Urgent,
-}
-
-impl Priority {
-    /// Returns the priority of the same order for what cannot be sent at once.
-    #[cfg(feature = "zenoh")]
-    pub(crate) const fn without_haste(self) -> Self {
-        match self {
-            Self::Prompt => Self::Stream,
-            other => other,
-        }
-    }
 }
 
 /// Why an engine does not do what was asked.

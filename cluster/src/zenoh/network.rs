@@ -8,13 +8,12 @@ use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::Mutex;
 use zenoh::Wait;
 use zenoh::liveliness::LivelinessToken;
-use zenoh::pubsub::Publisher;
 use zenoh::qos::{CongestionControl, Priority as Class};
 use zenoh::sample::{Sample, SampleKind};
 
 use super::error::NetworkError;
 use super::keys::{Keys, last_node};
-use super::queue::{Pushed, SendQueue};
+use super::queue::SendQueue;
 use super::watchdog::Silence;
 use crate::engine::Priority;
 use crate::identity::NodeId;
@@ -45,16 +44,9 @@ struct Links {
 
 #[derive(Default)]
 struct Link {
-    /// The way to the boot, once something was sent to it.
-    way: Option<Arc<Way>>,
+    /// What waits for the boot, once something was sent to it.
+    queue: Option<Arc<SendQueue>>,
     silence: Silence,
-}
-
-/// The way to one boot.
-struct Way {
-    queue: SendQueue,
-    /// Sends the stream. None before the thread runs, and after it has ended.
-    stream: Mutex<Option<Arc<Publisher<'static>>>>,
 }
 
 impl Network {
@@ -95,25 +87,24 @@ impl Network {
     pub(super) fn send(&self, to: &NodeId, priority: Priority, packet: Vec<u8>) {
         let mut present = self.links.present.lock();
         let Some(link) = present.as_mut().and_then(|present| present.get_mut(to)) else { return };
-        let way = match &link.way {
-            Some(way) => way.clone(),
+        let queue = match &link.queue {
+            Some(queue) => queue.clone(),
             None => {
-                let queue = SendQueue::new(self.max_queued);
-                let way = Arc::new(Way { queue, stream: Mutex::new(None) });
-                if self.begin_to_send(to, way.clone()).is_err() {
+                let queue = Arc::new(SendQueue::new(self.max_queued));
+                if self.begin_to_send(to, queue.clone()).is_err() {
                     return;
                 }
-                link.way.insert(way).clone()
+                link.queue.insert(queue).clone()
             }
         };
         drop(present);
-        way.send(priority, packet);
+        queue.push(priority, packet);
     }
 
-    fn begin_to_send(&self, to: &NodeId, way: Arc<Way>) -> std::io::Result<()> {
+    fn begin_to_send(&self, to: &NodeId, queue: Arc<SendQueue>) -> std::io::Result<()> {
         let (session, key) = (self.session.clone(), self.keys.packets(to, &self.links.own));
         let thread = thread::Builder::new().name(format!("to {}", to.name)).stack_size(STACK);
-        thread.spawn(move || ignore_panic(|| way.send_all(&session, &key)))?;
+        thread.spawn(move || ignore_panic(|| send_all(&session, &key, &queue)))?;
         Ok(())
     }
 
@@ -121,7 +112,7 @@ impl Network {
     pub(super) fn tick(&self) -> Vec<Silence> {
         let mut present = self.links.present.lock();
         let links = present.iter_mut().flat_map(BTreeMap::values_mut);
-        let spoken_to = links.filter(|link| link.way.is_some());
+        let spoken_to = links.filter(|link| link.queue.is_some());
         let ticked = spoken_to.map(|link| {
             link.silence.tick();
             link.silence
@@ -170,8 +161,8 @@ impl Links {
     }
 
     fn lose(&self, node: NodeId, link: Option<Link>) {
-        if let Some(way) = link.and_then(|link| link.way) {
-            way.queue.close();
+        if let Some(queue) = link.and_then(|link| link.queue) {
+            queue.close();
         }
         self.inbox.node_down(node);
     }
@@ -185,45 +176,24 @@ impl Links {
     }
 }
 
-impl Way {
-    /// Sends a packet: on this thread if it is prompt and nothing is before it, which spares the
-    /// time until another one runs. zenoh has room for it, and does not wait.
-    fn send(&self, priority: Priority, packet: Vec<u8>) {
-        let stream = self.stream.lock().clone();
-        // Before there is a publisher, the thread has to send it.
-        let priority = if stream.is_some() { priority } else { priority.without_haste() };
-        if let Pushed::Now(packet) = self.queue.push(priority, packet) {
-            put(stream.as_deref(), packet);
-            self.queue.sent();
-        }
-    }
-
-    /// Sends what is queued until the queue is closed. Only the peer itself makes this thread wait.
-    fn send_all(&self, session: &zenoh::Session, key: &str) {
-        // A key that is declared has its route computed once, on both sides.
-        let Ok(key) = session.declare_keyexpr(key.to_owned()).wait() else { return };
-        let publisher = |class: Class| {
-            let publisher = session.declare_publisher(key.clone().into_owned()).priority(class);
-            publisher.congestion_control(CongestionControl::Block).wait().ok()
+/// Sends what is queued until the queue is closed. Only the peer itself makes this thread wait.
+fn send_all(session: &zenoh::Session, key: &str, queue: &SendQueue) {
+    // A key that is declared has its route computed once, on both sides.
+    let Ok(key) = session.declare_keyexpr(key.to_owned()).wait() else { return };
+    let publisher = |class: Class| {
+        let publisher = session.declare_publisher(key.clone()).priority(class);
+        publisher.congestion_control(CongestionControl::Block).wait().ok()
+    };
+    let (urgent, stream) = (publisher(Class::InteractiveHigh), publisher(Class::Data));
+    while let Some((priority, packet)) = queue.next() {
+        let publisher = match priority {
+            Priority::Urgent => &urgent,
+            Priority::Stream => &stream,
         };
-        let (urgent, stream) = (publisher(Class::InteractiveHigh), publisher(Class::Data).map(Arc::new));
-        self.stream.lock().clone_from(&stream);
-        while let Some((priority, piece)) = self.queue.next() {
-            match priority {
-                Priority::Urgent => put(urgent.as_ref(), piece),
-                _ => put(stream.as_deref(), piece),
-            }
-            self.queue.sent();
+        if let Some(publisher) = publisher {
+            // What is not sent is lost: the node notices the gap.
+            ignore_panic(|| drop(publisher.put(packet).wait()));
         }
-        let stream = self.stream.lock().take();
-        drop(stream);
-    }
-}
-
-/// What is not sent is lost: the node notices the gap.
-fn put(publisher: Option<&Publisher<'static>>, piece: Vec<u8>) {
-    if let Some(publisher) = publisher {
-        ignore_panic(|| drop(publisher.put(piece).wait()));
     }
 }
 

@@ -33,8 +33,6 @@ struct Queues {
     urgent: PacketQueue,
     stream: PacketQueue,
     is_closed: bool,
-    /// Something is being sent, and the next has to wait.
-    is_sending: bool,
     /// The thread that sends sleeps.
     is_asleep: bool,
 }
@@ -45,45 +43,28 @@ struct PacketQueue {
     bytes: usize,
 }
 
-/// What becomes of a packet.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) enum Pushed {
-    /// It waits for the thread.
-    Waits,
-    /// It does not fit, and is dropped.
-    Dropped,
-    /// The caller has to send it, and to report that it [has](SendQueue::sent).
-    Now(Vec<u8>),
-}
-
 impl SendQueue {
     /// Creates a queue of so many bytes for each priority. A packet that is larger may wait alone.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { queues: Mutex::new(Queues::default()), changed: Condvar::default(), max_bytes }
     }
 
-    /// Adds a packet. A prompt one is given back if nothing is before it.
-    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> Pushed {
+    /// Adds a packet, unless there is no room for it or the queue is closed. Returns `true` if it was
+    /// added.
+    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> bool {
         let mut queues = self.queues.lock();
-        if queues.is_closed {
-            return Pushed::Dropped;
-        }
-        if priority == Priority::Prompt && !queues.is_sending && queues.is_empty() {
-            queues.is_sending = true;
-            return Pushed::Now(packet);
-        }
-        let is_accepted = queues.of(priority).push(packet, self.max_bytes);
-        let must_wake = queues.must_wake();
+        let is_accepted = !queues.is_closed && queues.of(priority).push(packet, self.max_bytes);
+        // To wake the thread costs as much as to send a packet.
+        let must_wake = is_accepted && mem::take(&mut queues.is_asleep);
         drop(queues);
         if must_wake {
             self.changed.notify_one();
         }
-        if is_accepted { Pushed::Waits } else { Pushed::Dropped }
+        is_accepted
     }
 
     /// Waits for packets, and takes those of one priority that fit into a piece, one after the
-    /// other: urgent ones first. They have to be sent, and [reported](Self::sent). Returns none
-    /// once the queue is closed.
+    /// other: urgent ones first. Returns `None` once the queue is closed.
     pub(super) fn next(&self) -> Option<(Priority, Vec<u8>)> {
         let mut patience = PATIENCE;
         let mut queues = self.queues.lock();
@@ -106,17 +87,6 @@ impl SendQueue {
         None
     }
 
-    /// Reports that what was taken, or given back, is sent.
-    pub(super) fn sent(&self) {
-        let mut queues = self.queues.lock();
-        queues.is_sending = false;
-        let must_wake = queues.must_wake();
-        drop(queues);
-        if must_wake {
-            self.changed.notify_one();
-        }
-    }
-
     /// Drops what waits, and refuses what comes.
     pub(super) fn close(&self) {
         let mut queues = self.queues.lock();
@@ -130,12 +100,8 @@ impl Queues {
     const fn of(&mut self, priority: Priority) -> &mut PacketQueue {
         match priority {
             Priority::Urgent => &mut self.urgent,
-            Priority::Prompt | Priority::Stream => &mut self.stream,
+            Priority::Stream => &mut self.stream,
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.urgent.packets.is_empty() && self.stream.packets.is_empty()
     }
 
     /// Returns `true` if nothing is urgent, and there is less than a piece.
@@ -143,21 +109,10 @@ impl Queues {
         self.urgent.packets.is_empty() && self.stream.bytes < PIECE
     }
 
-    /// Returns `true` if the thread sleeps and has something to send, once: to wake it costs as
-    /// much as to send a packet.
-    fn must_wake(&mut self) -> bool {
-        !self.is_sending && !self.is_empty() && mem::take(&mut self.is_asleep)
-    }
-
     fn take_piece(&mut self) -> Option<(Priority, Vec<u8>)> {
-        if self.is_sending {
-            return None;
-        }
-        let piece = [Priority::Urgent, Priority::Stream]
+        [Priority::Urgent, Priority::Stream]
             .into_iter()
-            .find_map(|priority| Some((priority, self.of(priority).pop_piece()?)));
-        self.is_sending = piece.is_some();
-        piece
+            .find_map(|priority| Some((priority, self.of(priority).pop_piece()?)))
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::address::check;
 use super::super::error::NetworkError;
 use super::super::keys::{Keys, last_node};
 use super::super::options;
-use super::super::queue::{Pushed, SendQueue};
+use super::super::queue::SendQueue;
 use super::super::settings::{Limits, NetworkConfig};
 use super::super::watchdog::{Silence, Watchdog};
 use crate::engine::Priority;
@@ -65,22 +65,21 @@ fn address_that_has_another_form_is_refused() {
 #[test]
 fn urgent_packets_are_sent_first_and_each_priority_has_its_bound() {
     let queue = SendQueue::new(10);
-    assert_eq!(queue.push(Priority::Stream, vec![1; 30]), Pushed::Waits, "a large packet may wait alone");
-    assert_eq!(queue.push(Priority::Stream, vec![2]), Pushed::Dropped);
-    assert_eq!(queue.push(Priority::Urgent, vec![3; 6]), Pushed::Waits);
-    assert_eq!(queue.push(Priority::Urgent, vec![4; 5]), Pushed::Dropped);
-    assert_eq!(queue.push(Priority::Urgent, vec![5; 4]), Pushed::Waits);
+    assert!(queue.push(Priority::Stream, vec![1; 30]), "a large packet may wait alone");
+    assert!(!queue.push(Priority::Stream, vec![2]));
+    assert!(queue.push(Priority::Urgent, vec![3; 6]));
+    assert!(!queue.push(Priority::Urgent, vec![4; 5]));
+    assert!(queue.push(Priority::Urgent, vec![5; 4]));
     let next = || {
         let (_, piece) = queue.next().expect("it is open");
-        queue.sent();
         piece
     };
     assert_eq!(next(), [3, 3, 3, 3, 3, 3, 5, 5, 5, 5], "in one piece");
     assert_eq!(next(), [1; 30]);
-    assert_eq!(queue.push(Priority::Stream, vec![6]), Pushed::Waits, "there is room again");
+    assert!(queue.push(Priority::Stream, vec![6]), "there is room again");
     queue.close();
     assert!(queue.next().is_none());
-    assert_eq!(queue.push(Priority::Stream, vec![7]), Pushed::Dropped);
+    assert!(!queue.push(Priority::Stream, vec![7]));
 }
 
 #[test]
@@ -94,29 +93,12 @@ fn pieces_of_the_stream_have_a_size_and_keep_its_order() {
     let expected = packets.concat();
     while sent < expected.len() {
         let (_, piece) = queue.next().expect("it is open");
-        queue.sent();
         assert!(piece.len() <= 32 * 1024 || piece.iter().all(|byte| *byte == piece[0]));
         assert_eq!(piece, expected[sent..sent + piece.len()]);
         sent += piece.len();
         pieces += 1;
     }
     assert!((50..100).contains(&pieces), "{pieces} pieces");
-}
-
-#[test]
-fn prompt_packets_are_sent_at_once_unless_something_is_before_them() {
-    let queue = SendQueue::new(100);
-    let prompt = |byte| queue.push(Priority::Prompt, vec![byte]);
-    assert_eq!(prompt(1), Pushed::Now(vec![1]));
-    assert_eq!(prompt(2), Pushed::Waits, "the first is being sent");
-    queue.sent();
-    assert_eq!(prompt(3), Pushed::Waits, "the second waits");
-    assert_eq!(queue.next(), Some((Priority::Stream, vec![2, 3])));
-    assert_eq!(prompt(4), Pushed::Waits, "the piece is being sent");
-    queue.sent();
-    assert_eq!(queue.next(), Some((Priority::Stream, vec![4])));
-    queue.sent();
-    assert_eq!(prompt(5), Pushed::Now(vec![5]));
 }
 
 #[test]
