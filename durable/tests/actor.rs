@@ -5,11 +5,12 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use perennial_actors::{ActorHandle, Address, ExitReason, SpawnError, System};
-use perennial_durable::actor::{EventSourcedActor, Journal, JournalError, StoredState};
+use perennial_durable::actor::{DurableStateActor, EventSourcedActor, Journal, JournalError, StoredState};
 use perennial_durable::faults::{FaultStore, Faults};
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Batch, Conflict, DecodeError, EventFilter, Json, MemoryStore, Op, Payload, Store, StoreError, Timestamp,
+    Batch, Conflict, DecodeError, EventFilter, JobFilter, Json, MemoryStore, Op, Payload, Store, StoreError,
+    Timestamp, decode, encode,
 };
 use perennial_supervision::entities::Entities;
 use perennial_supervision::{Child, Restart, Supervisor};
@@ -43,15 +44,21 @@ async fn start_error(journal: Journal<Account>) -> JournalError {
     }
 }
 
-/// Stores an event as it is.
-async fn append(store: &MemoryStore, payload: Payload) {
+/// Stores events as they are, as the first writer of the journal.
+async fn append(store: &MemoryStore, events: Vec<Payload>) {
     let filter = EventFilter { journal: Some("a".to_owned()), ..EventFilter::default() };
     let expected = store.events(filter).await.expect("events").len() as u64;
-    let ops = vec![
-        Op::Erase { journal: "other".to_owned() },
-        Op::Append { journal: "a".to_owned(), writer: 1, expected, events: vec![payload] },
-    ];
-    store.commit(Batch { now: Timestamp(1), ops }).await.expect("a commit");
+    let op = Op::Append { journal: "a".to_owned(), writer: 1, expected, events };
+    store.commit(Batch::of(Timestamp(1), op)).await.expect("a commit");
+}
+
+/// Returns a store whose journal has these events.
+async fn store_with(events: Vec<Payload>) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new());
+    let claim = Op::Claim { journal: "a".to_owned() };
+    store.commit(Batch::of(Timestamp(1), claim)).await.expect("a claim");
+    append(&store, events).await;
+    store
 }
 
 fn event(version: u32, bytes: &[u8]) -> Payload {
@@ -96,69 +103,116 @@ async fn a_snapshot_is_made_every_so_many_events_and_read_instead_of_them() {
         sequences.push(store.snapshot("a").await.unwrap().map(|snapshot| snapshot.sequence));
     }
     assert_eq!(sequences, [None, Some(4), Some(4), Some(8), Some(8)]);
-    // An event before the snapshot that cannot be decoded is not read.
-    let unread = Op::Erase { journal: "other".to_owned() };
-    store.commit(Batch::of(Timestamp(1), unread)).await.unwrap();
-    let account = spawn(journal(&store).snapshot_every(4)).await.unwrap();
-    assert_eq!(deposit(&account, 1).await, 6);
     let without = spawn(journal(&store)).await.unwrap();
-    assert_eq!(deposit(&without, 1).await, 7, "the events are there too");
+    assert_eq!(deposit(&without, 1).await, 6, "the events are there too");
+}
+
+#[tokio::test]
+async fn events_before_a_snapshot_are_not_read() {
+    let store = store_with(vec![event(9, b""); 2]).await;
+    let state = encode::<_, Json>(&Account { announced: 7, balance: 7 }).unwrap();
+    let snapshot = Op::Snapshot { journal: "a".to_owned(), writer: 1, sequence: 2, state };
+    store.commit(Batch::of(Timestamp(1), snapshot)).await.unwrap();
+    append(&store, vec![event(1, b"\x01\x05")]).await;
+    assert!(matches!(start_error(journal(&store)).await, JournalError::Event { sequence: 1, .. }));
+    let account = spawn(journal(&store).snapshot_every(1)).await.unwrap();
+    assert_eq!(account.call(Msg::Balance).await.unwrap(), 12);
+}
+
+#[tokio::test]
+async fn a_snapshot_and_a_state_that_cannot_be_read_are_the_reason() {
+    let store = store_with(vec![event(1, b"\x01\x05")]).await;
+    let state = encode::<_, Json>(&7_u64).unwrap();
+    let snapshot = Op::Snapshot { journal: "a".to_owned(), writer: 1, sequence: 1, state };
+    store.commit(Batch::of(Timestamp(1), snapshot)).await.unwrap();
+    let error = DecodeError::WrongType { expected: "test.account.state".into(), found: "u64".into() };
+    let expected = JournalError::State { journal: "a".to_owned(), error };
+    assert_eq!(start_error(journal(&store).snapshot_every(1)).await, expected);
+    let args = StoredState::<Account>::new(store.clone(), "a", Arc::default());
+    let start = System::new().spawn::<DurableStateActor<Account>>(args).await;
+    let Err(SpawnError::Failed(reason)) = start else { panic!("{start:?}") };
+    assert_eq!(journal_error(&reason), &expected);
+    // Neither has claimed the journal: its writer goes on.
+    append(&store, vec![event(1, b"\x01\x05")]).await;
+}
+
+#[tokio::test]
+async fn a_journal_of_several_pages_is_read_to_its_end() {
+    for events in [999, 1_000, 2_500] {
+        let store = store_with(vec![event(2, b"\x01\x01"); events]).await;
+        let account = spawn(journal(&store)).await.unwrap();
+        assert_eq!(account.call(Msg::Balance).await.unwrap(), events as u64);
+        assert_eq!(deposit(&account, 1).await, events as u64 + 1);
+    }
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_is_the_reason_and_changes_nothing() {
     for (payload, expected) in [
-        (event(9, b""), DecodeError::UnknownVersion { tag: "test.account".into(), found: 9, known: 1 }),
+        (event(9, b""), DecodeError::UnknownVersion { tag: "test.account".into(), found: 9, known: 2 }),
         (event(1, b"\x00\x07\x07"), DecodeError::TrailingBytes { left: 1 }),
         (
             Payload { tag: "test.order".to_owned(), ..event(1, b"") },
             DecodeError::WrongType { expected: "test.account".into(), found: "test.order".into() },
         ),
     ] {
-        let store = Arc::new(MemoryStore::new());
-        let account = spawn(journal(&store)).await.unwrap();
-        assert_eq!(deposit(&account, 40).await, 40);
-        append(&store, payload).await;
-        let expected = JournalError::Event { journal: "a".to_owned(), sequence: 3, error: expected };
+        let store = store_with(vec![event(1, b"\x01\x07"), payload]).await;
+        let expected = JournalError::Event { journal: "a".to_owned(), sequence: 2, error: expected };
         assert_eq!(start_error(journal(&store)).await, expected);
-        let events = store.events(EventFilter::default()).await.unwrap();
-        assert_eq!(events.len(), 3, "it is still there");
+        // It is still there, and the journal was not claimed.
+        append(&store, vec![event(1, b"\x01\x07")]).await;
+        assert_eq!(store.events(EventFilter::default()).await.unwrap().len(), 3);
     }
 }
 
 #[tokio::test]
 async fn events_of_every_version_are_read() {
-    let store = Arc::new(MemoryStore::new());
-    drop(spawn(journal(&store)).await.unwrap());
     // These bytes were written once, and never change.
-    for bytes in [b"\x00\x07", b"\x01\x07"] {
-        append(&store, event(1, bytes)).await;
-    }
-    append(&store, Payload { codec: "json".into(), ..event(1, br#"{"Deposited":5}"#) }).await;
+    let json = |version, bytes: &[u8]| Payload { codec: "json".to_owned(), ..event(version, bytes) };
+    let fixtures = vec![
+        event(1, b"\x00\x07"),
+        event(1, b"\x01\x07"),
+        json(1, br#"{"Deposited":5}"#),
+        event(2, b"\x01\xfb\x2c\x01"),
+        json(2, br#"{"Deposited":8000000000}"#),
+    ];
+    let first: Result<Event, _> = decode(&fixtures[0]);
+    assert_eq!(first, Ok(Event::Announced(7)));
+    let store = store_with(fixtures).await;
     let account = spawn(journal(&store)).await.unwrap();
-    assert_eq!(account.call(Msg::Balance).await.unwrap(), 12);
-    assert_eq!(perennial_durable::decode::<Event>(&event(1, b"\x00\x07")), Ok(Event::Announced(7)));
+    assert_eq!(account.call(Msg::Balance).await.unwrap(), 7 + 5 + 300 + 8_000_000_000);
 }
 
 /// An incarnation blocks its thread, so that it cannot be killed, and wakes up when the next one
-/// has begun: it cannot write any more. Nor can one that was not killed.
-async fn is_fenced(store: Arc<dyn Store>, next_process: Arc<dyn Store>) {
-    let spawn = |store: &Arc<dyn Store>| spawn(Journal::new(store.clone(), "a", Arc::default()));
-    let abandoned = spawn(&store).await.expect("a start");
+/// has begun: it stores nothing any more, no event and no job.
+async fn a_late_transaction_is_refused(store: &Arc<dyn Store>, name: &'static str, amount: u64) {
+    let spawn = || spawn(Journal::new(store.clone(), name, Arc::default()));
+    let abandoned = spawn().await.expect("a start");
     assert_eq!(deposit(&abandoned, 40).await, 40);
     let ((begin, begun), (release, released)) = (channel(), channel());
-    abandoned.cast(Msg::DepositLate(1, begin, released)).expect("it runs");
+    abandoned.cast(Msg::DepositLate(amount, begin, released)).expect("it runs");
     begun.recv().expect("it has begun");
     abandoned.handle().kill().expect("it runs");
-    let second = spawn(&store).await.expect("a start");
+    let next = spawn().await.expect("a start");
     let monitor = abandoned.handle().monitor();
     release.send(()).expect("it waits");
     assert_eq!(monitor.await.reason, ExitReason::Killed);
-    assert_eq!(second.call(Msg::Balance).await.expect("a balance"), 40);
+    assert_eq!(next.call(Msg::Balance).await.expect("a balance"), 40);
+    assert_eq!(Account::of_events(&**store, name).await.balance, 40);
+}
 
+/// An earlier incarnation cannot write any more, whether it was abandoned or not.
+async fn is_fenced(store: Arc<dyn Store>, next_process: Arc<dyn Store>) {
+    a_late_transaction_is_refused(&store, "events", 1).await;
+    a_late_transaction_is_refused(&store, "jobs", 0).await;
+    let jobs = store.jobs(JobFilter::default()).await.expect("jobs");
+    assert_eq!(jobs.len(), 2, "those of the deposits");
+    let spawn = |store: &Arc<dyn Store>| spawn(Journal::new(store.clone(), "a", Arc::default()));
+    let second = spawn(&store).await.expect("a start");
+    assert_eq!(deposit(&second, 40).await, 40);
     let third = spawn(&next_process).await.expect("a start");
     let down = ended(&second.handle(), second.call(|reply| Msg::Deposit(2, reply))).await;
-    let expected = Conflict::StaleWriter { journal: "a".to_owned(), writer: 2, latest: 3 };
+    let expected = Conflict::StaleWriter { journal: "a".to_owned(), writer: 1, latest: 2 };
     assert_eq!(journal_error(&down), &JournalError::Refused(expected));
     assert_eq!(deposit(&third, 2).await, 42);
     assert_eq!(Account::of_events(&*store, "a").await.balance, 42);

@@ -56,7 +56,7 @@ type Found = (bool, bool);
 /// fewer polls.
 async fn deposit(form: Form, interruption: Interruption, at: u32) -> Option<Found> {
     let (store, steps, system) = (Arc::new(MemoryStore::new()), Arc::default(), System::new());
-    let stepped = SteppedStore { store: store.clone(), steps: Arc::clone(&steps) };
+    let stepped = SteppedStore { store: store.clone(), steps: Arc::clone(&steps), failing_reads: 2.into() };
     let child = form.child(Arc::new(stepped), steps.clone()).restart(Restart::Permanent);
     let account: Address<Msg> = child.address();
     let app = Supervisor::new("bank").child(child).start(&system).await.expect("a start");

@@ -2,6 +2,7 @@
 //! own has a `[[test]]` in the manifest.
 
 mod actor;
+mod actor_callbacks;
 mod actor_every_await;
 mod actor_faults;
 mod decoders;

@@ -4,14 +4,16 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use perennial_durable::actor::EventFeed;
 use perennial_durable::sqlite::SqliteStore;
-use perennial_durable::{Applied, Batch, MemoryStore, Op, Store, Timestamp};
+use perennial_durable::{Applied, Batch, MemoryStore, Op, Store, StoreError, Timestamp};
 use tempfile::TempDir;
 
 use crate::support::payload;
 use crate::support::postgres::server;
+use crate::support::steps::SteppedStore;
 
 /// Claims a journal and appends events to it.
 async fn append(store: &dyn Store, journal: &str, events: &[&str]) {
@@ -28,8 +30,9 @@ async fn next(feed: &mut EventFeed) -> (String, u64) {
     (event.journal, event.sequence)
 }
 
-async fn follows(store: Arc<dyn Store>) {
-    let mut feed = EventFeed::new(store.clone());
+/// Follows a store by one handle, while another one writes.
+async fn follows(reader: Arc<dyn Store>, store: Arc<dyn Store>) {
+    let mut feed = EventFeed::new(reader.clone());
     append(&*store, "a", &["1", "2"]).await;
     append(&*store, "b", &["1"]).await;
     assert_eq!(next(&mut feed).await, ("a".to_owned(), 1));
@@ -43,26 +46,31 @@ async fn follows(store: Arc<dyn Store>) {
         append(&*writer, "a", &["3"]).await;
     });
     assert_eq!(found, ("a".to_owned(), 3));
-    let mut rest = EventFeed::new(store).after(second.position);
+    let mut rest = EventFeed::new(reader).after(second.position);
     assert_eq!(next(&mut rest).await, ("b".to_owned(), 1));
     assert_eq!(next(&mut rest).await, ("a".to_owned(), 3));
 }
 
 #[tokio::test]
 async fn it_follows_a_store_in_memory() {
-    follows(Arc::new(MemoryStore::new())).await;
+    let store = Arc::new(MemoryStore::new());
+    follows(store.clone(), store).await;
 }
 
 #[tokio::test]
 async fn it_follows_a_file() {
     let folder = TempDir::new().unwrap();
-    follows(Arc::new(SqliteStore::open(folder.path().join("events.db")).unwrap())).await;
+    let store = Arc::new(SqliteStore::open(folder.path().join("events.db")).unwrap());
+    follows(store.clone(), store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_follows_a_server_by_its_notifications() {
     let Some(server) = server() else { return };
-    follows(Arc::new(server.builder().connect().await.unwrap())).await;
+    // It looks for what it was not told once an hour.
+    let builder = server.builder().poll_interval(Duration::from_secs(3_600));
+    let (reader, writer) = (builder.clone().connect().await.unwrap(), builder.connect().await.unwrap());
+    follows(Arc::new(reader), Arc::new(writer)).await;
 }
 
 #[tokio::test]
@@ -75,4 +83,28 @@ async fn a_dropped_wait_loses_no_event() {
         append(&*store, "a", &["x"]).await;
         assert_eq!(next(&mut feed).await, ("a".to_owned(), number));
     }
+}
+
+#[tokio::test]
+async fn several_pages_are_read_to_their_end() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, "a", &["x"; 1_200]).await;
+    let mut feed = EventFeed::new(store);
+    for number in 1..=1_200 {
+        assert_eq!(next(&mut feed).await, ("a".to_owned(), number));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_told_and_the_next_read_waits_and_goes_on() {
+    let inner = Arc::new(MemoryStore::new());
+    append(&*inner, "a", &["1"]).await;
+    let store = Arc::new(SteppedStore { store: inner, steps: Arc::default(), failing_reads: 3.into() });
+    let mut feed = EventFeed::new(store);
+    let began = tokio::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(feed.next().await.unwrap_err(), StoreError::Busy("it is read".to_owned()));
+    }
+    assert_eq!(next(&mut feed).await, ("a".to_owned(), 1));
+    assert!(began.elapsed() >= Duration::from_millis(20 + 40 + 80), "{:?}", began.elapsed());
 }

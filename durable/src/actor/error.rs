@@ -9,8 +9,8 @@ use crate::error::StoreError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// A stored event or state cannot be read: it is of a version or a type that this program does
-    /// not know, or damaged. Nothing was changed.
+    /// A stored event cannot be read: it is of a version or a type that this program does not know,
+    /// or damaged. The journal is as it was, and the incarnation that writes it goes on.
     #[error("event {sequence} of journal {journal} cannot be read: {error}")]
     Event {
         /// The journal.
@@ -20,7 +20,7 @@ pub enum JournalError {
         /// Why.
         error: DecodeError,
     },
-    /// The stored state cannot be read.
+    /// The stored state, or the snapshot, cannot be read. It is as it was.
     #[error("the stored state of {journal} cannot be read: {error}")]
     State {
         /// The journal.
@@ -36,14 +36,15 @@ pub enum JournalError {
         /// The sequence number of the event that is missing.
         sequence: u64,
     },
-    /// An event or a state cannot be encoded. Nothing was stored.
+    /// An event, a whole state, or a snapshot that a handler asked for, cannot be encoded. Nothing
+    /// was stored.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The store refused the transaction: another incarnation, in this process or another, has
-    /// claimed the journal. Nothing was stored.
+    /// claimed the journal, or it was erased. Nothing was stored.
     #[error(transparent)]
     Refused(#[from] Conflict),
-    /// The store failed, and nothing was stored.
+    /// The store failed, and no event was stored.
     #[error("the store failed: {0}")]
     Store(StoreError),
     /// The store failed, and it is unknown if the transaction was stored. The next incarnation

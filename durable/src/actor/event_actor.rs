@@ -52,7 +52,7 @@ impl<A: EventSourced> Actor for EventSourcedActor<A> {
 
     async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
         if self.journaled.is_committed() {
-            self.journaled.state().terminate(reason, ctx).await;
+            self.journaled.state().terminate(reason, &self.args, ctx).await;
         }
     }
 }

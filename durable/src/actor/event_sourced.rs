@@ -7,7 +7,7 @@ use std::sync::Arc;
 use perennial_actors::{Context, ExitReason, Signal};
 
 use super::journaled::Journaled;
-use super::transaction::{Durable, Transaction};
+use super::transaction::{DurableActor, Transaction};
 use crate::wire::Wire;
 
 /// The transaction of an [`EventSourced`] actor.
@@ -57,7 +57,7 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The actor ends with the returned reason, and nothing is stored: see
+    /// The actor ends with the returned reason, also if that is a normal one, and nothing is stored: see
     /// [`Actor::handle`][handle]. To refuse a request, answer it and return `Ok`.
     ///
     /// [handle]: perennial_actors::Actor::handle
@@ -90,9 +90,10 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
     fn terminate(
         &self,
         reason: &ExitReason,
+        args: &Self::Args,
         ctx: &mut Context<EventSourcedActor<Self>>,
     ) -> impl Future<Output = ()> + Send {
-        let _ = (reason, ctx);
+        let _ = (reason, args, ctx);
         async {}
     }
 }
@@ -119,7 +120,7 @@ pub struct EventSourcedActor<A: EventSourced> {
     pub(super) journaled: Journaled<A, A::Event>,
 }
 
-impl<A: EventSourced> Durable for EventSourcedActor<A> {
+impl<A: EventSourced> DurableActor for EventSourcedActor<A> {
     type State = A;
     type Event = A::Event;
     type OwnArgs = A::Args;

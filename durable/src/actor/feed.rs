@@ -6,10 +6,13 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
+use super::writer::RETRY;
 use crate::error::StoreError;
 use crate::store::{EventFilter, Store, StoredEvent};
 
@@ -20,7 +23,8 @@ const PAGE: usize = 500;
 /// that are made of the events of many actors.
 ///
 /// It is a [`Stream`], so an actor can [attach](perennial_actors::Context::attach) it. It waits for
-/// events that are not there yet, in PostgreSQL for its notifications, and never ends.
+/// events that are not there yet, in PostgreSQL for its notifications. As a stream it ends when the
+/// store is closed.
 ///
 /// # Delivery
 ///
@@ -30,8 +34,8 @@ const PAGE: usize = 500;
 ///
 /// # Errors
 ///
-/// An item may be an error of the store. The next item goes on at the same position, so wait a
-/// moment before the next call if the error [may pass](StoreError::is_transient).
+/// An item may be an error of the store. The next item goes on at the same position, after a delay
+/// that grows with each failure, up to a second.
 ///
 /// # Examples
 ///
@@ -61,6 +65,9 @@ pub struct EventFeed {
     position: u64,
     page: VecDeque<StoredEvent>,
     read: Option<Read>,
+    /// The reads that have failed in a row.
+    failures: u32,
+    is_closed: bool,
 }
 
 /// The read of the next page, which waits until there is one.
@@ -69,7 +76,7 @@ type Read = Pin<Box<dyn Future<Output = Result<Vec<StoredEvent>, StoreError>> + 
 impl EventFeed {
     /// Makes a feed that begins with the first event of the store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, position: 0, page: VecDeque::new(), read: None }
+        Self { store, position: 0, page: VecDeque::new(), read: None, failures: 0, is_closed: false }
     }
 
     /// Begins after the event at a position.
@@ -90,19 +97,27 @@ impl EventFeed {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
+    /// Returns the time before the next read.
+    fn delay(&self) -> Duration {
+        let doubled = self.failures.saturating_sub(1).min(16);
+        if self.failures == 0 { Duration::ZERO } else { RETRY.0.saturating_mul(1 << doubled).min(RETRY.1) }
+    }
+
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<StoredEvent, StoreError>> {
         loop {
             if let Some(event) = self.page.pop_front() {
                 self.position = event.position;
                 return Poll::Ready(Ok(event));
             }
-            let (store, after) = (&self.store, self.position);
+            let (store, after, delay) = (&self.store, self.position, self.delay());
             let read = self.read.get_or_insert_with(|| {
                 let (changes, store) = (store.changes(), store.clone());
-                Box::pin(read_page(store, after, changes))
+                Box::pin(read_page(store, after, changes, delay))
             });
             let page = ready!(read.as_mut().poll(cx));
             self.read = None;
+            self.failures = if page.is_ok() { 0 } else { self.failures.saturating_add(1) };
+            self.is_closed = page == Err(StoreError::Closed);
             self.page = page?.into();
         }
     }
@@ -113,7 +128,11 @@ async fn read_page(
     store: Arc<dyn Store>,
     after: u64,
     mut changes: watch::Receiver<u64>,
+    delay: Duration,
 ) -> Result<Vec<StoredEvent>, StoreError> {
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
     loop {
         // Marked before the read: what is committed after it is a change.
         changes.borrow_and_update();
@@ -129,6 +148,9 @@ impl Stream for EventFeed {
     type Item = Result<StoredEvent, StoreError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_closed {
+            return Poll::Ready(None);
+        }
         self.poll_event(cx).map(Some)
     }
 }

@@ -9,7 +9,7 @@ use perennial_supervision::Child;
 
 use super::event_sourced::{EventSourced, EventSourcedActor, Snapshots};
 use super::journaled::SnapshotRule;
-use super::writer::Target;
+use super::writer::JournalTarget;
 use crate::codec::{Bincode, Codec, DecodeError, EncodeError};
 use crate::payload::Payload;
 use crate::store::Store;
@@ -24,7 +24,7 @@ pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The name identifies the actor in the store for ever. Two actors of one journal fence each other.
 #[must_use = "a journal is written once its actor is started"]
 pub struct Journal<A: EventSourced> {
-    pub(super) target: Target,
+    pub(super) target: JournalTarget,
     pub(super) args: Arc<A::Args>,
     pub(super) encode: fn(&A::Event) -> Result<Payload, EncodeError>,
     pub(super) snapshots: Option<(SnapshotRule<A>, Restore<A>)>,
@@ -37,7 +37,7 @@ impl<A: EventSourced> Journal<A> {
     /// Names the journal of an actor, and gives the actor its arguments. Events are encoded by
     /// [`Bincode`].
     pub fn new(store: Arc<dyn Store>, name: impl Into<Arc<str>>, args: A::Args) -> Self {
-        let target = Target { store, journal: name.into(), timeout: STORE_TIMEOUT };
+        let target = JournalTarget { store, journal: name.into(), timeout: STORE_TIMEOUT };
         Self { target, args: Arc::new(args), encode: encode::<A::Event, Bincode>, snapshots: None }
     }
 
@@ -47,8 +47,9 @@ impl<A: EventSourced> Journal<A> {
         self
     }
 
-    /// Sets how long a store that fails for a while is waited for, in a start and in a commit: 30 s
-    /// by default. After that the actor ends with [`JournalError::Store`](super::JournalError).
+    /// Sets how long each request to a store that fails for a while is repeated, in a start and in a
+    /// commit: 30 s by default. After that the actor ends with
+    /// [`JournalError::Store`](super::JournalError).
     pub const fn store_timeout(mut self, timeout: Duration) -> Self {
         self.target.timeout = timeout;
         self
@@ -65,7 +66,9 @@ impl<A: Snapshots> Journal<A> {
     /// the last one, and whenever a handler [asks for it](super::Transaction::snapshot). There are
     /// none by default, and earlier ones are not read then. Zero counts as one.
     ///
-    /// The events stay, so a program without snapshots can read the journal.
+    /// The events stay, so a program without snapshots can read the journal. A state that cannot be
+    /// encoded is left out, unless a handler has asked for it. A program whose
+    /// [`apply`](EventSourced::apply) means something else has a snapshot of the next version.
     pub fn snapshot_every(self, events: u64) -> Self {
         self.snapshot_every_with::<Bincode>(events)
     }

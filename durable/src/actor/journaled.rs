@@ -6,15 +6,15 @@ use std::num::NonZeroU64;
 
 use super::error::JournalError;
 use super::transaction::Staged;
-use super::writer::{Target, Writer};
-use crate::batch::Op;
+use super::writer::{JournalTarget, Writer};
+use crate::batch::Conflict;
 use crate::codec::{DecodeError, EncodeError};
 use crate::payload::Payload;
 
 /// How many events are read at once.
 const PAGE: usize = 1_000;
 
-/// What events are to a state.
+/// How events are stored, and how they change a state.
 pub(super) struct Events<S, E> {
     pub(super) encode: fn(&E) -> Result<Payload, EncodeError>,
     pub(super) decode: fn(&Payload) -> Result<E, DecodeError>,
@@ -46,56 +46,32 @@ pub(super) struct Journaled<S, E> {
 }
 
 impl<S, E> Journaled<S, E> {
-    /// Claims the journal, so that its end does not move any more, and reads it.
+    /// Reads the journal, claims it, so that its end does not move any more, and reads what was
+    /// appended meanwhile. A journal that cannot be read is not claimed: its writer goes on.
     pub(super) async fn recover(
-        target: &Target,
+        target: &JournalTarget,
         events: Events<S, E>,
         snapshots: Option<SnapshotRule<S>>,
         restore: Option<impl FnOnce(&Payload) -> Result<S, DecodeError>>,
         new: impl FnOnce() -> S,
     ) -> Result<Self, JournalError> {
-        let writer = target.claim().await?;
         let stored = match restore {
-            Some(restore) => writer.snapshot().await?.map(|stored| (restore, stored)),
+            Some(restore) => target.snapshot().await?.map(|stored| (restore, stored)),
             None => None,
         };
-        let (state, snapshot) = match stored {
+        let (mut state, snapshot) = match stored {
             Some((restore, stored)) => {
-                let journal = || writer.journal().to_owned();
+                let journal = || target.journal.to_string();
                 let state = restore(&stored.state)
                     .map_err(|error| JournalError::State { journal: journal(), error })?;
                 (state, stored.sequence)
             }
             None => (new(), 0),
         };
-        let mut journaled = Self { state, writer, events, snapshots, snapshot, is_committed: true };
-        journaled.replay().await?;
-        Ok(journaled)
-    }
-
-    /// Applies the events that follow the snapshot.
-    async fn replay(&mut self) -> Result<(), JournalError> {
-        let mut read = self.snapshot;
-        while read < self.writer.sequence() {
-            let page = self.writer.events(read, PAGE).await?;
-            let journal = || self.writer.journal().to_owned();
-            if page.first().is_none_or(|event| event.sequence != read + 1) {
-                return Err(JournalError::Gap { journal: journal(), sequence: read + 1 });
-            }
-            for event in page {
-                if event.sequence != read + 1 {
-                    return Err(JournalError::Gap { journal: journal(), sequence: read + 1 });
-                }
-                read = event.sequence;
-                let event = (self.events.decode)(&event.payload).map_err(|error| JournalError::Event {
-                    journal: journal(),
-                    sequence: read,
-                    error,
-                })?;
-                (self.events.apply)(&mut self.state, event);
-            }
-        }
-        Ok(())
+        let read = replay(target, &events, &mut state, snapshot, None).await?;
+        let writer = target.claim().await?;
+        replay(target, &events, &mut state, read, Some(writer.sequence())).await?;
+        Ok(Self { state, writer, events, snapshots, snapshot, is_committed: true })
     }
 
     pub(super) const fn state(&self) -> &S {
@@ -118,11 +94,11 @@ impl<S, E> Journaled<S, E> {
         let (count, sequence) = (encoded.len(), self.writer.sequence() + encoded.len() as u64);
         let mut ops = Vec::new();
         if count > 0 {
-            ops.push(self.append(encoded));
+            ops.push(self.writer.append(encoded));
         }
         let snapshot = self.due_snapshot(sequence, staged.wants_snapshot)?;
         let has_snapshot = snapshot.is_some();
-        ops.extend(snapshot);
+        ops.extend(snapshot.map(|state| self.writer.store_snapshot(sequence, state)));
         ops.extend(staged.take_jobs());
         if !ops.is_empty() {
             self.writer.commit(ops, count).await?;
@@ -135,19 +111,54 @@ impl<S, E> Journaled<S, E> {
         Ok(())
     }
 
-    fn append(&self, events: Vec<Payload>) -> Op {
-        let journal = self.writer.journal().to_owned();
-        Op::Append { journal, writer: self.writer.number(), expected: self.writer.sequence(), events }
-    }
-
-    fn due_snapshot(&self, sequence: u64, is_wanted: bool) -> Result<Option<Op>, EncodeError> {
+    /// Returns the state if a snapshot is due or wanted. One that is due and cannot be encoded is left
+    /// out: the events say the same.
+    fn due_snapshot(&self, sequence: u64, is_wanted: bool) -> Result<Option<Payload>, EncodeError> {
         let Some(snapshots) = &self.snapshots else { return Ok(None) };
-        if !is_wanted && sequence - self.snapshot < snapshots.every.get() {
-            return Ok(None);
+        if is_wanted {
+            return (snapshots.take)(&self.state).map(Some);
         }
-        let (journal, writer) = (self.writer.journal().to_owned(), self.writer.number());
-        let state = (snapshots.take)(&self.state)?;
-        Ok(Some(Op::Snapshot { journal, writer, sequence, state }))
+        let is_due = sequence.saturating_sub(self.snapshot) >= snapshots.every.get();
+        Ok(if is_due { (snapshots.take)(&self.state).ok() } else { None })
+    }
+}
+
+/// Applies the events that follow the one of a number, up to another one or to the end of the
+/// journal. Returns the number of the last one.
+async fn replay<S, E>(
+    target: &JournalTarget,
+    events: &Events<S, E>,
+    state: &mut S,
+    mut read: u64,
+    last: Option<u64>,
+) -> Result<u64, JournalError> {
+    let journal = || target.journal.to_string();
+    while last.is_none_or(|last| read < last) {
+        let page = target.events(read, PAGE).await?;
+        let is_end = page.len() < PAGE;
+        for event in page {
+            if event.sequence != read + 1 {
+                return Err(JournalError::Gap { journal: journal(), sequence: read + 1 });
+            }
+            read = event.sequence;
+            let event = (events.decode)(&event.payload).map_err(|error| JournalError::Event {
+                journal: journal(),
+                sequence: read,
+                error,
+            })?;
+            (events.apply)(state, event);
+        }
+        if is_end {
+            break;
+        }
+        // A store in memory answers at once: others run, and a kill takes effect.
+        tokio::task::yield_now().await;
+    }
+    match last {
+        Some(expected) if expected != read => {
+            Err(Conflict::WrongSequence { journal: journal(), expected, found: read }.into())
+        }
+        _ => Ok(read),
     }
 }
 

@@ -135,4 +135,4 @@ pub use feed::EventFeed;
 pub use journal::Journal;
 pub use state::{DurableState, DurableStateActor, StateTransaction};
 pub use stored_state::StoredState;
-pub use transaction::{Durable, Transaction};
+pub use transaction::{DurableActor, Transaction};

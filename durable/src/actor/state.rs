@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use perennial_actors::{Context, ExitReason, Signal};
 
-use super::transaction::{Durable, Transaction};
+use super::transaction::{DurableActor, Transaction};
 use super::writer::Writer;
 use crate::codec::EncodeError;
 use crate::payload::Payload;
@@ -127,9 +127,10 @@ pub trait DurableState: Wire + Send + Sync + 'static {
     fn terminate(
         &self,
         reason: &ExitReason,
+        args: &Self::Args,
         ctx: &mut Context<DurableStateActor<Self>>,
     ) -> impl Future<Output = ()> + Send {
-        let _ = (reason, ctx);
+        let _ = (reason, args, ctx);
         async {}
     }
 }
@@ -149,7 +150,7 @@ pub struct DurableStateActor<S: DurableState> {
     pub(super) is_committed: bool,
 }
 
-impl<S: DurableState> Durable for DurableStateActor<S> {
+impl<S: DurableState> DurableActor for DurableStateActor<S> {
     type State = S;
     type Event = ();
     type OwnArgs = S::Args;

@@ -6,18 +6,16 @@ use super::error::JournalError;
 use super::state::{DurableState, DurableStateActor};
 use super::stored_state::StoredState;
 use super::transaction::{Staged, Transaction};
-use crate::batch::Op;
+use crate::payload::Payload;
 use crate::wire::decode;
 
 impl<S: DurableState> DurableStateActor<S> {
     async fn load(args: &StoredState<S>) -> Result<Self, JournalError> {
+        // A state that cannot be read is not claimed: its writer goes on.
+        read(args).await?;
         let writer = args.target.claim().await?;
-        let stored = writer.snapshot().await?.map(|snapshot| snapshot.state);
-        let state = match &stored {
-            Some(stored) => decode(stored)
-                .map_err(|error| JournalError::State { journal: writer.journal().to_owned(), error })?,
-            None => S::new(&args.args),
-        };
+        let (stored, state) = read(args).await?.unzip();
+        let state = state.unwrap_or_else(|| S::new(&args.args));
         let own = args.args.clone();
         Ok(Self { state, args: own, writer, encode: args.encode, stored, is_committed: true })
     }
@@ -26,9 +24,7 @@ impl<S: DurableState> DurableStateActor<S> {
         let encoded = (self.encode)(&self.state)?;
         let mut ops = Vec::new();
         if self.stored.as_ref() != Some(&encoded) {
-            let (journal, writer) = (self.writer.journal().to_owned(), self.writer.number());
-            let (sequence, state) = (self.writer.sequence(), encoded.clone());
-            ops.push(Op::Snapshot { journal, writer, sequence, state });
+            ops.push(self.writer.store_snapshot(self.writer.sequence(), encoded.clone()));
         }
         ops.extend(staged.take_jobs());
         if !ops.is_empty() {
@@ -39,6 +35,14 @@ impl<S: DurableState> DurableStateActor<S> {
         staged.committed(&self.state);
         Ok(())
     }
+}
+
+/// Returns the stored state, as it is stored and as a value.
+async fn read<S: DurableState>(args: &StoredState<S>) -> Result<Option<(Payload, S)>, JournalError> {
+    let Some(stored) = args.target.snapshot().await? else { return Ok(None) };
+    let state = decode(&stored.state)
+        .map_err(|error| JournalError::State { journal: args.target.journal.to_string(), error })?;
+    Ok(Some((stored.state, state)))
 }
 
 impl<S: DurableState> Actor for DurableStateActor<S> {
@@ -72,7 +76,7 @@ impl<S: DurableState> Actor for DurableStateActor<S> {
 
     async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
         if self.is_committed {
-            self.state.terminate(reason, ctx).await;
+            self.state.terminate(reason, &self.args, ctx).await;
         }
     }
 }

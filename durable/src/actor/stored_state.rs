@@ -8,7 +8,7 @@ use perennial_supervision::Child;
 
 use super::journal::STORE_TIMEOUT;
 use super::state::{DurableState, DurableStateActor};
-use super::writer::Target;
+use super::writer::JournalTarget;
 use crate::codec::{Bincode, Codec, EncodeError};
 use crate::payload::Payload;
 use crate::store::Store;
@@ -20,7 +20,7 @@ use crate::wire::encode;
 /// The name is that of a journal without events. Two actors of one name fence each other.
 #[must_use = "a state is stored once its actor is started"]
 pub struct StoredState<S: DurableState> {
-    pub(super) target: Target,
+    pub(super) target: JournalTarget,
     pub(super) args: Arc<S::Args>,
     pub(super) encode: fn(&S) -> Result<Payload, EncodeError>,
 }
@@ -28,7 +28,7 @@ pub struct StoredState<S: DurableState> {
 impl<S: DurableState> StoredState<S> {
     /// Names the state in a store, and gives the actor its arguments. It is encoded by [`Bincode`].
     pub fn new(store: Arc<dyn Store>, name: impl Into<Arc<str>>, args: S::Args) -> Self {
-        let target = Target { store, journal: name.into(), timeout: STORE_TIMEOUT };
+        let target = JournalTarget { store, journal: name.into(), timeout: STORE_TIMEOUT };
         Self { target, args: Arc::new(args), encode: encode::<S, Bincode> }
     }
 

@@ -9,7 +9,7 @@ use crate::record::NewJob;
 
 /// An actor whose transactions are committed: an [`EventSourcedActor`](super::EventSourcedActor) or
 /// a [`DurableStateActor`](super::DurableStateActor).
-pub trait Durable: Actor {
+pub trait DurableActor: Actor {
     /// The state.
     type State: 'static;
 
@@ -20,15 +20,17 @@ pub trait Durable: Actor {
     type OwnArgs: Send + Sync + 'static;
 }
 
-/// What runs after the commit.
+/// The functions that run after the commit.
 type AfterCommit<S> = Box<dyn FnOnce(&S) + Send>;
 
 /// What is committed when a handler returns `Ok`: events, a snapshot and jobs, in one step. Replies
 /// follow.
 ///
-/// If the handler returns an error, panics, or is dropped at an await, so is this: nothing is
-/// stored, and a caller that waits for a reply gets the reason of the end.
-pub struct Transaction<'a, A: Durable> {
+/// If the handler returns an error, panics, or is dropped at an await, this is dropped too: nothing
+/// is stored, and a caller that waits for a reply gets the reason of the end. That also holds for an
+/// error with a normal reason. To stop after the commit, stop the [context](Self::context) and
+/// return `Ok`.
+pub struct Transaction<'a, A: DurableActor> {
     ctx: &'a mut Context<A>,
     args: &'a A::OwnArgs,
     staged: Staged<A::State, A::Event>,
@@ -54,7 +56,7 @@ impl<S, E> Staged<S, E> {
     }
 }
 
-impl<'a, A: Durable> Transaction<'a, A> {
+impl<'a, A: DurableActor> Transaction<'a, A> {
     pub(super) const fn new(ctx: &'a mut Context<A>, args: &'a A::OwnArgs) -> Self {
         let staged =
             Staged { events: Vec::new(), jobs: Vec::new(), wants_snapshot: false, after_commit: Vec::new() };
@@ -87,18 +89,23 @@ impl<'a, A: Durable> Transaction<'a, A> {
     }
 
     /// Runs a function after the commit, with the new state, in the order of these calls. Other
-    /// actors are told from here: a message that is sent in the handler may tell of what is not
-    /// stored in the end.
+    /// actors are told from here: a message that is sent in the handler may tell of events that are
+    /// not stored in the end.
     ///
     /// It does not run if the actor is killed between the commit and its end. What must not be lost
     /// is a [job](Self::enqueue).
+    ///
+    /// # Panics
+    ///
+    /// A panic ends the actor: what was committed stays, and what was to run after it does not.
     pub fn after_commit(&mut self, act: impl FnOnce(&A::State) + Send + 'static) {
         self.staged.after_commit.push(Box::new(act));
     }
 
     /// Stores a job of a durable pool in the same commit: it is there if and only if the events
     /// are. [`DurableSubmission::prepare`](crate::pool::DurableSubmission::prepare) makes it. The
-    /// pool is in the same store.
+    /// pool is in the same store. A [unique](crate::Unique) job that is there already stays as it
+    /// is.
     pub fn enqueue(&mut self, job: NewJob) {
         self.staged.jobs.push(job);
     }
@@ -115,7 +122,7 @@ impl<'a, A: Durable> Transaction<'a, A> {
     }
 }
 
-impl<A: Durable> fmt::Debug for Transaction<'_, A> {
+impl<A: DurableActor> fmt::Debug for Transaction<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction")
             .field("events", &self.staged.events.len())

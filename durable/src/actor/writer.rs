@@ -8,15 +8,16 @@ use tokio::time::{Instant, sleep};
 use super::error::JournalError;
 use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitErrorKind, StoreError};
+use crate::payload::Payload;
 use crate::record::Timestamp;
 use crate::store::{EventFilter, Store, StoredEvent, StoredSnapshot};
 
 /// The delay before a request is tried again of a store that fails for a while, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// Which journal is written, and how long a store that fails is waited for.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(super) struct JournalTarget {
     pub(super) store: Arc<dyn Store>,
     pub(super) journal: Arc<str>,
     pub(super) timeout: Duration,
@@ -25,19 +26,19 @@ pub(super) struct Target {
 /// The writer of a journal, until another one claims it.
 #[derive(Debug)]
 pub(super) struct Writer {
-    target: Target,
+    target: JournalTarget,
     number: u64,
     /// The sequence number of the latest event.
     sequence: u64,
 }
 
 /// The waits for a store that fails for a while.
-struct Patience {
+struct RetryDelay {
     end: Option<Instant>,
     delay: Duration,
 }
 
-impl Patience {
+impl RetryDelay {
     fn new(timeout: Duration) -> Self {
         Self { end: Instant::now().checked_add(timeout), delay: RETRY.0 }
     }
@@ -47,7 +48,7 @@ impl Patience {
         if error.is_transient() { self.wait_after(error).await } else { Err(JournalError::Store(error)) }
     }
 
-    /// Does the same after any error.
+    /// Waits before the next try after any error, or returns the error if the time is over.
     async fn wait_after(&mut self, error: StoreError) -> Result<(), JournalError> {
         if self.end.is_some_and(|end| Instant::now() >= end) {
             return Err(JournalError::Store(error));
@@ -58,11 +59,34 @@ impl Patience {
     }
 }
 
-impl Target {
+impl JournalTarget {
+    /// Returns the snapshot of the journal.
+    pub(super) async fn snapshot(&self) -> Result<Option<StoredSnapshot>, JournalError> {
+        let mut retry = RetryDelay::new(self.timeout);
+        loop {
+            match self.store.snapshot(&self.journal).await {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(error) => retry.wait(error).await?,
+            }
+        }
+    }
+
+    /// Returns at most `max` events that follow the one of a number.
+    pub(super) async fn events(&self, after: u64, max: usize) -> Result<Vec<StoredEvent>, JournalError> {
+        let mut retry = RetryDelay::new(self.timeout);
+        loop {
+            let filter = EventFilter { journal: Some(self.journal.to_string()), after, max };
+            match self.store.events(filter).await {
+                Ok(events) => return Ok(events),
+                Err(error) => retry.wait(error).await?,
+            }
+        }
+    }
+
     /// Makes this the only writer of the journal: what an earlier one commits from now on is
     /// refused.
     pub(super) async fn claim(&self) -> Result<Writer, JournalError> {
-        let mut patience = Patience::new(self.timeout);
+        let mut retry = RetryDelay::new(self.timeout);
         let claim = Op::Claim { journal: self.journal.to_string() };
         loop {
             let refused = match self.store.commit(Batch::of(Timestamp::now(), claim.clone())).await {
@@ -76,9 +100,9 @@ impl Target {
             };
             match refused {
                 CommitErrorKind::Conflict { conflict, .. } => return Err(conflict.into()),
-                CommitErrorKind::NotApplied(error) => patience.wait(error).await?,
+                CommitErrorKind::NotApplied(error) => retry.wait(error).await?,
                 // If it was applied, the next claim follows it.
-                CommitErrorKind::Unknown(error) => patience.wait_after(error).await?,
+                CommitErrorKind::Unknown(error) => retry.wait_after(error).await?,
             }
         }
     }
@@ -94,42 +118,29 @@ impl Writer {
         self.sequence
     }
 
-    /// Returns the number of this writer.
-    pub(super) const fn number(&self) -> u64 {
-        self.number
-    }
-
     pub(super) fn journal(&self) -> &str {
         &self.target.journal
     }
 
-    /// Returns the snapshot of the journal.
-    pub(super) async fn snapshot(&self) -> Result<Option<StoredSnapshot>, JournalError> {
-        let mut patience = Patience::new(self.target.timeout);
-        loop {
-            match self.target.store.snapshot(&self.target.journal).await {
-                Ok(snapshot) => return Ok(snapshot),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+    /// Returns the operation that appends events.
+    pub(super) fn append(&self, events: Vec<Payload>) -> Op {
+        let journal = self.journal().to_owned();
+        Op::Append { journal, writer: self.number, expected: self.sequence, events }
     }
 
-    /// Returns at most `max` events that follow the one of a number.
-    pub(super) async fn events(&self, after: u64, max: usize) -> Result<Vec<StoredEvent>, JournalError> {
-        let mut patience = Patience::new(self.target.timeout);
-        loop {
-            let filter = EventFilter { journal: Some(self.journal().to_owned()), after, max };
-            match self.target.store.events(filter).await {
-                Ok(events) => return Ok(events),
-                Err(error) => patience.wait(error).await?,
-            }
-        }
+    /// Returns the operation that stores a snapshot.
+    pub(super) fn store_snapshot(&self, sequence: u64, state: Payload) -> Op {
+        Op::Snapshot { journal: self.journal().to_owned(), writer: self.number, sequence, state }
     }
 
     /// Commits operations that append so many events. If it is dropped, they may be committed: the
     /// next claim comes after them.
-    pub(super) async fn commit(&mut self, ops: Vec<Op>, events: usize) -> Result<(), JournalError> {
-        let mut patience = Patience::new(self.target.timeout);
+    pub(super) async fn commit(&mut self, mut ops: Vec<Op>, events: usize) -> Result<(), JournalError> {
+        // Jobs do not name a writer. No event, appended by this one, fences them.
+        if !ops.iter().any(|op| matches!(op, Op::Append { .. } | Op::Snapshot { .. })) {
+            ops.insert(0, self.append(Vec::new()));
+        }
+        let mut retry = RetryDelay::new(self.target.timeout);
         let mut batch = Batch { now: Timestamp::now(), ops };
         loop {
             let Err(refused) = self.target.store.commit(batch).await else {
@@ -139,9 +150,9 @@ impl Writer {
             match refused.kind {
                 CommitErrorKind::Conflict { conflict, .. } => return Err(conflict.into()),
                 CommitErrorKind::Unknown(error) => return Err(JournalError::Unknown(error)),
-                CommitErrorKind::NotApplied(error) => patience.wait(error).await?,
+                CommitErrorKind::NotApplied(error) => retry.wait(error).await?,
             }
-            batch = refused.batch;
+            batch = Batch { now: Timestamp::now(), ..refused.batch };
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use perennial_actors::{ExitReason, Reply};
 use perennial_durable::actor::{
-    Durable, DurableState, EventSourced, EventTransaction, Snapshots, StateTransaction, Transaction,
+    DurableActor, DurableState, EventSourced, EventTransaction, Snapshots, StateTransaction, Transaction,
 };
-use perennial_durable::{EventFilter, NewJob, Store, Wire, decode};
+use perennial_durable::{DecodeError, EventFilter, NewJob, OldPayload, Store, Wire, decode};
 use serde::{Deserialize, Serialize};
 
 use super::payload;
@@ -18,7 +18,8 @@ pub(crate) enum Msg {
     Deposit(u64, Reply<u64>),
     /// Does the same, and fails then.
     DepositAndFail(u64, Reply<u64>),
-    /// Tells that it has begun, blocks the thread until it may go on, and deposits an amount.
+    /// Tells that it has begun, blocks the thread until it may go on, and deposits an amount; 0
+    /// enqueues a job instead.
     DepositLate(u64, Sender<()>, Receiver<()>),
     Balance(Reply<u64>),
 }
@@ -29,8 +30,26 @@ pub(crate) enum Event {
     Deposited(u64),
 }
 
+/// The first version of the events.
+#[derive(Deserialize)]
+enum EventV1 {
+    Announced(u32),
+    Deposited(u32),
+}
+
 impl Wire for Event {
     const TAG: &'static str = "test.account";
+    const VERSION: u32 = 2;
+
+    fn upcast(old: &OldPayload<'_>) -> Result<Self, DecodeError> {
+        match old.version() {
+            1 => old.decode().map(|event| match event {
+                EventV1::Announced(amount) => Self::Announced(amount.into()),
+                EventV1::Deposited(amount) => Self::Deposited(amount.into()),
+            }),
+            _ => Err(old.unknown_version::<Self>()),
+        }
+    }
 }
 
 /// What was announced, and what was deposited: the same if nothing is done by halves.
@@ -72,9 +91,13 @@ impl Account {
 /// The queue of the jobs that deposits enqueue.
 pub(crate) const RECEIPTS: &str = "receipts";
 
+fn receipt(amount: u64) -> NewJob {
+    NewJob::new(RECEIPTS, payload(&amount.to_string()))
+}
+
 /// Answers a deposit after the commit, and enqueues its job.
-fn confirm<A: Durable<State = Account>>(tx: &mut Transaction<'_, A>, amount: u64, reply: Reply<u64>) {
-    tx.enqueue(NewJob::new(RECEIPTS, payload(&amount.to_string())));
+fn confirm<A: DurableActor<State = Account>>(tx: &mut Transaction<'_, A>, amount: u64, reply: Reply<u64>) {
+    tx.enqueue(receipt(amount));
     tx.reply_with(reply, |account| account.balance);
 }
 
@@ -98,7 +121,10 @@ impl EventSourced for Account {
             Msg::DepositLate(amount, begun, release) => {
                 begun.send(())?;
                 release.recv()?;
-                tx.persist(Event::Deposited(amount));
+                match amount {
+                    0 => tx.enqueue(receipt(0)),
+                    amount => tx.persist(Event::Deposited(amount)),
+                }
             }
             Msg::DepositAndFail(amount, reply) => {
                 tx.persist(Event::Announced(amount));
@@ -145,7 +171,10 @@ impl DurableState for Account {
             Msg::DepositLate(amount, begun, release) => {
                 begun.send(())?;
                 release.recv()?;
-                self.balance += amount;
+                match amount {
+                    0 => tx.enqueue(receipt(0)),
+                    amount => self.balance += amount,
+                }
             }
             Msg::DepositAndFail(amount, reply) => {
                 self.announced += amount;

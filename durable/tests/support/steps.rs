@@ -87,11 +87,28 @@ impl fmt::Debug for Steps {
     }
 }
 
-/// A store with a step before each commit is handed over, and one before its answer.
+/// A store with a step before each commit is handed over, and one before its answer. So many of its
+/// reads fail first.
 #[derive(Debug)]
 pub(crate) struct SteppedStore<S> {
     pub(crate) store: Arc<S>,
     pub(crate) steps: Arc<Steps>,
+    pub(crate) failing_reads: AtomicU32,
+}
+
+impl<S> SteppedStore<S> {
+    /// Returns the answer to a read: an error, as long as reads fail.
+    fn read<T: Send + 'static>(
+        &self,
+        read: StoreFuture<Result<T, StoreError>>,
+    ) -> StoreFuture<Result<T, StoreError>> {
+        let left =
+            self.failing_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => Box::pin(std::future::ready(Err(StoreError::Busy("it is read".to_owned())))),
+            Err(_) => read,
+        }
+    }
 }
 
 impl<S: Store> Store for SteppedStore<S> {
@@ -130,11 +147,11 @@ impl<S: Store> Store for SteppedStore<S> {
     }
 
     fn events(&self, filter: EventFilter) -> StoreFuture<Result<Vec<StoredEvent>, StoreError>> {
-        self.store.events(filter)
+        self.read(self.store.events(filter))
     }
 
     fn snapshot(&self, journal: &str) -> StoreFuture<Result<Option<StoredSnapshot>, StoreError>> {
-        self.store.snapshot(journal)
+        self.read(self.store.snapshot(journal))
     }
 
     fn check(&self) -> StoreFuture<Result<(), StoreError>> {
