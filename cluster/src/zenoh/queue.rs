@@ -49,8 +49,8 @@ impl SendQueue {
         Self { queues: Mutex::new(Queues::default()), changed: Condvar::default(), max_bytes }
     }
 
-    /// Adds a packet, unless there is no room for it or the queue is closed. Returns `true` if it was
-    /// added.
+    /// Adds a packet, unless there is no room for it or the queue is closed. Returns `true` if it
+    /// was added.
     pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> bool {
         let mut queues = self.queues.lock();
         let is_accepted = !queues.is_closed && queues.of(priority).push(packet, self.max_bytes);

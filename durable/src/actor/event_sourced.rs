@@ -57,8 +57,8 @@ pub trait EventSourced: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The actor ends with the returned reason, also if that is a normal one, and nothing is stored: see
-    /// [`Actor::handle`][handle]. To refuse a request, answer it and return `Ok`.
+    /// The actor ends with the returned reason, also if that is a normal one, and nothing is
+    /// stored: see [`Actor::handle`][handle]. To refuse a request, answer it and return `Ok`.
     ///
     /// [handle]: perennial_actors::Actor::handle
     fn handle(

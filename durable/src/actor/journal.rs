@@ -47,8 +47,8 @@ impl<A: EventSourced> Journal<A> {
         self
     }
 
-    /// Sets how long each request to a store that fails for a while is repeated, in a start and in a
-    /// commit: 30 s by default. After that the actor ends with
+    /// Sets how long each request to a store that fails for a while is repeated, in a start and in
+    /// a commit: 30 s by default. After that the actor ends with
     /// [`JournalError::Store`](super::JournalError).
     pub const fn store_timeout(mut self, timeout: Duration) -> Self {
         self.target.timeout = timeout;

@@ -111,8 +111,8 @@ impl<S, E> Journaled<S, E> {
         Ok(())
     }
 
-    /// Returns the state if a snapshot is due or wanted. One that is due and cannot be encoded is left
-    /// out: the events say the same.
+    /// Returns the state if a snapshot is due or wanted. One that is due and cannot be encoded is
+    /// left out: the events say the same.
     fn due_snapshot(&self, sequence: u64, is_wanted: bool) -> Result<Option<Payload>, EncodeError> {
         let Some(snapshots) = &self.snapshots else { return Ok(None) };
         if is_wanted {

@@ -21,13 +21,16 @@
 //! # Guarantees
 //!
 //! - **All or nothing.** If a handler fails, panics, is killed or is cancelled, nothing of it is
-//!   stored, and none of its replies is sent.
+//!   stored, and none of its replies is sent. If that happens while its commit is on the way, all
+//!   of it is stored or nothing, and no reply is sent.
 //! - **Replies follow the disk.** What a [reply](Transaction::reply) says is stored. The other way
 //!   round, a caller whose actor ended may find that the commit was done.
 //! - **One writer.** Each incarnation claims the journal. From then on, the store refuses what an
-//!   earlier one writes, in this process or another, with [`Conflict::StaleWriter`].
+//!   earlier one writes, in this process or another, with [`Conflict::StaleWriter`]. An earlier one
+//!   in another process may answer what needs no commit until it writes: to be certain, persist.
 //! - **Nothing is skipped.** An event that cannot be decoded, or is of a newer version, fails the
-//!   start with a [`JournalError`]. The supervisor decides.
+//!   start with a [`JournalError`], and the incarnation that writes goes on. The supervisor
+//!   decides.
 //! - **A store that fails for a while is waited for**, at the start and in a commit, up to
 //!   [`Journal::store_timeout`]. A commit whose outcome is unknown ends the actor. The next
 //!   incarnation reads what holds.

@@ -27,8 +27,8 @@ type AfterCommit<S> = Box<dyn FnOnce(&S) + Send>;
 /// follow.
 ///
 /// If the handler returns an error, panics, or is dropped at an await, this is dropped too: nothing
-/// is stored, and a caller that waits for a reply gets the reason of the end. That also holds for an
-/// error with a normal reason. To stop after the commit, stop the [context](Self::context) and
+/// is stored, and a caller that waits for a reply gets the reason of the end. That also holds for
+/// an error with a normal reason. To stop after the commit, stop the [context](Self::context) and
 /// return `Ok`.
 pub struct Transaction<'a, A: DurableActor> {
     ctx: &'a mut Context<A>,
