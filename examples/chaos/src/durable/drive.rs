@@ -44,11 +44,21 @@ pub struct Driver<'a> {
     pub kills: u64,
     /// A process has answered.
     is_up: bool,
+    /// A process that was to be killed did nothing for so long that it was not waited for.
+    has_stalled: bool,
 }
 
 impl<'a> Driver<'a> {
     pub fn new(options: &'a Options, target: &'a str, queue: String) -> Self {
-        Self { options, target, queue, interrupt: Interrupt::listen(), kills: 0, is_up: false }
+        Self {
+            options,
+            target,
+            queue,
+            interrupt: Interrupt::listen(),
+            kills: 0,
+            is_up: false,
+            has_stalled: false,
+        }
     }
 
     /// Starts and kills the processes, and lets the last one finish. The inner error says what is
@@ -67,7 +77,12 @@ impl<'a> Driver<'a> {
             }
         }
         let process = self.start(client, plan.len(), plan.len())?;
-        self.finish(client, process)
+        let finished = self.finish(client, process)?;
+        Ok(if self.has_stalled {
+            Err("a process that was to be killed stood still".to_owned())
+        } else {
+            finished
+        })
     }
 
     fn start<C: Client>(
@@ -108,6 +123,7 @@ impl<'a> Driver<'a> {
                         Err(RecvTimeoutError::Disconnected) => return Err(ended_early(process)),
                     }
                 }
+                self.has_stalled |= Instant::now() >= limit;
                 Instant::now() + rest
             }
         };

@@ -81,7 +81,7 @@ pub struct Args {
 }
 
 /// The state of an account.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     is_open: bool,
     /// It becomes negative only if the store breaks a promise.
@@ -99,6 +99,13 @@ impl Wire for Account {
 }
 
 impl Account {
+    /// Returns the state that follows from events.
+    pub fn of_events(events: &[Event]) -> Self {
+        let mut account = Self::default();
+        events.iter().cloned().for_each(|event| account.apply(event));
+        account
+    }
+
     fn send(
         &self,
         transfer: Transfer,

@@ -64,13 +64,19 @@ pub async fn run(options: &Options, target: &str) -> Result<Report, String> {
 async fn stored(target: &str, run: &str) -> Result<Stored, String> {
     let store = store::open(target).await?;
     store.check().await.map_err(|error| error.to_string())?;
-    let mut journals = BTreeMap::new();
+    let (mut journals, mut snapshots) = (BTreeMap::new(), BTreeMap::new());
     for account in 0..ACCOUNTS {
         journals.insert(account, events(&*store, journal(run, account)).await?);
+        let snapshot = store.snapshot(&journal(run, account)).await.map_err(|error| error.to_string())?;
+        if let Some(snapshot) = snapshot {
+            let state =
+                decode(&snapshot.state).map_err(|error| format!("the snapshot of {account}: {error}"))?;
+            snapshots.insert(account, (snapshot.sequence as usize, state));
+        }
     }
     let filter = JobFilter { queue: Some(run.to_owned()), ..JobFilter::default() };
     let jobs = store.jobs(filter).await.map_err(|error| error.to_string())?;
-    Ok(Stored { journals, jobs: jobs.into_iter().map(|job| job.state).collect() })
+    Ok(Stored { journals, snapshots, jobs: jobs.into_iter().map(|job| job.state).collect() })
 }
 
 async fn events(store: &dyn Store, journal: String) -> Result<Vec<Event>, String> {

@@ -6,7 +6,7 @@ use perennial::durable::RecordState;
 
 use super::super::durable::drive::Client;
 use super::super::durable::process::Line;
-use super::account::{Event, START, Sent, Transfer};
+use super::account::{Account, Event, START, Sent, Transfer};
 use super::client::{Answers, LedgerClient};
 use super::protocol::{Answer, Request};
 use super::verify::{Stored, checks};
@@ -84,7 +84,8 @@ fn run() -> (Answers, Stored) {
     let back = Event::Sent { to: 0, number: 1, amount: 5 };
     let second = vec![opened(), receive(1, 10), back, receive(2, 20)];
     let jobs = vec![RecordState::Completed; 3];
-    (answers, Stored { journals: BTreeMap::from([(0, first), (1, second)]), jobs })
+    let snapshots = BTreeMap::from([(0, (3, Account::of_events(&first[..3])))]);
+    (answers, Stored { journals: BTreeMap::from([(0, first), (1, second)]), snapshots, jobs })
 }
 
 /// An event of account 0.
@@ -145,9 +146,26 @@ fn each_violation_has_the_name_of_its_invariant() {
         let (mut answers, mut stored) = run();
         let [first, second] = stored.journals.values_mut().collect::<Vec<_>>().try_into().expect("two");
         change(first, second, &mut stored.jobs, &mut answers);
+        // It is that of other events now.
+        stored.snapshots.clear();
         let checks = checks(&answers, &stored).into_iter();
         let violated: Vec<_> = checks.filter(|check| !check.passed()).map(|check| check.invariant).collect();
         assert_eq!(violated, expected, "row {number}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_not_the_state_of_its_events_is_a_violation() {
+    let (answers, stored) = run();
+    let violated = |stored: &Stored| -> Vec<_> {
+        let checks = checks(&answers, stored).into_iter().filter(|check| !check.passed());
+        checks.map(|check| check.invariant).collect()
+    };
+    assert_eq!(violated(&stored), Vec::<&str>::new());
+    for included in [2, 4, 5] {
+        let mut stored = stored.clone();
+        stored.snapshots.get_mut(&0).expect("a snapshot").0 = included;
+        assert_eq!(violated(&stored), ["every snapshot is the state of its events"]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use perennial::durable::RecordState;
 
 use super::super::check::Check;
-use super::account::{Event, START, Transfer};
+use super::account::{Account, Event, START, Transfer};
 use super::client::Answers;
 
 /// What the store has of a run.
@@ -13,6 +13,8 @@ use super::client::Answers;
 pub struct Stored {
     /// The events of each account, in order.
     pub journals: BTreeMap<u32, Vec<Event>>,
+    /// The snapshot of each account that has one, and how many events it includes.
+    pub snapshots: BTreeMap<u32, (usize, Account)>,
     /// The state of each job.
     pub jobs: Vec<RecordState>,
 }
@@ -55,6 +57,7 @@ pub fn checks(answers: &Answers, stored: &Stored) -> Vec<Check> {
         Check::new("the sum of all balances is constant", wrong_sum(stored)),
         Check::new("no balance was ever negative", overdrawn(stored)),
         Check::new("the transfers of each sender are in order", disordered(stored)),
+        Check::new("every snapshot is the state of its events", wrong_snapshots(stored)),
         Check::new("every job has completed", open_jobs(stored, &sent)),
     ]
 }
@@ -150,6 +153,15 @@ fn disordered(stored: &Stored) -> Vec<String> {
         }
     }
     violations
+}
+
+fn wrong_snapshots(stored: &Stored) -> Vec<String> {
+    let is_right = |account: &u32, (included, snapshot): &(usize, Account)| {
+        let events = stored.journals.get(account).and_then(|events| events.get(..*included));
+        events.is_some_and(|events| Account::of_events(events) == *snapshot)
+    };
+    let wrong = stored.snapshots.iter().filter(|(account, snapshot)| !is_right(account, snapshot));
+    wrong.map(|(account, (included, _))| format!("that of account {account}, of {included} events")).collect()
 }
 
 fn open_jobs(stored: &Stored, sent: &BTreeMap<Transfer, u64>) -> Vec<String> {
