@@ -2,37 +2,23 @@
 
 #[path = "support/examples.rs"]
 mod examples;
+#[path = "support/place.rs"]
+mod place;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use crate::place::Place;
 
 const FILES: usize = 80;
 
-/// A folder with files in `in`, and the demo. A program that starts itself again must not be
-/// replaced meanwhile.
-struct Place(TempDir);
+/// The feature of the demo.
+const FEATURE: &str = "perennial-chaos/durable";
 
 impl Place {
-    fn new() -> Self {
-        let place = tempfile::tempdir().expect("a folder");
-        fs::create_dir(place.path().join("in")).expect("a folder");
-        for number in 0..FILES {
-            let content = vec![number as u8; number * 1000];
-            fs::write(place.path().join(format!("in/file {number}\n")), content).expect("a file");
-        }
-        let built = examples::built_with("chaos", "perennial-chaos/durable");
-        examples::copy(&built, &place.path().join("chaos"));
-        Self(place)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
     fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(&[&["--input", "in"], arguments].concat())
     }
@@ -65,7 +51,7 @@ fn assert_code(output: &Output, code: i32) {
 
 #[test]
 fn every_file_is_in_the_manifest_once_although_the_process_is_killed_again_and_again() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     let arguments = ["--durable", "in/jobs.db", "--kill-process", "30", "--manifest", "m", "--json", "j"];
     let output = place.run(&arguments);
     assert_code(&output, 0);
@@ -92,7 +78,7 @@ fn every_file_is_in_the_manifest_once_although_the_process_is_killed_again_and_a
 
 #[test]
 fn both_sabotages_are_noticed_and_named() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for (sabotage, noticed) in [
         ("ack-before-commit", "no acknowledged job is lost: job "),
         ("no-fencing", "no late outcome is accepted: job "),
@@ -111,7 +97,7 @@ fn both_sabotages_are_noticed_and_named() {
 
 #[test]
 fn runs_that_share_a_store_are_checked_apart() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for kills in ["1", "5"] {
         let output = place.run(&["--durable", "jobs.db", "--kill-process", kills, "--quiet"]);
         assert_code(&output, 0);
@@ -121,7 +107,7 @@ fn runs_that_share_a_store_are_checked_apart() {
 
 #[test]
 fn every_transfer_is_applied_once_although_the_process_and_its_accounts_are_killed() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for kills in ["20", "1"] {
         let output = place.transfer(&["--kill-process", kills, "--json", "j"]);
         assert_code(&output, 0);
@@ -141,7 +127,7 @@ fn every_transfer_is_applied_once_although_the_process_and_its_accounts_are_kill
 
 #[test]
 fn both_sabotages_of_the_ledger_are_noticed() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for (sabotage, noticed) in [
         ("reply-before-commit", "acknowledged, and sent 0 times"),
         ("no-epoch", "acknowledged, and sent 2 times"),
@@ -157,7 +143,7 @@ fn both_sabotages_of_the_ledger_are_noticed() {
 
 #[test]
 fn what_is_no_store_is_wrong_usage_and_is_left_as_it_was() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     fs::write(place.path().join("text"), "no store").expect("a file");
     let output = place.run(&["--durable", "text", "--kill-process", "2"]);
     assert_code(&output, 2);

@@ -2,45 +2,29 @@
 
 #[path = "support/examples.rs"]
 mod examples;
+#[path = "support/place.rs"]
+mod place;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use crate::place::Place;
 
 const FILES: usize = 40;
 
-/// A folder with files in `in`, and the demo. A program that starts itself again must not be
-/// replaced meanwhile.
-struct Place(TempDir);
+/// The feature of the demo.
+const FEATURE: &str = "perennial-chaos/cluster";
 
 impl Place {
-    fn new() -> Self {
-        let place = tempfile::tempdir().expect("a folder");
-        fs::create_dir(place.path().join("in")).expect("a folder");
-        for number in 0..FILES {
-            let content = vec![number as u8; number * 1000];
-            fs::write(place.path().join(format!("in/file {number}\n")), content).expect("a file");
-        }
-        fs::create_dir(place.path().join("tmp")).expect("a folder");
-        examples::copy(
-            &examples::built_with("chaos", "perennial-chaos/cluster"),
-            &place.path().join("chaos"),
-        );
-        Self(place)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
     fn demo(&self, arguments: &[&str]) -> Command {
+        let tmp = self.path().join("tmp");
+        fs::create_dir_all(&tmp).expect("a folder");
         let mut demo = Command::new(self.path().join("chaos"));
         demo.args(["--input", "in", "--seed", "7"]).args(arguments);
-        demo.current_dir(self.path()).env("TMPDIR", self.path().join("tmp"));
+        demo.current_dir(self.path()).env("TMPDIR", tmp);
         demo
     }
 
@@ -69,7 +53,7 @@ fn assert_code(output: &Output, code: i32) {
 
 #[test]
 fn every_file_is_in_the_manifest_once_although_nodes_are_killed_frozen_and_cut_off() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     let faults = ["--faults", "6", "--duration", "5"];
     let output = place.run(&[&["--nodes", "2", "--manifest", "m", "--json", "j"], &faults[..]].concat());
     assert_code(&output, 0);
@@ -98,7 +82,7 @@ fn every_file_is_in_the_manifest_once_although_nodes_are_killed_frozen_and_cut_o
 
 #[test]
 fn both_sabotages_are_noticed_and_named() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for (sabotage, noticed) in [
         ("reorder", "each stream is handled in order: "),
         ("double-deliver", "no message is handled twice: message "),
@@ -115,7 +99,7 @@ fn both_sabotages_are_noticed_and_named() {
 
 #[test]
 fn ctrl_c_ends_all_nodes_and_reports_what_there_is() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     let mut demo = place.demo(&["--nodes", "2", "--duration", "60", "--json", "j"]);
     let mut demo = demo.stdout(Stdio::piped()).spawn().expect("the demo runs");
     let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
@@ -131,7 +115,7 @@ fn ctrl_c_ends_all_nodes_and_reports_what_there_is() {
 
 #[test]
 fn what_nodes_cannot_do_is_wrong_usage() {
-    let place = Place::new();
+    let place = Place::new(FILES, FEATURE);
     for (arguments, told) in [
         (&["--nodes", "2", "--html", "page"][..], "for a run without --nodes"),
         (&["--nodes", "2", "--sabotage", "no-restart"], "reorder, double-deliver"),

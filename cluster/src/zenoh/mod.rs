@@ -1,11 +1,10 @@
 //! The network between machines, on zenoh: a library that connects processes with each other, with
 //! no server between them.
 //!
-//! zenoh panics on a runtime with one thread when it opens and closes, and what it sends can wait.
-//! So threads of this module call it: one that opens and closes, and one for each peer that is sent
-//! to. The sender itself calls it for a packet that does not wait, because little is on the way.
-//! zenoh's own threads call back, and what they call never waits. Nothing outside of this folder
-//! knows zenoh.
+//! zenoh panics on a runtime with one thread, and what it sends can wait. So it is called on
+//! threads of this module only: one that opens and closes, and one for each peer that is sent to.
+//! Its own threads call back, and what they call never waits. Nothing outside of this folder knows
+//! zenoh.
 //!
 //! Encrypted connections are QUIC. zenoh's TLS over TCP reads and writes one stream from two
 //! threads at once (zenoh's issue 2557, open in 1.10.2): between nodes that talk both ways it lost

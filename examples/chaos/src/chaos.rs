@@ -74,125 +74,92 @@ mod walker;
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use options::Parsed;
+use options::{Options, Parsed};
 
 fn main() -> ExitCode {
-    #[cfg(feature = "durable")]
-    let began = std::time::Instant::now();
-    let options = match options::parse() {
-        Parsed::Run(options) => options,
+    let began = Instant::now();
+    match options::parse() {
+        Parsed::Run(options) => run(&options, began).unwrap_or_else(|line| wrong_usage(&line)),
         Parsed::Print(text) => {
             print_text!("{text}");
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
-        Parsed::Wrong(line) => return wrong_usage(&line),
-    };
-    let outputs = match manifest::Outputs::create(&options) {
-        Ok(outputs) => outputs,
-        Err(line) => return wrong_usage(&line),
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return wrong_usage(&format!("the runtime does not start: {error}")),
-    };
+        Parsed::Wrong(line) => wrong_usage(&line),
+    }
+}
+
+/// Runs what the options ask for. The error says what is wrong with them.
+fn run(options: &Options, began: Instant) -> Result<ExitCode, String> {
+    let outputs = manifest::Outputs::create(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the runtime does not start: {error}"))?;
     #[cfg(feature = "durable")]
     if let Some(target) = &options.durable {
         if options.scenario == scenario::Scenario::Ledger {
-            return run_ledger(&options, target, &outputs, &runtime);
+            return runtime.block_on(run_ledger(options, target, &outputs));
         }
-        return run_durable(&options, target, &outputs, &runtime, began);
+        return runtime.block_on(run_durable(options, target, &outputs, began));
     }
     #[cfg(feature = "cluster")]
     if options.nodes.is_some() || options.node_process.is_some() {
-        return run_nodes(&options, &outputs, &runtime);
+        return runtime.block_on(run_nodes(options, &outputs));
     }
-    let report = runtime.block_on(run::run(&options, &outputs));
-    let page = || page::page(&report);
-    if let Err(line) = outputs.write(&report.matching, &report.json()).and_then(|()| outputs.write_page(page))
-    {
-        return wrong_usage(&line);
-    }
-    print(&options, &report, &report.verdict());
-    ExitCode::from(report.exit_code())
+    let _ = began;
+    let report = runtime.block_on(run::run(options, &outputs));
+    outputs.write(&report.matching, &report.json())?;
+    outputs.write_page(|| page::page(&report))?;
+    print(options, &report, &report.verdict());
+    Ok(ExitCode::from(report.exit_code()))
 }
 
 /// Runs the demo with jobs that outlive their process, or as that process.
 #[cfg(feature = "durable")]
-fn run_durable(
-    options: &options::Options,
+async fn run_durable(
+    options: &Options,
     target: &str,
     outputs: &manifest::Outputs,
-    runtime: &tokio::runtime::Runtime,
-    began: std::time::Instant,
-) -> ExitCode {
+    began: Instant,
+) -> Result<ExitCode, String> {
     if let Some(queue) = &options.worker_process {
-        return match runtime.block_on(durable::work(options, target, queue, began)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(line) => wrong_usage(&line),
-        };
+        return durable::work(options, target, queue, began).await.map(|()| ExitCode::SUCCESS);
     }
-    let report = match runtime.block_on(durable::run(options, target, outputs)) {
-        Ok(report) => report,
-        Err(line) => return wrong_usage(&line),
-    };
-    if let Err(line) = outputs.write(&report.matching, &report.json()) {
-        return wrong_usage(&line);
-    }
+    let report = durable::run(options, target, outputs).await?;
+    outputs.write(&report.matching, &report.json())?;
     print(options, &report, &report.verdict());
-    ExitCode::from(report.exit_code())
-}
-
-/// Runs the demo on several nodes, or as one of them.
-#[cfg(feature = "cluster")]
-fn run_nodes(
-    options: &options::Options,
-    outputs: &manifest::Outputs,
-    runtime: &tokio::runtime::Runtime,
-) -> ExitCode {
-    if let Some(config) = &options.node_process {
-        return match runtime.block_on(nodes::work(config, options.sabotage)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(line) => wrong_usage(&line),
-        };
-    }
-    let report = match runtime.block_on(nodes::run(options, outputs)) {
-        Ok(report) => report,
-        Err(line) => return wrong_usage(&line),
-    };
-    if let Err(line) = outputs.write(&report.matching, &report.json()) {
-        return wrong_usage(&line);
-    }
-    print(options, &report, &report.verdict());
-    ExitCode::from(report.exit_code())
+    Ok(ExitCode::from(report.exit_code()))
 }
 
 /// Runs the scenario of the ledger, or as its worker process.
 #[cfg(feature = "durable")]
-fn run_ledger(
-    options: &options::Options,
+async fn run_ledger(
+    options: &Options,
     target: &str,
     outputs: &manifest::Outputs,
-    runtime: &tokio::runtime::Runtime,
-) -> ExitCode {
+) -> Result<ExitCode, String> {
     if let Some(run) = &options.worker_process {
-        return match runtime.block_on(ledger::work(options, target, run)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(line) => wrong_usage(&line),
-        };
+        return ledger::work(options, target, run).await.map(|()| ExitCode::SUCCESS);
     }
-    let report = match runtime.block_on(ledger::run(options, target)) {
-        Ok(report) => report,
-        Err(line) => return wrong_usage(&line),
-    };
-    if let Err(line) = outputs.write(&Default::default(), &report.json()) {
-        return wrong_usage(&line);
-    }
+    let report = ledger::run(options, target).await?;
+    outputs.write(&Default::default(), &report.json())?;
     print(options, &report, &report.verdict());
-    ExitCode::from(report.exit_code())
+    Ok(ExitCode::from(report.exit_code()))
 }
 
-fn print(options: &options::Options, report: &impl Display, verdict: &str) {
+/// Runs the demo on several nodes, or as one of them.
+#[cfg(feature = "cluster")]
+async fn run_nodes(options: &Options, outputs: &manifest::Outputs) -> Result<ExitCode, String> {
+    if let Some(config) = &options.node_process {
+        return nodes::work(config, options.sabotage).await.map(|()| ExitCode::SUCCESS);
+    }
+    let report = nodes::run(options, outputs).await?;
+    outputs.write(&report.matching, &report.json())?;
+    print(options, &report, &report.verdict());
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+fn print(options: &Options, report: &impl Display, verdict: &str) {
     if options.quiet {
         print_line!("{verdict}");
     } else if options.verbose {
