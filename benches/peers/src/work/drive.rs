@@ -94,7 +94,6 @@ async fn cost<P: Peer>(peer: &P, task: Task) -> Result<f64> {
         Task::SpeedUp => pools::speed_up::<P::Pool>().await,
         Task::IdleBytes => idle(peer, IDLE).await,
         Task::Children { .. } | Task::Scale { .. } => bail!("a tree has several results"),
-        task if task.is_durable() => bail!("a durable queue is no peer"),
         _ => bail!("it is driven elsewhere"),
     }
 }
