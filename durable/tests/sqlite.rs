@@ -47,7 +47,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_as_it_is() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 3 });
+    assert_eq!(refused, OpenError::NewerSchema { found: 99, known: 4 });
     let still = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = still.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -135,6 +135,25 @@ async fn a_file_of_version_2_is_brought_up_to_date_with_all_it_holds() {
     let applied = store.commit(enqueue("next")).await.unwrap();
     assert_eq!(applied, [Applied::Enqueued(JobId(16))]);
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn journals_of_a_file_of_version_2_go_on() {
+    let (_folder, path) = file();
+    write_version_2(&path);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    // Later events were erased.
+    old.execute_batch("UPDATE sqlite_sequence SET seq = 9 WHERE name = 'events'").unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    let journal = || "account".to_owned();
+    let append = Op::Append { journal: journal(), writer: 2, expected: 2, events: vec![payload("c")] };
+    let ops = vec![Op::Claim { journal: journal() }, append];
+    let applied = store.commit(Batch { now: Timestamp(1), ops }).await.unwrap();
+    assert_eq!(applied, [Applied::Claimed { writer: 2, sequence: 2 }, Applied::Appended(3)]);
+    let events = store.events(EventFilter::default()).await.unwrap();
+    let places: Vec<_> = events.iter().map(|event| (event.position, event.sequence)).collect();
+    assert_eq!(places, [(1, 1), (2, 2), (10, 3)]);
 }
 
 #[tokio::test]

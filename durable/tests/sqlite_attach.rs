@@ -7,7 +7,8 @@ use perennial_actors::System;
 use perennial_durable::pool::Durable;
 use perennial_durable::sqlite::SqliteStore;
 use perennial_durable::{
-    Applied, Batch, CommitErrorKind, JobFilter, NewJob, Op, OpenError, RecordState, Store, Timestamp,
+    Applied, Batch, CommitErrorKind, Conflict, EventFilter, JobFilter, NewJob, Op, OpenError, RecordState,
+    Store, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -59,6 +60,34 @@ async fn an_attached_process_submits_and_removes_and_leases_nothing() {
     let removed = attached.commit(Batch::of(now(), Op::Remove(id))).await.unwrap();
     assert_eq!(removed, [Applied::Changed(true)]);
     assert_eq!(store.jobs(JobFilter::default()).await.unwrap(), []);
+}
+
+fn append(writer: u64, expected: u64) -> Op {
+    Op::Append { journal: "account".to_owned(), writer, expected, events: vec![payload("e")] }
+}
+
+/// The running process knows the ends of its journals without a look at the file.
+#[tokio::test]
+async fn what_an_attached_process_does_to_a_journal_is_seen_by_the_writer() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("journals.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let attached = SqliteStore::attach(&path).unwrap();
+    let commit = async |store: &SqliteStore, op| store.commit(Batch::of(now(), op)).await;
+    let journal = "account".to_owned();
+    commit(&store, Op::Claim { journal: journal.clone() }).await.unwrap();
+    assert_eq!(commit(&store, append(1, 0)).await.unwrap(), [Applied::Appended(1)]);
+    assert_eq!(commit(&attached, append(1, 1)).await.unwrap(), [Applied::Appended(2)]);
+    let refused = commit(&store, append(1, 1)).await.unwrap_err();
+    let wrong = Conflict::WrongSequence { journal: journal.clone(), expected: 1, found: 2 };
+    assert_eq!(refused.kind, CommitErrorKind::Conflict { op: 0, conflict: wrong });
+    assert_eq!(commit(&store, append(1, 2)).await.unwrap(), [Applied::Appended(3)]);
+    let events = store.events(EventFilter::default()).await.unwrap();
+    assert!(events.windows(2).all(|pair| pair[0].position < pair[1].position), "{events:?}");
+    commit(&attached, Op::Erase { journal: journal.clone() }).await.unwrap();
+    let refused = commit(&store, append(1, 3)).await.unwrap_err();
+    let stale = Conflict::StaleWriter { journal, writer: 1, latest: 2 };
+    assert_eq!(refused.kind, CommitErrorKind::Conflict { op: 0, conflict: stale });
 }
 
 #[test]

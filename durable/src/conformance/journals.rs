@@ -132,3 +132,28 @@ pub(super) async fn an_erased_journal_is_empty_and_its_writer_fenced(opener: &Op
     let claimed = apply(&*store, NOW, claim("a")).await?;
     ensure(matches!(claimed, Applied::Claimed { writer: 3.., sequence: 0 }), "it begins anew")
 }
+
+pub(super) async fn a_refused_batch_leaves_the_ends_of_its_journals(opener: &Opener) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    commit(&*store, NOW, vec![claim("a"), append("a", 1, 0, &["x"])]).await?;
+    let late = vec![append("a", 1, 1, &["y"]), claim("a"), claim("b"), append("a", 2, 1, &["z"])];
+    refused(&*store, NOW, late, 3).await?;
+    same(&apply(&*store, NOW, append("a", 1, 1, &["y"])).await?, &Applied::Appended(2), "the next event")?;
+    let claimed = Applied::Claimed { writer: 1, sequence: 0 };
+    same(&apply(&*store, NOW, claim("b")).await?, &claimed, "the journal that was not made")
+}
+
+pub(super) async fn the_position_of_an_erased_event_is_not_given_again(
+    opener: &Opener,
+) -> Result<(), Failure> {
+    let store = opener.open().await?;
+    let ops = vec![claim("a"), claim("b"), append("b", 1, 0, &["x"]), append("a", 1, 0, &["y", "z"])];
+    commit(&*store, NOW, ops).await?;
+    let last = read(store.events(EventFilter::default())).await?.pop().map(|event| event.position);
+    apply(&*store, NOW, Op::Erase { journal: "a".to_owned() }).await?;
+    drop(store);
+    let store = opener.open().await?;
+    apply(&*store, NOW, append("b", 1, 1, &["next"])).await?;
+    let next = read(store.events(EventFilter::default())).await?.pop().map(|event| event.position);
+    ensure(next > last, "the next position is greater")
+}

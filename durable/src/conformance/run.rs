@@ -78,7 +78,9 @@ checks! {
         a_snapshot_replaces_the_one_before_and_is_not_ahead_of_the_events
         the_feed_has_the_events_of_all_journals_in_the_order_of_commits
         events_a_snapshot_and_a_job_are_one_commit
-        an_erased_journal_is_empty_and_its_writer_fenced;
+        an_erased_journal_is_empty_and_its_writer_fenced
+        a_refused_batch_leaves_the_ends_of_its_journals
+        the_position_of_an_erased_event_is_not_given_again;
 }
 
 /// Returns the names of the checks.

@@ -4,9 +4,10 @@ use std::mem;
 
 use perennial_actors::host::ignore_panic;
 
+use super::queue::Work;
 use super::rows::store_error;
 use super::transaction::CallerTransaction;
-use super::writer::{Ended, Work, Writer, begin};
+use super::writer::{Ended, Writer, begin};
 use crate::error::{CommitErrorKind, StoreError};
 #[cfg(feature = "metrics")]
 use crate::metrics;
@@ -82,7 +83,6 @@ impl Writer {
 #[cfg(all(test, feature = "metrics"))]
 mod tests {
     use std::sync::Arc;
-    use std::sync::mpsc::channel;
     use std::time::Duration;
 
     use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
@@ -93,8 +93,8 @@ mod tests {
 
     use super::*;
     use crate::record::Epoch;
+    use crate::sqlite::cache::Cache;
     use crate::sqlite::open::open;
-    use crate::sqlite::recent::Recent;
     use crate::sqlite::writer::commit;
 
     /// A transaction whose answer counts the metrics that were published by then.
@@ -120,14 +120,14 @@ mod tests {
         let path = folder.path().join("jobs.db");
         let (connection, epoch) = open(&path).unwrap();
         let mut writer = Writer {
-            requests: channel().1,
+            queue: Arc::default(),
             next: Vec::new(),
             path,
             epoch,
             connection: Some(connection),
             is_broken: Arc::new(AtomicBool::new(false)),
             changes: watch::Sender::new(0),
-            recent: Recent::default(),
+            cache: Cache::default(),
             commit,
             committed_in: Duration::ZERO,
         };

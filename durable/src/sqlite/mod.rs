@@ -20,9 +20,12 @@
 //!   [`SqliteStore::open`].
 
 mod apart;
+mod cache;
 mod jobs;
+mod journals;
 mod open;
 mod queries;
+mod queue;
 mod reader;
 mod recent;
 mod rows;

@@ -5,7 +5,7 @@ pub(super) const APPLICATION: i64 = 0x7065_7264;
 
 /// The steps from each version to the next. The number of steps is the latest version. A step that
 /// was published never changes.
-pub(super) const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+pub(super) const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Times are milliseconds since 1970, and periods milliseconds.
 const VERSION_1: &str = "
@@ -221,4 +221,27 @@ SELECT e.id, e.queue, e.state, e.attempt, CAST(NULL AS INTEGER), s.priority, s.s
     ',\"ended\":' || e.ended || ',\"failure\":null,\"progress\":null}]' END AS TEXT), s.tag, s.version,
     s.codec, s.body, e.output_tag, e.output_version, e.output_codec, e.output_body, s.options
 FROM ended_jobs AS e CROSS JOIN submitted_jobs AS s ON s.id = e.id;
+";
+
+/// Events without `AUTOINCREMENT`, whose counter takes as long as the event itself. The sequence
+/// number of a journal is that of its latest event, and is not stored a second time. `last_event`
+/// is the last position when events were erased.
+const VERSION_4: &str = "
+CREATE TABLE new_events (
+    position INTEGER PRIMARY KEY,
+    journal INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    codec TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+INSERT INTO new_events SELECT position, journal, sequence, tag, version, codec, body FROM events
+    ORDER BY position;
+INSERT INTO meta VALUES
+    ('last_event', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'));
+DROP TABLE events;
+ALTER TABLE new_events RENAME TO events;
+CREATE UNIQUE INDEX events_sequence ON events (journal, sequence);
+ALTER TABLE journals DROP COLUMN sequence;
 ";

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{SendError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -14,13 +14,14 @@ use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::cache::Cache;
 use super::open::{attach, connect, lock, open};
 use super::queries;
+use super::queue::{Work, WorkQueue};
 use super::reader::{self, Read};
-use super::recent::Recent;
 use super::rows::store_error;
 use super::transaction::{Caller, SqliteTransaction, TransactionError};
-use super::writer::{self, Work, Writer};
+use super::writer::{self, Writer};
 use crate::batch::{Applied, Batch, Op};
 use crate::error::{CommitError, CommitErrorKind, OpenError, StoreError};
 use crate::record::{Epoch, JobId, JobRecord};
@@ -52,7 +53,7 @@ use crate::store::{EventFilter, JobFilter, QueueInfo, Store, StoreFuture, Stored
 pub struct SqliteStore {
     path: PathBuf,
     epoch: Epoch,
-    requests: Option<Sender<Work>>,
+    queue: Arc<WorkQueue>,
     /// Shared with the reads that wait until the file is open again. Empty once this is dropped.
     reads: Arc<Mutex<Option<Sender<Read>>>>,
     threads: Vec<JoinHandle<()>>,
@@ -109,16 +110,16 @@ impl SqliteStore {
         let reader = connect(path)?;
         let is_broken = Arc::new(AtomicBool::new(false));
         let changes = watch::Sender::new(0);
-        let (requests, received) = channel();
+        let queue = Arc::<WorkQueue>::default();
         let writer = Writer {
-            requests: received,
+            queue: queue.clone(),
             next: Vec::new(),
             path: path.to_owned(),
             epoch,
             connection: Some(connection),
             is_broken: is_broken.clone(),
             changes: changes.clone(),
-            recent: Recent::default(),
+            cache: Cache::default(),
             commit,
             committed_in: Duration::ZERO,
         };
@@ -128,11 +129,11 @@ impl SqliteStore {
             spawn("sqlite writer", move || writer.run())?,
             spawn("sqlite reader", move || reader::run(&reader, &to_read, &told))?,
         ];
-        let (requests, reads) = (Some(requests), Arc::new(Mutex::new(Some(reads))));
+        let reads = Arc::new(Mutex::new(Some(reads)));
         Ok(Self {
             path: path.to_owned(),
             epoch,
-            requests,
+            queue,
             reads,
             threads,
             is_broken,
@@ -199,14 +200,14 @@ impl SqliteStore {
     {
         let (answer, answered) = oneshot::channel();
         let work = Work::Caller(Box::new(Caller::new(run, answer)));
-        let is_sent = self.requests.as_ref().is_some_and(|requests| match requests.send(work) {
+        let is_sent = match self.queue.push(work) {
             Ok(()) => true,
             // The closure is a value of the caller.
             Err(unsent) => {
                 ignore_panic(|| drop(unsent));
                 false
             }
-        });
+        };
         Box::pin(async move {
             match answered.await {
                 Ok(answer) => answer,
@@ -274,16 +275,10 @@ impl Store for SqliteStore {
     fn commit(&self, batch: Batch) -> StoreFuture<Result<Vec<Applied>, CommitError>> {
         let leases = batch.ops.iter().any(|op| matches!(op, Op::Lease { .. }));
         let (request, answered) = Request::new(batch);
-        match &self.requests {
-            Some(_) if leases && self.lock.is_none() => {
-                request.refuse(StoreError::Failed("a file that is attached leases no jobs".to_owned()));
-            }
-            Some(requests) => {
-                if let Err(SendError(Work::Batch(request))) = requests.send(Work::Batch(request)) {
-                    request.refuse(StoreError::Closed);
-                }
-            }
-            None => request.refuse(StoreError::Closed),
+        if leases && self.lock.is_none() {
+            request.refuse(StoreError::Failed("a file that is attached leases no jobs".to_owned()));
+        } else if let Err(Work::Batch(request)) = self.queue.push(Work::Batch(request)) {
+            request.refuse(StoreError::Closed);
         }
         answered
     }
@@ -334,7 +329,7 @@ impl Store for SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        drop(self.requests.take());
+        self.queue.close();
         drop(self.reads.lock().take());
         for thread in self.threads.drain(..) {
             let _ = thread.join();

@@ -1,10 +1,10 @@
 //! The tables within a transaction.
 
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, Error, OptionalExtension, params};
+use rusqlite::{Connection, Error, params};
 
+use super::cache::Cache;
 use super::jobs;
-use super::recent::Recent;
 use super::rows::{self, int, queued_columns, time};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
@@ -13,7 +13,7 @@ use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
 /// The tables of a connection that is within a transaction.
 pub(super) struct SqliteTables<'a> {
     connection: &'a Connection,
-    recent: &'a mut Recent,
+    cache: &'a mut Cache,
     /// New jobs of this transaction, by number.
     stored: Vec<(JobId, &'a NewJob, Timestamp)>,
 }
@@ -41,8 +41,15 @@ pub(super) const READY: &str = ready!("w.id, w.attempt, w.due", "");
 const READ_READY: &str = ready!(queued_columns!(), "CROSS JOIN submitted_jobs AS s ON s.id = w.id");
 
 impl<'a> SqliteTables<'a> {
-    pub(super) const fn new(connection: &'a Connection, recent: &'a mut Recent) -> Self {
-        Self { connection, recent, stored: Vec::new() }
+    /// Makes the tables of a transaction that has begun.
+    pub(super) const fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
+        cache.begin();
+        Self { connection, cache, stored: Vec::new() }
+    }
+
+    /// Forgets what may have been undone.
+    pub(super) fn roll_back(&mut self) {
+        self.cache.roll_back();
     }
 
     /// Stores new jobs of the group, which are leased in the same transaction at the earliest.
@@ -58,7 +65,7 @@ impl<'a> SqliteTables<'a> {
             let (_, job, now) = *self.stored.get(index)?;
             return Some(queued(id, job.clone(), now, due));
         }
-        let (job, now) = self.recent.take(id)?;
+        let (job, now) = self.cache.recent.take(id)?;
         Some(queued(id, job, now, due))
     }
 
@@ -191,24 +198,15 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn journal(&mut self, journal: &str) -> Result<Option<JournalHead>, Error> {
-        let sql = "SELECT writer, sequence FROM journals WHERE name = ?1";
-        let head = |row: &rusqlite::Row<'_>| {
-            Ok(JournalHead { writer: rows::uint(row.get(0)?), sequence: rows::uint(row.get(1)?) })
-        };
-        self.connection.prepare_cached(sql)?.query_row([journal], head).optional()
+        self.cache.journals.head(self.connection, journal)
     }
 
     fn set_journal(&mut self, journal: &str, head: JournalHead) -> Result<(), Error> {
-        let sql = "INSERT INTO journals (name, writer, sequence) VALUES (?1, ?2, ?3) \
-            ON CONFLICT (name) DO UPDATE SET writer = ?2, sequence = ?3";
-        self.run(sql, &[&journal, &int(head.writer), &int(head.sequence)]).map(drop)
+        self.cache.journals.set_head(self.connection, journal, head)
     }
 
     fn append(&mut self, journal: &str, sequence: u64, event: &Payload) -> Result<(), Error> {
-        let sql = "INSERT INTO events (journal, sequence, tag, version, codec, body) \
-            SELECT id, ?2, ?3, ?4, ?5, ?6 FROM journals WHERE name = ?1";
-        let Payload { tag, version, codec, bytes } = event;
-        self.run(sql, &[&journal, &int(sequence), tag, version, codec, bytes]).map(drop)
+        self.cache.journals.append(self.connection, journal, sequence, event)
     }
 
     fn set_snapshot(&mut self, journal: &str, sequence: u64, state: &Payload) -> Result<(), Error> {
@@ -219,10 +217,6 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn erase(&mut self, journal: &str) -> Result<(), Error> {
-        let sql = "DELETE FROM events WHERE journal = (SELECT id FROM journals WHERE name = ?1)";
-        self.run(sql, &[&journal])?;
-        let sql = "UPDATE journals SET snapshot_sequence = NULL, snapshot_tag = NULL, \
-            snapshot_version = NULL, snapshot_codec = NULL, snapshot_body = NULL WHERE name = ?1";
-        self.run(sql, &[&journal]).map(drop)
+        self.cache.journals.erase(self.connection, journal)
     }
 }

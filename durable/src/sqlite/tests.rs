@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicU32, Ordering};
@@ -9,13 +10,14 @@ use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use rusqlite::{Connection, Error, StatementStatus};
 use tempfile::TempDir;
 
+use super::cache::Cache;
 use super::open::open;
 use super::queries;
-use super::recent::Recent;
+use super::queue::{Work, WorkQueue};
 use super::schema::{APPLICATION, STEPS};
 use super::store::SqliteStore;
 use super::tables::{READY, SqliteTables};
-use super::writer::{self, Transaction, Work};
+use super::writer::{self, Transaction};
 use crate::batch::{Applied, AttemptEnd, Batch, Conflict, Op};
 use crate::engine::Tables as _;
 use crate::error::{CommitErrorKind, StoreError};
@@ -277,7 +279,7 @@ fn the_statement_that_leases_is_not_prepared_again_for_other_values() {
     let (_folder, path) = file();
     let (connection, _) = open(&path).unwrap();
     for max in [1, 2, 3] {
-        assert_eq!(SqliteTables::new(&connection, &mut Recent::default()).ready("q", max), Ok(Vec::new()));
+        assert_eq!(SqliteTables::new(&connection, &mut Cache::default()).ready("q", max), Ok(Vec::new()));
     }
     let statement = connection.prepare_cached(READY).unwrap();
     assert_eq!(statement.get_status(StatementStatus::Run), 3);
@@ -313,12 +315,12 @@ fn nothing() -> Work {
 /// Returns how many requests the next transaction has. So many have come during the latest one, and
 /// so many after its answers.
 fn gathered(before: usize, after: usize, last: Transaction) -> usize {
-    let (requests, received) = channel();
+    let queue = WorkQueue::default();
     let mut next: Vec<_> = (0..before).map(|_| nothing()).collect();
     for _ in 0..after {
-        assert!(requests.send(nothing()).is_ok(), "the receiver is there");
+        assert!(queue.push(nothing()).is_ok(), "it is open");
     }
-    assert!(writer::fill_group(&mut next, &received, last));
+    assert!(writer::fill_group(&mut next, &queue, last));
     next.len()
 }
 
@@ -326,8 +328,7 @@ fn gathered(before: usize, after: usize, last: Transaction) -> usize {
 fn a_group_ends_without_those_that_do_not_come_back() {
     assert_eq!(gathered(0, 3, last(64, 8)), 3);
     assert_eq!(gathered(0, 3, Transaction::default()), 3);
-    assert_eq!(gathered(0, writer::MAX_GROUP + 1, last(64, 8)), writer::MAX_GROUP);
-    assert_eq!(gathered(writer::MAX_GROUP, 1, last(64, 8)), writer::MAX_GROUP);
+    assert_eq!(gathered(1, 3, last(64, 8)), 4);
 }
 
 /// Otherwise two that wait for each other's transactions would have a sync each, for ever.
@@ -337,4 +338,22 @@ fn one_that_waits_and_one_that_was_answered_are_expected_together() {
     assert_eq!(last(64, 1).expected(3), 67);
     assert_eq!(last(1, 1).expected(0), 1, "the only one");
     assert_eq!(last(writer::MAX_GROUP, 1).expected(2), writer::MAX_GROUP);
+}
+
+#[test]
+fn the_thread_that_writes_is_woken_when_there_is_enough_and_when_the_queue_is_closed() {
+    let queue = WorkQueue::default();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut taken = Vec::new();
+            while queue.take(10, None, &mut taken) {}
+            taken.len()
+        });
+        let push = || (0..25).for_each(|_| assert!(queue.push(nothing()).is_ok()));
+        let senders: Vec<_> = (0..4).map(|_| scope.spawn(push)).collect();
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        queue.close();
+        assert!(queue.push(nothing()).is_err());
+        assert_eq!(writer.join().unwrap(), 100);
+    });
 }

@@ -8,7 +8,7 @@ use perennial_actors::host::{Carried, CarriesValue, catch_panic};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::recent::Recent;
+use super::cache::Cache;
 use super::tables::SqliteTables;
 use crate::batch::{Applied, Batch, Op};
 use crate::engine::{ApplyError, apply};
@@ -36,7 +36,7 @@ impl SqliteTransaction<'_> {
         let batch = Batch::of(self.now, Op::Enqueue(Box::new(job)));
         // The caller may go on after an error, and a job is stored by several statements.
         self.connection.prepare_cached("SAVEPOINT enqueue")?.execute([])?;
-        let mut none = Recent::default();
+        let mut none = Cache::default();
         let mut tables = SqliteTables::new(self.connection, &mut none);
         let applied = apply(&mut tables, batch.now, &batch.ops, self.epoch);
         if applied.is_err() {

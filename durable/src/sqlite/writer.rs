@@ -1,20 +1,19 @@
 //! The thread that writes: it commits all batches that wait as one transaction.
 
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::{AtomicBool, Ordering};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::cache::Cache;
 use super::open::{connect, make_durable};
-use super::recent::Recent;
+use super::queue::{Work, WorkQueue};
 use super::rows::store_error;
 use super::tables::SqliteTables;
-use super::transaction::CallerTransaction;
 use crate::batch::{Applied, Batch, Op};
 use crate::engine::{ApplyError, apply};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
@@ -30,14 +29,6 @@ pub(super) const MAX_GROUP: usize = 1024;
 const MIN_PATIENCE: Duration = Duration::from_micros(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(1);
 
-/// What the thread that writes is to do.
-pub(super) enum Work {
-    /// A batch, which is committed with others.
-    Batch(Request),
-    /// A transaction of the caller, which is committed apart.
-    Caller(Box<dyn CallerTransaction>),
-}
-
 /// How a transaction is committed; another in tests.
 pub(super) type CommitFn = fn(&Connection) -> Result<(), rusqlite::Error>;
 
@@ -51,7 +42,7 @@ pub(super) fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
 
 /// The writer of a file.
 pub(super) struct Writer {
-    pub(super) requests: Receiver<Work>,
+    pub(super) queue: Arc<WorkQueue>,
     /// The work of the next transaction: what came during the latest one, before it was answered.
     pub(super) next: Vec<Work>,
     pub(super) path: PathBuf,
@@ -61,7 +52,7 @@ pub(super) struct Writer {
     /// Nothing is read while this is `true`.
     pub(super) is_broken: Arc<AtomicBool>,
     pub(super) changes: watch::Sender<u64>,
-    pub(super) recent: Recent,
+    pub(super) cache: Cache,
     pub(super) commit: CommitFn,
     /// The time of the latest commit.
     pub(super) committed_in: Duration,
@@ -91,27 +82,17 @@ impl Transaction {
     }
 }
 
-/// Adds what is queued to the work of the next transaction.
-pub(super) fn add_queued(next: &mut Vec<Work>, requests: &Receiver<Work>) {
-    next.extend(requests.try_iter().take(MAX_GROUP.saturating_sub(next.len())));
-}
-
 /// Completes the work of the next transaction. What the latest one answered is likely to come back
 /// at once, and it is waited for: otherwise it would wait for a transaction of the others, and each
 /// sync would serve a part of them. Returns `false` if there is no work, and never will be.
-pub(super) fn fill_group(next: &mut Vec<Work>, requests: &Receiver<Work>, last: Transaction) -> bool {
+pub(super) fn fill_group(next: &mut Vec<Work>, queue: &WorkQueue, last: Transaction) -> bool {
     let expected = last.expected(next.len());
     let answered = Instant::now();
-    if next.is_empty() {
-        let Ok(first) = requests.recv() else { return false };
-        next.push(first);
+    if next.is_empty() && !queue.take(1, None, next) {
+        return !next.is_empty();
     }
-    add_queued(next, requests);
-    let Some(patience) = last.max_wait(answered.elapsed()) else { return true };
-    while next.len() < expected {
-        let left = patience.saturating_sub(answered.elapsed());
-        let Ok(another) = requests.recv_timeout(left) else { break };
-        next.push(another);
+    if let Some(patience) = last.max_wait(answered.elapsed()) {
+        queue.take(expected.saturating_sub(next.len()), answered.checked_add(patience), next);
     }
     true
 }
@@ -124,11 +105,11 @@ pub(super) enum Ended {
 }
 
 impl Writer {
-    /// Commits what is received, until all senders are gone.
+    /// Commits what is queued, until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let mut last = Transaction::default();
-        while fill_group(&mut self.next, &self.requests, last) {
-            let group = mem::take(&mut self.next);
+        while fill_group(&mut self.next, &self.queue, last) {
+            let group: Vec<_> = self.next.drain(..self.next.len().min(MAX_GROUP)).collect();
             let answered = group.len();
             self.commit_in_order(group);
             last = Transaction { answered, commit: self.committed_in };
@@ -177,7 +158,7 @@ impl Writer {
             return Err((group, store_error(&error)));
         }
         let mut apply =
-            |are_guarded| apply_all(connection, &mut self.recent, &group, (self.epoch, are_guarded));
+            |are_guarded| apply_all(connection, &mut self.cache, &group, (self.epoch, are_guarded));
         let applied = apply(false).and_then(|outcomes| match outcomes {
             Some(outcomes) => Ok(Some(outcomes)),
             None => {
@@ -191,6 +172,7 @@ impl Writer {
             Err(error) => {
                 // SQLite may have rolled back already.
                 let _ = connection.execute_batch("ROLLBACK");
+                self.cache.roll_back();
                 return Err((group, store_error(&error)));
             }
         };
@@ -201,10 +183,11 @@ impl Writer {
                 if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
-                add_queued(&mut self.next, &self.requests);
+                // Those that are there are none of those that are answered now.
+                self.queue.take(0, None, &mut self.next);
                 for (mut request, outcome) in group.into_iter().zip(outcomes) {
                     if let Ok(applied) = &outcome {
-                        self.recent.keep(request.batch_mut(), applied);
+                        self.cache.recent.keep(request.batch_mut(), applied);
                     }
                     request.answer(outcome);
                 }
@@ -226,6 +209,7 @@ impl Writer {
         let committed = (self.commit)(connection);
         self.committed_in = begin.elapsed();
         let Err(error) = committed else { return Ended::Committed };
+        self.cache.roll_back();
         let error = store_error(&error);
         // These are found before the last page is written.
         let is_unwritten = matches!(error, StoreError::Full(_) | StoreError::Busy(_));
@@ -252,11 +236,11 @@ type Outcome = Result<Vec<Applied>, CommitErrorKind>;
 /// rare, and a savepoint for each batch copies pages.
 fn apply_all(
     connection: &Connection,
-    recent: &mut Recent,
+    cache: &mut Cache,
     group: &[Request],
     (epoch, are_guarded): (Epoch, bool),
 ) -> Result<Option<Vec<Outcome>>, rusqlite::Error> {
-    let mut tables = SqliteTables::new(connection, recent);
+    let mut tables = SqliteTables::new(connection, cache);
     let mut outcomes = Vec::with_capacity(group.len());
     let new_job = |request: &'_ Request| only_job(request.batch()).is_some();
     for run in group.chunk_by(|request, next| new_job(request) && new_job(next)) {
@@ -272,6 +256,7 @@ fn apply_all(
             let is_guarded = are_guarded && batch.ops.len() > 1;
             let outcome = apply_one(connection, &mut tables, batch, epoch, is_guarded)?;
             if outcome.is_err() && batch.ops.len() > 1 && !is_guarded {
+                tables.roll_back();
                 return Ok(None);
             }
             outcomes.push(outcome);
@@ -305,6 +290,7 @@ fn apply_one(
         Err(ApplyError::Conflict { op, conflict }) => {
             if is_guarded {
                 connection.execute_batch("ROLLBACK TO batch")?;
+                tables.roll_back();
             }
             Err(CommitErrorKind::Conflict { op, conflict })
         }
@@ -314,4 +300,13 @@ fn apply_one(
         connection.prepare_cached("RELEASE batch")?.execute([])?;
     }
     Ok(outcome)
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.queue.take(0, None, &mut self.next);
+        // There is none if the thread has ended by itself. A closure is a value of the caller.
+        self.next.drain(..).for_each(|work| ignore_panic(|| drop(work)));
+    }
 }
