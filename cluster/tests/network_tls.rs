@@ -55,7 +55,7 @@ async fn nodes_of_another_authority_without_certificate_and_no_members_are_not_s
 async fn node_with_the_certificate_of_another_does_not_start() {
     let authority = Authority::new();
     authority.sign_as("a", "b");
-    let node = encrypted(&authority, "a", free_port(), &[]).members([name("b")]);
+    let node = encrypted(authority.dir(), "a", free_port(), &[]).members([name("b")]);
     let node = node.build().expect("the files are read at the start");
     let child = node.child();
     let address = child.address();
@@ -80,7 +80,7 @@ fn settings_that_are_not_safe_are_refused_by_name() {
     assert!(open().allow_plaintext().build().is_ok());
     let peers = Node::builder("a").peers(["tcp/shop-1:7447"]);
     assert!(matches!(error(peers), NetworkError::Plaintext(_)));
-    assert!(matches!(error(encrypted(&authority, "a", 1, &[])), NetworkError::NoMembers));
+    assert!(matches!(error(encrypted(authority.dir(), "a", 1, &[])), NetworkError::NoMembers));
     assert!(matches!(error(open().allow_plaintext().members([name("b")])), NetworkError::NoIdentity));
     assert!(matches!(
         error(open().identity(Tls::dir("x")).members([name("b")])),

@@ -1,5 +1,6 @@
 //! A process whose node calls others all the time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,12 +88,29 @@ pub(crate) struct CallerReport {
     pub(crate) failure: String,
 }
 
+fn role(text: &str, port: u16, peers: &[u16], lease: Duration, callees: &[&str]) -> String {
+    let peers: Vec<String> = peers.iter().map(u16::to_string).collect();
+    format!("caller {text} {port} {} {} {}", peers.join(","), lease.as_millis(), callees.join(","))
+}
+
 impl Process {
     /// Starts a node that calls others, and does not wait.
     pub(crate) fn caller(text: &str, port: u16, peers: &[u16], lease: Duration, callees: &[&str]) -> Self {
-        let peers: Vec<String> = peers.iter().map(u16::to_string).collect();
-        let (peers, lease, callees) = (peers.join(","), lease.as_millis(), callees.join(","));
-        Self::spawn(&format!("caller {text} {port} {peers} {lease} {callees}"))
+        Self::spawn(&role(text, port, peers, lease, callees))
+    }
+
+    /// Starts a node with an identity that calls others, and does not wait. The nodes whose
+    /// certificates are there are the members.
+    pub(crate) fn encrypted_caller(
+        text: &str,
+        port: u16,
+        peers: &[u16],
+        lease: Duration,
+        callees: &[&str],
+        certificates: &Path,
+    ) -> Self {
+        let role = role(text, port, peers, lease, callees);
+        Self::spawn(&format!("{role} {}", certificates.display()))
     }
 
     /// Returns what a caller has done so far.

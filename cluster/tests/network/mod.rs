@@ -8,6 +8,7 @@ mod roles;
 use std::env;
 use std::io::{ErrorKind, Read, Write, stderr};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use perennial_cluster::{Node, NodeBuilder, Tls};
@@ -60,9 +61,9 @@ pub(crate) fn builder(text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
 }
 
 /// Returns a node with an identity, whose certificate is there.
-pub(crate) fn encrypted(authority: &Authority, text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
+pub(crate) fn encrypted(certificates: &Path, text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
     let node = Node::builder(text).listen(format!("quic/127.0.0.1:{port}")).lease(LEASE);
-    node.peers(peers.iter().map(|port| format!("quic/127.0.0.1:{port}"))).identity(Tls::dir(authority.dir()))
+    node.peers(peers.iter().map(|port| format!("quic/127.0.0.1:{port}"))).identity(Tls::dir(certificates))
 }
 
 /// Returns a node with a certificate, and these members.
@@ -74,7 +75,7 @@ pub(crate) fn member(
     members: &[&str],
 ) -> NodeBuilder {
     authority.sign(text);
-    encrypted(authority, text, port, peers).members(members.iter().copied().map(name))
+    encrypted(authority.dir(), text, port, peers).members(members.iter().copied().map(name))
 }
 
 pub(crate) async fn start(builder: NodeBuilder) -> Shop {

@@ -3,19 +3,21 @@
 
 use std::convert::Infallible;
 use std::env;
+use std::fs;
 use std::io::{Write, stdin, stdout};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::exit;
 use std::thread;
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_cluster::{Bincode, Node, NodeBuilder, RemoteChild};
+use perennial_cluster::{Bincode, Node, NodeBuilder, NodeName, RemoteChild};
 use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{builder, caller, load};
-use crate::support::{CART, Cart};
+use super::{builder, caller, encrypted, load};
+use crate::support::{CART, Cart, name};
 
 type Tree = App<SupervisorHandle>;
 
@@ -32,6 +34,10 @@ pub(crate) fn do_role() {
         ["caller", text, port, peers, lease, callees] => {
             caller::run(member(text, port, peers, lease), callees);
         }
+        ["caller", text, port, peers, lease, callees, certificates] => {
+            let node = encrypted(Path::new(certificates), text, number(port), &ports(peers));
+            caller::run(node.members(members(certificates)).lease(millis(lease)), callees);
+        }
         ["sink", text, port, peers, lease, how] => load::run_sink(member(text, port, peers, lease), how),
         ["flood", text, port, peers, lease, bytes] => {
             load::run_flood(member(text, port, peers, lease), number(bytes).into());
@@ -46,8 +52,23 @@ fn number(text: &str) -> u16 {
 
 /// Returns a node with these peers, which are ports with commas between them.
 fn member(text: &str, port: &str, peers: &str, lease: &str) -> NodeBuilder {
-    let peers: Vec<u16> = peers.split(',').map(number).collect();
-    builder(text, number(port), &peers).lease(Duration::from_millis(number(lease).into()))
+    builder(text, number(port), &ports(peers)).lease(millis(lease))
+}
+
+fn ports(text: &str) -> Vec<u16> {
+    text.split(',').map(number).collect()
+}
+
+fn millis(text: &str) -> Duration {
+    Duration::from_millis(number(text).into())
+}
+
+/// Returns the nodes whose certificates are in a directory.
+fn members(certificates: &str) -> Vec<NodeName> {
+    let files = fs::read_dir(certificates).expect("a directory");
+    let paths = files.map(|file| file.expect("a file").path());
+    let keys = paths.filter(|path| path.extension().is_some_and(|extension| extension == "key"));
+    keys.filter_map(|path| path.file_stem()?.to_str().map(name)).collect()
 }
 
 /// Starts a node with a cart, and with another child. Returns the tree, and the actor of the node.
