@@ -1,10 +1,6 @@
 //! What reaches the port of a node, and is no node.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-
-use crate::network::{LEASE, Process, builder, free_port, reaches, start, until, within};
+use crate::network::{LEASE, Process, attack, builder, free_port, reaches, start, until, within};
 use crate::support::{Msg, Shop};
 
 /// Returns two nodes of which the second is a process, and its port.
@@ -14,26 +10,6 @@ async fn pair() -> (Shop, Process, u16) {
     let b = Process::node("b", other, port, LEASE);
     a.knows("b").await;
     (a, b, other)
-}
-
-/// Sends bytes to a port, and waits until the connection is closed.
-fn attack(port: u16, bytes: &[u8]) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    // It may be closed before all is written.
-    drop(stream.write_all(bytes));
-    drop(stream.set_read_timeout(Some(Duration::from_secs(30))));
-    let mut answer = [0; 1_024];
-    loop {
-        match stream.read(&mut answer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) => {
-                let is_open = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-                assert!(!is_open, "the connection stays open");
-                return;
-            }
-        }
-    }
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ use node::Member;
 /// How long a node may be silent.
 const LEASE: Duration = Duration::from_secs(2);
 
+/// A network that does no harm.
+const GOOD: Quality = Quality { delay: 0, loss: 0 };
+
 /// The entry of the other processes. Without a role, it does nothing.
 #[test]
 fn member_does_what_it_is_told() {
@@ -42,25 +45,29 @@ fn say(line: &str) {
 struct Cluster {
     lan: Lan,
     members: Vec<Member>,
-    _authority: Authority,
+    /// None if nothing is encrypted.
+    authority: Option<Authority>,
 }
 
 impl Cluster {
-    fn start(size: usize, quality: Quality) -> Option<Self> {
-        let lan = match Lan::new(size) {
+    fn start(tag: &str, size: usize, quality: Quality, authority: Option<Authority>) -> Option<Self> {
+        let lan = match Lan::new(tag, size) {
             Ok(lan) => lan,
             Err(reason) => {
                 say(&format!("skipped: {reason}"));
                 return None;
             }
         };
-        let authority = Authority::new();
-        (0..size).for_each(|which| authority.sign(&node::name(which)));
-        let members = (0..size).map(|which| Member::start(&lan, which, size, authority.dir())).collect();
-        let mut cluster = Self { lan, members, _authority: authority };
+        authority.iter().for_each(|authority| (0..size).for_each(|which| authority.sign(&node::name(which))));
+        let mut cluster = Self { lan, members: Vec::new(), authority };
+        cluster.members = (0..size).map(|which| cluster.start_member(which, size)).collect();
         cluster.wait_until_whole();
         (0..size).for_each(|which| cluster.lan.set(which, quality));
         Some(cluster)
+    }
+
+    fn start_member(&self, which: usize, size: usize) -> Member {
+        Member::start(&self.lan, which, size, self.authority.as_ref().map(Authority::dir))
     }
 
     /// Waits until all are connected with each other, and have been so for a lease.
@@ -136,7 +143,7 @@ fn unbalanced(accounts: &[Vec<node::Account>]) -> Option<String> {
 
 /// Cuts the last node off in one direction and in both, while all call each other.
 fn prove(size: usize, quality: Quality) {
-    let Some(mut cluster) = Cluster::start(size, quality) else { return };
+    let Some(mut cluster) = Cluster::start("cut", size, quality, Some(Authority::new())) else { return };
     for (how, harm) in [("one way", Lan::cut_one_way as fn(&Lan, usize)), ("both ways", Lan::cut)] {
         let noticed = cluster.noticed(harm);
         let (healed, network) = (cluster.healed(quality), cluster.lan.describe(quality));
@@ -157,5 +164,60 @@ fn node_that_is_cut_off_is_noticed_and_heals_and_no_packet_is_unaccounted_for() 
         }
     } else {
         prove(3, Quality { delay: 5, loss: 1 });
+    }
+}
+
+/// Lets the machine of the last of three nodes disappear: no packet of it says that it is gone.
+/// Another one with its address is started at once, or when all have noticed.
+fn disappear(authority: Option<Authority>, is_started_at_once: bool) {
+    let (size, last) = (3, 2);
+    let Some(mut cluster) = Cluster::start("gone", size, GOOD, authority) else { return };
+    cluster.wait_until_whole();
+    let gone = cluster.members.pop().expect("it is there");
+    for member in &mut cluster.members {
+        member.tell(&format!("watch {last}"));
+        member.wait_for("watching");
+    }
+    let since = Instant::now();
+    cluster.lan.cut(last);
+    drop(gone);
+    let mut next = None;
+    if is_started_at_once {
+        cluster.lan.replace(last);
+        next = Some(cluster.start_member(last, size));
+    }
+    let down = format!("down {}", node::name(last));
+    for member in &mut cluster.members {
+        member.wait_for_all(&[&down, "call ends: there is no connection", "monitor ends: no connection"]);
+    }
+    let noticed = since.elapsed();
+    let next = next.unwrap_or_else(|| {
+        cluster.lan.replace(last);
+        cluster.start_member(last, size)
+    });
+    cluster.members.push(next);
+    for which in 0..size {
+        let others = (0..size).filter(|other| *other != which);
+        for other in others {
+            cluster.members[which].tell(&format!("reach {other}"));
+            cluster.members[which].wait_for("reached");
+        }
+    }
+    let network = if cluster.authority.is_some() { "QUIC" } else { "TCP" };
+    let when = if is_started_at_once { "at once" } else { "later" };
+    let all = since.elapsed();
+    say(&format!(
+        "a machine of {size} disappears, {network}, another starts {when}: noticed after {noticed:.2?}, \
+         all reach all after {all:.2?}"
+    ));
+    // A bound for a busy machine.
+    assert!(noticed < 5 * LEASE, "{noticed:?}");
+}
+
+#[test]
+fn machine_that_disappears_is_missed_and_its_next_boot_is_reached_by_the_same_address() {
+    for is_started_at_once in [false, true] {
+        disappear(Some(Authority::new()), is_started_at_once);
+        disappear(None, is_started_at_once);
     }
 }

@@ -5,19 +5,8 @@ use perennial_cluster::{NetworkError, Node, NodeBuilder, NodeError, NodeEvent, T
 use perennial_supervision::Supervisor;
 
 use crate::certificates::Authority;
-use crate::network::{LEASE, free_port, reaches, start, within};
+use crate::network::{LEASE, encrypted, free_port, member, reaches, start, within};
 use crate::support::{Msg, name};
-
-fn builder(authority: &Authority, text: &str, port: u16, peers: &[u16]) -> NodeBuilder {
-    let node = Node::builder(text).listen(format!("quic/127.0.0.1:{port}")).lease(LEASE);
-    node.peers(peers.iter().map(|port| format!("quic/127.0.0.1:{port}"))).identity(Tls::dir(authority.dir()))
-}
-
-/// Returns a node with a certificate, and these members.
-fn member(authority: &Authority, text: &str, port: u16, peers: &[u16], members: &[&str]) -> NodeBuilder {
-    authority.sign(text);
-    builder(authority, text, port, peers).members(members.iter().copied().map(name))
-}
 
 #[tokio::test]
 async fn members_reach_each_other_with_certificates() {
@@ -66,7 +55,7 @@ async fn nodes_of_another_authority_without_certificate_and_no_members_are_not_s
 async fn node_with_the_certificate_of_another_does_not_start() {
     let authority = Authority::new();
     authority.sign_as("a", "b");
-    let node = builder(&authority, "a", free_port(), &[]).members([name("b")]);
+    let node = encrypted(authority.dir(), "a", free_port(), &[]).members([name("b")]);
     let node = node.build().expect("the files are read at the start");
     let child = node.child();
     let address = child.address();
@@ -91,7 +80,7 @@ fn settings_that_are_not_safe_are_refused_by_name() {
     assert!(open().allow_plaintext().build().is_ok());
     let peers = Node::builder("a").peers(["tcp/shop-1:7447"]);
     assert!(matches!(error(peers), NetworkError::Plaintext(_)));
-    assert!(matches!(error(builder(&authority, "a", 1, &[])), NetworkError::NoMembers));
+    assert!(matches!(error(encrypted(authority.dir(), "a", 1, &[])), NetworkError::NoMembers));
     assert!(matches!(error(open().allow_plaintext().members([name("b")])), NetworkError::NoIdentity));
     assert!(matches!(
         error(open().identity(Tls::dir("x")).members([name("b")])),

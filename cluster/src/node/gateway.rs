@@ -2,8 +2,11 @@
 //! they send.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
@@ -90,7 +93,7 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
         }
         // Others have their turn if there is no pause.
         if inbox.has_more() {
-            tokio::task::yield_now().await;
+            give_way().await;
         }
     }
 }
@@ -194,7 +197,7 @@ impl Gateway {
     fn return_late_credit(&mut self) {
         if self.credit_due.is_some_and(|due| Instant::now() >= due) {
             self.credit_due = None;
-            let creditors = std::mem::take(&mut self.creditors);
+            let creditors = mem::take(&mut self.creditors);
             self.return_credit(creditors, true);
         }
     }
@@ -227,6 +230,21 @@ impl Gateway {
         self.metrics.publish(&self.node.peers());
         Ok(())
     }
+}
+
+/// Lets other tasks run. This one is queued at once, where any thread finds it: that of tokio is
+/// queued by this thread once it has nothing else to do, and a handler that has just got a message
+/// may block it before.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// How often a silent peer is asked whether it is there.

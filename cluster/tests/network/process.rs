@@ -1,35 +1,28 @@
-//! Other processes: this program, started again to run one node, or to attack one.
+//! Other processes: this program, started again with a role, as the test sees them.
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
-use std::net::TcpStream;
-use std::process::{ChildStdout, Command, Stdio, exit};
-use std::thread;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use perennial_actors::System;
-use perennial_cluster::{Bincode, RemoteChild};
-use perennial_supervision::{Child, Supervisor};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::builder;
-use crate::support::{CART, Cart};
-
-/// Says what the process is to do: a role, and its arguments.
-const ROLE: &str = "PERENNIAL_TEST_ROLE";
+use super::roles::ROLE;
 
 /// More threads for zenoh, as `docs/CLUSTER.md` says: those that close connections may wait.
 const THREADS: &str = "(net: (worker_threads: 2), acc: (worker_threads: 4))";
 
-/// The test that does it.
+/// The test that does what a role says.
 const ENTRY: &str = "network_processes::process_does_what_its_role_says";
 
 /// A process, which ends with this value.
 pub(crate) struct Process {
     child: std::process::Child,
+    role: String,
+    input: ChildStdin,
     /// Kept open: it may write more.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Process {
@@ -43,19 +36,44 @@ impl Process {
         Self::start(&format!("silent {port} {connections}"))
     }
 
-    fn start(role: &str) -> Self {
+    /// Starts a process, and waits until it is ready.
+    pub(crate) fn start(role: &str) -> Self {
+        let mut process = Self::spawn(role);
+        process.wait_until_ready();
+        process
+    }
+
+    /// Starts a process, and does not wait.
+    pub(crate) fn spawn(role: &str) -> Self {
         let program = env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
         command.args([ENTRY, "--exact", "--nocapture"]).env(ROLE, role).env("ZENOH_RUNTIME", THREADS);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("it is started");
-        let mut output = BufReader::new(child.stdout.take().expect("it has an output"));
-        let mut line = String::new();
-        while line != "ready\n" {
-            line.clear();
-            assert!(output.read_line(&mut line).expect("text") > 0, "`{role}` runs");
+        let input = child.stdin.take().expect("it has an input");
+        let output = BufReader::new(child.stdout.take().expect("it has an output"));
+        Self { child, role: role.to_owned(), input, output }
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        while self.next_line() != "ready" {}
+    }
+
+    /// Tells it a line, and returns the words of its answer.
+    pub(crate) fn ask(&mut self, line: &str) -> Vec<String> {
+        writeln!(self.input, "{line}").expect("it reads");
+        loop {
+            if let Some(answer) = self.next_line().strip_prefix("answer ") {
+                return answer.split(' ').map(str::to_owned).collect();
+            }
         }
-        Self { child, _output: output }
+    }
+
+    fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        let bytes = self.output.read_line(&mut line).expect("text");
+        assert!(bytes > 0, "`{}` runs", self.role);
+        line.trim_end().to_owned()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -69,8 +87,17 @@ impl Process {
 
     /// Returns the memory that it uses, in KiB.
     pub(crate) fn memory(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// Returns the most memory that it has used, in KiB.
+    pub(crate) fn peak_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it is there");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("it has memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 }
@@ -80,53 +107,4 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Does what the role of this process says, if it has one.
-pub(crate) fn do_role() {
-    let Ok(role) = env::var(ROLE) else { return };
-    let words: Vec<&str> = role.split(' ').collect();
-    let number = |text: &str| text.parse::<u16>().expect("a number");
-    match words[..] {
-        ["node", text, port, peer, lease] => run_node(text, [port, peer, lease].map(number)),
-        ["silent", port, connections] => be_silent(number(port), number(connections)),
-        _ => panic!("no such role: {role}"),
-    }
-}
-
-/// Runs a node until this process is killed, or the node stops by itself.
-#[tokio::main(flavor = "current_thread")]
-async fn run_node(text: &str, [port, peer, lease]: [u16; 3]) {
-    let node = builder(text, port, &[peer])
-        .lease(Duration::from_millis(lease.into()))
-        .build()
-        .expect("it can be built");
-    let cart = Child::new::<Cart>("cart", ()).remote::<Bincode>(&node, CART).expect("it is exposed");
-    let child = node.child();
-    let address = child.address();
-    let tree = Supervisor::new("app").child(cart).child(child).start(&System::new()).await;
-    let _tree = tree.expect("the tree starts");
-    ready();
-    // It does not outlive the process that has started it.
-    thread::spawn(|| {
-        wait_for_the_end();
-        exit(0);
-    });
-    address.monitor().await;
-}
-
-fn be_silent(port: u16, connections: u16) {
-    let connect = |_| TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    let _streams: Vec<TcpStream> = (0..connections).map(connect).collect();
-    ready();
-    wait_for_the_end();
-}
-
-fn ready() {
-    stdout().write_all(b"\nready\n").expect("it is read");
-}
-
-/// Waits until the process that has started this one closes its input, or ends.
-fn wait_for_the_end() {
-    drop(stdin().read(&mut [0]));
 }

@@ -20,27 +20,42 @@ pub(crate) struct Lan {
 }
 
 impl Lan {
-    /// Makes a network of so many nodes, or returns why that is not possible here.
-    pub(crate) fn new(size: usize) -> Result<Self, String> {
-        let mut lan = Self { prefix: format!("pn{}", process::id()), size, has_netem: false };
+    /// Makes a network of so many nodes, or returns why that is not possible here. Each network of
+    /// this program has another tag.
+    pub(crate) fn new(tag: &str, size: usize) -> Result<Self, String> {
+        let mut lan = Self { prefix: format!("pn{}{tag}", process::id()), size, has_netem: false };
         ip(&format!("netns add {}", lan.hub()))?;
         lan.in_hub("ip link add bridge type bridge")?;
         lan.in_hub("ip link set bridge up")?;
         lan.in_hub("nft add table netdev lan")?;
-        for which in 0..size {
-            let (hub, own, port) = (lan.hub(), lan.namespace(which), port(which));
-            ip(&format!("netns add {own}"))?;
-            ip(&format!("link add {port} netns {hub} type veth peer name eth0 netns {own}"))?;
-            lan.in_hub(&format!("ip link set {port} master bridge up"))?;
-            lan.in_hub(&format!(
-                "nft add chain netdev lan {port} {{ type filter hook ingress device {port} priority 0 ; }}"
-            ))?;
-            lan.inside(which, &format!("ip address add {}/24 dev eth0", address(which)))?;
-            lan.inside(which, "ip link set eth0 up")?;
-            lan.inside(which, "ip link set lo up")?;
-        }
+        (0..size).try_for_each(|which| lan.add(which))?;
         lan.has_netem = lan.inside(0, "tc qdisc add dev lo root netem delay 1ms").is_ok();
         Ok(lan)
+    }
+
+    /// Makes the namespace of a node, and connects it.
+    fn add(&self, which: usize) -> Result<(), String> {
+        let (hub, own, port) = (self.hub(), self.namespace(which), port(which));
+        ip(&format!("netns add {own}"))?;
+        ip(&format!("link add {port} netns {hub} type veth peer name eth0 netns {own}"))?;
+        self.in_hub(&format!("ip link set {port} master bridge up"))?;
+        self.in_hub(&format!(
+            "nft add chain netdev lan {port} {{ type filter hook ingress device {port} priority 0 ; }}"
+        ))?;
+        self.inside(which, &format!("ip address add {}/24 dev eth0", address(which)))?;
+        self.inside(which, "ip link set eth0 up")?;
+        self.inside(which, "ip link set lo up")
+    }
+
+    /// Replaces the machine of a node, which has lost all that it knew of its connections, by one
+    /// with the same address.
+    pub(crate) fn replace(&self, which: usize) {
+        ip(&format!("netns delete {}", self.namespace(which))).expect("the machine is there");
+        let port = port(which);
+        // Where they do not go with the namespace.
+        drop(self.in_hub(&format!("ip link delete {port}")));
+        drop(self.in_hub(&format!("nft delete chain netdev lan {port}")));
+        self.add(which).expect("it was there before");
     }
 
     /// Returns what a network of this quality is here.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{Write, stdin, stdout};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::LEASE;
-use crate::node::{self, ROLE};
+use crate::node::{self, PLAIN, ROLE};
 
 /// The name of the actor of each node.
 const LEDGER: Name<Entry> = Name::new("ledger");
@@ -29,6 +30,8 @@ enum Entry {
     Cast(String, u64),
     /// Another number of a node, which is acknowledged.
     Call(String, u64, Reply<()>),
+    /// A call that is never answered.
+    Keep(Reply<()>),
     /// Asks for the numbers of the calls of a node.
     Calls(String, Reply<Vec<u64>>),
 }
@@ -42,6 +45,7 @@ impl Wire for Entry {
 struct Ledger {
     casts: BTreeMap<String, u64>,
     calls: BTreeMap<String, Vec<u64>>,
+    kept: Vec<Reply<()>>,
 }
 
 impl Actor for Ledger {
@@ -67,6 +71,7 @@ impl Actor for Ledger {
                 calls.push(number);
                 reply.send(());
             }
+            Entry::Keep(reply) => self.kept.push(reply),
             Entry::Calls(from, reply) => reply.send(self.calls.get(&from).cloned().unwrap_or_default()),
         }
         Ok(())
@@ -96,15 +101,17 @@ pub(crate) fn run() {
 
 async fn serve(which: usize, size: usize, certificates: &str) {
     let others = || (0..size).filter(move |other| *other != which);
-    let members = (0..size).map(|which| NodeName::new(&node::name(which)).expect("a name"));
-    let node = Node::builder(&node::name(which))
-        .listen(node::listens_at(which))
-        .peers(others().map(node::listens_at))
-        .identity(Tls::dir(certificates))
-        .members(members)
-        .lease(LEASE)
-        .build()
-        .expect("it can be built");
+    let is_plain = certificates == PLAIN;
+    let builder = Node::builder(&node::name(which))
+        .listen(node::listens_at(which, is_plain))
+        .peers(others().map(|other| node::listens_at(other, is_plain)))
+        .lease(LEASE);
+    let builder = if is_plain {
+        builder.allow_plaintext()
+    } else {
+        builder.identity(Tls::dir(certificates)).members((0..size).map(name))
+    };
+    let node = builder.build().expect("it can be built");
     let mut events = node.subscribe();
     let ledger = Child::new::<Ledger>("ledger", ()).remote::<Bincode>(&node, LEDGER).expect("it is exposed");
     let tree = Supervisor::new("app").child(ledger).child(node.child()).start(&System::new()).await;
@@ -121,7 +128,7 @@ async fn serve(which: usize, size: usize, certificates: &str) {
     let has_ended = Arc::new(AtomicBool::new(false));
     let mut traffic = JoinSet::new();
     for other in others() {
-        let ledger = node.at(&NodeName::new(&node::name(other)).expect("a name"), LEDGER);
+        let ledger = node.at(&name(other), LEDGER);
         traffic.spawn(talk(which, ledger, has_ended.clone()));
     }
     obey(node, has_ended, traffic).await;
@@ -132,7 +139,8 @@ type Talked = (RemoteAddress<Entry>, String, Vec<u64>);
 
 /// Casts and calls until the traffic rests.
 async fn talk(which: usize, ledger: RemoteAddress<Entry>, has_ended: Arc<AtomicBool>) -> Talked {
-    let own = node::name(which);
+    // The numbers of each boot begin anew.
+    let own = format!("{} {}", node::name(which), process::id());
     let (mut number, mut acknowledged) = (0, Vec::new());
     while !has_ended.load(Ordering::Relaxed) {
         number += 1;
@@ -150,6 +158,37 @@ async fn talk(which: usize, ledger: RemoteAddress<Entry>, has_ended: Arc<AtomicB
     (ledger, own, acknowledged)
 }
 
+fn name(which: usize) -> NodeName {
+    NodeName::new(&node::name(which)).expect("a name")
+}
+
+/// Monitors a node and makes a call to it that ends with the connection. Says when both are there,
+/// and how they end.
+async fn watch(ledger: RemoteAddress<Entry>) {
+    let (monitor, call) = (ledger.monitor(), ledger.call(Entry::Keep).into_future());
+    let watched = async {
+        let (down, result) = tokio::join!(monitor, call);
+        let error = result.expect_err("nothing answers");
+        print(&format!("call ends: {}", error.kind));
+        print(&format!("monitor ends: {}", down.reason));
+    };
+    let is_there = async {
+        // It comes after both.
+        let numbers = ledger.call(|reply| Entry::Calls(String::new(), reply)).await;
+        check(numbers.is_ok(), || format!("{numbers:?}"));
+        print("watching");
+    };
+    tokio::join!(watched, is_there);
+}
+
+/// Calls a node until it answers.
+async fn reach(ledger: RemoteAddress<Entry>) {
+    while ledger.call(|reply| Entry::Calls(String::new(), reply)).await.is_err() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    print("reached");
+}
+
 fn is_expected(error: &RemoteErrorKind) -> bool {
     matches!(error, RemoteErrorKind::NoConnection | RemoteErrorKind::TimedOut | RemoteErrorKind::Busy)
 }
@@ -160,7 +199,10 @@ async fn obey(node: Node, has_ended: Arc<AtomicBool>, mut traffic: JoinSet<Talke
     std::thread::spawn(move || stdin().lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     let mut talked = Vec::new();
     while let Some(line) = lines.recv().await {
+        let ledger = |other: &str| node.at(&name(other.parse().expect("a number")), LEDGER);
         match line.as_str() {
+            line if line.starts_with("watch ") => drop(tokio::spawn(watch(ledger(&line[6..])))),
+            line if line.starts_with("reach ") => drop(tokio::spawn(reach(ledger(&line[6..])))),
             "rest" => {
                 has_ended.store(true, Ordering::Relaxed);
                 while let Some(task) = traffic.join_next().await {

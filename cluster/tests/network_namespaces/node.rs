@@ -13,6 +13,9 @@ use crate::lan::{self, Lan};
 /// Says what a process is to do.
 pub(crate) const ROLE: &str = "PERENNIAL_TEST_MEMBER";
 
+/// Stands for the certificates of a node that has none.
+pub(crate) const PLAIN: &str = "-";
+
 /// How long a line may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,12 +41,13 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Starts a node in its namespace.
-    pub(crate) fn start(lan: &Lan, which: usize, size: usize, certificates: &Path) -> Self {
+    /// Starts a node in its namespace. Without certificates, nothing is encrypted.
+    pub(crate) fn start(lan: &Lan, which: usize, size: usize, certificates: Option<&Path>) -> Self {
         let program = env::current_exe().expect("this program has a path");
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &lan.namespace(which)]).arg(program);
         command.args(["member_does_what_it_is_told", "--exact", "--nocapture"]);
+        let certificates = certificates.unwrap_or(Path::new(PLAIN));
         command.env(ROLE, format!("{which} {size} {}", certificates.display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut process = command.spawn().expect("it is started");
@@ -67,6 +71,17 @@ impl Member {
             if line == wanted {
                 return at;
             }
+            assert!(!line.starts_with("wrong"), "{line}");
+        }
+    }
+
+    /// Waits for some lines, in any order.
+    pub(crate) fn wait_for_all(&mut self, wanted: &[&str]) {
+        let mut missing = wanted.to_vec();
+        while !missing.is_empty() {
+            let line = self.lines.recv_timeout(LIMIT);
+            let (_, line) = line.unwrap_or_else(|_| panic!("no lines {missing:?}"));
+            missing.retain(|wanted| *wanted != line);
             assert!(!line.starts_with("wrong"), "{line}");
         }
     }
@@ -111,6 +126,7 @@ impl Drop for Member {
 }
 
 /// Returns the address at which a node listens.
-pub(crate) fn listens_at(which: usize) -> String {
-    format!("quic/{}:7447", lan::address(which))
+pub(crate) fn listens_at(which: usize, is_plain: bool) -> String {
+    let scheme = if is_plain { "tcp" } else { "quic" };
+    format!("{scheme}/{}:7447", lan::address(which))
 }
