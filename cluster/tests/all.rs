@@ -13,5 +13,7 @@ mod metrics;
 mod storms;
 mod support;
 mod topics;
+#[cfg(feature = "operations")]
+mod trees;
 mod unique;
 mod watch;
