@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use perennial_actors::System;
+use perennial_cluster::{MemoryNetwork, Node};
 use perennial_console::api::{NodeTreeRows, Page};
 use perennial_operations::{NodeInfo, PlacedName};
 use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
@@ -94,5 +95,23 @@ async fn console_without_a_cluster_has_no_nodes() {
         assert_eq!(stage.read(list).await["total"], 0);
     }
     assert_eq!(stage.get("/api/v1/nodes/a/tree/rows").await.error(), "not_found");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn console_of_a_node_shows_the_tree_of_another_that_exposes_it() {
+    let network = MemoryNetwork::new(1);
+    let node = |name| Node::builder(name).engine(network.engine()).build().expect("it is built");
+    let (office, shop) = (node("office"), node("shop"));
+    shop.expose_trees().expect("there is room");
+    let stage = Stage::with(|console, _| console.nodes(office.clone())).await;
+    let _office = office.start(&stage.system).await.expect("the node starts");
+    let _shop = shop.start(&System::new()).await.expect("the node starts");
+    let nodes = stage.read_until("/nodes", |nodes| nodes["items"][1]["is_up"] == true).await;
+    assert_eq!((&nodes["items"][0]["name"], &nodes["items"][1]["name"]), (&json!("office"), &json!("shop")));
+    let paths = |rows: NodeTreeRows| rows.rows.items.into_iter().map(|row| row.node.path).collect::<Vec<_>>();
+    assert_eq!(paths(rows(&stage, "shop", "").await), ["cluster", "cluster/node shop"]);
+    let own = paths(rows(&stage, "office", "").await);
+    assert!(own.contains(&"app/counter".to_owned()), "{own:?}");
     stage.end().await;
 }
