@@ -1,6 +1,7 @@
 //! The tests of what users see, in one program: each file is a module.
 
 mod calls;
+mod depth;
 mod failures;
 mod foreign;
 mod group_storms;
