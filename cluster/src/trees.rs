@@ -62,7 +62,7 @@ impl Node {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```no_run
     /// use perennial_actors::System;
     /// use perennial_cluster::{MemoryNetwork, Node, TreesError};
     ///
@@ -73,7 +73,8 @@ impl Node {
     /// bank.expose_trees()?;
     /// let shop = Node::builder("shop").engine(network.engine()).build()?;
     /// let apps = [bank.start(&System::new()).await?, shop.start(&System::new()).await?];
-    /// let _ = shop.watch_nodes().next().await;
+    /// // Each has heard of the other.
+    /// let _ = (shop.watch_nodes().next().await, bank.watch_nodes().next().await);
     ///
     /// let trees = shop.trees_of(&bank.id().name).await?;
     /// let ids: Vec<&str> = trees.nodes.iter().map(|node| &*node.id).collect();
