@@ -27,7 +27,7 @@ use std::path::Path;
 use sources::{Source, assert_none, everything, is_function, is_test, library, offenders, root, sources};
 
 /// The libraries, lowest rank first. A crate may import those before it, and none after it.
-const RANKS: [&str; 7] = ["actors", "registry", "supervision", "durable", "cluster", "operations", "console"];
+const RANKS: [&str; 7] = ["actors", "registry", "supervision", "durable", "operations", "cluster", "console"];
 
 /// The maximum length of a file, and of a function in it.
 const FILE_LINES: usize = 400;

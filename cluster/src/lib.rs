@@ -106,10 +106,14 @@ mod pending;
 mod reason;
 mod remote;
 mod session;
+#[cfg(feature = "operations")]
+mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod topics;
+#[cfg(feature = "operations")]
+mod trees;
 mod unique;
 mod watch;
 mod wire;
@@ -130,6 +134,9 @@ pub use memory::{MemoryEngine, MemoryNetwork};
 pub use node::{Node, NodeBuilder, NodeWatch, RemoteChild};
 pub use remote::{RemoteAddress, RemoteCall, RemoteDown, RemoteLink, RemoteMonitor};
 pub use topics::{RemotePublishReport, RemoteTopic};
+#[cfg(feature = "operations")]
+#[cfg_attr(docsrs, doc(cfg(feature = "operations")))]
+pub use trees::TreesError;
 pub use unique::{NameLost, UniqueName};
 
 pub use perennial_durable::{Bincode, Codec, DecodeError, EncodeError, Json, OldPayload, Wire};

@@ -1,6 +1,7 @@
 //! The tests of what users see, in one program: each file is a module.
 
 mod calls;
+mod depth;
 mod failures;
 mod foreign;
 mod group_storms;
@@ -13,5 +14,7 @@ mod metrics;
 mod storms;
 mod support;
 mod topics;
+#[cfg(feature = "operations")]
+mod trees;
 mod unique;
 mod watch;

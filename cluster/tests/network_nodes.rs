@@ -109,3 +109,19 @@ async fn clusters_with_other_names_do_not_see_each_other() {
     })
     .await;
 }
+
+#[cfg(feature = "operations")]
+#[tokio::test]
+async fn trees_of_a_node_cross_the_network() {
+    use perennial_cluster::TreesError;
+    use perennial_operations::TreeNode;
+
+    within(async {
+        let (a, b) = pair().await;
+        assert!(matches!(a.node.trees_of(&name("b")).await, Err(TreesError::NotExposed(_))));
+        b.node.expose_trees().expect("there is room");
+        let read = a.node.trees_of(&name("b")).await.expect("it is exposed");
+        assert_eq!((read.nodes, read.omitted), (TreeNode::all(&b.system), 0));
+    })
+    .await;
+}

@@ -23,6 +23,7 @@ import * as crashes from "./views/crashes.js";
 import * as deadLetters from "./views/dead_letters.js";
 import * as durableJob from "./views/durable_job.js";
 import * as job from "./views/job.js";
+import * as nodes from "./views/nodes.js";
 import * as pool from "./views/pool.js";
 import * as pools from "./views/pools.js";
 import * as processes from "./views/processes.js";
@@ -47,6 +48,7 @@ const MODULES = {
   queue,
   "durable-job": durableJob,
   registry,
+  nodes,
   waits,
   timeline,
   shutdown,

@@ -40,6 +40,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, block_in_place};
 
+#[path = "../tests/support/cluster.rs"]
+mod cluster;
+
 /// The token, which the tests know.
 const TOKEN: &str = "browser-tests-0123456789";
 
@@ -167,8 +170,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::panic::set_hook(Box::new(|_| {}));
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let is_read_only = std::env::args().nth(2).is_some_and(|argument| argument == "read-only");
-    let console = Console::at(address);
-    let console = if is_read_only { console } else { console.token(TOKEN) };
+    let console = if is_read_only { Console::at(address) } else { Console::at(address).token(TOKEN) };
     let (mut shop, url) = Shop::start(&system, console).await?;
     say(&url)?;
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
@@ -212,7 +214,7 @@ impl Shop {
         let (till_address, stock_address, crowd_handle) = (till.address(), stock.address(), crowd.handle());
         let vault_address = vault.address();
         let store = Arc::new(MemoryStore::new());
-        let console = console.store("post", store.clone());
+        let console = console.store("post", store.clone()).nodes(cluster::Cluster::of(system));
         let console = allow_messages(console.watch_deadlocks().pool(&handle), &till_address, &vault_address);
         let url = console.url();
         let app = Supervisor::new("shop")
@@ -386,14 +388,12 @@ fn allow_messages(console: Console, till: &Address<Msg>, vault: &Address<Msg>) -
 /// Makes an actor crash, and returns when it is down.
 async fn crash(actor: &Address<Msg>) -> Result<(), Box<dyn Error>> {
     let pause = || tokio::time::sleep(Duration::from_millis(5));
-    let pid = loop {
-        match actor.pid() {
-            Some(pid) => break pid,
-            None => pause().await,
-        }
-    };
+    while actor.pid().is_none() {
+        pause().await;
+    }
+    let pid = actor.pid();
     actor.cast(Msg::Crash).map_err(|_| "it is closed")?;
-    while actor.pid() == Some(pid) {
+    while actor.pid() == pid {
         pause().await;
     }
     Ok(())

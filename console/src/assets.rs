@@ -66,6 +66,7 @@ const FILES: &[(&str, &str)] = &files! {
     "views/dead_letters.js"
     "views/durable_job.js"
     "views/job.js"
+    "views/nodes.js"
     "views/pool.js"
     "views/pools.js"
     "views/processes.js"

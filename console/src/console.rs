@@ -9,12 +9,13 @@ use std::time::Duration;
 use perennial_actors::Address;
 #[cfg(feature = "durable")]
 use perennial_durable::Store;
-use perennial_operations::HealthCheck;
+use perennial_operations::{HealthCheck, NodeSource};
 use perennial_supervision::pool::{PoolHandle, Work};
 use perennial_supervision::{Child, ChildSpec};
 
 use crate::config::{BoundAddress, Config};
 use crate::error::ConsoleError;
+use crate::nodes::KnownNodes;
 use crate::pools::{KnownPool, Pools};
 use crate::server;
 use crate::site::Shared;
@@ -38,6 +39,7 @@ pub struct Console {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
     stores: Stores,
+    nodes: Option<Arc<KnownNodes>>,
     bound: BoundAddress,
 }
 
@@ -66,7 +68,8 @@ impl Console {
     /// The address is checked when the tree starts: see [`ConsoleError`].
     pub fn at(address: impl fmt::Display) -> Self {
         let config = Config::at(address.to_string());
-        Self { config, pools: Pools::default(), stores: Stores::default(), bound: BoundAddress::default() }
+        let (pools, stores) = (Pools::default(), Stores::default());
+        Self { config, pools, stores, nodes: None, bound: BoundAddress::default() }
     }
 
     /// Allows actions to clients that have this token: at least 16 visible ASCII characters.
@@ -178,6 +181,17 @@ impl Console {
         self
     }
 
+    /// Shows the nodes of a cluster: their connections, where each name lives, and the trees of
+    /// each node that exposes them. The node of `perennial-cluster` is a source with its feature
+    /// `operations`: `console.nodes(node.clone())`.
+    ///
+    /// The source is asked when a client asks, a few times at once, on threads that may block. What
+    /// it has not answered within three seconds is a problem for that client and for no other.
+    pub fn nodes(mut self, source: impl NodeSource) -> Self {
+        self.nodes = Some(Arc::new(KnownNodes::new(Arc::new(source))));
+        self
+    }
+
     /// Allows clients with the token to send messages to an actor: `parse` makes them of texts. The
     /// address is not kept alive.
     ///
@@ -250,7 +264,8 @@ impl Console {
     /// let app = Supervisor::new("app").child(console);
     /// ```
     pub fn child(self, id: impl Into<Arc<str>>) -> Child<Infallible> {
-        server::child(id, Shared::new(self.config, self.pools, self.stores, self.bound))
+        let Self { config, pools, stores, nodes, bound } = self;
+        server::child(id, Shared::new(config, pools, stores, nodes, bound))
     }
 }
 

@@ -55,11 +55,14 @@
 
 mod actions;
 pub mod api;
+mod asked;
 mod assets;
+mod cached;
 mod config;
 mod console;
 mod error;
 mod http;
+mod nodes;
 mod pools;
 mod server;
 mod site;

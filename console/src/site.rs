@@ -1,28 +1,24 @@
 //! What all requests share: the observation of the system, the cached snapshot, and the limits.
 
+use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use perennial_actors::host::sync::{Mutex, OnceLock};
 use perennial_actors::{ActorHandle, CallWatch, System};
 use perennial_operations::{HealthCheck, Operations};
 use perennial_supervision::Tree;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use crate::actions::Audit;
 use crate::api::{HandleSamples, HandleTimes, Tally, TreeHealth, View, millis};
+use crate::cached::{Cached, KEPT};
 use crate::config::{BoundAddress, Config};
+use crate::nodes::KnownNodes;
 use crate::pools::Pools;
 use crate::stores::Stores;
 use crate::while_read::WhileRead;
-
-/// How long an answer is used again.
-const FRESH: Duration = Duration::from_millis(250);
-
-/// After how long without a request nothing of an answer is kept.
-const KEPT: Duration = Duration::from_secs(2);
 
 /// The number of answers that are computed at once. The other threads are for the program.
 const COMPUTED_AT_ONCE: usize = 2;
@@ -32,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
     pub(crate) stores: Stores,
+    pub(crate) nodes: Option<Arc<KnownNodes>>,
     pub(crate) bound: BoundAddress,
     /// Differs between two processes, or two consoles.
     pub(crate) boot: String,
@@ -41,13 +38,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, pools: Pools, stores: Stores, bound: BoundAddress) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        pools: Pools,
+        stores: Stores,
+        nodes: Option<Arc<KnownNodes>>,
+        bound: BoundAddress,
+    ) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let boot = RandomState::new().hash_one((since.as_nanos(), std::process::id()));
         Self {
             config,
             pools,
             stores,
+            nodes,
             bound,
             boot: format!("{boot:016x}"),
             started_at_millis: millis(since),
@@ -119,9 +123,9 @@ impl Site {
                 let tally = site.tally.lock().read(&site.operations);
                 View::new(site.operations.snapshot(), tally)
             });
-            view.await
+            view.await.ok_or(())
         });
-        let taken = taken.await?;
+        let taken = taken.await.ok()?;
         if taken.is_new {
             let site = Arc::downgrade(self);
             tokio::spawn(async move {
@@ -136,8 +140,8 @@ impl Site {
 
     /// Returns the health of the trees, as it was within the last quarter of a second.
     pub(crate) async fn health(&self) -> Arc<Vec<TreeHealth>> {
-        let taken = self.health.get(async || Some(self.check_health().await)).await;
-        taken.map_or_else(Arc::default, |taken| taken.value)
+        let Ok(taken) = self.health.get(async || Ok::<_, Infallible>(self.check_health().await)).await;
+        taken.value
     }
 
     async fn check_health(&self) -> Vec<TreeHealth> {
@@ -168,44 +172,5 @@ impl Site {
     pub(crate) fn handle_times(&self, identity: u64) -> Option<HandleTimes> {
         let times = self.samples.read(|| HandleSamples::of(self.system()), |samples| samples.read(identity));
         times.map(HandleTimes::of)
-    }
-}
-
-/// A value that is computed once for all that ask for it within a short time.
-struct Cached<T>(tokio::sync::Mutex<Option<(Instant, Arc<T>)>>);
-
-impl<T> Default for Cached<T> {
-    fn default() -> Self {
-        Self(tokio::sync::Mutex::default())
-    }
-}
-
-/// A value of a [`Cached`].
-struct Taken<T> {
-    value: Arc<T>,
-    /// `true` if it was computed for this call.
-    is_new: bool,
-}
-
-impl<T> Cached<T> {
-    /// Returns the value. Calls that come while it is computed wait for it.
-    async fn get(&self, compute: impl AsyncFnOnce() -> Option<T>) -> Option<Taken<T>> {
-        let mut kept = self.0.lock().await;
-        if let Some((_, value)) = kept.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
-            return Some(Taken { value: value.clone(), is_new: false });
-        }
-        // A value that is not used any more is freed before the next one is made.
-        *kept = None;
-        let value = Arc::new(compute().await?);
-        *kept = Some((Instant::now(), value.clone()));
-        Some(Taken { value, is_new: true })
-    }
-
-    /// Drops the value, unless it is new.
-    async fn forget_old(&self) {
-        let mut kept = self.0.lock().await;
-        if kept.as_ref().is_some_and(|(at, _)| at.elapsed() >= KEPT) {
-            *kept = None;
-        }
     }
 }

@@ -7,6 +7,7 @@ mod handle_times;
 mod hostile;
 mod keys;
 mod letters;
+mod nodes;
 mod openapi;
 mod pools;
 mod registry;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use perennial_actors::System;
 use perennial_console::Console;
 use perennial_durable::MemoryStore;
 use perennial_supervision::pool::Pool;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::keys::show_devices;
 use crate::stores::enqueue_dead;
 use crate::support;
+use crate::support::cluster::Cluster;
 use crate::support::{Counter, Msg, Stage};
 
 const ROUTES: &str = include_str!("../src/http/routes.rs");
@@ -153,15 +155,16 @@ fn checker_finds_what_is_wrong() {
 async fn eventful(store: Arc<MemoryStore>) -> (Stage, u64, u64) {
     let pool = Pool::from_fn("mails", 1, |_: &u64| async { Err::<(), _>("offline".to_owned()) });
     let mails = pool.handle();
+    let system = System::new();
     let console = Console::at("127.0.0.1:0")
         .token(support::TOKEN)
         .pool(&mails)
         .store("orders", store)
+        .nodes(Cluster::of(&system))
         .metrics(String::new);
     let url = console.url();
     let counter = Child::new::<Counter>("counter", ());
     let address = counter.address();
-    let system = perennial_actors::System::new();
     let tree = Supervisor::new("app").intensity(9, std::time::Duration::from_secs(9));
     let app = tree.child(console).child(counter).child(pool).start(&system).await.expect("the tree starts");
     let stage = Stage { system, app, counter: address, url };
@@ -195,7 +198,7 @@ async fn answers_have_the_form_that_the_document_says() {
         let identity = if path.contains("/pools/") { pool } else { counter };
         let asked = path.replace("{identity}", &identity.to_string());
         let job = if path.contains("/stores/") { durable.0 } else { job };
-        let asked = asked.replace("{store}", "orders").replace("{queue}", "mails");
+        let asked = asked.replace("{store}", "orders").replace("{queue}", "mails").replace("{node}", "b");
         let asked = asked.replace("{job}", &job.to_string());
         let asked = asked.replace("{sequence}", &crashes["items"][0]["sequence"].to_string());
         let answer = stage.get(&asked).await;
@@ -203,7 +206,7 @@ async fn answers_have_the_form_that_the_document_says() {
         checker.check(&schema["schema"], &answer.json(), &asked).unwrap();
         checked += 1;
     }
-    assert!(checked > 21, "{checked}");
+    assert!(checked > 24, "{checked}");
     let problem = stage.get("/api/v1/processes/999").await.json();
     checker.check(&checker.schemas["Problem"], &problem, "problem").unwrap();
     let done = stage.post(&format!("/pools/{pool}/dead-jobs/drop"), &format!("{{\"ids\":[{job}]}}")).await;

@@ -1,7 +1,11 @@
 //! Codecs: how values become bytes.
 
+use std::marker::PhantomData;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::depth::{Failure, FirstFailure, Limited, MAX_DEPTH};
 
 /// The limit of one value, in bytes: 16 MiB.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -72,6 +76,10 @@ pub enum DecodeError {
         /// The number of bytes.
         left: usize,
     },
+    /// The value has more than 128 levels of sequences, maps, enums and options. [`Json`] reports
+    /// that as [`Malformed`](Self::Malformed).
+    #[error("the value is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
     /// The bytes are not those of a value of the type.
     #[error("the bytes are not a value of the type: {0}")]
     Malformed(String),
@@ -81,8 +89,9 @@ pub enum DecodeError {
 ///
 /// It stores no names of fields: a type that changes gets the next
 /// [version](crate::Wire::VERSION). serde's `flatten`, `skip`, `tag` and `untagged` are not
-/// supported. A recursive type is not for this codec, because its values may be nested deeper than
-/// the stack; use [`Json`], which has a limit.
+/// supported. A value of a recursive type is decoded if it has at most 128 levels of sequences,
+/// maps, enums and options: each level takes stack, and bytes from elsewhere may claim any number.
+/// A deeper value can be encoded, as with [`Json`], and not be decoded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bincode;
 
@@ -97,8 +106,14 @@ impl Codec for Bincode {
 
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
         let limited = bincode::config::standard().with_limit::<MAX_BYTES>();
-        let (value, read) = bincode::serde::decode_from_slice(bytes, limited)
-            .map_err(|error| DecodeError::Malformed(error.to_string()))?;
+        let failure = FirstFailure::default();
+        let seed = Limited::new(PhantomData::<T>, &failure);
+        let decoded = bincode::serde::seed_decode_from_slice(seed, bytes, limited);
+        let (value, read) = decoded.map_err(|error| match failure.take() {
+            Some(Failure::TooDeep) => DecodeError::TooDeep,
+            Some(Failure::Malformed(text)) => DecodeError::Malformed(text),
+            None => DecodeError::Malformed(error.to_string()),
+        })?;
         match bytes.len().saturating_sub(read) {
             0 => Ok(value),
             left => Err(DecodeError::TrailingBytes { left }),

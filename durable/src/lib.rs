@@ -41,6 +41,7 @@ pub mod actor;
 mod batch;
 mod codec;
 pub mod conformance;
+mod depth;
 mod engine;
 mod error;
 pub mod faults;

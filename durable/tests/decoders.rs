@@ -1,8 +1,11 @@
 //! No bytes make a decoder panic, and what was written once is read for ever.
 
+use std::collections::BTreeMap;
+
 use perennial_durable::{Bincode, Codec, DecodeError, Json, OldPayload, Payload, Wire, decode, encode};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The third version of a type. Its fixtures are in this file and never change.
@@ -106,4 +109,59 @@ proptest! {
         }
         let _ = decode::<Mail>(&payload);
     }
+}
+
+/// A list that contains itself. In bincode, each element is one byte.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Chain(Option<Box<Self>>);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Tree {
+    Leaf,
+    Branch { parts: Vec<Self> },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Folder {
+    folders: BTreeMap<u8, Self>,
+}
+
+/// A value of each type that is nested so deep.
+fn nested(depth: usize) -> (Chain, Tree, Folder) {
+    let chain = (0..depth).fold(Chain(None), |chain, _| Chain(Some(Box::new(chain))));
+    let tree = (0..depth).fold(Tree::Leaf, |tree, _| Tree::Branch { parts: vec![tree] });
+    let folder = |folder| Folder { folders: BTreeMap::from([(0, folder)]) };
+    (chain, tree, (0..depth).fold(Folder { folders: BTreeMap::new() }, |below, _| folder(below)))
+}
+
+fn read_again<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, DecodeError> {
+    Bincode::decode(&Bincode::encode(value).expect("it is encoded"))
+}
+
+#[test]
+fn value_is_decoded_to_the_limit_of_its_depth_and_a_deeper_one_is_refused() {
+    let (chain, _, folder) = nested(127);
+    assert_eq!(read_again(&chain).as_ref(), Ok(&chain));
+    assert_eq!(read_again(&folder).as_ref(), Ok(&folder));
+    // The end of each is a level too.
+    let (chain, _, folder) = nested(128);
+    assert_eq!(read_again(&chain), Err(DecodeError::TooDeep));
+    assert_eq!(read_again(&folder), Err(DecodeError::TooDeep));
+    // A branch has two levels: its variant, and its parts.
+    let (_, tree, _) = nested(63);
+    assert_eq!(read_again(&tree).as_ref(), Ok(&tree));
+    let (_, tree, _) = nested(64);
+    assert_eq!(read_again(&tree), Err(DecodeError::TooDeep));
+    let flat = vec![Some(1_u8); 100_000];
+    assert_eq!(read_again(&flat), Ok(flat), "levels are not counted one after the other");
+}
+
+#[test]
+fn bytes_that_claim_a_million_levels_are_refused_by_each_codec() {
+    let hostile = |pattern: &[u8]| pattern.repeat((1 << 20) / pattern.len());
+    assert_eq!(Bincode::decode::<Chain>(&hostile(&[1])), Err(DecodeError::TooDeep));
+    assert_eq!(Bincode::decode::<Tree>(&hostile(&[1, 1])), Err(DecodeError::TooDeep));
+    assert_eq!(Bincode::decode::<Folder>(&hostile(&[1, 0])), Err(DecodeError::TooDeep));
+    let json = Json::decode::<Folder>(&hostile(br#"{"folders":{"0":"#));
+    assert!(matches!(json, Err(DecodeError::Malformed(_))), "{json:?}");
 }

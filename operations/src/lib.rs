@@ -80,6 +80,7 @@ mod journal;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod model;
+mod nodes;
 mod operations;
 mod reason;
 mod report;
@@ -101,6 +102,9 @@ pub use health::{Health, HealthCheck, HealthStatus, NotLive, NotReady, Readiness
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use metrics::{MetricInfo, MetricKind, Metrics};
 pub use model::{Model, Process, ProcessPhase};
+pub use nodes::{
+    NodeInfo, NodeLink, NodeNames, NodeSource, NodeTrees, NodeTreesError, NodeTreesFuture, PlacedName,
+};
 pub use operations::Operations;
 pub use reason::{Reason, ReasonKind};
 pub use report::Report;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use perennial_actors::{ActorHandle, LifecycleState, ProcessInfo, ProcessState};
+use perennial_actors::{ActorHandle, LifecycleState, ProcessInfo, ProcessState, System};
 use perennial_registry::Registry;
 use perennial_supervision::{SupervisionStats, Tree};
 
@@ -22,12 +22,7 @@ impl Figures {
             messages: system.counters(),
             supervision: SupervisionStats::of(system),
             processes: processes(shared, state.processes),
-            trees: state
-                .trees
-                .iter()
-                .flat_map(Tree::levels)
-                .map(|(level, node)| TreeNode::of(level, node))
-                .collect(),
+            trees: nodes(&state.trees),
             pools: state.pools,
             groups: registry.groups(),
             topics: registry.which_topics(),
@@ -70,7 +65,26 @@ impl ProcessFigures {
     }
 }
 
+fn nodes(trees: &[Tree]) -> Vec<TreeNode> {
+    trees.iter().flat_map(Tree::levels).map(|(level, node)| TreeNode::of(level, node)).collect()
+}
+
 impl TreeNode {
+    /// Returns the nodes of all trees of a system, as [`Figures::trees`] has them, without the rest
+    /// of a snapshot. It asks no actor and no supervisor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::System;
+    /// # use perennial_operations::TreeNode;
+    /// assert!(TreeNode::all(&System::new()).is_empty());
+    /// ```
+    #[must_use]
+    pub fn all(system: &System) -> Vec<Self> {
+        nodes(&Tree::all(system))
+    }
+
     pub(crate) fn of(level: usize, node: &Tree) -> Self {
         Self {
             level,

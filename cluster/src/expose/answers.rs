@@ -1,11 +1,12 @@
 //! The answers to the replies of one message, as they come.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{AnyAnswer, ReceivedReply};
+use perennial_actors::host::{AnyAnswer, ReceivedReply, catch_panic, ignore_panic};
+use perennial_durable::Codec;
 use serde::{Serialize, Serializer};
 
 use crate::wire::Outcome;
@@ -14,7 +15,7 @@ use crate::wire::Outcome;
 pub(crate) type OutcomeFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// An answer whose type is not known here.
-pub(super) struct Answer(pub(super) AnyAnswer);
+struct Answer(AnyAnswer);
 
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -26,19 +27,34 @@ impl Serialize for Answer {
 type Answered = (u32, Result<Vec<u8>, Outcome>);
 
 /// Encodes an answer and drops it, both under a guard.
-pub(super) type EncodeAnswer = fn(Answer) -> Result<Vec<u8>, Outcome>;
+type EncodeAnswer = fn(Answer) -> Result<Vec<u8>, Outcome>;
 
 /// The replies of one message.
 pub(crate) struct Answers {
-    pub(super) replies: Vec<ReceivedReply>,
+    replies: Vec<ReceivedReply>,
     /// The replies that were dropped, until the outcome is known.
-    pub(super) dropped: VecDeque<u32>,
-    pub(super) outcome: OutcomeFuture,
-    pub(super) known: Option<Outcome>,
-    pub(super) encode: EncodeAnswer,
+    dropped: VecDeque<u32>,
+    outcome: OutcomeFuture,
+    known: Option<Outcome>,
+    encode: EncodeAnswer,
+}
+
+fn encode_answer<C: Codec>(answer: Answer) -> Result<Vec<u8>, Outcome> {
+    let encoded = catch_panic(None, || C::encode(&answer));
+    ignore_panic(|| drop(answer));
+    encoded.map_err(Outcome::answer_failed)?.map_err(Outcome::answer_failed)
 }
 
 impl Answers {
+    /// Creates the answers of a message with these replies, of which the sender waits for
+    /// `expected`. `outcome` is polled once a reply is dropped.
+    pub(super) fn of<C: Codec>(replies: Vec<ReceivedReply>, expected: u32, outcome: OutcomeFuture) -> Self {
+        // A reply that was sent and is not decoded, by another version of the type, is dropped.
+        let decoded: BTreeSet<u32> = replies.iter().map(|reply| reply.index).collect();
+        let dropped = (0..expected).filter(|index| !decoded.contains(index)).collect();
+        Self { replies, dropped, outcome, known: None, encode: encode_answer::<C> }
+    }
+
     /// Waits for the next reply that is answered, or dropped. Returns its index and the answer in
     /// bytes, or why there is none. Returns `None` after the last one.
     pub(crate) async fn next(&mut self) -> Option<Answered> {

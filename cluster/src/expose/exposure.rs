@@ -1,14 +1,15 @@
 //! One actor that is exposed: its name, the type of its messages, and their codec.
 
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
-use perennial_actors::host::{FollowedMessage, FollowedOutcome, catch_panic, decode_replies, ignore_panic};
+use perennial_actors::host::{
+    FollowedMessage, FollowedOutcome, ReceivedReply, catch_panic, decode_replies, ignore_panic,
+};
 use perennial_actors::{ActorHandle, Address, SendError, System, WeakAddress};
 use perennial_durable::{Codec, DecodeError, Payload, Wire, decode};
 use perennial_registry::{Name, Registry};
 
-use super::answers::{Answer, Answers, OutcomeFuture};
+use super::answers::{Answers, OutcomeFuture};
 use crate::unique::{NameLost, UniqueName};
 use crate::wire::Outcome;
 
@@ -73,24 +74,12 @@ impl<M: Send + 'static> ExposedActor<M> {
 impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
     fn deliver(&self, system: &System, delivery: Delivery) -> Result<Option<Answers>, Outcome> {
         let Some(address) = self.actor.address(system) else { return Err(Outcome::NoProcess) };
-        if delivery.payload.codec != C::NAME {
-            return Err(Outcome::undecodable(DecodeError::UnknownCodec(delivery.payload.codec)));
-        }
-        let (decoded, replies) =
-            decode_replies(|| catch_panic(Some(system), || decode::<M>(&delivery.payload)));
-        let message = match decoded {
-            Ok(Ok(message)) => message,
-            Ok(Err(error)) => return Err(Outcome::undecodable(error)),
-            Err(reason) => return Err(Outcome::undecodable(reason)),
-        };
+        let (message, replies) = decode_message::<M, C>(system, &delivery.payload)?;
         let Some(expected) = delivery.replies.filter(|expected| *expected > 0) else {
             return cast(&address, message).map(|()| None);
         };
-        // A reply that was sent and is not decoded, by another version of the type, is dropped.
-        let decoded: BTreeSet<u32> = replies.iter().map(|reply| reply.index).collect();
-        let dropped = (0..expected).filter(|index| !decoded.contains(index)).collect();
-        let (outcome, encode) = (follow(&address, message)?, encode_answer::<C>);
-        Ok(Some(Answers { replies, dropped, outcome, known: None, encode }))
+        let outcome = follow(&address, message)?;
+        Ok(Some(Answers::of::<C>(replies, expected, outcome)))
     }
 
     fn handle(&self, system: &System) -> Option<ActorHandle> {
@@ -108,10 +97,17 @@ impl<M: Wire + Send + 'static, C: Codec> Expose for Exposure<M, C> {
     }
 }
 
-fn encode_answer<C: Codec>(answer: Answer) -> Result<Vec<u8>, Outcome> {
-    let encoded = catch_panic(None, || C::encode(&answer));
-    ignore_panic(|| drop(answer));
-    encoded.map_err(Outcome::answer_failed)?.map_err(Outcome::answer_failed)
+/// Decodes a message, with the replies in it.
+pub(super) fn decode_message<M: Wire, C: Codec>(
+    system: &System,
+    payload: &Payload,
+) -> Result<(M, Vec<ReceivedReply>), Outcome> {
+    if payload.codec != C::NAME {
+        return Err(Outcome::undecodable(DecodeError::UnknownCodec(payload.codec.clone())));
+    }
+    let (decoded, replies) = decode_replies(|| catch_panic(Some(system), || decode::<M>(payload)));
+    let message = decoded.map_err(Outcome::undecodable)?.map_err(Outcome::undecodable)?;
+    Ok((message, replies))
 }
 
 /// Casts a message. A message that is refused is dropped here, under a guard.

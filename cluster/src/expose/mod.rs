@@ -5,8 +5,12 @@ mod answers;
 mod exposure;
 mod group;
 mod topic;
+#[cfg(feature = "operations")]
+mod trees;
 
 pub(crate) use answers::Answers;
 pub(crate) use exposure::{Delivery, Expose, ExposedActor, Exposure};
 pub(crate) use group::{ExposeGroup, ExposedGroup, GroupExposure};
 pub(crate) use topic::TopicExposure;
+#[cfg(feature = "operations")]
+pub(crate) use trees::{ReadTrees, TreesExposure};

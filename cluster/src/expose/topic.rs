@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 
-use perennial_actors::host::{catch_panic, ignore_panic};
+use perennial_actors::host::ignore_panic;
 use perennial_actors::{ActorHandle, System};
-use perennial_durable::{Codec, DecodeError, Wire, decode};
+use perennial_durable::{Codec, Wire};
 use perennial_registry::{Registry, Topic};
 
 use super::answers::Answers;
-use super::exposure::{Delivery, Expose};
+use super::exposure::{Delivery, Expose, decode_message};
 use crate::wire::Outcome;
 
 pub(crate) struct TopicExposure<T, C> {
@@ -24,11 +24,7 @@ impl<T, C> TopicExposure<T, C> {
 
 impl<T: Wire + Clone + Send + 'static, C: Codec> Expose for TopicExposure<T, C> {
     fn deliver(&self, system: &System, delivery: Delivery) -> Result<Option<Answers>, Outcome> {
-        if delivery.payload.codec != C::NAME {
-            return Err(Outcome::undecodable(DecodeError::UnknownCodec(delivery.payload.codec)));
-        }
-        let decoded = catch_panic(Some(system), || decode::<T>(&delivery.payload));
-        let message = decoded.map_err(Outcome::undecodable)?.map_err(Outcome::undecodable)?;
+        let (message, _) = decode_message::<T, C>(system, &delivery.payload)?;
         Registry::of(system).topic(&self.topic).publish(&message);
         ignore_panic(|| drop(message));
         Ok(None)

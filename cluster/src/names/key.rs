@@ -8,6 +8,10 @@ use crate::identity::NodeName;
 /// The first character of the texts that are no names.
 const RESERVED: char = '\0';
 
+/// The text of what answers with the trees of a node. It is in no table of names.
+#[cfg(feature = "operations")]
+pub(crate) const TREES: &str = "\0strees";
+
 /// What a text stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Key<'a> {
@@ -15,6 +19,8 @@ pub(crate) enum Key<'a> {
     /// A member of a group: the number of its identity on its node.
     Member(&'a str, u64),
     Topic(&'a str),
+    /// What a node itself answers.
+    Service(&'a str),
 }
 
 impl<'a> Key<'a> {
@@ -25,7 +31,8 @@ impl<'a> Key<'a> {
             Some(Self::Member(group, u64::from_str_radix(number.strip_prefix(':')?, 16).ok()?))
         });
         let topic = text.strip_prefix("\0t").map(Self::Topic);
-        member.or(topic).unwrap_or(Self::Name(text))
+        let service = text.strip_prefix("\0s").map(Self::Service);
+        member.or(topic).or(service).unwrap_or(Self::Name(text))
     }
 
     /// Returns `true` if no actor may be exposed with this name.
@@ -63,5 +70,6 @@ pub(crate) fn readable(text: &str) -> String {
         Key::Name(name) => name.to_owned(),
         Key::Member(group, number) => format!("member {number} of {group}"),
         Key::Topic(topic) => format!("topic {topic}"),
+        Key::Service(service) => format!("the {service} of the node"),
     }
 }

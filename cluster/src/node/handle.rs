@@ -137,7 +137,7 @@ impl Node {
         self.expose_as(text, Arc::new(TopicExposure::<T, C>::new(topic)))
     }
 
-    fn expose_as(&self, text: String, exposure: Arc<dyn Expose>) -> Result<(), NodeError> {
+    pub(crate) fn expose_as(&self, text: String, exposure: Arc<dyn Expose>) -> Result<(), NodeError> {
         let mut exposed = self.0.exposed.lock();
         let max = self.0.config.max_names;
         if exposed.len() >= max && !exposed.contains_key(&text) {

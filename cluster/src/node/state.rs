@@ -139,12 +139,18 @@ impl NodeState {
         let node = node.clone();
         match Key::parse(&name) {
             Key::Member(..) => self.member_changes.send(|| (MemberOf { node, key: name }, is_added)),
-            Key::Topic(_) => {}
+            Key::Topic(_) | Key::Service(_) => {}
             // The names of this node are those of its registry, which tells of them.
             Key::Name(_) if node == self.own.name => {}
             Key::Name(_) if is_added => self.publish(NodeEvent::NameAdded { node, name }),
             Key::Name(_) => self.publish(NodeEvent::NameRemoved { node, name }),
         }
+    }
+
+    /// Returns `true` while a gateway of the node runs.
+    #[cfg(feature = "operations")]
+    pub(crate) fn is_running(&self) -> bool {
+        *self.is_running.lock()
     }
 
     pub(crate) fn publish(&self, event: NodeEvent) {

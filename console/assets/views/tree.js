@@ -1,20 +1,33 @@
 // The tree: what runs below what, and what is in trouble. Only the rows that are seen are loaded.
 
-import { post } from "../api.js";
-import { counted, duration, short, words } from "../format.js";
+import { get, post } from "../api.js";
+import { count, counted, duration, short, words } from "../format.js";
 import { animate, h, replace, setAttribute, setText } from "../dom.js";
-import { budget, busyTone, emptyList, filterField, heading, setFigure, tabs } from "../parts/small.js";
+import {
+  budget,
+  busyTone,
+  choice,
+  emptyList,
+  filterField,
+  heading,
+  setFigure,
+  tabs,
+} from "../parts/small.js";
 import { Rows } from "../parts/rows.js";
 import { setMark, stateOf } from "../parts/mark.js";
 import { ActorCard } from "./actor_card.js";
 import { showTroubled } from "../rail.js";
 import { go, link, setParameters } from "../router.js";
 
-/// What is expanded lives as long as the page.
-const expanded = new Set();
-const collapsed = new Set();
-/// `auto` expands what is small, `roots` only the roots.
-let base = "auto";
+/// What is expanded lives as long as the page, for each node of a cluster. The name of this one is
+/// empty. As the base, `auto` expands what is small, `roots` only the roots.
+const expansions = new Map();
+
+function expansionOf(node) {
+  if (!expansions.has(node))
+    expansions.set(node, { base: "auto", expanded: new Set(), collapsed: new Set() });
+  return expansions.get(node);
+}
 
 /// The titles of the columns, and the classes of their cells.
 const COLUMNS = [
@@ -33,14 +46,18 @@ export function mount(root, { store, parameters }) {
 }
 
 class TreeView {
-  constructor(store, { q, actor }) {
+  constructor(store, { q, actor, node }) {
     this.store = store;
     this.q = q ?? "";
+    /// The node of the cluster that is shown, or nothing for this one.
+    this.node = node ?? "";
+    this.expansion = expansionOf(this.node);
     this.selected = null;
     this.incarnations = new Map();
     this.troubled = h("div", { class: "troubled" });
     this.pane = h("div", { class: "pane", hidden: true });
     this.count = h("span", {});
+    this.nodes = h("span", {});
     this.rows = this.#rows();
     this.grid = h(
       "div",
@@ -62,7 +79,9 @@ class TreeView {
     );
     this.leave = [store.on("overview", () => this.#showTrouble())];
     this.#showTrouble();
-    this.#open(actor);
+    this.#open(this.node ? null : actor);
+    this.abort = new AbortController();
+    this.#showNodes();
   }
 
   #bar() {
@@ -77,10 +96,26 @@ class TreeView {
         ["auto", "Small groups"],
         ["roots", "Roots"],
       ],
-      base,
+      this.expansion.base,
       (wanted) => this.#setBase(wanted),
     );
-    return heading("Tree", this.count, depth, filter);
+    return heading("Tree", this.count, this.nodes, depth, filter);
+  }
+
+  /// Offers the other nodes, if there are some.
+  async #showNodes() {
+    const asked = get("/nodes", { limit: 500 }, { signal: this.abort.signal });
+    const { items } = await asked.catch(() => ({ items: [] }));
+    const others = items.filter((node) => node.link).map((node) => node.name);
+    // The node that is shown may be gone.
+    if (this.node && !others.includes(this.node)) others.push(this.node);
+    if (others.length === 0) return;
+    const own = items.find((node) => !node.link)?.name ?? "this node";
+    const choices = [["", `${own} (this node)`], ...others.map((name) => [name, name])];
+    replace(
+      this.nodes,
+      choice("Node", choices, this.node, (node) => go(link("tree", [], { node }))),
+    );
   }
 
   #trouble() {
@@ -90,19 +125,25 @@ class TreeView {
 
   #showTrouble() {
     const { overview } = this.store;
-    this.strip.hidden = !overview || (overview.troubled.length === 0 && overview.health.reasons.length === 0);
+    // The overview is that of this node.
+    this.strip.hidden =
+      !overview ||
+      this.node !== "" ||
+      (overview.troubled.length === 0 && overview.health.reasons.length === 0);
     if (overview) showTroubled(this.troubled, overview, 12);
   }
 
   #rows() {
     return new Rows({
-      store: this.store,
+      // The events are those of this node.
+      store: this.node ? null : this.store,
       fetchPage: (offset, limit, signal) => this.#fetch(offset, limit, signal),
       key: ({ node }) => node.identity || node.path,
       create: (item) => this.#create(item),
       update: (row, item, index) => this.#update(row, item, index),
-      loaded: ({ total }) => {
-        setText(this.count, this.q ? `${counted(total, "row")} with “${this.q}”` : counted(total, "row"));
+      loaded: ({ total, omitted = 0 }) => {
+        const rows = this.q ? `${counted(total, "row")} with “${this.q}”` : counted(total, "row");
+        setText(this.count, omitted > 0 ? `${rows}, ${count(omitted)} more did not fit` : rows);
         setAttribute(this.grid, "aria-rowcount", total + 1);
       },
       empty: () =>
@@ -116,8 +157,10 @@ class TreeView {
   }
 
   #fetch(offset, limit, signal) {
+    const { base, expanded, collapsed } = this.expansion;
     const wanted = { base, expanded: [...expanded], collapsed: [...collapsed], q: this.q, offset, limit };
-    return post("/tree/rows", wanted, { signal });
+    const path = this.node ? `/nodes/${encodeURIComponent(this.node)}/tree/rows` : "/tree/rows";
+    return post(path, wanted, { signal });
   }
 
   #create({ node }) {
@@ -164,7 +207,8 @@ class TreeView {
     twist.hidden = node.children === 0;
     setText(anchor, node.id);
     setAttribute(anchor, "title", node.path);
-    setAttribute(anchor, "href", link("tree", [], { actor: node.identity, q: this.q }));
+    const shown = this.node ? { node: this.node } : { actor: node.identity };
+    setAttribute(anchor, "href", link("tree", [], { ...shown, q: this.q }));
     setText(kind, kindOf(node));
     setText(inside, insideOf(node));
     setAttribute(inside, "data-tone", node.descendants_in_trouble > 0 ? "bad" : null);
@@ -195,6 +239,7 @@ class TreeView {
   }
 
   #toggle(node, open) {
+    const { expanded, collapsed } = this.expansion;
     (open ? expanded : collapsed).delete(node.identity);
     (open ? collapsed : expanded).add(node.identity);
     this.rows.reload();
@@ -202,14 +247,15 @@ class TreeView {
 
   /// Expands what is small, or nothing but the roots.
   #setBase(wanted) {
-    base = wanted;
-    expanded.clear();
-    collapsed.clear();
+    this.expansion.base = wanted;
+    this.expansion.expanded.clear();
+    this.expansion.collapsed.clear();
     this.rows.restart();
   }
 
   #select(node) {
-    if (!node.identity) return;
+    // An actor of another node has no card here.
+    if (!node.identity || this.node) return;
     // A small screen has no room for both.
     if (matchMedia("(max-width: 1079px)").matches) go(link("actor", [node.identity]));
     else {
@@ -280,6 +326,7 @@ class TreeView {
   stop() {
     this.rows.stop();
     this.card?.stop();
+    this.abort.abort();
     this.leave.forEach((leave) => leave());
   }
 }

@@ -47,6 +47,11 @@ impl Window {
         Self { offset: offset.unwrap_or(0), limit: limit.unwrap_or(LIMIT).min(MOST) }
     }
 
+    /// Returns the number of items before the window.
+    pub(crate) const fn offset(self) -> usize {
+        self.offset
+    }
+
     /// Returns the number of items that the window shows at most.
     pub(crate) const fn limit(self) -> usize {
         self.limit

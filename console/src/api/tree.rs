@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use perennial_actors::Pid;
 use perennial_operations::TreeNode;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,11 @@ impl TreeItem {
             children: place.children,
             in_trouble: is_in_trouble(node),
             descendants_in_trouble: place.troubled,
-            incarnation: view.process(node.identity).map_or(0, |process| process.incarnation),
+            incarnation: view.process(node.identity).map_or_else(
+                // Of another node, only its trees are known.
+                || node.pid.map_or(0, Pid::incarnation),
+                |process| process.incarnation,
+            ),
             suspended: figures.is_some_and(|figures| figures.suspended),
             busy_millis: figures.and_then(|figures| figures.busy_for_at_least).map(millis),
             queued: figures.map_or(0, |figures| figures.messages.queued),

@@ -21,6 +21,11 @@ pub(super) fn problem(kind: ProblemKind, detail: impl Into<String>) -> Response 
     json(status_of(kind), &Problem { error: kind, detail: detail.into() })
 }
 
+/// Returns a problem that was found.
+pub(super) fn refused(Problem { error, detail }: Problem) -> Response {
+    problem(error, detail)
+}
+
 /// Returns a body of a type. No cache keeps it.
 pub(super) fn of_type(content_type: &'static str, status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = (status, body.into()).into_response();

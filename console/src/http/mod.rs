@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod events;
 mod guard;
+mod nodes;
 mod pages;
 mod query;
 mod reads;

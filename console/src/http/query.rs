@@ -7,7 +7,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{ActorSort, JobState, Problem, ProblemKind, Window};
+use crate::api::{ActorSort, Expansion, JobState, Problem, ProblemKind, Window};
 
 /// The parameters.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,6 +49,30 @@ impl Parameters {
             .collect::<Result<_, _>>()
             .map(Some)
             .map_err(|_| invalid("`expanded` is not a list of numbers"))
+    }
+}
+
+/// The visible rows of trees that a client asks for: by an address, or by a body if it expands too
+/// many nodes for one.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RowsRequest {
+    #[serde(flatten)]
+    pub(super) expansion: Expansion,
+    pub(super) q: Option<String>,
+    offset: Option<usize>,
+    limit: Option<usize>,
+}
+
+impl RowsRequest {
+    pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let parameters = Parameters::of(uri)?;
+        let expansion = Expansion::only(parameters.expanded()?);
+        let Parameters { q, offset, limit, .. } = parameters;
+        Ok(Self { expansion, q, offset, limit })
+    }
+
+    pub(super) fn window(&self) -> Window {
+        Window::new(self.offset, self.limit)
     }
 }
 

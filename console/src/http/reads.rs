@@ -9,14 +9,14 @@ use axum::response::Response;
 use perennial_operations::WaitGraph;
 use perennial_registry::Registry;
 use perennial_supervision::pool::PoolInfo;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::answer::{json, problem};
+use super::answer::{json, problem, refused};
 use super::body::body;
 use super::guard::authorize;
-use super::query::Parameters;
+use super::query::{Parameters, RowsRequest};
 use crate::actions::allowed;
-use crate::api::{self, ActorCard, EventFilter, Expansion, Problem, ProblemKind, Session, View, Window};
+use crate::api::{self, ActorCard, EventFilter, Problem, ProblemKind, Session, View, Window};
 use crate::pools::JobsFilter;
 use crate::site::Site;
 
@@ -40,9 +40,20 @@ pub(super) async fn answer_without_view<T: Serialize + Send + 'static>(
     let reader = site.clone();
     let read = move || match read(&reader) {
         Ok(value) => json(StatusCode::OK, &value),
-        Err(Problem { error, detail }) => problem(error, detail),
+        Err(problem) => refused(problem),
     };
     site.compute(read).await.unwrap_or_else(no_answer)
+}
+
+/// Answers with what was found. A long list is written down on a thread for that.
+pub(super) async fn answer_found<T: Serialize + Send + 'static>(
+    site: Arc<Site>,
+    found: Result<T, Problem>,
+) -> Response {
+    match found {
+        Ok(found) => answer_without_view(site, |_| Ok(found)).await,
+        Err(problem) => refused(problem),
+    }
 }
 
 fn no_answer() -> Response {
@@ -57,7 +68,7 @@ async fn listed<T: Serialize + Send + 'static>(
 ) -> Response {
     match Parameters::of(uri) {
         Ok(parameters) => answer(site, move |_, view| read(view, &parameters, parameters.window())).await,
-        Err(Problem { error, detail }) => problem(error, detail),
+        Err(problem) => refused(problem),
     }
 }
 
@@ -83,34 +94,24 @@ pub(super) async fn tree(State(site): State<Arc<Site>>, uri: Uri) -> Response {
 }
 
 pub(super) async fn tree_rows(State(site): State<Arc<Site>>, uri: Uri) -> Response {
-    listed(site, &uri, |view, parameters, window| {
-        let expansion = Expansion::only(parameters.expanded()?);
-        Ok(api::tree_rows(view, &expansion, parameters.q.as_deref(), window))
-    })
-    .await
-}
-
-/// What a client asks for that expands too many nodes for a URL.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct RowsRequest {
-    #[serde(flatten)]
-    expansion: Expansion,
-    q: Option<String>,
-    offset: Option<usize>,
-    limit: Option<usize>,
+    rows(site, RowsRequest::of(&uri)).await
 }
 
 /// Answers like [`tree_rows`], to a request with a body.
 pub(super) async fn tree_rows_of_body(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let request: RowsRequest = match body(request).await {
-        Ok(request) => request,
-        Err(Problem { error, detail }) => return problem(error, detail),
-    };
-    answer(site, move |_, view| {
-        let window = Window::new(request.offset, request.limit);
-        Ok(api::tree_rows(view, &request.expansion, request.q.as_deref(), window))
-    })
-    .await
+    rows(site, body(request).await).await
+}
+
+async fn rows(site: Arc<Site>, asked: Result<RowsRequest, Problem>) -> Response {
+    match asked {
+        Ok(asked) => {
+            let rows = move |_: &_, view: &View| {
+                Ok(api::tree_rows(view, &asked.expansion, asked.q.as_deref(), asked.window()))
+            };
+            answer(site, rows).await
+        }
+        Err(problem) => refused(problem),
+    }
 }
 
 pub(super) async fn actors(State(site): State<Arc<Site>>, uri: Uri) -> Response {
@@ -226,7 +227,7 @@ pub(super) async fn names(State(site): State<Arc<Site>>, uri: Uri) -> Response {
 pub(super) async fn keys(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     let parameters = match Parameters::of(&uri) {
         Ok(parameters) => parameters,
-        Err(Problem { error, detail }) => return problem(error, detail),
+        Err(problem) => return refused(problem),
     };
     // A search reads all keys. It has the permit until it ends, as it does when its client goes.
     let searching = match &parameters.q {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use super::{events, guard, pages, reads, stores, writes};
+use super::{events, guard, nodes, pages, reads, stores, writes};
 use crate::site::Site;
 
 /// Returns the routes. `/openapi.json` describes each of them.
@@ -37,6 +37,9 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .route("/stores/{store}/queues/{queue}/{action}", post(stores::act_on_queue))
         .route("/stores/{store}/jobs/{job}", get(stores::job))
         .route("/stores/{store}/jobs/{job}/{action}", post(stores::act_on_job))
+        .route("/nodes", get(nodes::nodes))
+        .route("/nodes/names", get(nodes::names))
+        .route("/nodes/{node}/tree/rows", get(nodes::tree_rows).post(nodes::tree_rows_of_body))
         .route("/names", get(reads::names))
         .route("/keys", get(reads::keys))
         .route("/groups", get(reads::groups))

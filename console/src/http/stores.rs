@@ -8,10 +8,9 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::problem;
 use super::guard::Peer;
 use super::query;
-use super::reads::answer_without_view;
+use super::reads::answer_found;
 use super::writes::{ActionAttempt, NoBody, attempt_on};
 use crate::actions::JobAction;
 use crate::api::{ActionOutcome, DurableJobState, Problem, Window};
@@ -29,7 +28,7 @@ struct JobParameters {
 
 pub(super) async fn stores(State(site): State<Arc<Site>>) -> Response {
     let rows = site.shared.stores.rows().await;
-    answer(site, Ok(rows)).await
+    answer_found(site, Ok(rows)).await
 }
 
 pub(super) async fn jobs(
@@ -38,7 +37,7 @@ pub(super) async fn jobs(
     uri: Uri,
 ) -> Response {
     let page = page(&site, &store, queue, &uri).await;
-    answer(site, page).await
+    answer_found(site, page).await
 }
 
 async fn page(site: &Site, store: &str, queue: String, uri: &Uri) -> Result<impl Serialize + use<>, Problem> {
@@ -52,7 +51,7 @@ pub(super) async fn job(State(site): State<Arc<Site>>, Path((store, job)): Path<
         Ok(store) => store.job(job).await,
         Err(unknown) => Err(unknown),
     };
-    answer(site, found).await
+    answer_found(site, found).await
 }
 
 pub(super) async fn act_on_job(
@@ -89,12 +88,4 @@ pub(super) async fn act_on_queue(
 
 fn find(site: &Site, store: &str) -> Result<Arc<KnownStore>, Problem> {
     site.shared.stores.find(store).ok_or_else(|| Problem::not_found("store"))
-}
-
-/// Answers with what a store has answered. A long list is written down on a thread for that.
-async fn answer<T: Serialize + Send + 'static>(site: Arc<Site>, found: Result<T, Problem>) -> Response {
-    match found {
-        Ok(found) => answer_without_view(site, |_| Ok(found)).await,
-        Err(Problem { error, detail }) => problem(error, detail),
-    }
 }

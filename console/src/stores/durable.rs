@@ -8,12 +8,13 @@ use perennial_durable::{
     AttemptRecord, JobFilter, JobId, JobRecord, Payload, QueueInfo, RecordState, Store, StoreError, Timestamp,
 };
 
-use super::known::{ActionEffect, Answer, AnyStore, JobsQuery, KnownStore};
+use super::known::{ActionEffect, AnyStore, JobsQuery, KnownStore};
 use crate::actions::JobAction;
 use crate::api::{
     DurableAttempt, DurableJob, DurableJobPage, DurableJobRow, DurableJobState, DurableProgress, Problem,
     ProblemKind, QueueRow,
 };
+use crate::asked::Answer;
 
 /// The most jobs that are read at once. A job may have megabytes, of which a row has a few.
 const READ: usize = 25;

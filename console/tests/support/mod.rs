@@ -1,5 +1,6 @@
 //! What the tests of the console share: a tree with a console in it, and a client that speaks HTTP.
 
+pub(crate) mod cluster;
 pub(crate) mod trouble;
 
 use std::net::SocketAddr;
