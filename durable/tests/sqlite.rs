@@ -137,6 +137,27 @@ async fn a_file_of_version_2_is_brought_up_to_date_with_all_it_holds() {
     store.check().await.unwrap();
 }
 
+/// A program may have tables of its own in the file, and views of those of this library.
+#[tokio::test]
+async fn views_triggers_and_references_of_a_user_do_not_keep_a_file_from_being_brought_up_to_date() {
+    let (_folder, path) = file();
+    write_version_2(&path);
+    let sql = "CREATE VIEW theirs AS SELECT j.name, j.sequence FROM events AS e JOIN journals AS j \
+        ON j.id = e.journal; \
+        CREATE VIEW stale AS SELECT * FROM gone; \
+        CREATE TABLE projected (position INTEGER REFERENCES events (position)); \
+        INSERT INTO projected VALUES (2); \
+        CREATE TRIGGER count AFTER INSERT ON projected BEGIN SELECT max(position) FROM events; END;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.events(EventFilter::default()).await.unwrap().len(), 2);
+    store.check().await.unwrap();
+    drop(store);
+    let theirs = rusqlite::Connection::open(&path).unwrap();
+    theirs.execute("INSERT INTO projected VALUES (1)", []).unwrap();
+    theirs.execute("INSERT INTO projected VALUES (7)", []).unwrap_err();
+}
+
 #[tokio::test]
 async fn journals_of_a_file_of_version_2_go_on() {
     let (_folder, path) = file();

@@ -82,6 +82,7 @@ impl Writer {
 
 #[cfg(all(test, feature = "metrics"))]
 mod tests {
+    use std::collections::VecDeque;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -121,7 +122,7 @@ mod tests {
         let (connection, epoch) = open(&path).unwrap();
         let mut writer = Writer {
             queue: Arc::default(),
-            next: Vec::new(),
+            next: VecDeque::new(),
             path,
             epoch,
             connection: Some(connection),

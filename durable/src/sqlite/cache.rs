@@ -1,9 +1,9 @@
-//! What the thread that writes knows of the file without reading it.
+//! The parts of the file that the thread that writes knows without reading them.
 
 use super::journals::Journals;
 use super::recent::Recent;
 
-/// What was read and written lately.
+/// New jobs and the ends of journals, as they were read and written lately.
 #[derive(Default)]
 pub(super) struct Cache {
     pub(super) recent: Recent,

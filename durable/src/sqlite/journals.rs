@@ -17,7 +17,7 @@ const HEAD: &str = "SELECT id, writer, (SELECT coalesce(max(sequence), 0) FROM e
 const LAST_POSITION: &str = "SELECT max(value, (SELECT coalesce(max(position), 0) FROM events)) \
     FROM meta WHERE name = 'last_event'";
 
-/// Otherwise the position of a removed event might be given again.
+/// Stores the last position, so that the one of a removed event is not given again.
 const KEEP_POSITION: &str = "UPDATE meta SET value = ?1 WHERE name = 'last_event' AND value < ?1";
 
 const APPEND: &str = "INSERT OR FAIL INTO events VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -28,7 +28,7 @@ struct JournalEnd {
     head: JournalHead,
 }
 
-/// What this process has read and written of journals. It is forgotten when a transaction is rolled
+/// The ends of journals that this process has read and written. It is forgotten when a transaction is rolled
 /// back, and when another process has written.
 #[derive(Default)]
 pub(super) struct Journals {

@@ -135,11 +135,15 @@ fn steps<'a>(
     left: impl Iterator<Item = &'a &'a str>,
     known: i64,
 ) -> Result<(), Error> {
+    // A table of the user may refer to one that a step replaces.
+    let foreign_keys = connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in left {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", known)?;
-    transaction.commit()
+    transaction.commit()?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, foreign_keys).map(drop)
 }

@@ -1,5 +1,7 @@
-//! What waits for the thread that writes.
+//! The queue of the thread that writes.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use perennial_actors::host::sync::{Condvar, Mutex};
@@ -7,10 +9,10 @@ use perennial_actors::host::sync::{Condvar, Mutex};
 use super::transaction::CallerTransaction;
 use crate::request::Request;
 
-/// Longer than anything that is waited for.
+/// A time that is longer than any wait.
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// What the thread that writes is to do.
+/// Work of the thread that writes.
 pub(super) enum Work {
     /// A batch, which is committed with others.
     Batch(Request),
@@ -18,8 +20,8 @@ pub(super) enum Work {
     Caller(Box<dyn CallerTransaction>),
 }
 
-/// The queue of the thread that writes. It wakes that thread once for a transaction, and not for
-/// each part of it: to wake a thread takes longer than to queue a request.
+/// The queue of the thread that writes. It wakes that thread at most twice for a transaction, for the
+/// first part and the last, and not for each: to wake a thread takes longer than to queue a request.
 #[derive(Default)]
 pub(super) struct WorkQueue {
     state: Mutex<State>,
@@ -28,7 +30,7 @@ pub(super) struct WorkQueue {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Work>,
+    waiting: VecDeque<Work>,
     /// How many the thread that writes waits for. 0 if it does not wait, or has been woken.
     wanted: usize,
     is_closed: bool,
@@ -41,9 +43,13 @@ impl WorkQueue {
         if state.is_closed {
             return Err(work);
         }
-        state.waiting.push(work);
-        if state.wanted > 0 && state.waiting.len() >= state.wanted {
+        state.waiting.push_back(work);
+        let is_enough = state.wanted > 0 && state.waiting.len() >= state.wanted;
+        if is_enough {
             state.wanted = 0;
+        }
+        drop(state);
+        if is_enough {
             self.changed.notify_one();
         }
         Ok(())
@@ -57,7 +63,7 @@ impl WorkQueue {
 
     /// Waits until there is so much work, until the queue is closed, or until the time is over.
     /// Adds all that waits to `taken`. Returns `false` if the queue is closed.
-    pub(super) fn take(&self, wanted: usize, until: Option<Instant>, taken: &mut Vec<Work>) -> bool {
+    pub(super) fn take(&self, wanted: usize, until: Option<Instant>, taken: &mut VecDeque<Work>) -> bool {
         let mut state = self.state.lock();
         while !state.is_closed && state.waiting.len() < wanted {
             let left = until.map_or(FOREVER, |until| until.saturating_duration_since(Instant::now()));
@@ -68,7 +74,11 @@ impl WorkQueue {
             state = self.changed.wait_timeout(state, left);
         }
         state.wanted = 0;
-        taken.append(&mut state.waiting);
+        if taken.is_empty() {
+            mem::swap(taken, &mut state.waiting);
+        } else {
+            taken.append(&mut state.waiting);
+        }
         !state.is_closed
     }
 }

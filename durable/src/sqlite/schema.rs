@@ -226,8 +226,16 @@ FROM ended_jobs AS e CROSS JOIN submitted_jobs AS s ON s.id = e.id;
 /// Events without `AUTOINCREMENT`, whose counter takes as long as the event itself. The sequence
 /// number of a journal is that of its latest event, and is not stored a second time. `last_event`
 /// is the last position when events were erased.
+///
+/// Nothing is renamed or altered: SQLite checks every view and trigger of the file then, and those
+/// of users may be stale.
 const VERSION_4: &str = "
-CREATE TABLE new_events (
+INSERT INTO meta VALUES
+    ('last_event', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'));
+
+CREATE TABLE perennial_events_3 AS SELECT * FROM events;
+DROP TABLE events;
+CREATE TABLE events (
     position INTEGER PRIMARY KEY,
     journal INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
@@ -236,12 +244,24 @@ CREATE TABLE new_events (
     codec TEXT NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-INSERT INTO new_events SELECT position, journal, sequence, tag, version, codec, body FROM events
-    ORDER BY position;
-INSERT INTO meta VALUES
-    ('last_event', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'));
-DROP TABLE events;
-ALTER TABLE new_events RENAME TO events;
+INSERT INTO events SELECT position, journal, sequence, tag, version, codec, body
+    FROM perennial_events_3 ORDER BY position;
+DROP TABLE perennial_events_3;
 CREATE UNIQUE INDEX events_sequence ON events (journal, sequence);
-ALTER TABLE journals DROP COLUMN sequence;
+
+CREATE TABLE perennial_journals_3 AS SELECT * FROM journals;
+DROP TABLE journals;
+CREATE TABLE journals (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    writer INTEGER NOT NULL,
+    snapshot_sequence INTEGER,
+    snapshot_tag TEXT,
+    snapshot_version INTEGER,
+    snapshot_codec TEXT,
+    snapshot_body BLOB
+) STRICT;
+INSERT INTO journals SELECT id, name, writer, snapshot_sequence, snapshot_tag, snapshot_version,
+    snapshot_codec, snapshot_body FROM perennial_journals_3;
+DROP TABLE perennial_journals_3;
 ";

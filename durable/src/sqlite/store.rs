@@ -1,6 +1,6 @@
 //! The handle of the store in one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ impl SqliteStore {
         let queue = Arc::<WorkQueue>::default();
         let writer = Writer {
             queue: queue.clone(),
-            next: Vec::new(),
+            next: VecDeque::new(),
             path: path.to_owned(),
             epoch,
             connection: Some(connection),
@@ -125,22 +125,21 @@ impl SqliteStore {
         };
         let (reads, to_read) = channel::<Read>();
         let told = changes.clone();
-        let threads = vec![
-            spawn("sqlite writer", move || writer.run())?,
-            spawn("sqlite reader", move || reader::run(&reader, &to_read, &told))?,
-        ];
-        let reads = Arc::new(Mutex::new(Some(reads)));
-        Ok(Self {
+        let mut store = Self {
             path: path.to_owned(),
             epoch,
             queue,
-            reads,
-            threads,
+            reads: Arc::new(Mutex::new(Some(reads))),
+            threads: Vec::new(),
             is_broken,
             changes,
             ended_epochs: watch::Sender::new(0),
             lock,
-        })
+        };
+        // If one cannot be started, the drop of the store ends the other.
+        store.threads.push(spawn("sqlite writer", move || writer.run())?);
+        store.threads.push(spawn("sqlite reader", move || reader::run(&reader, &to_read, &told))?);
+        Ok(store)
     }
 
     /// Returns the path of the file.

@@ -1,5 +1,6 @@
 //! A commit that fails is reported as what it is, and the store recovers from it.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -316,7 +317,7 @@ fn nothing() -> Work {
 /// so many after its answers.
 fn gathered(before: usize, after: usize, last: Transaction) -> usize {
     let queue = WorkQueue::default();
-    let mut next: Vec<_> = (0..before).map(|_| nothing()).collect();
+    let mut next: VecDeque<_> = (0..before).map(|_| nothing()).collect();
     for _ in 0..after {
         assert!(queue.push(nothing()).is_ok(), "it is open");
     }
@@ -345,7 +346,7 @@ fn the_thread_that_writes_is_woken_when_there_is_enough_and_when_the_queue_is_cl
     let queue = WorkQueue::default();
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let mut taken = Vec::new();
+            let mut taken = VecDeque::new();
             while queue.take(10, None, &mut taken) {}
             taken.len()
         });

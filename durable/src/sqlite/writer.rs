@@ -1,5 +1,6 @@
 //! The thread that writes: it commits all batches that wait as one transaction.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use crate::request::Request;
 /// The most batches of one transaction.
 pub(super) const MAX_GROUP: usize = 1024;
 
-/// The bounds of that wait. The shorter one is the accuracy of timers.
+/// The bounds of the wait for others. The shorter one is the accuracy of timers.
 const MIN_PATIENCE: Duration = Duration::from_micros(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(1);
 
@@ -44,7 +45,7 @@ pub(super) fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
 pub(super) struct Writer {
     pub(super) queue: Arc<WorkQueue>,
     /// The work of the next transaction: what came during the latest one, before it was answered.
-    pub(super) next: Vec<Work>,
+    pub(super) next: VecDeque<Work>,
     pub(super) path: PathBuf,
     pub(super) epoch: Epoch,
     /// `None` after a commit that failed, until the file has been opened again.
@@ -85,15 +86,18 @@ impl Transaction {
 /// Completes the work of the next transaction. What the latest one answered is likely to come back
 /// at once, and it is waited for: otherwise it would wait for a transaction of the others, and each
 /// sync would serve a part of them. Returns `false` if there is no work, and never will be.
-pub(super) fn fill_group(next: &mut Vec<Work>, queue: &WorkQueue, last: Transaction) -> bool {
+pub(super) fn fill_group(next: &mut VecDeque<Work>, queue: &WorkQueue, last: Transaction) -> bool {
     let expected = last.expected(next.len());
     let answered = Instant::now();
     if next.is_empty() && !queue.take(1, None, next) {
         return !next.is_empty();
     }
-    if let Some(patience) = last.max_wait(answered.elapsed()) {
-        queue.take(expected.saturating_sub(next.len()), answered.checked_add(patience), next);
-    }
+    match last.max_wait(answered.elapsed()) {
+        Some(patience) => {
+            queue.take(expected.saturating_sub(next.len()), answered.checked_add(patience), next)
+        }
+        None => queue.take(0, None, next),
+    };
     true
 }
 
@@ -183,7 +187,7 @@ impl Writer {
                 if group.iter().any(|request| request.batch().adds()) {
                     self.changes.send_modify(|number| *number += 1);
                 }
-                // Those that are there are none of those that are answered now.
+                // What is there now did not wait for these answers.
                 self.queue.take(0, None, &mut self.next);
                 for (mut request, outcome) in group.into_iter().zip(outcomes) {
                     if let Ok(applied) = &outcome {
@@ -223,6 +227,8 @@ impl Writer {
 
     /// Closes the file, until the next request opens it again.
     pub(super) fn close_file(&mut self) {
+        // The next connection counts the changes of others anew.
+        self.cache.roll_back();
         self.is_broken.store(true, Ordering::SeqCst);
         self.connection = None;
     }
