@@ -33,7 +33,7 @@ impl Node {
     /// the ids, states and restarts of all children. Without this, it shows them to none.
     ///
     /// The trees are read on a thread that may block, at most four times a second. Nothing else of
-    /// the node waits for it. The answer is kept for nodes that ask meanwhile, and for the next one.
+    /// the node waits for it. The latest answer is kept.
     ///
     /// # Errors
     ///
@@ -46,9 +46,9 @@ impl Node {
     /// Reads the supervision trees of a node: of another one that
     /// [exposes](Self::expose_trees) them, or of this one, which always can.
     ///
-    /// Of another node, they are those of the last quarter of a second. As many of its first nodes
-    /// are there as fit into a message, and none below 128 levels: see [`NodeTrees::omitted`]. Their
-    /// ids are cut to 256 bytes. It may take 5 seconds.
+    /// Of another node, they may be a quarter of a second old. As many of the first nodes are there
+    /// as fit into a message, and none below 128 levels: see [`NodeTrees::omitted`]. Their ids are
+    /// cut to 256 bytes. It may take 5 seconds.
     ///
     /// # Cancel safety
     ///
@@ -59,8 +59,8 @@ impl Node {
     /// - [`NotExposed`](TreesError::NotExposed) if the node does not expose its trees.
     /// - [`Failed`](TreesError::Failed) with the reason, which is
     ///   [`NoConnection`](RemoteErrorKind::NoConnection) if the node is not connected or was lost,
-    ///   and on this node before its child has run. It is [`Busy`](RemoteErrorKind::Busy) if the node
-    ///   has 8 other requests for its trees.
+    ///   and on this node before its child has run. It is [`Busy`](RemoteErrorKind::Busy) if the
+    ///   node has 8 other requests for its trees.
     ///
     /// # Examples
     ///

@@ -50,7 +50,7 @@ impl KnownNodes {
     }
 
     /// Returns the trees of a node as they were within the last quarter of a second, or the reason
-    /// why they could not be read then. All clients that ask meanwhile share one answer of the node.
+    /// why they could not be read then. All clients that ask meanwhile share one answer.
     pub(crate) async fn trees(self: &Arc<Self>, name: &str) -> Result<Arc<NodeView>, Problem> {
         let known = self.trees.lock().get(name).cloned();
         let trees = match known {
@@ -79,7 +79,8 @@ impl KnownNodes {
         }
     }
 
-    /// Drops the trees of a node, unless they are new or asked for. Returns `true` if they are gone.
+    /// Drops the trees of a node, unless they are new or asked for. Returns `true` if they are
+    /// gone.
     fn forget(&self, name: &str) -> bool {
         let Some(known) = self.trees.lock().get(name).cloned() else { return true };
         if !known.read.forget_old() {

@@ -116,7 +116,7 @@ impl PlacedName {
 pub struct NodeTrees {
     /// The nodes of the trees, in the order of [`Figures::trees`](crate::Figures::trees).
     pub nodes: Vec<TreeNode>,
-    /// The number of further nodes, which did not fit into a message.
+    /// The number of further nodes, which did not fit into a message or are too deep.
     pub omitted: usize,
 }
 
