@@ -32,8 +32,8 @@ impl Node {
     /// Lets other nodes [read](Self::trees_of) the supervision trees of the system of this node:
     /// the ids, states and restarts of all children. Without this, it shows them to none.
     ///
-    /// The trees are read on a thread that may block, one request at a time. Nothing else of the
-    /// node waits for it.
+    /// The trees are read on a thread that may block, at most four times a second. Nothing else of
+    /// the node waits for it. The latest answer is kept.
     ///
     /// # Errors
     ///
@@ -43,11 +43,12 @@ impl Node {
         self.expose_as(key::TREES.to_owned(), std::sync::Arc::new(exposure))
     }
 
-    /// Reads the supervision trees of a node at this moment: of another one that
+    /// Reads the supervision trees of a node: of another one that
     /// [exposes](Self::expose_trees) them, or of this one, which always can.
     ///
-    /// Of another node, as many of the first nodes of the trees are there as fit into a message:
-    /// see [`NodeTrees::omitted`]. It may take 5 seconds.
+    /// Of another node, they may be a quarter of a second old. As many of the first nodes are there
+    /// as fit into a message, and none below 128 levels: see [`NodeTrees::omitted`]. Their ids are
+    /// cut to 256 bytes. It may take 5 seconds.
     ///
     /// # Cancel safety
     ///
@@ -58,11 +59,12 @@ impl Node {
     /// - [`NotExposed`](TreesError::NotExposed) if the node does not expose its trees.
     /// - [`Failed`](TreesError::Failed) with the reason, which is
     ///   [`NoConnection`](RemoteErrorKind::NoConnection) if the node is not connected or was lost,
-    ///   and on this node before its child has run.
+    ///   and on this node before its child has run. It is [`Busy`](RemoteErrorKind::Busy) if the
+    ///   node has 8 other requests for its trees.
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
     /// use perennial_actors::System;
     /// use perennial_cluster::{MemoryNetwork, Node, TreesError};
     ///
@@ -72,9 +74,10 @@ impl Node {
     /// let bank = Node::builder("bank").engine(network.engine()).build()?;
     /// bank.expose_trees()?;
     /// let shop = Node::builder("shop").engine(network.engine()).build()?;
+    /// let (mut seen_by_bank, mut seen_by_shop) = (bank.watch_nodes(), shop.watch_nodes());
     /// let apps = [bank.start(&System::new()).await?, shop.start(&System::new()).await?];
     /// // Each has heard of the other.
-    /// let _ = (shop.watch_nodes().next().await, bank.watch_nodes().next().await);
+    /// let _ = (seen_by_bank.next().await, seen_by_shop.next().await);
     ///
     /// let trees = shop.trees_of(&bank.id().name).await?;
     /// let ids: Vec<&str> = trees.nodes.iter().map(|node| &*node.id).collect();
@@ -119,11 +122,22 @@ async fn on_thread<T: Send + 'static>(
     runtime.spawn_blocking(run).await.map_err(|error| RemoteErrorKind::Answer(error.to_string()))
 }
 
-/// Reads the answer to [`ReadTrees`].
+/// The most bytes of an id from another node, and the most levels of its trees. What shows a node
+/// repeats the ids of all nodes above it.
+const MAX_ID: usize = 256;
+const MAX_LEVEL: usize = 128;
+
+/// Reads the answer to [`ReadTrees`]. Cuts ids that are too long, and leaves out nodes that are too
+/// deep.
 fn parse(text: &str) -> Result<NodeTrees, DecodeError> {
     let mut lines = text.lines();
     let total: usize = Json::decode(lines.next().unwrap_or_default().as_bytes())?;
     let nodes = lines.map(|line| Json::decode(line.as_bytes())).collect::<Result<Vec<TreeNode>, _>>()?;
+    let mut nodes: Vec<TreeNode> = nodes.into_iter().filter(|node| node.level <= MAX_LEVEL).collect();
+    for node in nodes.iter_mut().filter(|node| node.id.len() > MAX_ID) {
+        let end = (0..=MAX_ID).rev().find(|at| node.id.is_char_boundary(*at)).unwrap_or(0);
+        node.id = node.id[..end].into();
+    }
     let omitted = total.saturating_sub(nodes.len());
     Ok(NodeTrees::new(nodes, omitted))
 }

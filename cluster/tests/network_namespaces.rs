@@ -210,8 +210,6 @@ fn disappear(authority: Option<Authority>, is_started_at_once: bool) {
         "a machine of {size} disappears, {network}, another starts {when}: noticed after {noticed:.2?}, \
          all reach all after {all:.2?}"
     ));
-    // A bound for a busy machine.
-    assert!(noticed < 5 * LEASE, "{noticed:?}");
 }
 
 #[test]

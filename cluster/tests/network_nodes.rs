@@ -31,7 +31,8 @@ async fn large_messages_and_answers_cross_the_network() {
         // Larger than the window, and than what zenoh sends in one piece.
         let bytes: Vec<u8> = (0..900_000_u32).map(|byte| byte.to_le_bytes()[0]).collect();
         let sent = bytes.clone();
-        let echo = a.cart_of("b").call(|reply| Msg::Echo(sent, reply)).await.expect("it answers");
+        let echo =
+            a.cart_of("b").call(|reply| Msg::Echo(sent, reply)).no_timeout().await.expect("it answers");
         assert!(echo == bytes);
         let refused = a.cart_of("b").call(|reply| Msg::Echo(vec![0; 2_000_000], reply)).await;
         assert!(matches!(refused.expect_err("it is too large").kind, RemoteErrorKind::TooLarge { .. }));

@@ -16,7 +16,7 @@ use crate::api::{Problem, ProblemKind};
 /// How long an answer is waited for.
 const WAITED: Duration = Duration::from_secs(3);
 
-/// The most requests that one has at once.
+/// The most requests that one has at once, unless it says another number.
 const AT_ONCE: usize = 4;
 
 /// What foreign code answers.
@@ -32,7 +32,18 @@ pub(crate) struct Asked<S: ?Sized> {
 
 impl<S: ?Sized + Send + Sync + 'static> Asked<S> {
     pub(crate) fn new(what: &'static str, code: Arc<S>) -> Self {
-        Self { what, code, asked: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self::limited(what, code, AT_ONCE)
+    }
+
+    /// Creates a value that has so many requests at once at most.
+    pub(crate) fn limited(what: &'static str, code: Arc<S>, at_once: usize) -> Self {
+        Self { what, code, asked: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    /// Returns `true` if no request waits, and none has a thread.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Each of them has the semaphore.
+        Arc::strong_count(&self.asked) == 1
     }
 
     /// Asks for what changes nothing.

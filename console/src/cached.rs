@@ -42,9 +42,10 @@ impl<T> Cached<T> {
         Ok(Taken { value, is_new: true })
     }
 
-    /// Drops the value, unless it is new. Returns `true` if there is none then.
-    pub(crate) async fn forget_old(&self) -> bool {
-        let mut kept = self.0.lock().await;
+    /// Drops the value, unless it is new or the next one is computed. Returns `true` if there is
+    /// none then.
+    pub(crate) fn forget_old(&self) -> bool {
+        let Ok(mut kept) = self.0.try_lock() else { return false };
         if kept.as_ref().is_some_and(|(at, _)| at.elapsed() >= KEPT) {
             *kept = None;
         }
@@ -77,8 +78,8 @@ mod tests {
         assert_eq!((taken.len(), taken[0], taken[19]), (20, (1, true), (1, false)));
         advance(FRESH).await;
         assert_eq!(cached.get(compute).await.map(|taken| *taken.value), Ok(2));
-        assert!(!cached.forget_old().await, "it is new");
+        assert!(!cached.forget_old(), "it is new");
         advance(KEPT).await;
-        assert!(cached.forget_old().await);
+        assert!(cached.forget_old());
     }
 }

@@ -185,8 +185,9 @@ impl Console {
     /// each node that exposes them. The node of `perennial-cluster` is a source with its feature
     /// `operations`: `console.nodes(node.clone())`.
     ///
-    /// The source is asked when a client asks, a few times at once, on threads that may block. What
-    /// it has not answered within three seconds is a problem for that client and for no other.
+    /// The source is asked when a client asks, on threads that may block: for the trees of a node
+    /// once at a time, and for lists a few times at once. What it has not answered within three
+    /// seconds is a problem for the clients that wait for it and for no others.
     pub fn nodes(mut self, source: impl NodeSource) -> Self {
         self.nodes = Some(Arc::new(KnownNodes::new(Arc::new(source))));
         self

@@ -131,7 +131,7 @@ impl Site {
             tokio::spawn(async move {
                 tokio::time::sleep(KEPT).await;
                 if let Some(site) = site.upgrade() {
-                    site.view.forget_old().await;
+                    site.view.forget_old();
                 }
             });
         }

@@ -31,7 +31,7 @@ async fn rows(stage: &Stage, node: &str, parameters: &str) -> NodeTreeRows {
 async fn nodes_are_shown_with_their_links_and_names_with_their_places() {
     let (stage, _market) = start().await;
     let nodes: Page<NodeInfo> = serde_json::from_value(stage.read("/nodes").await).unwrap();
-    assert_eq!((nodes.total, &*nodes.items[0].name, nodes.items[0].link), (5, "a", None));
+    assert_eq!((nodes.total, &*nodes.items[0].name, nodes.items[0].link), (6, "a", None));
     let link = nodes.items[1].link.expect("it is another node");
     assert_eq!((link.round_trip, link.window_used, link.lost), (Some(Duration::from_micros(70)), 250, 3));
     assert!(nodes.items[1].is_up && !nodes.items[3].is_up);
@@ -78,13 +78,18 @@ async fn node_that_shows_nothing_or_fails_is_a_problem_of_its_own_routes_only() 
     let ask = async |node: &str| stage.get(&format!("/api/v1/nodes/{node}/tree/rows")).await;
     let refused = ask("c").await;
     assert_eq!((refused.status, refused.error()), (404, "not_found".to_owned()));
-    let failed = ask("nowhere").await;
+    for unknown in ["nowhere", "no%20node"] {
+        let missing = ask(unknown).await;
+        assert_eq!((missing.status, missing.error()), (404, "not_found".to_owned()));
+        assert!(missing.body.contains("there is no such node"), "{}", missing.body);
+    }
+    let failed = ask("f").await;
     assert_eq!((failed.status, failed.error()), (503, "unavailable".to_owned()));
     assert!(failed.body.contains("there is no connection"), "{}", failed.body);
     assert!(ask("e").await.body.contains("the code of the node panicked"));
     let (late, nodes, others) = tokio::join!(ask("d"), stage.read("/nodes"), rows(&stage, "b", ""));
     assert!(late.body.contains("not answered within 3 seconds"), "{}", late.body);
-    assert_eq!((&nodes["total"], others.rows.total), (&json!(5), 4));
+    assert_eq!((&nodes["total"], others.rows.total), (&json!(6), 4));
     stage.end().await;
 }
 

@@ -17,7 +17,7 @@ pub type NodeTreesFuture = Pin<Box<dyn Future<Output = Result<NodeTrees, NodeTre
 ///
 /// The node of `perennial-cluster` is one, with the feature `operations` there.
 pub trait NodeSource: Send + Sync + 'static {
-    /// Returns the own node, and then those that it sees, in the order of their names.
+    /// Returns the own node, and then the others that it sees, in the order of their names.
     fn nodes(&self) -> Vec<NodeInfo>;
 
     /// Returns the names that contain a text in any case, in order: `limit` at most, after the
@@ -116,7 +116,7 @@ impl PlacedName {
 pub struct NodeTrees {
     /// The nodes of the trees, in the order of [`Figures::trees`](crate::Figures::trees).
     pub nodes: Vec<TreeNode>,
-    /// The number of further nodes, which did not fit into a message.
+    /// The number of further nodes, which did not fit into a message or are too deep.
     pub omitted: usize,
 }
 

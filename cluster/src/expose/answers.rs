@@ -46,8 +46,8 @@ fn encode_answer<C: Codec>(answer: Answer) -> Result<Vec<u8>, Outcome> {
 }
 
 impl Answers {
-    /// Creates the answers of a message with these replies, of which the sender waits for
-    /// `expected`. `outcome` is polled once a reply is dropped.
+    /// Creates the answers of a message with these replies. The sender waits for `expected` of
+    /// them. `outcome` is polled once a reply is dropped.
     pub(super) fn of<C: Codec>(replies: Vec<ReceivedReply>, expected: u32, outcome: OutcomeFuture) -> Self {
         // A reply that was sent and is not decoded, by another version of the type, is dropped.
         let decoded: BTreeSet<u32> = replies.iter().map(|reply| reply.index).collect();

@@ -12,6 +12,8 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 use perennial_actors::host::Guarded;
 use perennial_supervision::TaskContext;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::registry_changes::{RegistryChange, RegistryChanges};
@@ -93,7 +95,7 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
         }
         // Others have their turn if there is no pause.
         if inbox.has_more() {
-            give_way().await;
+            requeue().await;
         }
     }
 }
@@ -232,10 +234,17 @@ impl Gateway {
     }
 }
 
-/// Lets other tasks run. This one is queued at once, where any thread finds it: that of tokio is
-/// queued by this thread once it has nothing else to do, and a handler that has just got a message
-/// may block it before.
-async fn give_way() {
+/// Lets other tasks run.
+///
+/// On several threads, this task is queued at once, where any thread finds it. `yield_now` queues
+/// it once this thread has nothing else to do, and a handler that has just got a message may block
+/// the thread before. On one thread, `yield_now` also polls the network and the clock, which a task
+/// that is always queued would starve.
+async fn requeue() {
+    let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if runtime.is_ok_and(|flavor| flavor == RuntimeFlavor::CurrentThread) {
+        return yield_now().await;
+    }
     let mut has_waited = false;
     poll_fn(|cx| {
         if mem::replace(&mut has_waited, true) {

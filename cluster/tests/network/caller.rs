@@ -62,7 +62,7 @@ pub(super) async fn run(builder: NodeBuilder, callees: &str) {
 async fn call(cart: RemoteAddress<Msg>, calls: Arc<Mutex<Calls>>) {
     for number in 0_u64.. {
         let sent = number.to_le_bytes().to_vec();
-        let result = cart.call(|reply| Msg::Echo(sent.clone(), reply)).await;
+        let result = cart.call(|reply| Msg::Echo(sent.clone(), reply)).no_timeout().await;
         calls.lock().count(&result.map(|echo| echo == sent));
         sleep(Duration::from_millis(5)).await;
     }

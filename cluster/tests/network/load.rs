@@ -168,6 +168,8 @@ struct Sent {
     accepted: u64,
     busy: u64,
     failed: u64,
+    /// `true` after the last one.
+    is_over: bool,
 }
 
 /// Runs a node that floods the slow actor with messages of so many bytes.
@@ -203,20 +205,25 @@ async fn serve_flood(builder: NodeBuilder, bytes: usize) {
                 answer(&format!("{:?}", error.kind));
             }
             ["sent"] => {
-                let Sent { accepted, busy, failed } = *sent.borrow();
+                let Sent { accepted, busy, failed, is_over } = *sent.borrow();
                 let (peer, down) = (peer(&node, "sink").expect("it is there"), tally.lock().lost);
                 let (sent, lost, unconfirmed) = (peer.sent, peer.lost, peer.unconfirmed);
-                answer(&format!("{accepted} {busy} {failed} {down} {sent} {lost} {unconfirmed}"));
+                answer(&format!("{accepted} {busy} {failed} {down} {sent} {lost} {unconfirmed} {is_over}"));
             }
             _ => panic!("no such line: {line}"),
         }
     }
 }
 
-/// Casts messages without a pause. Those that are accepted have numbers without a gap.
+/// Casts so many messages without a pause, and more until one is refused here, and the mailbox is
+/// full if nothing is processed. Those that are accepted have numbers without a gap.
 async fn flood(sink: RemoteAddress<Load>, bytes: usize, attempts: u64, report: watch::Sender<Sent>) {
     let mut sent = Sent::default();
-    for _ in 0..attempts {
+    // One more is in the hands of the actor.
+    let fills_mailbox = u64::try_from(CAPACITY).expect("a small number") + 1;
+    let mut tried = 0;
+    while tried < attempts || sent.busy == 0 || sent.accepted < fills_mailbox {
+        tried += 1;
         match sink.cast(Load(sent.accepted, vec![7; bytes])) {
             Ok(()) => sent.accepted += 1,
             Err(error) if error.kind == RemoteErrorKind::Busy => sent.busy += 1,
@@ -225,6 +232,8 @@ async fn flood(sink: RemoteAddress<Load>, bytes: usize, attempts: u64, report: w
         report.send_replace(sent);
         tokio::task::yield_now().await;
     }
+    sent.is_over = true;
+    report.send_replace(sent);
 }
 
 /// What a slow actor has received.
@@ -249,13 +258,8 @@ pub(crate) struct FloodReport {
     pub(crate) sent: u64,
     pub(crate) lost: u64,
     pub(crate) unconfirmed: u64,
-}
-
-impl FloodReport {
-    /// Returns the number of messages that were to be sent.
-    pub(crate) const fn attempts(&self) -> u64 {
-        self.accepted + self.busy + self.failed
-    }
+    /// `true` if no further message comes.
+    pub(crate) is_over: bool,
 }
 
 impl Process {
@@ -292,6 +296,7 @@ impl Process {
             sent: number(4),
             lost: number(5),
             unconfirmed: number(6),
+            is_over: words[7] == "true",
         }
     }
 }

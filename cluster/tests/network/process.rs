@@ -3,7 +3,9 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +15,9 @@ use super::roles::ROLE;
 /// More threads for zenoh, as `docs/CLUSTER.md` says: those that close connections may wait.
 const THREADS: &str = "(net: (worker_threads: 2), acc: (worker_threads: 4))";
 
+/// How long a line of a process is waited for. Nothing depends on how fast it comes.
+const LIMIT: Duration = Duration::from_secs(300);
+
 /// The test that does what a role says.
 const ENTRY: &str = "network_processes::process_does_what_its_role_says";
 
@@ -21,8 +26,8 @@ pub(crate) struct Process {
     child: std::process::Child,
     role: String,
     input: ChildStdin,
-    /// Kept open: it may write more.
-    output: BufReader<ChildStdout>,
+    /// The lines that it writes. A thread reads them, so that a test that waits can give up.
+    output: Receiver<String>,
 }
 
 impl Process {
@@ -51,7 +56,9 @@ impl Process {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("it is started");
         let input = child.stdin.take().expect("it has an input");
-        let output = BufReader::new(child.stdout.take().expect("it has an output"));
+        let stdout = BufReader::new(child.stdout.take().expect("it has an output"));
+        let (lines, output) = channel();
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
         Self { child, role: role.to_owned(), input, output }
     }
 
@@ -69,11 +76,11 @@ impl Process {
         }
     }
 
-    fn next_line(&mut self) -> String {
-        let mut line = String::new();
-        let bytes = self.output.read_line(&mut line).expect("text");
-        assert!(bytes > 0, "`{}` runs", self.role);
-        line.trim_end().to_owned()
+    fn next_line(&self) -> String {
+        match self.output.recv_timeout(LIMIT) {
+            Ok(line) => line,
+            Err(error) => panic!("`{}` says nothing: {error}", self.role),
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

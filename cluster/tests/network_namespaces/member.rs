@@ -165,7 +165,7 @@ fn name(which: usize) -> NodeName {
 /// Monitors a node and makes a call to it that ends with the connection. Says when both are there,
 /// and how they end.
 async fn watch(ledger: RemoteAddress<Entry>) {
-    let (monitor, call) = (ledger.monitor(), ledger.call(Entry::Keep).into_future());
+    let (monitor, call) = (ledger.monitor(), ledger.call(Entry::Keep).no_timeout().into_future());
     let watched = async {
         let (down, result) = tokio::join!(monitor, call);
         let error = result.expect_err("nothing answers");
@@ -174,7 +174,7 @@ async fn watch(ledger: RemoteAddress<Entry>) {
     };
     let is_there = async {
         // It comes after both.
-        let numbers = ledger.call(|reply| Entry::Calls(String::new(), reply)).await;
+        let numbers = ledger.call(|reply| Entry::Calls(String::new(), reply)).no_timeout().await;
         check(numbers.is_ok(), || format!("{numbers:?}"));
         print("watching");
     };
@@ -221,7 +221,7 @@ async fn obey(node: Node, has_ended: Arc<AtomicBool>, mut traffic: JoinSet<Talke
             }
             "check" => {
                 for (ledger, own, acknowledged) in &talked {
-                    let handled = ledger.call(|reply| Entry::Calls(own.clone(), reply)).await;
+                    let handled = ledger.call(|reply| Entry::Calls(own.clone(), reply)).no_timeout().await;
                     let handled = handled.expect("the network is healed");
                     check(!acknowledged.is_empty(), || "no call was acknowledged".to_owned());
                     let missing = acknowledged.iter().find(|number| !handled.contains(number));

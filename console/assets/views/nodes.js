@@ -1,5 +1,6 @@
 // The nodes of a cluster: the connections to them, and where each name lives.
 
+import { get } from "../api.js";
 import { count, duration, short } from "../format.js";
 import { h, replace } from "../dom.js";
 import { emptyList, filterField, heading, tabs, tag } from "../parts/small.js";
@@ -42,12 +43,18 @@ const LISTS = {
   },
 };
 
+/// The name of the own node, once it is known.
+let own = null;
+
 export function mount(root, { store, parameters }) {
   const filter = { q: parameters.q ?? "" };
   const body = h("div", { class: "fill" });
+  const abort = new AbortController();
   let list = null;
+  let shown = null;
   const show = (kind) => {
     list?.stop();
+    shown = kind;
     const { nothing, ...rest } = LISTS[kind] ?? LISTS.nodes;
     const empty = () => emptyList(filter.q, "Nothing has this in its name", ...nothing);
     list = table({ filter, store, empty, every: 2000, ...rest });
@@ -69,7 +76,21 @@ export function mount(root, { store, parameters }) {
     body,
   );
   show(kind);
-  return { stop: () => list.stop() };
+  // It is the first. The places of names link to its tree as soon as it is known.
+  get("/nodes", { limit: 1 }, { signal: abort.signal }).then(
+    ({ items }) => {
+      if (own === items[0]?.name) return;
+      own = items[0]?.name;
+      if (shown === "names") show("names");
+    },
+    () => {},
+  );
+  return {
+    stop: () => {
+      abort.abort();
+      list.stop();
+    },
+  };
 }
 
 /// The address of the trees of a node. Those of this one are the view without a node.
@@ -84,6 +105,7 @@ function state(node) {
 
 /// How much of the window is used.
 function share({ window, window_used: used }) {
+  if (window === 0) return "";
   const tone = used >= window ? "bad" : used * 2 > window ? "warn" : "";
   return h(
     "span",
@@ -100,6 +122,6 @@ function places({ nodes }) {
   return h(
     "span",
     { class: "members" },
-    nodes.map((node) => h("a", { href: link("tree", [], { node }) }, node)),
+    nodes.map((node) => h("a", { href: link("tree", [], node === own ? {} : { node }) }, node)),
   );
 }

@@ -42,7 +42,7 @@ impl NodeView {
 /// Returns a part of the nodes whose name contains a text.
 pub(crate) fn nodes(all: &[NodeInfo], text: &str, window: Window, sequence: u64) -> Page<NodeInfo> {
     let text = text.to_lowercase();
-    let listed: Vec<&NodeInfo> = all.iter().filter(|node| node.name.contains(&text)).collect();
+    let listed: Vec<&NodeInfo> = all.iter().filter(|node| node.name.to_lowercase().contains(&text)).collect();
     window.of(&listed, sequence, |node| (*node).clone())
 }
 

@@ -1,4 +1,4 @@
-//! A cluster of three nodes, of which each answers in its own way.
+//! A cluster whose nodes answer each in its own way.
 
 use std::future::pending;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use perennial_operations::{
     TreeNode,
 };
 
-/// The nodes `a` to `e`. The console is that of `a`, `b` has the trees of a system and one more
-/// node than fits, `c` shows none, `d` does not answer, and the code of `e` panics.
+/// The nodes `a` to `f`. The console is that of `a`, `b` has the trees of a system and one more
+/// node than fits, `c` shows none, `d` does not answer, the code of `e` panics, and `f` fails.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster(System);
 
@@ -30,7 +30,7 @@ impl NodeSource for Cluster {
             node.link = (name != "a").then_some(link);
             node
         };
-        ["a", "b", "c", "d", "e"].map(node).into()
+        ["a", "b", "c", "d", "e", "f"].map(node).into()
     }
 
     fn names(&self, text: &str, offset: usize, limit: usize) -> NodeNames {
