@@ -28,8 +28,8 @@ struct JournalEnd {
     head: JournalHead,
 }
 
-/// The ends of journals that this process has read and written. It is forgotten when a transaction is rolled
-/// back, and when another process has written.
+/// The ends of journals that this process has read and written. They are forgotten when a
+/// transaction is rolled back, and when another process has written.
 #[derive(Default)]
 pub(super) struct Journals {
     known: Vec<JournalEnd>,

@@ -20,8 +20,9 @@ pub(super) enum Work {
     Caller(Box<dyn CallerTransaction>),
 }
 
-/// The queue of the thread that writes. It wakes that thread at most twice for a transaction, for the
-/// first part and the last, and not for each: to wake a thread takes longer than to queue a request.
+/// The queue of the thread that writes. It wakes that thread at most twice for a transaction, for
+/// the first part and the last, and not for each: to wake a thread takes longer than to queue a
+/// request.
 #[derive(Default)]
 pub(super) struct WorkQueue {
     state: Mutex<State>,
