@@ -212,10 +212,10 @@ impl Client {
     }
 
     /// Compares the model with that of a fresh snapshot after the same event, while the system goes
-    /// on. The snapshot may hold changes of other threads before their events are there: few events
-    /// later, both are the same.
+    /// on. The snapshot may hold changes of other threads before their events are there: both are
+    /// the same once these threads have gone on, which the system may have stopped for a while.
     pub(crate) async fn compare(&mut self, operations: &Operations) {
-        const AHEAD: u64 = 100;
+        const AHEAD: u64 = 10_000;
         let Snapshot { sequence, model: mut fresh, .. } = operations.snapshot();
         while self.events.last() < sequence || self.model != fresh {
             let next = tokio::time::timeout(Duration::from_secs(5), self.events.next()).await;
