@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = &files! {
     "parts/graph.js"
     "parts/job.js"
     "parts/keyboard.js"
+    "parts/lists.js"
     "parts/mark.js"
     "parts/rows.js"
     "parts/small.js"

@@ -2,10 +2,13 @@
 
 import { get } from "../api.js";
 import { count, duration, short } from "../format.js";
-import { h, replace } from "../dom.js";
-import { emptyList, filterField, heading, tabs, tag } from "../parts/small.js";
-import { table } from "../parts/table.js";
-import { link, setParameters } from "../router.js";
+import { h } from "../dom.js";
+import { lists } from "../parts/lists.js";
+import { tag } from "../parts/small.js";
+import { link } from "../router.js";
+
+/// How often a list is read, in milliseconds: no event tells of its changes.
+const PERIOD = 2000;
 
 /// A column of a number that the own node does not have.
 function figure(title, cell, { width = "80px", wide = true } = {}) {
@@ -16,6 +19,7 @@ const LISTS = {
   nodes: {
     label: "Nodes",
     path: "/nodes",
+    every: PERIOD,
     key: (node) => node.name,
     href: treeOf,
     columns: [
@@ -34,6 +38,7 @@ const LISTS = {
   names: {
     label: "Names",
     path: "/nodes/names",
+    every: PERIOD,
     key: (name) => name.name,
     columns: [
       { title: "Name", width: "minmax(140px, 1fr)", cell: (name) => name.name },
@@ -47,48 +52,28 @@ const LISTS = {
 let own = null;
 
 export function mount(root, { store, parameters }) {
-  const filter = { q: parameters.q ?? "" };
-  const body = h("div", { class: "fill" });
   const abort = new AbortController();
-  let list = null;
-  let shown = null;
-  const show = (kind) => {
-    list?.stop();
-    shown = kind;
-    const { nothing, ...rest } = LISTS[kind] ?? LISTS.nodes;
-    const empty = () => emptyList(filter.q, "Nothing has this in its name", ...nothing);
-    list = table({ filter, store, empty, every: 2000, ...rest });
-    replace(body, list.element);
-  };
-  const kind = parameters.kind ?? "nodes";
-  const kinds = Object.entries(LISTS).map(([each, { label }]) => [each, label]);
-  replace(
-    root,
-    heading(
-      "Nodes",
-      "As this node sees them. A node that exposes its trees shows them.",
-      tabs("Kind", kinds, kind, (chosen) => {
-        setParameters({ kind: chosen });
-        show(chosen);
-      }),
-      filterField("Filter", filter.q, (q) => list.change({ q })),
-    ),
-    body,
-  );
-  show(kind);
+  const shown = lists(root, {
+    store,
+    parameters,
+    title: "Nodes",
+    about: "As this node sees them. A node that exposes its trees shows them.",
+    absent: "Nothing has this in its name",
+    kinds: LISTS,
+  });
   // It is the first. The places of names link to its tree as soon as it is known.
   get("/nodes", { limit: 1 }, { signal: abort.signal }).then(
     ({ items }) => {
       if (own === items[0]?.name) return;
       own = items[0]?.name;
-      if (shown === "names") show("names");
+      shown.refresh("names");
     },
     () => {},
   );
   return {
     stop: () => {
       abort.abort();
-      list.stop();
+      shown.stop();
     },
   };
 }

@@ -1,11 +1,10 @@
 // The registry: names, tables of keys, groups and topics.
 
 import { counted, pid } from "../format.js";
-import { h, replace } from "../dom.js";
-import { emptyList, filterField, heading, tabs } from "../parts/small.js";
+import { h } from "../dom.js";
+import { lists } from "../parts/lists.js";
 import { stateColumn } from "../parts/mark.js";
-import { table } from "../parts/table.js";
-import { link, setParameters } from "../router.js";
+import { link } from "../router.js";
 
 /// The most members or entries in a row.
 const FEW = 8;
@@ -13,6 +12,7 @@ const FEW = 8;
 const LISTS = {
   names: {
     label: "Names",
+    path: "/names",
     key: (name) => name.name,
     href: (name) => link("actor", [name.identity]),
     columns: [
@@ -32,6 +32,7 @@ const LISTS = {
   },
   keys: {
     label: "Keys",
+    path: "/keys",
     key: (shown) => shown.table,
     columns: [
       { title: "Table", width: "minmax(120px, 1fr)", cell: (shown) => shown.table },
@@ -41,6 +42,7 @@ const LISTS = {
   },
   groups: {
     label: "Groups",
+    path: "/groups",
     key: (group) => group.group,
     columns: [
       { title: "Group", width: "minmax(120px, 1fr)", cell: (group) => group.group },
@@ -50,6 +52,7 @@ const LISTS = {
   },
   topics: {
     label: "Topics",
+    path: "/topics",
     key: (topic) => topic.topic,
     columns: [{ title: "Topic", width: "minmax(140px, 3fr)", cell: (topic) => topic.topic }],
     nothing: ["No topic has subscribers", "A topic is here as long as something listens to it."],
@@ -57,33 +60,8 @@ const LISTS = {
 };
 
 export function mount(root, { store, parameters }) {
-  const filter = { q: parameters.q ?? "" };
-  const body = h("div", { class: "fill" });
-  let list = null;
-  const show = (kind) => {
-    list?.stop();
-    const { nothing, ...rest } = LISTS[kind];
-    const empty = () => emptyList(filter.q, "Nothing has this in it", ...nothing);
-    list = table({ path: `/${kind}`, filter, store, empty, ...rest });
-    replace(body, list.element);
-  };
-  const kind = parameters.kind ?? "names";
-  const kinds = Object.entries(LISTS).map(([each, { label }]) => [each, label]);
-  replace(
-    root,
-    heading(
-      "Registry",
-      null,
-      tabs("Kind", kinds, kind, (chosen) => {
-        setParameters({ kind: chosen });
-        show(chosen);
-      }),
-      filterField("Filter", filter.q, (q) => list.change({ q })),
-    ),
-    body,
-  );
-  show(kind);
-  return { stop: () => list.stop() };
+  const absent = "Nothing has this in it";
+  return lists(root, { store, parameters, title: "Registry", absent, kinds: LISTS });
 }
 
 function entries({ entries: list, keys }) {

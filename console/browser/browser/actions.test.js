@@ -1,20 +1,12 @@
 // Every action of the page does what it says, and the page tells what came of it.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach, afterEach, test } from "node:test";
-import { close, identity, launch, open, Server, unlock } from "./support.js";
+import { beforeEach, afterEach, test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, identity, open, unlock } from "./support.js";
 
-let browser;
-let server;
 let page;
 
-before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
   page = await open(browser, server, { expected: /status of 422/ });
   await unlock(page);

@@ -2,20 +2,14 @@
 
 import assert from "node:assert/strict";
 import http from "node:http";
-import { after, before, test } from "node:test";
-import { close, identity, launch, open, Server, TOKEN, unlock } from "./support.js";
+import { before, test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, identity, open, Server, TOKEN, unlock } from "./support.js";
 
-let browser;
-let server;
 let stock;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
   stock = await identity(server, "shop/stock");
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
 });
 
 /// Sends a request with headers that `fetch` does not let a program set.

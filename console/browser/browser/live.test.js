@@ -1,19 +1,9 @@
 // What happens in the system is seen without a reload.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { close, identity, launch, open, row, Server, unlock } from "./support.js";
-
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+import { test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, identity, open, row, unlock } from "./support.js";
 
 test("crash appears within a second without a reload", async () => {
   const page = await open(browser, server);

@@ -1,19 +1,9 @@
 // The nodes of a cluster: their connections, where names live, and the tree of another node.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { close, launch, open, row, Server } from "./support.js";
-
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+import { test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, open, row } from "./support.js";
 
 test("node of the list leads to its tree, and the choice to that of another", async () => {
   const page = await open(browser, server, { hash: "#/nodes" });

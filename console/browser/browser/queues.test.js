@@ -1,19 +1,9 @@
 // Durable queues: a dead job is shown with its attempts, and retried; a queue is paused and resumed.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { close, launch, open, Server, unlock } from "./support.js";
-
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+import { test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, open, unlock } from "./support.js";
 
 const figure = (page, state) =>
   page.locator("#main .figure", { has: page.locator(`.figure-name:text-is("${state}")`) });

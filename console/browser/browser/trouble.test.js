@@ -1,19 +1,9 @@
 // What hangs is seen: actors that wait for each other, and one that does not stop.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { close, launch, OFFLINE, open, row, Server } from "./support.js";
-
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+import { test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, OFFLINE, open, row, Server } from "./support.js";
 
 test("child that does not stop is shown with its phase and the time that is left", async () => {
   const page = await open(browser, server, { hash: "#/shutdown" });

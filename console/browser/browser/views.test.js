@@ -3,22 +3,16 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { close, identity, launch, open, Server } from "./support.js";
+import { before, test } from "node:test";
+import { browser, server } from "./shared.js";
+import { close, identity, open } from "./support.js";
 import { prepare, visit } from "./addresses.js";
 
 let axe;
-let browser;
-let server;
 
 before(async () => {
   axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  [browser, server] = await Promise.all([launch(), Server.start()]);
   await prepare(server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
 });
 
 /// Returns the violations that hurt a user.
