@@ -112,6 +112,7 @@ mod mailbox;
 mod panics;
 mod pid;
 mod process;
+mod requeue;
 mod self_messages;
 mod seq_map;
 mod signal;
@@ -168,6 +169,7 @@ pub mod host {
     pub use crate::process::{
         Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
     };
+    pub use crate::requeue::Requeue;
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Suspensions};
     pub use crate::text::debug_text;

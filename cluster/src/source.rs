@@ -8,7 +8,6 @@ use perennial_operations::{
 
 use crate::event::PeerInfo;
 use crate::identity::{NodeId, NodeName};
-use crate::names::Key;
 use crate::node::Node;
 use crate::trees::TreesError;
 
@@ -27,14 +26,10 @@ impl NodeSource for Node {
 
     fn names(&self, text: &str, offset: usize, limit: usize) -> NodeNames {
         let text = text.to_lowercase();
-        let is_meant = |name: &&String| !Key::is_reserved(name) && name.to_lowercase().contains(&text);
-        let own = self.state().names.lock();
-        let mut names: BTreeSet<String> =
-            own.iter().map(|(name, _)| name).filter(is_meant).cloned().collect();
-        drop(own);
-        for peer in self.state().peers() {
-            peer.with(|link| names.extend(link.names.iter().map(|(name, _)| name).filter(is_meant).cloned()));
-        }
+        let others = self.peers().into_iter().map(|peer| peer.node.name);
+        let nodes = std::iter::once(self.id().name.clone()).chain(others);
+        let names = nodes.flat_map(|node| self.names_of(&node));
+        let names: BTreeSet<String> = names.filter(|name| name.to_lowercase().contains(&text)).collect();
         let total = names.len();
         let part = names.into_iter().skip(offset).take(limit);
         NodeNames::new(total, part.map(|name| self.placed(name)).collect())

@@ -11,6 +11,11 @@ use crate::identity::NodeName;
 use crate::names::key;
 use crate::node::Node;
 
+/// The most bytes of an id from another node, and the most levels of its trees. What shows a node
+/// repeats the ids of all nodes above it.
+const MAX_ID: usize = 256;
+const MAX_LEVEL: usize = 128;
+
 /// Why the trees of a node are not there.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -121,11 +126,6 @@ async fn on_thread<T: Send + 'static>(
     let runtime = Handle::try_current().map_err(|_| RemoteErrorKind::NoTimers)?;
     runtime.spawn_blocking(run).await.map_err(|error| RemoteErrorKind::Answer(error.to_string()))
 }
-
-/// The most bytes of an id from another node, and the most levels of its trees. What shows a node
-/// repeats the ids of all nodes above it.
-const MAX_ID: usize = 256;
-const MAX_LEVEL: usize = 128;
 
 /// Reads the answer to [`ReadTrees`]. Cuts ids that are too long, and leaves out nodes that are too
 /// deep.

@@ -78,7 +78,7 @@ macro_rules! flat {
     )* };
 }
 
-/// Values with values in them, whose number is that of their type. Those in them count themselves.
+/// Values with values in them, whose number is that of their type. The inner ones count themselves.
 macro_rules! fixed {
     ($($method:ident($($name:ident: $type:ty),*))*) => { $(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -88,8 +88,8 @@ macro_rules! fixed {
     )* };
 }
 
-/// Values that have others in them or not. A type that contains itself does so behind one of these:
-/// no value of it would have an end otherwise.
+/// Values that have others in them or not. A type with a derived decoder that contains itself does
+/// so behind one of these: no value of it would have an end otherwise.
 macro_rules! counted {
     ($($method:ident($($name:ident: $type:ty),*))*) => { $(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {

@@ -2,15 +2,12 @@
 //! they send.
 
 use std::collections::{BTreeSet, HashMap};
-use std::future::poll_fn;
-use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::Guarded;
+use perennial_actors::host::{Guarded, Requeue};
 use perennial_supervision::TaskContext;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::yield_now;
@@ -95,7 +92,7 @@ pub(super) async fn run(node: Arc<NodeState>, context: TaskContext) -> Result<()
         }
         // Others have their turn if there is no pause.
         if inbox.has_more() {
-            requeue().await;
+            let_others_run().await;
         }
     }
 }
@@ -199,7 +196,7 @@ impl Gateway {
     fn return_late_credit(&mut self) {
         if self.credit_due.is_some_and(|due| Instant::now() >= due) {
             self.credit_due = None;
-            let creditors = mem::take(&mut self.creditors);
+            let creditors = std::mem::take(&mut self.creditors);
             self.return_credit(creditors, true);
         }
     }
@@ -236,24 +233,16 @@ impl Gateway {
 
 /// Lets other tasks run.
 ///
-/// On several threads, this task is queued at once, where any thread finds it. `yield_now` queues
-/// it once this thread has nothing else to do, and a handler that has just got a message may block
-/// the thread before. On one thread, `yield_now` also polls the network and the clock, which a task
-/// that is always queued would starve.
-async fn requeue() {
+/// On several threads, a handler that has just got a message may block this thread, and another
+/// thread goes on with this task. On one thread, `yield_now` also polls the network and the clock,
+/// which a task that is always queued would starve.
+async fn let_others_run() {
     let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if runtime.is_ok_and(|flavor| flavor == RuntimeFlavor::CurrentThread) {
-        return yield_now().await;
+        yield_now().await;
+    } else {
+        Requeue::default().await;
     }
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// How often a silent peer is asked whether it is there.

@@ -9,7 +9,8 @@
 //! - **One process.** A second one that opens the file is [refused](crate::OpenError::InUse), by a
 //!   lock on the file `…-lock` beside it. `sqlite3` may read the file at any time; the tables are
 //!   meant to be read. A second process may [attach](SqliteStore::attach) to it, to change what
-//!   waits or is over. The first looks for that once a second, by `PRAGMA data_version`.
+//!   waits or is over. The first looks for that once a second, and before it trusts what it knows
+//!   of journals, by `PRAGMA data_version`.
 //! - What was submitted is written once. A lease and an end move a narrow row from table to table,
 //!   and the view `jobs` has all columns.
 //! - A failed sync is never tried again: the commits of its group are reported as

@@ -44,7 +44,7 @@ pub(super) fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
 /// The writer of a file.
 pub(super) struct Writer {
     pub(super) queue: Arc<WorkQueue>,
-    /// The work of the next transaction: what came during the latest one, before it was answered.
+    /// The work of the next transactions: what came during the latest one, before it was answered.
     pub(super) next: VecDeque<Work>,
     pub(super) path: PathBuf,
     pub(super) epoch: Epoch,

@@ -7,7 +7,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use perennial_actors::host::sync::{AtomicBool, Mutex, Ordering};
-use perennial_actors::host::{Guarded, Label, MailboxConsumer};
+use perennial_actors::host::{Guarded, Label, MailboxConsumer, Requeue};
 use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
@@ -173,17 +173,7 @@ impl Host {
     /// next turn of the driver finds that.
     async fn yield_muted(&self) {
         self.is_muted.store(true, Ordering::Relaxed);
-        let mut has_yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut has_yielded, true) {
-                return Poll::Ready(());
-            }
-            // Behind the tasks that are ready. `yield_now` would also wait until the runtime has
-            // polled for I/O.
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        Requeue::default().await;
         self.is_muted.store(false, Ordering::Relaxed);
     }
 }
