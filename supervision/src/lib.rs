@@ -87,6 +87,7 @@
 #[macro_use]
 mod examples;
 
+mod boxed;
 mod driver;
 mod dropped;
 mod engine;

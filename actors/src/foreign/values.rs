@@ -20,10 +20,12 @@ pub fn dispose<T: Send + 'static>(value: T) {
         return;
     }
     let value = Guarded::new(value);
-    in_own_task(move || drop(value));
+    in_own_task(Box::new(move || drop(value)));
 }
 
-fn in_own_task(code: impl FnOnce() + Send + 'static) {
+/// Runs `code`, which is boxed: a runtime's code for tasks is compiled for each type of task, and
+/// that of every value would be most of what a build spends on an actor.
+fn in_own_task(code: Box<dyn FnOnce() + Send>) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(async move { code() })),
         Err(_) => code(),
@@ -33,7 +35,7 @@ fn in_own_task(code: impl FnOnce() + Send + 'static) {
 /// Runs `code` under a guard, in a task of its own if there is a runtime here, else at once.
 pub(crate) fn run_elsewhere(code: impl FnOnce() + Send + 'static) {
     let code = Guarded::new(code);
-    in_own_task(move || code.into_inner().into_iter().for_each(ignore_panic));
+    in_own_task(Box::new(move || code.into_inner().into_iter().for_each(ignore_panic)));
 }
 
 /// A value whose `Drop` may panic. It is dropped under a guard.

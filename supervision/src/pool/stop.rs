@@ -11,6 +11,7 @@ use super::job_id::JobId;
 use super::scheduler::Phase;
 use super::stats::PoolStats;
 use super::worker::Work;
+use crate::boxed::boxed;
 use crate::supervisor::run_to_completion;
 
 /// How a pool stops. In each mode it accepts no more jobs.
@@ -157,7 +158,7 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         let mut stopping = JoinSet::new();
         for slot in 0..shared.slots() {
             let pool = self.clone();
-            stopping.spawn(async move { pool.stop_worker(slot).await });
+            stopping.spawn(boxed(async move { pool.stop_worker(slot).await }));
         }
         if how == PoolShutdown::Abort {
             // After every stop request has arrived: then no killed worker is restarted, and no kill

@@ -3,6 +3,7 @@
 use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
+use crate::boxed::boxed;
 use crate::driver::{Answer, DriverMsg, ManagementRequest, Query, Specs, SupervisorNode};
 use crate::engine::{Request, RequestError};
 use crate::error::ChildError;
@@ -36,7 +37,7 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     change: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
     match runtime::Handle::try_current() {
-        Ok(runtime) => runtime.spawn(change).await.ok(),
+        Ok(runtime) => runtime.spawn(boxed(change)).await.ok(),
         Err(_) => Some(change.await),
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::repair::{DELAYS, Repair, Retry};
 use super::shared::{Shared, Tick};
 use super::worker_specs::WorkerSpecs;
+use crate::boxed::boxed;
 use crate::log;
 use crate::policy::Backoff;
 use crate::pool::handle::PoolHandle;
@@ -101,11 +102,11 @@ impl<W: Work + 'static> PoolManager<W> {
     fn end_pool(&mut self) {
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| !self.is_ending) else { return };
         self.is_ending = true;
-        tokio::spawn(async move {
+        tokio::spawn(boxed(async move {
             pool.stop(PoolShutdown::Drain).await;
             // It may have ended already.
             let _ = pool.supervisor().handle().stop(ExitReason::shutdown());
-        });
+        }));
     }
 
     /// Starts missing workers and stops surplus ones, each in a task of its own. Returns when to
@@ -115,10 +116,10 @@ impl<W: Work + 'static> PoolManager<W> {
         for slot in step.due {
             // The manager is notified when the repair is over.
             let (pool, repairing) = (PoolHandle::of(&self.pool)?, self.pool.begin_repair(slot));
-            tokio::spawn(async move {
+            tokio::spawn(boxed(async move {
                 pool.repair(slot).await;
                 drop(repairing);
-            });
+            }));
         }
         step.wait
     }
@@ -141,13 +142,13 @@ impl<W: Work + 'static> PoolManager<W> {
         let wanted = scale.target_size(workers, load, now);
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| wanted != workers) else { return };
         let system = system.clone();
-        self.resizing = Some(tokio::spawn(async move {
+        self.resizing = Some(tokio::spawn(boxed(async move {
             let resized = pool.resize(wanted).await;
             let is_resized = resized.is_ok();
             if let Err(error) = resized {
                 log::pool_not_resized(&system, pool.supervisor().id().clone(), error);
             }
             is_resized
-        }));
+        })));
     }
 }

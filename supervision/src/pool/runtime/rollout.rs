@@ -14,6 +14,7 @@ use super::on_drop::OnDrop;
 use super::revisions::RevisionControl;
 use super::rollout_control::Resize;
 use super::shared::Shared;
+use crate::boxed::boxed;
 use crate::pool::handle::{PoolError, PoolHandle};
 use crate::pool::rollout_report::{RolloutError, RolloutFailure, RolloutReport};
 use crate::pool::scheduler::{
@@ -305,19 +306,19 @@ impl<W: Work + 'static> Rolling<W> {
             match step {
                 RolloutStep::Stop(slot) => {
                     self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
-                    self.steps.spawn(async move {
+                    self.steps.spawn(boxed(async move {
                         let stop = pool.stop_after_job(slot, grace);
                         Finished::Stopped(slot, pool.uninterrupted(stop).await)
-                    });
+                    }));
                 }
                 RolloutStep::Start(slot, version) => {
                     self.held.entry(slot).or_insert_with(|| pool.shared.hold(slot));
                     let (revision, revisions) =
                         (self.revisions.assign(slot, version), self.revisions.clone());
-                    self.steps.spawn(async move {
+                    self.steps.spawn(boxed(async move {
                         let start = pool.start_revision(slot, (revision, grace), &*revisions);
                         Finished::Started(slot, pool.uninterrupted(start).await)
-                    });
+                    }));
                 }
                 RolloutStep::Kill(slot) => {
                     if let Some(worker) = pool.shared.worker(slot) {
