@@ -15,7 +15,7 @@ export const OFFLINE =
 export const TOKEN = "browser-tests-0123456789";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const PROGRAM = process.env.CONSOLE_SERVER ?? `${ROOT}target/release/examples/browser_tests`;
+const PROGRAM = process.env.CONSOLE_SERVER ?? `${ROOT}target/debug/examples/browser_tests`;
 
 /// A process with a tree and a console. It does what it is told, a line at a time.
 export class Server {
