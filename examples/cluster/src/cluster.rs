@@ -1,6 +1,6 @@
 //! Three processes on this machine, each with an actor, and a fourth one that calls them. One is
 //! killed, one is frozen, one is cut off. The names and the calls heal by themselves, and a table
-//! says what happened and how long it took.
+//! says what happened and how long it took. The fourth one reads the trees of the others.
 //!
 //! ```text
 //! cargo run --release --features cluster --example cluster

@@ -42,6 +42,7 @@ pub(crate) fn node(name: &str, certificates: &str) -> Result<NodeBuilder, Box<dy
 pub(crate) async fn run(name: &str, certificates: &str, peers: &str) -> Result<(), Box<dyn Error>> {
     let node = node(name, certificates)?.peers(peers.split(',')).build()?;
     let till = Child::new::<Till>("till", ()).remote::<Bincode>(&node, TILL)?;
+    node.expose_trees()?;
     let app = Supervisor::new(name).child(till).child(node.child()).start(&System::new()).await?;
     tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
     assert!(app.shutdown().await.is_clean());

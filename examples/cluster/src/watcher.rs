@@ -81,6 +81,9 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
         shops.answers(which).await?;
     }
     print_line!("{} nodes are connected: {}", MEMBERS.len(), MEMBERS.join(", "));
+    for which in 0..MEMBERS.len() {
+        print_line!("{} runs {}", MEMBERS[which], shops.children(which).await?.join(", "));
+    }
 
     let rows =
         [shops.kill(0).await?, shops.harm(1, Fault::Frozen).await?, shops.harm(2, Fault::CutOff).await?];
@@ -123,6 +126,14 @@ impl Shops<'_> {
             }
         };
         Ok(timeout(LIMIT, answers).await?)
+    }
+
+    /// Returns the ids of what a member runs, as its tree has them.
+    async fn children(&self, which: usize) -> Result<Vec<String>, Box<dyn Error>> {
+        let trees = self.node.trees_of(&NodeName::new(MEMBERS[which])?).await?;
+        let children: Vec<String> = trees.nodes.iter().skip(1).map(|node| node.id.to_string()).collect();
+        assert!(children.iter().any(|id| id == "till"), "{children:?}");
+        Ok(children)
     }
 
     /// Waits until the loss of a member is noticed, and calls it meanwhile. Returns how long that
