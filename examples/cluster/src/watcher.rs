@@ -81,8 +81,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
         shops.answers(which).await?;
     }
     print_line!("{} nodes are connected: {}", MEMBERS.len(), MEMBERS.join(", "));
-    for which in 0..MEMBERS.len() {
-        print_line!("{} runs {}", MEMBERS[which], shops.children(which).await?.join(", "));
+    for member in MEMBERS {
+        print_line!("{member} runs {}", shops.children(member).await?.join(", "));
     }
 
     let rows =
@@ -129,8 +129,8 @@ impl Shops<'_> {
     }
 
     /// Returns the ids of what a member runs, as its tree has them.
-    async fn children(&self, which: usize) -> Result<Vec<String>, Box<dyn Error>> {
-        let trees = self.node.trees_of(&NodeName::new(MEMBERS[which])?).await?;
+    async fn children(&self, member: &str) -> Result<Vec<String>, Box<dyn Error>> {
+        let trees = self.node.trees_of(&NodeName::new(member)?).await?;
         let children: Vec<String> = trees.nodes.iter().skip(1).map(|node| node.id.to_string()).collect();
         assert!(children.iter().any(|id| id == "till"), "{children:?}");
         Ok(children)
