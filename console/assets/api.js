@@ -64,7 +64,10 @@ async function request(url, options) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "unreachable", "The console does not answer.");
   }
-  const body = await answer.json().catch(() => null);
+  const body = await answer.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (answer.ok && body !== null) return body;
   throw new ApiError(
     answer.status,

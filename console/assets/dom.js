@@ -39,6 +39,8 @@ export function append(element, children) {
 
 /// Replaces what an element holds, unless that is the same already: then the focus, a selection and
 /// a click that has begun survive.
+///
+/// Not for elements that are changed afterwards: those that look the same would stay in their place.
 export function replace(element, ...children) {
   const wanted = append(document.createDocumentFragment(), children);
   const same =

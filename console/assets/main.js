@@ -66,6 +66,8 @@ function route() {
   main.dataset.view = address.view;
   document.title = `${VIEWS.find(({ name }) => name === address.view)?.title ?? address.rest[0] ?? address.view} · perennial`;
   main.scrollTop = 0;
+  // The elements of the next view are its own, also if those of the last one look the same.
+  main.replaceChildren();
   view = module ? module.mount(main, { store, ...address }) : null;
   if (!module) replace(main, empty("There is no such view", "The navigation has all views."));
 }

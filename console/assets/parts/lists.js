@@ -11,14 +11,12 @@ export function lists(root, { store, parameters, title, about = null, absent, ki
   const filter = { q: parameters.q ?? "" };
   const body = h("div", { class: "fill" });
   let list = null;
-  let shown = null;
   const show = (kind) => {
     list?.stop();
-    shown = kind;
     const { nothing, ...options } = kinds[kind];
     const empty = () => emptyList(filter.q, absent, ...nothing);
     list = table({ filter, store, empty, ...options });
-    replace(body, list.element);
+    body.replaceChildren(list.element);
   };
   const first = Object.hasOwn(kinds, parameters.kind) ? parameters.kind : Object.keys(kinds)[0];
   const labels = Object.entries(kinds).map(([kind, { label }]) => [kind, label]);
@@ -37,10 +35,8 @@ export function lists(root, { store, parameters, title, about = null, absent, ki
   );
   show(first);
   return {
-    /// Shows a list again if it is the one that is shown.
-    refresh: (kind) => {
-      if (shown === kind) show(kind);
-    },
+    /// Loads the seen rows of the shown list again.
+    reload: () => list.reload(),
     stop: () => list.stop(),
   };
 }

@@ -66,7 +66,7 @@ export function mount(root, { store, parameters }) {
     ({ items }) => {
       if (own === items[0]?.name) return;
       own = items[0]?.name;
-      shown.refresh("names");
+      shown.reload();
     },
     () => {},
   );

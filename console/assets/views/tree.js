@@ -272,7 +272,7 @@ class TreeView {
     this.rows.draw();
     if (!identity) return;
     this.card = new ActorCard(this.store, identity, () => this.#close());
-    replace(this.pane, this.card.element);
+    this.pane.replaceChildren(this.card.element);
   }
 
   #close() {

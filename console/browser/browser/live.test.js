@@ -134,3 +134,26 @@ test("system of a hundred thousand children is scrolled to its end", async () =>
   await close(page);
   await server.tell("crowd 0");
 });
+
+test("card that waits for its actor gives way to one that looks the same", async () => {
+  const page = await open(browser, server);
+  const [vault, stock] = [await identity(server, "shop/vault"), await identity(server, "shop/stock")];
+  // There is no answer.
+  await page.route(`**/processes/${vault}`, () => {});
+  const isWaiting = (card) => card.filter({ hasText: "…" }).waitFor();
+  const isThere = (card) => card.filter({ hasText: "stock" }).waitFor();
+  const beside = page.locator(".pane .card-title");
+  await row(page, "vault").click();
+  await isWaiting(beside);
+  await row(page, "stock").click();
+  await isThere(beside);
+  const alone = page.locator("#main > .card .card-title");
+  for (const [actor, isShown] of [
+    [vault, isWaiting],
+    [stock, isThere],
+  ]) {
+    await page.evaluate((hash) => (location.hash = hash), `#/actor/${actor}`);
+    await isShown(alone);
+  }
+  await close(page);
+});
