@@ -29,7 +29,7 @@ async function told() {
   return text;
 }
 
-/// Waits until the server says that something is so.
+/// Waits until the server says that something is so. What it says may be a quarter of a second old.
 async function until(read, wanted) {
   let value;
   for (let attempt = 0; attempt < 100; attempt += 1) {
@@ -86,10 +86,10 @@ test("suspended actor offers to be resumed", async () => {
   const id = await show("shop/stock");
   await press("Suspend");
   assert.equal(await told(), "Suspended stock");
-  assert.equal((await actor(id)).actor.suspended, true);
+  await until(async () => (await actor(id)).actor.suspended, true);
   await press("Resume");
   assert.equal(await told(), "Resumed stock");
-  assert.equal((await actor(id)).actor.suspended, false);
+  await until(async () => (await actor(id)).actor.suspended, false);
 });
 
 test("question that is answered with no changes nothing", async () => {
