@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use perennial_actors::host::sync::{AtomicBool, Ordering};
-use perennial_actors::host::{IncarnationExit, Parent, cast_unlinked};
+use perennial_actors::host::{IncarnationExit, Parent, Requeue, cast_unlinked};
 use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
@@ -136,7 +136,8 @@ impl Inbox {
     pub(super) fn put_continue_shutdown(self: &Arc<Self>) {
         let inbox = self.clone();
         tokio::spawn(async move {
-            tokio::task::yield_now().await;
+            // A handler may begin to block this thread, and another one goes on with this.
+            Requeue::default().await;
             inbox.put(DriverMsg::ContinueShutdown);
         });
     }

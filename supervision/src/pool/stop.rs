@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use perennial_actors::host::Requeue;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -163,7 +164,7 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
         if how == PoolShutdown::Abort {
             // After every stop request has arrived: then no killed worker is restarted, and no kill
             // counts as a crash.
-            tokio::task::yield_now().await;
+            Requeue::default().await;
             let _ = self.supervisor().count_children().await;
             for worker in (0..shared.slots()).filter_map(|slot| shared.worker(slot)) {
                 let _ = worker.kill();
