@@ -44,7 +44,8 @@ pub type StoreFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Cancel safety
 ///
 /// A request is handed over when its method is called, and the batches of one handle are applied in
-/// that order. Dropping a future loses the answer, and changes nothing else.
+/// that order, except that a lease may take new jobs that were handed over later. Dropping a future
+/// loses the answer, and changes nothing else.
 pub trait Store: Debug + Send + Sync + 'static {
     /// Returns the epoch of this process.
     fn epoch(&self) -> Epoch;

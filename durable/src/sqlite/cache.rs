@@ -12,7 +12,8 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Begins a transaction.
-    pub(super) const fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
+        self.recent.begin();
         self.journals.begin();
     }
 

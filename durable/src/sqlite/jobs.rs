@@ -28,6 +28,10 @@ const START: &str = concat!(
     leased!()
 );
 
+/// Jobs that are not among those that wait yet, by number.
+const START_NEW: &str = "INSERT OR FAIL INTO running_jobs SELECT id, queue, key, retention, \
+    max(due, submitted), 1, ?3, ?4, NULL, NULL, 0, NULL FROM submitted_jobs WHERE id BETWEEN ?1 AND ?2";
+
 const STARTED: &str = concat!("DELETE FROM waiting_jobs", leased!());
 
 /// The jobs whose first attempt runs and is this one, and how many of them are kept. The history of
@@ -77,20 +81,43 @@ const ENDED: &str = store_row!(
     "?, ?, ?, ?, ?, ?, ?"
 );
 
-/// Stores new jobs, from a number on.
-pub(super) fn insert(
+/// Stores what was submitted, from a number on. The jobs are in no state yet.
+pub(super) fn submit(
     connection: &Connection,
     jobs: &[(&NewJob, Timestamp)],
     first: i64,
 ) -> Result<(), Error> {
     let mut submit = connection.prepare_cached(SUBMIT)?;
-    let mut last = first;
     for (id, (job, now)) in (first..).zip(jobs) {
         bind_job(&mut submit, id, job, *now)?;
         submit.raw_execute()?;
-        last = id;
     }
-    connection.prepare_cached(WAIT)?.execute([first, last]).map(drop)
+    Ok(())
+}
+
+/// Puts jobs that are in no state yet among those that wait: so many, from a number on.
+pub(super) fn wait(connection: &Connection, first: JobId, count: usize) -> Result<(), Error> {
+    let changed = connection.prepare_cached(WAIT)?.execute(range(first, count))?;
+    expect(changed, count)
+}
+
+/// Starts jobs that are in no state yet, whose numbers follow each other.
+pub(super) fn start_new(connection: &Connection, records: &[JobRecord]) -> Result<(), Error> {
+    let [first, ..] = records else { return Ok(()) };
+    let [from, to] = range(first.id, records.len());
+    let mut start = connection.prepare_cached(START_NEW)?;
+    let (epoch, now) = (first.epoch.map(|epoch| int(epoch.0)), first.started.map(time));
+    expect(start.execute(params![from, to, epoch, now])?, records.len())
+}
+
+/// Returns the first and the last of so many numbers.
+fn range(first: JobId, count: usize) -> [i64; 2] {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    [int(first.0), int(first.0).saturating_add(count - 1)]
+}
+
+fn expect(changed: usize, count: usize) -> Result<(), Error> {
+    if changed == count { Ok(()) } else { Err(Error::StatementChangedRows(changed)) }
 }
 
 /// Its places have no names, because each name is looked up at each job.
@@ -137,11 +164,8 @@ pub(super) fn start(connection: &Connection, records: &[JobRecord]) -> Result<()
         let (epoch, now) = (first.epoch.map(|epoch| int(epoch.0)), first.started.map(time));
         let moved = start.execute(params![queue, priority, from, to, key, epoch, now])?;
         let left = started.execute(params![queue, priority, from, to, key])?;
-        for changed in [moved, left] {
-            if changed != run.len() {
-                return Err(Error::StatementChangedRows(changed));
-            }
-        }
+        expect(moved, run.len())?;
+        expect(left, run.len())?;
     }
     Ok(())
 }

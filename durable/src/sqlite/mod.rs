@@ -22,8 +22,10 @@
 
 mod apart;
 mod cache;
+mod group;
 mod jobs;
 mod journals;
+mod new_jobs;
 mod open;
 mod queries;
 mod queue;

@@ -23,12 +23,29 @@ struct RecentJob {
 pub(super) struct Recent {
     /// By number.
     jobs: VecDeque<RecentJob>,
+    /// The new jobs of the transaction that wait: first numbers, and how many follow each other.
+    waiting: Vec<(JobId, usize)>,
 }
 
 impl Recent {
-    /// Keeps the job of a batch that has stored this job and nothing else. Takes it from the batch.
+    /// Begins a transaction.
+    pub(super) fn begin(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Notes that new jobs wait when the transaction ends: so many, from a number on.
+    pub(super) fn will_wait(&mut self, first: JobId, count: usize) {
+        self.waiting.push((first, count));
+    }
+
+    /// Keeps the job of a batch that has stored this job and nothing else, unless the transaction
+    /// has leased it. Takes it from the batch.
     pub(super) fn keep(&mut self, batch: &mut Batch, applied: &[Applied]) {
         let ([Op::Enqueue(job)], [Applied::Enqueued(id)]) = (&batch.ops[..], applied) else { return };
+        let waits = |(first, count): &(JobId, usize)| (first.0..first.0 + *count as u64).contains(&id.0);
+        if !self.waiting.iter().any(waits) {
+            return;
+        }
         let is_later = self.jobs.back().is_none_or(|last| last.id < *id);
         if job.expires.is_some() || job.payload.bytes.len() > MAX_BYTES || !is_later {
             return;
@@ -138,6 +155,7 @@ mod tests {
     fn so_many_jobs_are_kept_each_until_it_is_leased() {
         let mut recent = Recent::default();
         for number in 1..=MAX_JOBS as u64 + 1 {
+            recent.will_wait(JobId(number), 1);
             recent.keep(&mut batch(job(1)), &[Applied::Enqueued(JobId(number))]);
         }
         assert_eq!(recent.take(JobId(1)), None, "the oldest");
@@ -146,12 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_was_stored_before_or_is_too_large_or_expires_is_not_kept() {
+    fn a_job_that_was_stored_before_or_is_too_large_or_expires_or_runs_is_not_kept() {
         let mut recent = Recent::default();
+        recent.will_wait(JobId(1), 3);
         let expires = NewJob { expires: Some(Timestamp(9)), ..job(1) };
         recent.keep(&mut batch(job(1)), &[Applied::Existing(JobId(1))]);
         recent.keep(&mut batch(job(MAX_BYTES + 1)), &[Applied::Enqueued(JobId(2))]);
         recent.keep(&mut batch(expires), &[Applied::Enqueued(JobId(3))]);
+        recent.keep(&mut batch(job(1)), &[Applied::Enqueued(JobId(4))]);
         assert!(recent.jobs.is_empty());
     }
 }

@@ -1,21 +1,23 @@
 //! The tables within a transaction.
 
+use std::cmp::Reverse;
+
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Error, params};
 
 use super::cache::Cache;
 use super::jobs;
+use super::new_jobs::{NewJobs, is_ready, queued};
 use super::rows::{self, int, queued_columns, time};
 use crate::engine::{JournalHead, Tables};
 use crate::payload::Payload;
-use crate::record::{JobId, JobRecord, NewJob, RecordState, Timestamp, Unique};
+use crate::record::{JobId, JobRecord, NewJob, Timestamp, Unique};
 
 /// The tables of a connection that is within a transaction.
 pub(super) struct SqliteTables<'a> {
     connection: &'a Connection,
     cache: &'a mut Cache,
-    /// New jobs of this transaction, by number.
-    stored: Vec<(JobId, &'a NewJob, Timestamp)>,
+    new: NewJobs<'a>,
 }
 
 /// The jobs that are ready, in order. A job of a key is if none of the key runs, and none of the
@@ -42,9 +44,9 @@ const READ_READY: &str = ready!(queued_columns!(), "CROSS JOIN submitted_jobs AS
 
 impl<'a> SqliteTables<'a> {
     /// Makes the tables of a transaction that has begun.
-    pub(super) const fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
+    pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
         cache.begin();
-        Self { connection, cache, stored: Vec::new() }
+        Self { connection, cache, new: NewJobs::default() }
     }
 
     /// Forgets what may have been undone.
@@ -52,21 +54,64 @@ impl<'a> SqliteTables<'a> {
         self.cache.roll_back();
     }
 
-    /// Stores new jobs of the group, which are leased in the same transaction at the earliest.
+    /// Stores new jobs, each under the next number. Those of the usual kind are in no state until
+    /// they are leased, or [placed](Self::place).
     pub(super) fn insert_new(&mut self, jobs: &[(&'a NewJob, Timestamp)]) -> Result<Vec<JobId>, Error> {
-        let ids = self.insert(jobs)?;
-        self.stored.extend(ids.iter().zip(jobs).map(|(id, (job, now))| (*id, *job, *now)));
+        let ids = self.submit(jobs)?;
+        if let Some(first) = ids.first() {
+            self.new.add(*first, jobs);
+        }
+        if !jobs.iter().all(|(job, now)| is_ready(job, *now)) {
+            self.place()?;
+        }
         Ok(ids)
+    }
+
+    /// Puts the new jobs that are in no state among those that wait. Otherwise they are lost when
+    /// the transaction is committed.
+    pub(super) fn place(&mut self) -> Result<(), Error> {
+        for (first, count) in self.new.stateless() {
+            jobs::wait(self.connection, first, count)?;
+            self.new.set_state(first, count);
+            self.cache.recent.will_wait(first, count);
+        }
+        Ok(())
+    }
+
+    fn submit(&self, jobs: &[(&NewJob, Timestamp)]) -> Result<Vec<JobId>, Error> {
+        let sql = "UPDATE meta SET value = value + ?1 WHERE name = 'last_job' RETURNING value - ?1";
+        let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
+        let last: i64 = self.connection.prepare_cached(sql)?.query_row([count], |row| row.get(0))?;
+        jobs::submit(self.connection, jobs, last + 1)?;
+        Ok((last + 1..).take(jobs.len()).map(|id| JobId(rows::uint(id))).collect())
     }
 
     /// Returns a queued job that has had no attempt, if it need not be read.
     fn known(&mut self, id: JobId, due: Timestamp) -> Option<JobRecord> {
-        if let Ok(index) = self.stored.binary_search_by_key(&id, |(id, ..)| *id) {
-            let (_, job, now) = *self.stored.get(index)?;
-            return Some(queued(id, job.clone(), now, due));
+        let (job, submitted) = self.new.job(id).or_else(|| self.cache.recent.take(id))?;
+        Some(queued(id, job, submitted, due))
+    }
+
+    /// Returns the jobs that wait and are ready, in order.
+    fn waiting(&mut self, queue: &str, max: usize) -> Result<Vec<JobRecord>, Error> {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut jobs = Vec::new();
+        let mut statement = self.connection.prepare_cached(READY)?;
+        let mut ready = statement.query(params![queue, max])?;
+        while let Some(row) = ready.next()? {
+            let (id, attempt, due) = (row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?);
+            let (id, due) = (JobId(rows::uint(id)), Timestamp(rows::uint(due)));
+            match self.known(id, due).filter(|_| attempt == 0) {
+                Some(job) => jobs.push(job),
+                // The others are not recent either, or few of them.
+                None if jobs.is_empty() => {
+                    let mut statement = self.connection.prepare_cached(READ_READY)?;
+                    return statement.query_map(params![queue, max], rows::queued_job)?.collect();
+                }
+                None => jobs.extend(super::queries::job(self.connection, id)?),
+            }
         }
-        let (job, now) = self.cache.recent.take(id)?;
-        Some(queued(id, job, now, due))
+        Ok(jobs)
     }
 
     fn run(&self, sql: &str, params: &[&dyn ToSql]) -> Result<usize, Error> {
@@ -74,31 +119,43 @@ impl<'a> SqliteTables<'a> {
     }
 }
 
-fn queued(id: JobId, job: NewJob, submitted: Timestamp, due: Timestamp) -> JobRecord {
-    JobRecord { state: RecordState::Queued, due, ..JobRecord::new(id, job, submitted) }
-}
-
 impl Tables for SqliteTables<'_> {
     type Error = Error;
 
     fn insert(&mut self, jobs: &[(&NewJob, Timestamp)]) -> Result<Vec<JobId>, Error> {
-        let sql = "UPDATE meta SET value = value + ?1 WHERE name = 'last_job' RETURNING value - ?1";
-        let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
-        let last: i64 = self.connection.prepare_cached(sql)?.query_row([count], |row| row.get(0))?;
-        jobs::insert(self.connection, jobs, last + 1)?;
-        Ok((last + 1..).take(jobs.len()).map(|id| JobId(rows::uint(id))).collect())
+        let ids = self.submit(jobs)?;
+        if let Some(first) = ids.first() {
+            jobs::wait(self.connection, *first, ids.len())?;
+        }
+        Ok(ids)
     }
 
     fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
+        self.place()?;
         super::queries::job(self.connection, id)
     }
 
     fn update(&mut self, record: JobRecord) -> Result<(), Error> {
+        self.place()?;
         jobs::update(self.connection, &record)
     }
 
     fn start(&mut self, records: &[JobRecord]) -> Result<(), Error> {
-        jobs::start(self.connection, records)
+        let follows = |record: &JobRecord, next: &JobRecord| {
+            let is_new = self.new.is_stateless(record.id);
+            is_new == self.new.is_stateless(next.id) && (!is_new || next.id.0 == record.id.0 + 1)
+        };
+        let runs: Vec<_> = records.chunk_by(follows).collect();
+        for run in runs {
+            let [first, ..] = run else { continue };
+            if self.new.is_stateless(first.id) {
+                jobs::start_new(self.connection, run)?;
+                self.new.set_state(first.id, run.len());
+            } else {
+                jobs::start(self.connection, run)?;
+            }
+        }
+        Ok(())
     }
 
     fn complete(
@@ -126,6 +183,7 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn remove(&mut self, id: JobId) -> Result<(), Error> {
+        self.place()?;
         jobs::remove(self.connection, id)
     }
 
@@ -154,24 +212,14 @@ impl Tables for SqliteTables<'_> {
     }
 
     fn ready(&mut self, queue: &str, max: usize) -> Result<Vec<JobRecord>, Error> {
-        let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut jobs = Vec::new();
-        let mut statement = self.connection.prepare_cached(READY)?;
-        let mut ready = statement.query(params![queue, max])?;
-        while let Some(row) = ready.next()? {
-            let (id, attempt, due) = (row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?);
-            let (id, due) = (JobId(rows::uint(id)), Timestamp(rows::uint(due)));
-            match self.known(id, due).filter(|_| attempt == 0) {
-                Some(job) => jobs.push(job),
-                // The others are not recent either, or few of them.
-                None if jobs.is_empty() => {
-                    let mut statement = self.connection.prepare_cached(READ_READY)?;
-                    return statement.query_map(params![queue, max], rows::queued_job)?.collect();
-                }
-                None => jobs.extend(super::queries::job(self.connection, id)?),
-            }
+        let mut ready = self.waiting(queue, max)?;
+        let new = self.new.ready(queue, max);
+        if !new.is_empty() {
+            ready.extend(new);
+            ready.sort_by_key(|record| (Reverse(record.job.priority), record.id));
+            ready.truncate(max);
         }
-        Ok(jobs)
+        Ok(ready)
     }
 
     fn next_due(&mut self, queue: &str) -> Result<Option<Timestamp>, Error> {

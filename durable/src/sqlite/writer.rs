@@ -11,16 +11,14 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::cache::Cache;
+use super::group::{apply_all, put_new_jobs_first};
 use super::open::{connect, make_durable};
 use super::queue::{Work, WorkQueue};
 use super::rows::store_error;
-use super::tables::SqliteTables;
-use crate::batch::{Applied, Batch, Op};
-use crate::engine::{ApplyError, apply};
 use crate::error::{CommitErrorKind, OpenError, StoreError};
 #[cfg(feature = "metrics")]
 use crate::metrics;
-use crate::record::{Epoch, NewJob};
+use crate::record::Epoch;
 use crate::request::Request;
 
 /// The most batches of one transaction.
@@ -154,9 +152,10 @@ impl Writer {
     }
 
     /// Commits a group and answers it. Returns it if nothing of it was applied.
-    fn commit_group(&mut self, group: Vec<Request>) -> Result<(), (Vec<Request>, StoreError)> {
+    fn commit_group(&mut self, mut group: Vec<Request>) -> Result<(), (Vec<Request>, StoreError)> {
         #[cfg(feature = "metrics")]
         let (transaction, requests) = (metrics::Transaction::begin(), group.len());
+        put_new_jobs_first(&mut group);
         let Some(connection) = &self.connection else { return Err((group, StoreError::Closed)) };
         if let Err(error) = begin(connection) {
             return Err((group, store_error(&error)));
@@ -232,80 +231,6 @@ impl Writer {
         self.is_broken.store(true, Ordering::SeqCst);
         self.connection = None;
     }
-}
-
-/// The effects of a batch, or its conflict.
-type Outcome = Result<Vec<Applied>, CommitErrorKind>;
-
-/// Applies batches within the transaction, in order. Returns `None` if one of several operations
-/// has a conflict and they are not guarded: the transaction is to be undone then. Conflicts are
-/// rare, and a savepoint for each batch copies pages.
-fn apply_all(
-    connection: &Connection,
-    cache: &mut Cache,
-    group: &[Request],
-    (epoch, are_guarded): (Epoch, bool),
-) -> Result<Option<Vec<Outcome>>, rusqlite::Error> {
-    let mut tables = SqliteTables::new(connection, cache);
-    let mut outcomes = Vec::with_capacity(group.len());
-    let new_job = |request: &'_ Request| only_job(request.batch()).is_some();
-    for run in group.chunk_by(|request, next| new_job(request) && new_job(next)) {
-        let batches = run.iter().map(Request::batch);
-        let jobs: Vec<_> = batches.filter_map(|batch| Some((only_job(batch)?, batch.now))).collect();
-        if !jobs.is_empty() {
-            let ids = tables.insert_new(&jobs)?;
-            outcomes.extend(ids.into_iter().map(|id| Ok(vec![Applied::Enqueued(id)])));
-            continue;
-        }
-        for batch in run.iter().map(Request::batch) {
-            // An operation that conflicts has changed nothing itself.
-            let is_guarded = are_guarded && batch.ops.len() > 1;
-            let outcome = apply_one(connection, &mut tables, batch, epoch, is_guarded)?;
-            if outcome.is_err() && batch.ops.len() > 1 && !is_guarded {
-                tables.roll_back();
-                return Ok(None);
-            }
-            outcomes.push(outcome);
-        }
-    }
-    Ok(Some(outcomes))
-}
-
-/// Returns the job of a batch that stores this job and does nothing else.
-fn only_job(batch: &Batch) -> Option<&NewJob> {
-    match &batch.ops[..] {
-        [Op::Enqueue(job)] if job.unique.is_none() => Some(job),
-        _ => None,
-    }
-}
-
-/// Applies one batch within the transaction. A conflict undoes what the batch had changed if it is
-/// guarded.
-fn apply_one(
-    connection: &Connection,
-    tables: &mut SqliteTables<'_>,
-    batch: &Batch,
-    epoch: Epoch,
-    is_guarded: bool,
-) -> Result<Outcome, rusqlite::Error> {
-    if is_guarded {
-        connection.prepare_cached("SAVEPOINT batch")?.execute([])?;
-    }
-    let outcome = match apply(tables, batch.now, &batch.ops, epoch) {
-        Ok(applied) => Ok(applied),
-        Err(ApplyError::Conflict { op, conflict }) => {
-            if is_guarded {
-                connection.execute_batch("ROLLBACK TO batch")?;
-                tables.roll_back();
-            }
-            Err(CommitErrorKind::Conflict { op, conflict })
-        }
-        Err(ApplyError::Store(error)) => return Err(error),
-    };
-    if is_guarded {
-        connection.prepare_cached("RELEASE batch")?.execute([])?;
-    }
-    Ok(outcome)
 }
 
 impl Drop for Writer {

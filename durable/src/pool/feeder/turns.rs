@@ -131,6 +131,11 @@ where
             self.has_recovered = true;
             self.may_lease = true;
         }
+        // What has ended is committed with a lease, if it is before the change was waited for.
+        if self.changes.has_changed().unwrap_or_default() {
+            self.changes.mark_unchanged();
+            self.may_lease = true;
+        }
         let room = if self.may_lease { self.room() } else { 0 };
         self.exchange(room).await?;
         self.purge().await
