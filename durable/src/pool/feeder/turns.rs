@@ -131,7 +131,7 @@ where
             self.has_recovered = true;
             self.may_lease = true;
         }
-        // What has ended is committed with a lease, if it is before the change was waited for.
+        // The commit of what has ended leases too, if there is a change that was not waited for.
         if self.changes.has_changed().unwrap_or_default() {
             self.changes.mark_unchanged();
             self.may_lease = true;
