@@ -19,7 +19,7 @@ pub struct NodeConfig {
     /// How long another node may be silent before its connection is given up, in milliseconds. The
     /// default is 2,000.
     pub lease_ms: u64,
-    /// The bytes that may be on the way to another node, or wait there. The default is 256 KiB.
+    /// The bytes that may be on the way to another node, or wait there. The default is 1 MiB.
     pub window: usize,
     /// The most bytes of a message or an answer. The default is 1 MiB.
     pub max_message: usize,
@@ -43,7 +43,7 @@ impl Default for NodeConfig {
     fn default() -> Self {
         Self {
             lease_ms: 2_000,
-            window: 256 * 1024,
+            window: 1024 * 1024,
             max_message: 1024 * 1024,
             max_inbox: 64 * 1024 * 1024,
             max_served: 65_536,

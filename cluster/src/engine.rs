@@ -48,10 +48,23 @@ pub trait EngineSession: Send + Sync {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Priority {
-    /// In the order of all packets of this priority.
+    /// In the order of all packets of this priority, and of the prompt ones.
     Stream,
+    /// As those of the stream, of which little is on the way: a network has room for it. An engine
+    /// that sends on threads of its own may send it on that of the caller, if nothing is before it.
+    Prompt,
     /// Before what waits with the other priority, where the network can do that.
     Urgent,
+}
+
+impl Priority {
+    /// Returns the priority of the same order for what need not be sent at once.
+    pub(crate) const fn without_haste(self) -> Self {
+        match self {
+            Self::Prompt => Self::Stream,
+            other => other,
+        }
+    }
 }
 
 /// Why an engine does not do what was asked.

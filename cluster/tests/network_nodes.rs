@@ -27,7 +27,11 @@ async fn messages_calls_and_names_cross_the_network_in_order() {
 #[tokio::test]
 async fn large_messages_and_answers_cross_the_network() {
     within(async {
-        let (a, b) = pair().await;
+        let ports = [free_port(), free_port()];
+        let small = |text, port, peers: &[u16]| builder(text, port, peers).window(32 * 1_024);
+        let a = start(small("a", ports[0], &[])).await;
+        let b = start(small("b", ports[1], &ports[..1])).await;
+        a.knows("b").await;
         // Larger than the window, and than what zenoh sends in one piece.
         let bytes: Vec<u8> = (0..900_000_u32).map(|byte| byte.to_le_bytes()[0]).collect();
         let sent = bytes.clone();

@@ -182,7 +182,7 @@ async fn source_shows_nodes_with_their_links_and_where_each_name_lives() {
     assert!(nodes[0].link.is_none());
     let link = nodes[1].link.expect("it is another node");
     assert!(link.round_trip.is_some() && link.sent > 0 && link.received > 0);
-    assert_eq!((link.window, link.lost, link.names), (256 * 1024, 0, 1));
+    assert_eq!((link.window, link.lost, link.names), (1024 * 1024, 0, 1));
 
     let placed = |text: &str, offset, limit| {
         let part = a.node.names(text, offset, limit);

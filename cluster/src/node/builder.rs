@@ -69,7 +69,7 @@ impl NodeBuilder {
     }
 
     /// Sets the bytes that may be on the way to another node, or wait there. The default is
-    /// 256 KiB.
+    /// 1 MiB.
     pub const fn window(mut self, bytes: usize) -> Self {
         self.config.window = bytes;
         self

@@ -25,6 +25,10 @@ use crate::wire::{Header, Hello, Outcome, Tags, encode};
 /// The most packets without a payload that wait for room in the window.
 const MAX_DEFERRED: usize = 65_536;
 
+/// The bytes of a stream that are on the way while its packets are prompt. A network has room for
+/// so many.
+const PROMPT_BYTES: usize = 32 * 1024;
+
 /// Credit is returned at once for this part of the window.
 const CREDIT_PARTS: usize = 2;
 
@@ -211,7 +215,9 @@ impl Link {
         let tags = self.session.tags(self.out.latest() + 1);
         let packet = encode(tags, header, payload).map_err(|_| Unsent::TooLong)?;
         self.out.push(packet.len()).map_err(|_| Unsent::Full)?;
-        self.outbox.push((Priority::Stream, packet));
+        let is_prompt = self.out.bytes_on_the_way() <= PROMPT_BYTES;
+        let priority = if is_prompt { Priority::Prompt } else { Priority::Stream };
+        self.outbox.push((priority, packet));
         Ok(())
     }
 

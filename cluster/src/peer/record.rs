@@ -56,6 +56,8 @@ impl Peer {
             return;
         }
         link.is_sending = true;
+        // What others add meanwhile does not hold up this thread: the engine has its own.
+        let mut is_own = true;
         loop {
             let packets = std::mem::take(&mut link.outbox);
             if packets.is_empty() {
@@ -66,10 +68,12 @@ impl Peer {
             drop(link);
             if let Some(engine) = engine {
                 for (priority, packet) in packets {
+                    let priority = if is_own { priority } else { priority.without_haste() };
                     ignore_panic(|| engine.send(&self.id, priority, packet));
                 }
                 ignore_panic(|| drop(engine));
             }
+            is_own = false;
             link = self.link.lock();
         }
     }

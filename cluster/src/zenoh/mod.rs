@@ -2,9 +2,9 @@
 //! no server between them.
 //!
 //! zenoh panics on a runtime with one thread, and what it sends can wait. So it is called on
-//! threads of this module only: one that opens and closes, and one for each peer that is sent to.
-//! Its own threads call back, and what they call never waits. Nothing outside of this folder knows
-//! zenoh.
+//! threads of this module: one that opens and closes, and one for each peer that is sent to. A
+//! caller gives it only what it takes or drops at once, for which it needs no runtime. Its own
+//! threads call back, and what they call never waits. Nothing outside of this folder knows zenoh.
 //!
 //! Encrypted connections are QUIC. zenoh's TLS over TCP reads and writes one stream from two
 //! threads at once (zenoh's issue 2557, open in 1.10.2): between nodes that talk both ways it lost
@@ -19,6 +19,7 @@ mod keys;
 mod network;
 mod options;
 mod queue;
+mod sender;
 mod settings;
 #[cfg(test)]
 mod tests;

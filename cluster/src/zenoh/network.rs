@@ -2,25 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread;
 
 use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::Mutex;
 use zenoh::Wait;
 use zenoh::liveliness::LivelinessToken;
-use zenoh::qos::{CongestionControl, Priority as Class};
 use zenoh::sample::{Sample, SampleKind};
 
 use super::error::NetworkError;
 use super::keys::{Keys, last_node};
-use super::queue::SendQueue;
+use super::sender::{PacketKeys, Sender};
 use super::watchdog::Silence;
 use crate::engine::Priority;
 use crate::identity::NodeId;
 use crate::inbox::Inbox;
-
-/// The stack of a thread that sends.
-const STACK: usize = 512 * 1024;
 
 /// A session that is open. Once it is closed, nothing more comes of it.
 pub(super) struct Network {
@@ -44,8 +39,8 @@ struct Links {
 
 #[derive(Default)]
 struct Link {
-    /// What waits for the boot, once something was sent to it.
-    queue: Option<Arc<SendQueue>>,
+    /// What sends to the boot, once something was sent to it.
+    sender: Option<Arc<Sender>>,
     silence: Silence,
 }
 
@@ -87,32 +82,29 @@ impl Network {
     pub(super) fn send(&self, to: &NodeId, priority: Priority, packet: Vec<u8>) {
         let mut present = self.links.present.lock();
         let Some(link) = present.as_mut().and_then(|present| present.get_mut(to)) else { return };
-        let queue = match &link.queue {
-            Some(queue) => queue.clone(),
+        let sender = match &link.sender {
+            Some(sender) => sender.clone(),
             None => {
-                let queue = Arc::new(SendQueue::new(self.max_queued));
-                if self.begin_to_send(to, queue.clone()).is_err() {
+                let keys = PacketKeys {
+                    to_peer: self.keys.packets(to, &self.links.own),
+                    from_peer: self.keys.packets(&self.links.own, to),
+                };
+                let name = to.name.as_str();
+                let Ok(sender) = Sender::start(self.session.clone(), keys, name, self.max_queued) else {
                     return;
-                }
-                link.queue.insert(queue).clone()
+                };
+                link.sender.insert(sender).clone()
             }
         };
         drop(present);
-        queue.push(priority, packet);
-    }
-
-    fn begin_to_send(&self, to: &NodeId, queue: Arc<SendQueue>) -> std::io::Result<()> {
-        let (session, key) = (self.session.clone(), self.keys.packets(to, &self.links.own));
-        let thread = thread::Builder::new().name(format!("to {}", to.name)).stack_size(STACK);
-        thread.spawn(move || ignore_panic(|| send_all(&session, &key, &queue)))?;
-        Ok(())
+        sender.send(priority, packet);
     }
 
     /// Counts time. Returns for how long each boot that is sent to has been silent.
     pub(super) fn tick(&self) -> Vec<Silence> {
         let mut present = self.links.present.lock();
         let links = present.iter_mut().flat_map(BTreeMap::values_mut);
-        let spoken_to = links.filter(|link| link.queue.is_some());
+        let spoken_to = links.filter(|link| link.sender.is_some());
         let ticked = spoken_to.map(|link| {
             link.silence.tick();
             link.silence
@@ -161,8 +153,8 @@ impl Links {
     }
 
     fn lose(&self, node: NodeId, link: Option<Link>) {
-        if let Some(queue) = link.and_then(|link| link.queue) {
-            queue.close();
+        if let Some(sender) = link.and_then(|link| link.sender) {
+            sender.close();
         }
         self.inbox.node_down(node);
     }
@@ -172,27 +164,6 @@ impl Links {
         let present = self.present.lock().take();
         for (node, link) in present.into_iter().flatten() {
             self.lose(node, Some(link));
-        }
-    }
-}
-
-/// Sends what is queued until the queue is closed. Only the peer itself makes this thread wait.
-fn send_all(session: &zenoh::Session, key: &str, queue: &SendQueue) {
-    // A key that is declared has its route computed once, on both sides.
-    let Ok(key) = session.declare_keyexpr(key.to_owned()).wait() else { return };
-    let publisher = |class: Class| {
-        let publisher = session.declare_publisher(key.clone()).priority(class);
-        publisher.congestion_control(CongestionControl::Block).wait().ok()
-    };
-    let (urgent, stream) = (publisher(Class::InteractiveHigh), publisher(Class::Data));
-    while let Some((priority, packet)) = queue.next() {
-        let publisher = match priority {
-            Priority::Urgent => &urgent,
-            Priority::Stream => &stream,
-        };
-        if let Some(publisher) = publisher {
-            // What is not sent is lost: the node notices the gap.
-            ignore_panic(|| drop(publisher.put(packet).wait()));
         }
     }
 }

@@ -15,6 +15,12 @@ use crate::identity::NodeName;
 /// The bytes that zenoh adds to a packet, at most: a key, and the headers.
 const ENVELOPE: usize = 4_096;
 
+/// The bytes of a batch, which zenoh sends at once.
+const BATCH: usize = 64 * 1024;
+
+/// The most batches that zenoh keeps for a peer.
+const MAX_BATCHES: usize = 16;
+
 /// Returns the configuration of a session, with access control if there is an identity.
 pub(super) fn config(
     config: &NetworkConfig,
@@ -59,13 +65,22 @@ fn transport(config: &NetworkConfig, limits: &Limits, files: Option<&TlsFiles>) 
     let lease = limits.lease;
     // One that connects and says nothing holds its place for so long.
     let patience = lease.as_millis().clamp(1_000, 10_000);
+    // The window fits, and a batch that is being sent, so the thread of a peer need not wait.
+    let batches = (limits.window / BATCH + 1).clamp(2, MAX_BATCHES);
     let mut link = json!({
         "protocols": [config.scheme()],
         "tx": {
             "lease": lease.as_millis(),
             "keep_alive": 4,
-            // A peer that takes nothing for the lease is given up.
-            "queue": { "congestion_control": { "block": { "wait_before_close": lease.as_micros() } } },
+            "queue": {
+                "size": { "data": batches },
+                "congestion_control": {
+                    // A peer that takes nothing for the lease is given up.
+                    "block": { "wait_before_close": lease.as_micros() },
+                    // What callers send does not wait.
+                    "drop": { "wait_before_drop": 0, "max_wait_before_drop_fragments": 0 },
+                },
+            },
         },
         "rx": { "max_message_size": limits.max_packet.saturating_add(ENVELOPE) },
     });

@@ -33,6 +33,10 @@ struct Queues {
     urgent: PacketQueue,
     stream: PacketQueue,
     is_closed: bool,
+    /// A caller may send what is given back to it.
+    is_direct: bool,
+    /// Something is being sent, and the next has to wait.
+    is_sending: bool,
     /// The thread that sends sleeps.
     is_asleep: bool,
 }
@@ -43,32 +47,54 @@ struct PacketQueue {
     bytes: usize,
 }
 
+/// What becomes of a packet.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Pushed {
+    /// It waits for the thread.
+    Waits,
+    /// There is no room for it, or the queue is closed.
+    Dropped,
+    /// The caller has to send it, and to report that it [has](SendQueue::sent).
+    Direct(Vec<u8>),
+}
+
 impl SendQueue {
     /// Creates a queue of so many bytes for each priority. A packet that is larger may wait alone.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { queues: Mutex::new(Queues::default()), changed: Condvar::default(), max_bytes }
     }
 
-    /// Adds a packet, unless there is no room for it or the queue is closed. Returns `true` if it
-    /// was added.
-    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> bool {
+    /// Lets callers send what is urgent or prompt, if nothing is before it.
+    pub(super) fn allow_direct(&self) {
+        self.queues.lock().is_direct = true;
+    }
+
+    /// Adds a packet, or gives it back to the caller to be sent.
+    pub(super) fn push(&self, priority: Priority, packet: Vec<u8>) -> Pushed {
         let mut queues = self.queues.lock();
-        let is_accepted = !queues.is_closed && queues.of(priority).push(packet, self.max_bytes);
-        // To wake the thread costs as much as to send a packet.
-        let must_wake = is_accepted && mem::take(&mut queues.is_asleep);
+        if queues.is_closed {
+            return Pushed::Dropped;
+        }
+        if priority != Priority::Stream && queues.is_direct && !queues.is_sending && queues.is_empty() {
+            queues.is_sending = true;
+            return Pushed::Direct(packet);
+        }
+        let is_accepted = queues.of(priority).push(packet, self.max_bytes);
+        let must_wake = queues.must_wake();
         drop(queues);
         if must_wake {
             self.changed.notify_one();
         }
-        is_accepted
+        if is_accepted { Pushed::Waits } else { Pushed::Dropped }
     }
 
     /// Waits for packets, and takes those of one priority that fit into a piece, one after the
-    /// other: urgent ones first. Returns `None` once the queue is closed.
+    /// other: urgent ones first. They have to be sent, and [reported](Self::sent). Returns `None`
+    /// once the queue is closed and nothing is being sent.
     pub(super) fn next(&self) -> Option<(Priority, Vec<u8>)> {
         let mut patience = PATIENCE;
         let mut queues = self.queues.lock();
-        while !queues.is_closed {
+        while !queues.is_closed || queues.is_sending {
             if patience > 0 && queues.may_wait() {
                 drop(queues);
                 patience -= 1;
@@ -87,10 +113,22 @@ impl SendQueue {
         None
     }
 
+    /// Reports that what was taken, or given back, is sent.
+    pub(super) fn sent(&self) {
+        let mut queues = self.queues.lock();
+        queues.is_sending = false;
+        let must_wake = queues.must_wake();
+        drop(queues);
+        if must_wake {
+            self.changed.notify_one();
+        }
+    }
+
     /// Drops what waits, and refuses what comes.
     pub(super) fn close(&self) {
         let mut queues = self.queues.lock();
-        *queues = Queues { is_closed: true, ..Queues::default() };
+        let is_sending = queues.is_sending;
+        *queues = Queues { is_closed: true, is_sending, ..Queues::default() };
         drop(queues);
         self.changed.notify_one();
     }
@@ -100,8 +138,12 @@ impl Queues {
     const fn of(&mut self, priority: Priority) -> &mut PacketQueue {
         match priority {
             Priority::Urgent => &mut self.urgent,
-            Priority::Stream => &mut self.stream,
+            Priority::Prompt | Priority::Stream => &mut self.stream,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.urgent.packets.is_empty() && self.stream.packets.is_empty()
     }
 
     /// Returns `true` if nothing is urgent, and there is less than a piece.
@@ -109,10 +151,22 @@ impl Queues {
         self.urgent.packets.is_empty() && self.stream.bytes < PIECE
     }
 
+    /// Returns `true` if the thread sleeps and has something to do, once: to wake it costs as much
+    /// as to send a packet.
+    fn must_wake(&mut self) -> bool {
+        let has_work = self.is_closed || !self.is_empty();
+        has_work && !self.is_sending && mem::take(&mut self.is_asleep)
+    }
+
     fn take_piece(&mut self) -> Option<(Priority, Vec<u8>)> {
-        [Priority::Urgent, Priority::Stream]
+        if self.is_sending {
+            return None;
+        }
+        let piece = [Priority::Urgent, Priority::Stream]
             .into_iter()
-            .find_map(|priority| Some((priority, self.of(priority).pop_piece()?)))
+            .find_map(|priority| Some((priority, self.of(priority).pop_piece()?)));
+        self.is_sending = piece.is_some();
+        piece
     }
 }
 

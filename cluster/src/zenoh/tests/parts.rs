@@ -1,13 +1,15 @@
 //! Tests of the parts that need no network.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::super::address::check;
 use super::super::error::NetworkError;
 use super::super::keys::{Keys, last_node};
 use super::super::options;
-use super::super::queue::SendQueue;
+use super::super::queue::{Pushed, SendQueue};
 use super::super::settings::{Limits, NetworkConfig};
 use super::super::watchdog::{Silence, Watchdog};
 use crate::engine::Priority;
@@ -65,21 +67,62 @@ fn address_that_has_another_form_is_refused() {
 #[test]
 fn urgent_packets_are_sent_first_and_each_priority_has_its_bound() {
     let queue = SendQueue::new(10);
-    assert!(queue.push(Priority::Stream, vec![1; 30]), "a large packet may wait alone");
-    assert!(!queue.push(Priority::Stream, vec![2]));
-    assert!(queue.push(Priority::Urgent, vec![3; 6]));
-    assert!(!queue.push(Priority::Urgent, vec![4; 5]));
-    assert!(queue.push(Priority::Urgent, vec![5; 4]));
-    let next = || {
-        let (_, piece) = queue.next().expect("it is open");
-        piece
-    };
-    assert_eq!(next(), [3, 3, 3, 3, 3, 3, 5, 5, 5, 5], "in one piece");
-    assert_eq!(next(), [1; 30]);
-    assert!(queue.push(Priority::Stream, vec![6]), "there is room again");
+    assert_eq!(queue.push(Priority::Stream, vec![1; 30]), Pushed::Waits, "a large packet may wait alone");
+    assert_eq!(queue.push(Priority::Stream, vec![2]), Pushed::Dropped);
+    assert_eq!(queue.push(Priority::Urgent, vec![3; 6]), Pushed::Waits);
+    assert_eq!(queue.push(Priority::Urgent, vec![4; 5]), Pushed::Dropped);
+    assert_eq!(queue.push(Priority::Urgent, vec![5; 4]), Pushed::Waits);
+    assert_eq!(next(&queue), [3, 3, 3, 3, 3, 3, 5, 5, 5, 5], "in one piece");
+    assert_eq!(next(&queue), [1; 30]);
+    assert_eq!(queue.push(Priority::Stream, vec![6]), Pushed::Waits, "there is room again");
     queue.close();
     assert!(queue.next().is_none());
-    assert!(!queue.push(Priority::Stream, vec![7]));
+    assert_eq!(queue.push(Priority::Stream, vec![7]), Pushed::Dropped);
+}
+
+/// Takes a piece, and reports it as sent.
+fn next(queue: &SendQueue) -> Vec<u8> {
+    let (_, piece) = queue.next().expect("it is open");
+    queue.sent();
+    piece
+}
+
+#[test]
+fn callers_send_what_is_prompt_or_urgent_if_nothing_is_before_it() {
+    let queue = SendQueue::new(100);
+    let push = |priority, byte| queue.push(priority, vec![byte]);
+    assert_eq!(push(Priority::Prompt, 1), Pushed::Waits, "it is not allowed yet");
+    queue.allow_direct();
+    assert_eq!(push(Priority::Prompt, 2), Pushed::Waits, "one is before it");
+    assert_eq!(next(&queue), [1, 2]);
+    assert_eq!(push(Priority::Stream, 3), Pushed::Waits);
+    assert_eq!(push(Priority::Urgent, 4), Pushed::Waits);
+    assert_eq!(next(&queue), [4]);
+    assert_eq!(next(&queue), [3]);
+    assert_eq!(push(Priority::Prompt, 5), Pushed::Direct(vec![5]));
+    assert_eq!(push(Priority::Urgent, 6), Pushed::Waits, "another one is being sent");
+    queue.sent();
+    assert_eq!(next(&queue), [6]);
+    assert_eq!(push(Priority::Urgent, 7), Pushed::Direct(vec![7]));
+    queue.sent();
+    assert_eq!(push(Priority::Prompt, 8), Pushed::Direct(vec![8]));
+}
+
+#[test]
+fn thread_that_sends_ends_once_a_caller_has_sent() {
+    let queue = Arc::new(SendQueue::new(100));
+    queue.allow_direct();
+    assert_eq!(queue.push(Priority::Prompt, vec![1]), Pushed::Direct(vec![1]));
+    queue.close();
+    let own = queue.clone();
+    let thread = thread::spawn(move || own.next());
+    for _ in 0..1_000 {
+        assert!(!thread.is_finished(), "the caller sends still");
+        thread::yield_now();
+    }
+    queue.sent();
+    assert!(thread.join().expect("it ends").is_none());
+    assert_eq!(queue.push(Priority::Prompt, vec![2]), Pushed::Dropped);
 }
 
 #[test]
@@ -92,7 +135,7 @@ fn pieces_of_the_stream_have_a_size_and_keep_its_order() {
     let (mut sent, mut pieces) = (0, 0);
     let expected = packets.concat();
     while sent < expected.len() {
-        let (_, piece) = queue.next().expect("it is open");
+        let piece = next(&queue);
         assert!(piece.len() <= 32 * 1024 || piece.iter().all(|byte| *byte == piece[0]));
         assert_eq!(piece, expected[sent..sent + piece.len()]);
         sent += piece.len();
@@ -133,6 +176,9 @@ fn configuration_is_accepted_and_says_what_is_off() {
     for (key, value) in [
         ("transport/link/tx/lease", "1500"),
         ("transport/link/tx/queue/congestion_control/block/wait_before_close", "1500000"),
+        ("transport/link/tx/queue/congestion_control/drop/wait_before_drop", "0"),
+        ("transport/link/tx/queue/congestion_control/drop/max_wait_before_drop_fragments", "0"),
+        ("transport/link/tx/queue/size/data", "2"),
         ("transport/link/rx/max_message_size", "5096"),
         ("transport/unicast/compression/enabled", "false"),
         ("scouting/multicast/enabled", "false"),
@@ -142,5 +188,11 @@ fn configuration_is_accepted_and_says_what_is_off() {
         ("connect/exit_on_failure", "false"),
     ] {
         assert_eq!(options.get_json(key).expect("it is set"), value, "{key}");
+    }
+    for (window, batches) in [(1_024, "2"), (256 * 1_024, "5"), (1_024 * 1_024, "16"), (usize::MAX, "16")] {
+        let limits = Limits { window, ..limits };
+        let options =
+            options::config(&config, &limits, &keys, &name("a"), &BTreeSet::new()).expect("it is valid");
+        assert_eq!(options.get_json("transport/link/tx/queue/size/data").expect("it is set"), batches);
     }
 }
