@@ -18,11 +18,16 @@ const PACKET: usize = 65_536;
 /// How many packets may be late at a time. The others are dropped.
 const QUEUE: usize = 8_192;
 
+/// Of so many packets that are late, one is lost.
+const LOSS: u64 = 100;
+
 /// What happens to the packets in one direction.
 #[derive(Debug, Default)]
 pub struct Way {
     is_cut: AtomicBool,
     delay: AtomicU64,
+    /// The packets that were late.
+    late: AtomicU64,
 }
 
 impl Way {
@@ -31,23 +36,27 @@ impl Way {
         self.is_cut.store(is_cut, Ordering::Relaxed);
     }
 
-    /// Sets by how much packets are late.
+    /// Sets by how much packets are late. One of a hundred that are late is lost.
     pub fn set_delay(&self, delay: Duration) {
         self.delay.store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn pass(&self, packet: &[u8], queue: &mpsc::Sender<Late>) {
+    pub(super) fn pass(&self, packet: &[u8], queue: &mpsc::Sender<Late>) {
         if self.is_cut.load(Ordering::Relaxed) {
             return;
         }
-        let due = Instant::now() + Duration::from_micros(self.delay.load(Ordering::Relaxed));
+        let delay = self.delay.load(Ordering::Relaxed);
+        if delay > 0 && self.late.fetch_add(1, Ordering::Relaxed) % LOSS == LOSS - 1 {
+            return;
+        }
+        let due = Instant::now() + Duration::from_micros(delay);
         // What does not fit is lost, as in any network.
         drop(queue.try_send((due, packet.to_owned())));
     }
 }
 
 /// A packet, and when it is due.
-type Late = (Instant, Vec<u8>);
+pub(super) type Late = (Instant, Vec<u8>);
 
 /// A relay between a port of its own and another one.
 #[derive(Debug)]

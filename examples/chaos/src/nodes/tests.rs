@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::options::{Parsed, Sabotage, parse_from};
@@ -14,6 +15,7 @@ use super::message::{Job, Stamp};
 use super::plan::{Fault, FaultKind, plan};
 use super::process::{Account, Sight};
 use super::recovery::{Counts, recoveries};
+use super::relay::Way;
 use super::sabotage::Delivery;
 use super::sender::Work;
 use super::verify::{Evidence, checks, records};
@@ -41,6 +43,23 @@ fn the_faults_of_seed_7_are_these() {
         "   9.281 s  cut           1.719 s  node-1 and node-3",
     ];
     assert_eq!(faults, expected);
+}
+
+#[test]
+fn a_way_that_is_slow_loses_one_packet_of_a_hundred_and_keeps_the_order_of_the_others() {
+    let way = Way::default();
+    let (queue, mut late) = mpsc::channel(1_000);
+    let mut pass = |packets: std::ops::Range<u8>| {
+        packets.clone().for_each(|packet| way.pass(&[packet], &queue));
+        let passed: Vec<u8> =
+            packets.filter_map(|_| late.try_recv().ok()).map(|(_, packet)| packet[0]).collect();
+        passed
+    };
+    assert_eq!(pass(0..200), (0..200).collect::<Vec<u8>>(), "it is not slow yet");
+    way.set_delay(Duration::from_millis(10));
+    assert_eq!(pass(0..200), (0..99).chain(100..199).collect::<Vec<u8>>());
+    way.set_cut(true);
+    assert_eq!(pass(0..200), [0; 0]);
 }
 
 /// Returns the nodes and links that a fault needs for itself.
