@@ -14,6 +14,9 @@ use crate::engine::EngineSession;
 use crate::event::PeerInfo;
 use crate::identity::NodeId;
 
+/// The packets that a thread gives to the engine as prompt ones.
+const FEW: usize = 8;
+
 /// A boot of another node. It is replaced when the node is started again.
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
@@ -56,8 +59,9 @@ impl Peer {
             return;
         }
         link.is_sending = true;
-        // What others add meanwhile does not hold up this thread: the engine has its own.
-        let mut is_own = true;
+        // Neither many packets nor what others add meanwhile hold up this thread: the engine has
+        // its own, which joins them.
+        let mut is_first = true;
         loop {
             let packets = std::mem::take(&mut link.outbox);
             if packets.is_empty() {
@@ -66,14 +70,15 @@ impl Peer {
             }
             let engine = link.engine.clone();
             drop(link);
+            let is_little = is_first && packets.len() <= FEW;
+            is_first = false;
             if let Some(engine) = engine {
                 for (priority, packet) in packets {
-                    let priority = if is_own { priority } else { priority.without_haste() };
+                    let priority = if is_little { priority } else { priority.without_haste() };
                     ignore_panic(|| engine.send(&self.id, priority, packet));
                 }
                 ignore_panic(|| drop(engine));
             }
-            is_own = false;
             link = self.link.lock();
         }
     }

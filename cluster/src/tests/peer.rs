@@ -17,17 +17,17 @@ use crate::wire::{HEADER_BYTES, Header, Hello, Outcome, Packet, Tags};
 /// Keeps the packets. Its code is foreign: it looks at the peer, and may panic.
 #[derive(Default)]
 struct Recorder {
-    packets: Mutex<Vec<Vec<u8>>>,
+    packets: Mutex<Vec<(Priority, Vec<u8>)>>,
     peer: OnceLock<Weak<Peer>>,
     panics: bool,
 }
 
 impl EngineSession for Recorder {
-    fn send(&self, _: &NodeId, _: Priority, packet: Vec<u8>) {
+    fn send(&self, _: &NodeId, priority: Priority, packet: Vec<u8>) {
         if let Some(peer) = self.peer.get().and_then(Weak::upgrade) {
             peer.info();
         }
-        self.packets.lock().expect("no panic under it").push(packet);
+        self.packets.lock().expect("no panic under it").push((priority, packet));
         assert!(!self.panics, "the engine is broken");
     }
 }
@@ -36,9 +36,15 @@ impl Recorder {
     /// Returns the sequence numbers and the headers of the stream.
     fn stream(&self) -> Vec<(u64, Header)> {
         let packets = self.packets.lock().expect("no panic under it");
-        let packets = packets.iter().map(|packet| Packet::decode(packet).expect("it is a packet"));
+        let packets = packets.iter().map(|(_, packet)| Packet::decode(packet).expect("it is a packet"));
         let packets = packets.map(|packet| (packet.tags.sequence, packet.header));
         packets.filter(|(sequence, _)| *sequence > 0).collect()
+    }
+
+    /// Takes the priorities of what was sent since the last call.
+    fn priorities(&self) -> Vec<Priority> {
+        let mut packets = self.packets.lock().expect("no panic under it");
+        packets.drain(..).map(|(priority, _)| priority).collect()
     }
 }
 
@@ -111,6 +117,37 @@ fn what_has_no_room_waits_for_credit_in_order() {
     }
     let ids: Vec<Header> = recorder.stream().into_iter().map(|(_, header)| header).collect();
     assert_eq!(ids, (1..=100).map(down).collect::<Vec<_>>());
+}
+
+#[test]
+fn packets_are_prompt_while_little_is_on_the_way_of_a_connection_that_had_credit() {
+    let (peer, recorder) = connected(Recorder::default(), 1 << 20);
+    let post = |bytes| assert_eq!(peer.post(message(bytes)), Ok(()));
+    recorder.priorities();
+    post(1);
+    assert_eq!(recorder.priorities(), [Priority::Stream], "the network may be full of earlier ones");
+    peer.with(|link| link.credit(1));
+    post(1);
+    assert_eq!(recorder.priorities(), [Priority::Prompt]);
+    (0..50).for_each(|_| post(1_000));
+    let priorities = recorder.priorities();
+    let prompt = priorities.iter().take_while(|priority| **priority == Priority::Prompt).count();
+    assert!((25..33).contains(&prompt), "{prompt} of 1,000 bytes");
+    assert!(priorities[prompt..].iter().all(|priority| *priority == Priority::Stream));
+    peer.with(|link| link.credit(link.out.latest()));
+    post(1);
+    assert_eq!(recorder.priorities(), [Priority::Prompt]);
+    peer.with(|link| (1..=100).for_each(|id| link.queue(Header::Accepted { id })));
+    assert_eq!(recorder.priorities(), [Priority::Stream; 100], "many are for the thread of the engine");
+    assert!(peer.with(|link| link.end()).is_some());
+    peer.with(|link| {
+        let transition = link.session.on_hello(Tags { epoch: 2, seen: 2, sequence: 0 }, false);
+        assert!(transition.went_up);
+        link.after(transition);
+    });
+    recorder.priorities();
+    post(1);
+    assert_eq!(recorder.priorities(), [Priority::Stream], "it is another connection");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn transport(config: &NetworkConfig, limits: &Limits, files: Option<&TlsFiles>) 
     let lease = limits.lease;
     // One that connects and says nothing holds its place for so long.
     let patience = lease.as_millis().clamp(1_000, 10_000);
-    // The window fits, and a batch that is being sent, so the thread of a peer need not wait.
+    // The window fits, as far as it can, so that the thread of a peer need not wait.
     let batches = (limits.window / BATCH + 1).clamp(2, MAX_BATCHES);
     let mut link = json!({
         "protocols": [config.scheme()],

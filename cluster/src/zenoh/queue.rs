@@ -13,8 +13,9 @@ use crate::engine::Priority;
 /// How long a thread sleeps that is not woken.
 const NAP: Duration = Duration::from_secs(60);
 
-/// The most bytes that are sent in one piece, unless one packet has more.
-const PIECE: usize = 32 * 1024;
+/// The most bytes that are sent in one piece, unless one packet has more. Two fit into a batch of
+/// zenoh.
+const PIECE: usize = 31 * 1024;
 
 /// How often the thread looks again, each after a microsecond or less, before it sends a part of a
 /// piece or sleeps: the packets that come meanwhile share the cost of a piece.
