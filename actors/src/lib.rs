@@ -166,6 +166,7 @@ pub mod host {
     };
     pub use crate::jitter::{GAMMA, jitter_sample, mix};
     pub use crate::label::Label;
+    pub use crate::log::unlogged;
     pub use crate::process::{
         Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
     };

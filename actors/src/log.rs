@@ -100,6 +100,11 @@ impl LogQueue {
     }
 }
 
+/// Runs code of another crate, which may log with a lock held. No subscriber sees what it logs.
+pub fn unlogged<T>(code: impl FnOnce() -> T) -> T {
+    dispatcher::with_default(&Dispatch::none(), code)
+}
+
 /// Writes the queued lines. If the runtime drops it early, it writes the rest in its `Drop`.
 struct Writer {
     queue: LogQueue,

@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use perennial_actors::host::unlogged;
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{self, DefaultGuard};
@@ -234,4 +235,18 @@ fn a_subscriber_that_blocks_keeps_no_actor_waiting_and_knows_how_many_lines_it_h
     let skipped = lines.iter().find_map(|line| line.strip_suffix(" skipped")?.parse::<usize>().ok());
     let written = lines.iter().filter(|line| *line == "failed: another").count();
     assert_eq!(written + skipped.expect("some were skipped"), ENDS, "each is written or counted");
+}
+
+#[test]
+fn subscriber_sees_nothing_of_code_that_may_log_with_a_lock_held() {
+    let (line, seen) = channel();
+    let _guard = on_each_line(move |_, reason| drop(line.send(reason)));
+    let log = || tracing::error!(target: "perennial::test", "it is logged");
+    let result = unlogged(|| {
+        log();
+        7
+    });
+    assert_eq!((result, seen.try_iter().count()), (7, 0));
+    log();
+    assert_eq!(seen.try_iter().count(), 1);
 }

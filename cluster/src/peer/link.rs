@@ -25,8 +25,8 @@ use crate::wire::{Header, Hello, Outcome, Tags, encode};
 /// The most packets without a payload that wait for room in the window.
 const MAX_DEFERRED: usize = 65_536;
 
-/// The bytes of a stream that are on the way while its packets are prompt, once there was credit. A
-/// network has room for so many.
+/// The bytes of a stream that are on the way while its packets are prompt. A network has room for
+/// so many.
 const PROMPT_BYTES: usize = 32 * 1024;
 
 /// Credit is returned at once for this part of the window.
@@ -81,9 +81,6 @@ pub(crate) struct Link {
     pub(super) answer_bytes: usize,
     /// The peer gives no credit for what it asks for: more waits than may.
     is_overrun: bool,
-    /// The peer has given credit in this connection. Before, the network may be full of what was
-    /// sent in an earlier one.
-    has_credit: bool,
     /// The number of senders that wait for room.
     pub(super) waiting: usize,
     /// The packets that the engine gets once the lock is free.
@@ -147,7 +144,6 @@ impl Link {
             max_waiting: Inbox::max_packet(config.max_inbox),
             answer_bytes: 0,
             is_overrun: false,
-            has_credit: false,
             waiting: 0,
             outbox: Vec::new(),
             is_sending: false,
@@ -219,7 +215,8 @@ impl Link {
         let tags = self.session.tags(self.out.latest() + 1);
         let packet = encode(tags, header, payload).map_err(|_| Unsent::TooLong)?;
         self.out.push(packet.len()).map_err(|_| Unsent::Full)?;
-        let is_prompt = self.has_credit && self.out.bytes_on_the_way() <= PROMPT_BYTES;
+        // Before there was credit, the network may be full of what an earlier connection has sent.
+        let is_prompt = self.out.had_credit() && self.out.bytes_on_the_way() <= PROMPT_BYTES;
         let priority = if is_prompt { Priority::Prompt } else { Priority::Stream };
         self.outbox.push((priority, packet));
         Ok(())
@@ -249,7 +246,6 @@ impl Link {
     /// Takes credit, and sends what has waited for it.
     pub(crate) fn credit(&mut self, through: u64) {
         self.out.credit(through);
-        self.has_credit = true;
         self.has_more_room = true;
         while let Some((header, bytes)) = self.deferred.pop_front() {
             if self.push(&header, &[]) == Err(Unsent::Full) {
@@ -306,7 +302,6 @@ impl Link {
         self.deferred.clear();
         self.deferred_bytes = 0;
         self.is_overrun = false;
-        self.has_credit = false;
         self.round_trip = None;
         self.has_more_room = true;
         Lost { entries: self.pending.drain(), names: self.names.clear() }

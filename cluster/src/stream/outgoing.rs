@@ -79,6 +79,11 @@ impl Outgoing {
         }
     }
 
+    /// Returns `true` if there was credit in the present connection.
+    pub(crate) fn had_credit(&self) -> bool {
+        self.sequence > self.on_the_way.len() as u64
+    }
+
     /// Returns the number of the latest packet of the connection.
     pub(crate) const fn latest(&self) -> u64 {
         self.sequence

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use perennial_actors::host::ignore_panic;
 use perennial_actors::host::sync::Mutex;
+use perennial_actors::host::{ignore_panic, unlogged};
 use zenoh::key_expr::KeyExpr;
 use zenoh::pubsub::Publisher;
 use zenoh::qos::{CongestionControl, Priority as Class};
@@ -56,8 +56,10 @@ impl Sender {
         if let Pushed::Direct(packet) = self.queue.push(priority, packet) {
             let publishers = self.direct.lock().clone();
             if let Some(publishers) = publishers {
-                // Dropped before the report, after which the thread may drop the last one.
-                publishers.put(priority, packet);
+                // zenoh logs under its locks, and a subscriber may send. The publishers are dropped
+                // before the report, after which the thread may drop the last one.
+                unlogged(|| publishers.put(priority, packet));
+                drop(publishers);
             }
             self.queue.sent();
         }
